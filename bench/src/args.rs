@@ -1,0 +1,113 @@
+//! What can be typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::load::requests::Scenario;
+
+/// Measures a carnelian binary against a server that stores nothing.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// Something other than a whole run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What a whole run measures.
+    #[command(flatten)]
+    pub suite: SuiteArguments,
+}
+
+/// The parts of a run on their own.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs the control server, until it is ended.
+    Control {
+        /// Where to listen; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Puts load on any running server of the same call, and prints one line of JSON.
+    Load(LoadArguments),
+    /// Writes the report of a run again from its raw records.
+    Report {
+        /// The raw records.
+        runs: PathBuf,
+        /// Where to write the report and its plot.
+        #[arg(long, default_value = "bench")]
+        out: PathBuf,
+    },
+}
+
+/// A whole run.
+#[derive(Args, Clone)]
+pub struct SuiteArguments {
+    /// The carnelian binary to measure.
+    #[arg(long, required = true)]
+    pub server: Option<PathBuf>,
+    /// Checks the harness in a few seconds, and judges no figure.
+    #[arg(long)]
+    pub smoke: bool,
+    /// The date of the run, for the name of its file.
+    #[arg(long, default_value = "undated")]
+    pub date: String,
+    /// The name of this machine; its host name unless given.
+    #[arg(long)]
+    pub machine: Option<String>,
+    /// How often control and server take turns.
+    #[arg(long, default_value_t = 3)]
+    pub repeats: usize,
+    /// How long one measurement takes.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// How many connections, one measurement for each.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
+    pub connections: Vec<usize>,
+    /// What to ask.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["create", "read", "mixed", "duplicate", "invalid"])]
+    pub scenarios: Vec<Scenario>,
+    /// How many constant rates to try, up to the peak of the closed loop.
+    #[arg(long, default_value_t = 10)]
+    pub open_steps: usize,
+    /// Fills the registry to this many customers and measures again.
+    #[arg(long)]
+    pub fill: Option<u64>,
+    /// Where to write the report and its plot.
+    #[arg(long, default_value = "bench")]
+    pub out: PathBuf,
+    /// Where to keep the raw records.
+    #[arg(long, default_value = "bench/runs")]
+    pub runs: PathBuf,
+    /// A place for registries and logs, on the disk to be measured.
+    #[arg(long, default_value = "/var/tmp")]
+    pub work: PathBuf,
+}
+
+/// Load on its own.
+#[derive(Args)]
+pub struct LoadArguments {
+    /// Where the server listens.
+    #[arg(long)]
+    pub address: SocketAddr,
+    /// The path of the customers.
+    #[arg(long, default_value = "/rws/api/v1/customers")]
+    pub path: String,
+    /// The `Authorization` header; that of the control unless given.
+    #[arg(long)]
+    pub authorization: Option<String>,
+    /// What to ask: create, or read the ids from 1 to `--ids`.
+    #[arg(long, value_enum, default_value = "create")]
+    pub scenario: Scenario,
+    /// The highest id to read.
+    #[arg(long, default_value_t = 1)]
+    pub ids: u64,
+    /// How many connections share the load.
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// How long it takes.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// A constant rate; without one, a request follows an answer.
+    #[arg(long)]
+    pub rate: Option<f64>,
+}

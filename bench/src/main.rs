@@ -1,0 +1,40 @@
+//! Measures the real binary against a server that stores nothing; see `README.md`.
+
+mod args;
+mod control;
+mod disk;
+mod known;
+mod load;
+mod machine;
+mod measure;
+mod plot;
+mod process;
+mod record;
+mod registry;
+mod report;
+mod suite;
+mod summary;
+
+use std::{io, process::ExitCode};
+
+use args::{Arguments, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None => suite::run(arguments.suite),
+        Some(Command::Control { listen }) => control::run(listen),
+        Some(Command::Load(load)) => measure::alone(load).map(|record| println!("{record}")),
+        Some(Command::Report { runs, out }) => record::read(&runs).and_then(|records| report::write(&records, &out)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &io::Error) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}

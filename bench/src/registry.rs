@@ -1,0 +1,79 @@
+//! A registry in a fresh directory, made through the command line as an operator would.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use data_encoding::BASE64;
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
+
+/// A registry with one account, one user and one key.
+pub struct Registry {
+    binary: PathBuf,
+    directory: TempDir,
+    /// The `Authorization` header of its user.
+    pub authorization: String,
+}
+
+impl Registry {
+    /// Makes one inside a directory.
+    pub fn make(binary: &Path, inside: &Path) -> io::Result<Self> {
+        let directory = TempDir::with_prefix_in("carnelian-bench-", inside)?;
+        let mut registry = Self { binary: binary.to_owned(), directory, authorization: String::new() };
+        registry.run(&["account", "create", "Acme"])?;
+        registry.run(&["user", "create", "ann", "--account", "Acme"])?;
+        let key = registry.run(&["key", "issue", "ann"])?;
+        registry.authorization = format!("Basic {}", BASE64.encode(format!("ann:{}", key.trim()).as_bytes()));
+        Ok(registry)
+    }
+
+    /// The command that serves it.
+    pub fn serve(&self) -> Command {
+        let mut command = self.command(&["serve"]);
+        command.args(["--listen", "127.0.0.1:0"]);
+        command
+    }
+
+    /// Where its server logs.
+    pub fn log(&self) -> PathBuf {
+        self.directory.path().join("server.log")
+    }
+
+    /// How many customers are stored, whatever the server says.
+    pub fn stored(&self) -> io::Result<u64> {
+        let database = self.data().join("carnelian.db");
+        let count = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&database, flags)?;
+            connection.query_row("SELECT count(*) FROM customer", [], |row| row.get::<_, i64>(0))
+        };
+        count().map(i64::cast_unsigned).map_err(io::Error::other)
+    }
+
+    /// How many bytes the registry takes on disk.
+    pub fn size(&self) -> io::Result<u64> {
+        fs::read_dir(self.data())?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn run(&self, arguments: &[&str]) -> io::Result<String> {
+        let output = self.command(arguments).stderr(Stdio::null()).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(format!("carnelian {} failed", arguments.join(" "))));
+        }
+        String::from_utf8(output.stdout).map_err(io::Error::other)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        // Settings of whoever runs this must not reach what is measured.
+        command.env_clear().args(arguments).arg("--data").arg(self.data());
+        command
+    }
+}

@@ -1,0 +1,288 @@
+//! A whole run: control and server in turns, level after level, and what is stored held against what was acknowledged.
+
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    args::SuiteArguments,
+    control, disk,
+    known::Known,
+    load::{
+        Pace, Plan, Until,
+        requests::{Kind, Scenario, Target, Work},
+    },
+    machine,
+    measure::{Place, measure},
+    process::Process,
+    record::{Fill, Journal, Load, Memory, Record, Start, Stored, Sync, Who},
+    registry::Registry,
+    report, summary,
+};
+
+/// Customers for the scenarios that need some, if creating them is not measured.
+const SEED: u64 = 20_000;
+
+/// Connections that fill a registry.
+const FILL_CONNECTIONS: usize = 256;
+
+/// The processes come first, because fields are dropped in this order, and what they write to must outlive them.
+struct Suite {
+    control: Process,
+    server: Process,
+    registry: Registry,
+    directory: TempDir,
+    arguments: SuiteArguments,
+    binary: PathBuf,
+    journal: Journal,
+    known: Arc<Known>,
+    acknowledged: u64,
+    filled: bool,
+    run: u32,
+}
+
+/// Measures, writes the report, and fails if anything was lost, refused or answered wrongly.
+pub fn run(mut arguments: SuiteArguments) -> io::Result<()> {
+    let scratch = TempDir::with_prefix_in("carnelian-bench-", &arguments.work)?;
+    if arguments.smoke {
+        shorten(&mut arguments, scratch.path());
+    }
+    let out = arguments.out.clone();
+    let mut suite = Suite::begin(arguments, scratch)?;
+    let ended = suite.measure_all();
+    report::write(&suite.journal.records, &out)?;
+    eprintln!("records in {}, report in {}", suite.journal.path.display(), out.display());
+    ended?;
+    report::verify(&suite.journal.path, &out)?;
+    match report::faults(&suite.journal.records).as_slice() {
+        [] => Ok(()),
+        faults => Err(io::Error::other(faults.join("\n"))),
+    }
+}
+
+/// As little of everything as shows that the harness works.
+fn shorten(arguments: &mut SuiteArguments, scratch: &Path) {
+    arguments.repeats = 1;
+    arguments.seconds = 0.15;
+    arguments.connections = vec![1, 8];
+    arguments.open_steps = 2;
+    arguments.fill = Some(5_000);
+    arguments.out = scratch.join("out");
+    arguments.runs = scratch.join("runs");
+}
+
+/// One run of load.
+#[derive(Clone, Copy)]
+struct Step {
+    scenario: Scenario,
+    connections: usize,
+    pace: Pace,
+    until: Until,
+    /// Whose turn it is; warm-ups and fills are nobody's.
+    turn: Option<usize>,
+}
+
+impl Suite {
+    fn begin(arguments: SuiteArguments, directory: TempDir) -> io::Result<Self> {
+        let binary = arguments.server.clone().ok_or_else(|| io::Error::other("--server is missing"))?;
+        // Absolute, because a path without a slash would be looked for elsewhere.
+        let binary =
+            binary.canonicalize().map_err(|error| io::Error::other(format!("{}: {error}", binary.display())))?;
+        let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, &binary)?;
+        let mut journal = Journal::begin(&arguments.runs, &format!("{}-{}", machine.date, machine.name))?;
+        journal.write(Record::Machine(machine))?;
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("control");
+        let control = Process::start(command, &directory.path().join("control.log"))?;
+        let registry = Registry::make(&binary, directory.path())?;
+        let server = Process::start(registry.serve(), &registry.log())?;
+        let mut suite = Self {
+            control,
+            server,
+            registry,
+            directory,
+            arguments,
+            binary,
+            journal,
+            known: Arc::default(),
+            acknowledged: 0,
+            filled: false,
+            run: 0,
+        };
+        suite.started()?;
+        Ok(suite)
+    }
+
+    fn measure_all(&mut self) -> io::Result<()> {
+        let mut scenarios = self.arguments.scenarios.clone();
+        // What is created first is what the others read.
+        scenarios.sort_unstable();
+        for scenario in scenarios {
+            for connections in self.arguments.connections.clone() {
+                if scenario == Scenario::Create {
+                    self.renew()?;
+                }
+                self.compare(scenario, connections)?;
+                if matches!(scenario, Scenario::Create | Scenario::Mixed) {
+                    self.inspect(&format!("{scenario:?} at {connections} connections"))?;
+                }
+            }
+        }
+        self.open_loop()?;
+        self.inspect("the open loop")?;
+        if let Some(customers) = self.arguments.fill {
+            self.fill(customers)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with an empty registry, so that no level pays for the customers of the last one.
+    fn renew(&mut self) -> io::Result<()> {
+        self.server.stop()?;
+        self.registry = Registry::make(&self.binary, self.directory.path())?;
+        self.known = Arc::default();
+        self.acknowledged = 0;
+        self.start()
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        self.server = Process::start(self.registry.serve(), &self.registry.log())?;
+        self.started()
+    }
+
+    fn started(&mut self) -> io::Result<()> {
+        let ready_ms = self.server.ready_after.as_secs_f64() * 1e3;
+        eprintln!("ready after {ready_ms:.0} ms with {} customers", self.acknowledged);
+        let resident_bytes = self.server.usage()?.resident;
+        self.journal.write(Record::Start(Start { customers: self.acknowledged, ready_ms, resident_bytes }))
+    }
+
+    /// Lets control and server take turns at one scenario and one number of connections.
+    fn compare(&mut self, scenario: Scenario, connections: usize) -> io::Result<()> {
+        if scenario != Scenario::Create && self.known.count() == 0 {
+            self.make_customers(SEED)?;
+        }
+        let until = Until::Elapsed(self.length() / 5);
+        for who in [Who::Control, Who::Server] {
+            self.load(who, Step { scenario, connections, pace: Pace::Closed, until, turn: None })?;
+        }
+        for turn in 0..self.arguments.repeats {
+            if scenario == Scenario::Create && connections == 1 {
+                let per_second = disk::sync_rate(self.directory.path(), self.length() / 2)?;
+                self.journal.write(Record::Sync(Sync { turn, per_second }))?;
+            }
+            self.take_turns(turn, scenario, connections, Pace::Closed)?;
+        }
+        Ok(())
+    }
+
+    /// Tries constant rates up to the peak of the closed loop.
+    fn open_loop(&mut self) -> io::Result<()> {
+        let creates = |load: &&Load| load.who == Who::Server && load.scenario == Scenario::Create;
+        let closed = summary::loads(&self.journal.records).filter(creates);
+        let Some(peak) = closed.max_by(|a, b| a.rate.total_cmp(&b.rate)) else {
+            return Ok(());
+        };
+        let (connections, peak, steps) = (peak.connections, peak.rate, self.arguments.open_steps);
+        for step in 1..=steps {
+            let rate = peak * step as f64 / steps as f64;
+            self.take_turns(step, Scenario::Create, connections, Pace::Open(rate))?;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, customers: u64) -> io::Result<()> {
+        let load = self.make_customers(customers.saturating_sub(self.acknowledged))?;
+        let (seconds, rate) = (load.seconds, load.rate);
+        self.journal.write(Record::Fill(Fill { customers: self.acknowledged, seconds, rate }))?;
+        self.filled = true;
+        self.server.settle()?;
+        self.inspect("the fill")?;
+        self.server.stop()?;
+        self.start()?;
+        for scenario in [Scenario::Create, Scenario::Read] {
+            for connections in self.arguments.connections.clone() {
+                self.compare(scenario, connections)?;
+            }
+        }
+        self.inspect("load on the filled registry")
+    }
+
+    fn make_customers(&mut self, count: u64) -> io::Result<Load> {
+        let until = Until::Requests(count);
+        let (scenario, connections) = (Scenario::Create, FILL_CONNECTIONS);
+        self.load(Who::Server, Step { scenario, connections, pace: Pace::Closed, until, turn: None })
+    }
+
+    fn take_turns(&mut self, turn: usize, scenario: Scenario, connections: usize, pace: Pace) -> io::Result<()> {
+        // Whoever goes first may find the machine in another state, so the first is not always the same.
+        let order = if turn.is_multiple_of(2) { [Who::Control, Who::Server] } else { [Who::Server, Who::Control] };
+        for who in order {
+            self.server.settle()?;
+            let until = Until::Elapsed(self.length());
+            let load = self.load(who, Step { scenario, connections, pace, until, turn: Some(turn) })?;
+            eprintln!(
+                "{who:?} {scenario:?} c={connections} {:.0}/s p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.1} ms, {:.1} µs",
+                load.rate, load.p50_ms, load.p99_ms, load.p999_ms, load.max_ms, load.cpu_us_per_answer
+            );
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, who: Who, step: Step) -> io::Result<Load> {
+        let Step { scenario, connections, pace, until, turn } = step;
+        self.run += 1;
+        let work = Arc::new(Work { target: self.target(who), scenario, known: Arc::clone(&self.known) });
+        let keep_ids = who == Who::Server;
+        let plan = Plan { work, run: self.run, connections, pace, until, keep_ids };
+        let place = Place { who, turn, filled: self.filled, customers: self.acknowledged };
+        let process = if who == Who::Server { &self.server } else { &self.control };
+        let (load, tally) = measure(&plan, Some(process), place)?;
+        drop(plan);
+        if who == Who::Server {
+            self.acknowledged += tally.created;
+            let known = Arc::get_mut(&mut self.known).expect("the plan was its only other holder");
+            known.add(tally.ids, (self.run, tally.names));
+        }
+        self.journal.write(Record::Load(load.clone()))?;
+        Ok(load)
+    }
+
+    /// Records what is stored, and what the server takes to do so.
+    fn inspect(&mut self, after: &str) -> io::Result<()> {
+        let usage = self.server.usage()?;
+        self.journal.write(Record::Memory(Memory {
+            customers: self.acknowledged,
+            resident_bytes: usage.resident,
+            peak_bytes: usage.peak,
+            disk_bytes: self.registry.size()?,
+        }))?;
+        let known = Arc::get_mut(&mut self.known).expect("no load is running");
+        let stored = Stored {
+            after: after.to_owned(),
+            stored: self.registry.stored()?,
+            acknowledged: self.acknowledged,
+            repeated_ids: known.repeated_ids(),
+        };
+        eprintln!("after {after}: {} stored, {} acknowledged", stored.stored, stored.acknowledged);
+        self.journal.write(Record::Stored(stored))
+    }
+
+    fn target(&self, who: Who) -> Target {
+        let (address, authorization, kind) = match who {
+            Who::Server => (self.server.address, self.registry.authorization.clone(), Kind::Server),
+            Who::Control | Who::Peer => (self.control.address, control::authorization(), Kind::Control),
+        };
+        Target { address, path: "/rws/api/v1/customers".to_owned(), authorization, kind }
+    }
+
+    fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.arguments.seconds)
+    }
+}

@@ -1,0 +1,267 @@
+//! Administration: accounts, groups, users and keys.
+
+use crate::{
+    App,
+    api_key::{IssuedKey, is_importable, new_key_id},
+};
+use carnelian_domain::{
+    AccountId, AccountState, GroupId, NameError, Role, Timestamp, UserId,
+    directory::{check_name, check_user_name},
+};
+use carnelian_store::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError};
+
+/// Why an administrative action was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Something cannot be called that.
+    #[error("{what} cannot be called {name:?}: {why}")]
+    BadName {
+        /// What was to be named.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: NameError,
+    },
+    /// A key from elsewhere has another shape than expected.
+    #[error("the key must have the shape of a UUID, as in 0f8fad5b-d9cb-469f-a165-70867728950e")]
+    NotImportable,
+    /// The registry does not allow it.
+    #[error(transparent)]
+    Conflict(Conflict),
+    /// The store does not work.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> AdminError {
+        match error {
+            StoreError::Conflict(conflict) => AdminError::Conflict(conflict),
+            other => AdminError::Store(other),
+        }
+    }
+}
+
+/// An account as it is listed.
+#[derive(Debug)]
+pub struct AccountEntry {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: AccountState,
+}
+
+/// A group as it is listed.
+#[derive(Debug)]
+pub struct GroupEntry {
+    /// Its name.
+    pub name: String,
+    /// The names of its accounts.
+    pub accounts: Vec<String>,
+}
+
+/// A user as it is listed.
+#[derive(Debug)]
+pub struct UserEntry {
+    /// Its name.
+    pub name: String,
+    /// The name of its home account.
+    pub account: String,
+    /// The name of its group.
+    pub group: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may sign in.
+    pub enabled: bool,
+}
+
+/// A key as it is listed; the key itself is never shown again.
+#[derive(Debug)]
+pub struct KeyEntry {
+    /// Its id.
+    pub key_id: String,
+    /// What the operator calls it.
+    pub label: Option<String>,
+    /// When it was issued or imported.
+    pub created_at: Timestamp,
+    /// From when on it no longer works.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it works.
+    pub status: KeyStatus,
+}
+
+/// Whether a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// It does.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl KeyStatus {
+    /// The status's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyStatus::Active => "ACTIVE",
+            KeyStatus::Expired => "EXPIRED",
+            KeyStatus::Revoked => "REVOKED",
+        }
+    }
+}
+
+impl App {
+    /// Creates an account with a data key of its own.
+    pub async fn create_account(&self, name: &str) -> Result<AccountId, AdminError> {
+        named("an account", name, check_name)?;
+        let vault = self.vault.clone();
+        Ok(self.store.create_account(name.to_owned(), Box::new(move |id| vault.new_data_key(id))).await?)
+    }
+
+    /// Every account that is not erased.
+    pub async fn list_accounts(&self) -> Result<Vec<AccountEntry>, AdminError> {
+        let directory = self.store.directory().await?;
+        let present = directory.accounts.into_iter().filter(|account| account.state != AccountState::Erased);
+        Ok(present.map(|account| AccountEntry { id: account.id, name: account.name, state: account.state }).collect())
+    }
+
+    /// Puts an account into "erasure in progress".
+    pub async fn request_erasure(&self, account: &str) -> Result<(), AdminError> {
+        Ok(self.store.request_erasure(account.to_owned()).await?)
+    }
+
+    /// Takes an erasure request back.
+    pub async fn cancel_erasure(&self, account: &str) -> Result<(), AdminError> {
+        Ok(self.store.cancel_erasure(account.to_owned()).await?)
+    }
+
+    /// Creates a group without accounts.
+    pub async fn create_group(&self, name: &str) -> Result<GroupId, AdminError> {
+        named("a group", name, check_name)?;
+        Ok(self.store.create_group(name.to_owned()).await?)
+    }
+
+    /// Adds an account to a group.
+    pub async fn add_to_group(&self, group: &str, account: &str) -> Result<(), AdminError> {
+        Ok(self.store.add_to_group(group.to_owned(), account.to_owned()).await?)
+    }
+
+    /// Takes an account out of a group.
+    pub async fn remove_from_group(&self, group: &str, account: &str) -> Result<(), AdminError> {
+        Ok(self.store.remove_from_group(group.to_owned(), account.to_owned()).await?)
+    }
+
+    /// Every group.
+    pub async fn list_groups(&self) -> Result<Vec<GroupEntry>, AdminError> {
+        let directory = self.store.directory().await?;
+        let name_of =
+            |id| directory.accounts.iter().find(|account| account.id == id).map(|account| account.name.clone());
+        let group = |group: &carnelian_store::GroupRecord| GroupEntry {
+            name: group.name.clone(),
+            accounts: group.accounts.iter().filter_map(|id| name_of(*id)).collect(),
+        };
+        Ok(directory.groups.iter().map(group).collect())
+    }
+
+    /// Creates a user.
+    pub async fn create_user(&self, new: NewUser) -> Result<UserId, AdminError> {
+        named("a user", &new.name, check_user_name)?;
+        Ok(self.store.create_user(new).await?)
+    }
+
+    /// Every user.
+    pub async fn list_users(&self) -> Result<Vec<UserEntry>, AdminError> {
+        let directory = self.store.directory().await?;
+        let account =
+            |id| directory.accounts.iter().find(|account| account.id == id).map(|account| account.name.clone());
+        let group = |id| directory.groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
+        let user = |user: &carnelian_store::UserRecord| UserEntry {
+            name: user.name.clone(),
+            account: account(user.account).unwrap_or_default(),
+            group: group(user.group),
+            role: user.role,
+            enabled: user.enabled,
+        };
+        Ok(directory.users.iter().map(user).collect())
+    }
+
+    /// Lets a user sign in, or not.
+    pub async fn set_user_enabled(&self, user: &str, enabled: bool) -> Result<(), AdminError> {
+        Ok(self.store.set_user_enabled(user.to_owned(), enabled).await?)
+    }
+
+    /// Makes a key for a user; this is the only time that it can be seen.
+    pub async fn issue_key(
+        &self,
+        user: &str,
+        label: Option<&str>,
+        lifetime_seconds: Option<u64>,
+    ) -> Result<IssuedKey, AdminError> {
+        if let Some(label) = label {
+            named("a key", label, check_name)?;
+        }
+        let issued = IssuedKey::generate(&*self.entropy);
+        let new = NewKey {
+            key_id: issued.key_id.clone(),
+            user: user.to_owned(),
+            digest: self.vault.digest(issued.reveal()).to_vec(),
+            kind: KeyKind::Issued,
+            label: label.map(str::to_owned),
+            expires_at: lifetime_seconds.map(|seconds| self.clock.now().plus_seconds(seconds)),
+        };
+        self.store.add_key(new).await?;
+        Ok(issued)
+    }
+
+    /// Takes over a key made elsewhere, and says under which id.
+    pub async fn import_key(&self, user: &str, key: &str) -> Result<String, AdminError> {
+        if !is_importable(key) {
+            return Err(AdminError::NotImportable);
+        }
+        let key_id = new_key_id(&*self.entropy);
+        let new = NewKey {
+            key_id: key_id.clone(),
+            user: user.to_owned(),
+            digest: self.vault.digest(key).to_vec(),
+            kind: KeyKind::Imported,
+            label: None,
+            expires_at: None,
+        };
+        self.store.add_key(new).await?;
+        Ok(key_id)
+    }
+
+    /// Every key of a user.
+    pub async fn list_keys(&self, user: &str) -> Result<Vec<KeyEntry>, AdminError> {
+        let directory = self.store.directory().await?;
+        let user = directory.users.iter().find(|candidate| candidate.name == user);
+        let user = user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))?.id;
+        let now = self.clock.now();
+        Ok(directory.keys.into_iter().filter(|key| key.user == user).map(|key| key_entry(key, now)).collect())
+    }
+
+    /// Revokes a key.
+    pub async fn revoke_key(&self, key_id: &str) -> Result<(), AdminError> {
+        Ok(self.store.revoke_key(key_id.to_owned()).await?)
+    }
+}
+
+fn key_entry(key: KeyRecord, now: Timestamp) -> KeyEntry {
+    let status = if key.revoked_at.is_some() {
+        KeyStatus::Revoked
+    } else if key.expires_at.is_some_and(|end| end <= now) {
+        KeyStatus::Expired
+    } else {
+        KeyStatus::Active
+    };
+    KeyEntry { key_id: key.key_id, label: key.label, created_at: key.created_at, expires_at: key.expires_at, status }
+}
+
+fn named(what: &'static str, name: &str, check: fn(&str) -> Result<(), NameError>) -> Result<(), AdminError> {
+    check(name).map_err(|why| AdminError::BadName { what, name: name.to_owned(), why })
+}

@@ -1,0 +1,115 @@
+//! What an API key looks like: `crk1_`, then key id, secret and checksum in the alphabet `0`–`9`, `a`–`v`.
+//!
+//! The fixed start and the checksum let a scanner find a leaked key and tell it from noise.
+
+use crate::Entropy;
+use data_encoding::BASE32HEX_NOPAD;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// How every key of this kind begins.
+pub const PREFIX: &str = "crk1_";
+
+const ID_BYTES: usize = 10;
+const SECRET_BYTES: usize = 32;
+const ID_CHARS: usize = 16;
+const CHECKSUM_CHARS: usize = 7;
+const KEY_CHARS: usize = PREFIX.len() + ID_CHARS + 52 + CHECKSUM_CHARS;
+
+fn encode(bytes: &[u8]) -> String {
+    BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+/// A key that has just been made; it is shown once and never kept.
+pub struct IssuedKey {
+    /// The key's id, which is no secret.
+    pub key_id: String,
+    key: Zeroizing<String>,
+}
+
+impl IssuedKey {
+    /// Makes a key.
+    pub fn generate(entropy: &dyn Entropy) -> IssuedKey {
+        let key_id = new_key_id(entropy);
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        entropy.fill(secret.as_mut());
+        let secret = Zeroizing::new(encode(secret.as_slice()));
+        let body = Zeroizing::new(format!("{PREFIX}{key_id}{}", secret.as_str()));
+        let key = Zeroizing::new(format!("{}{}", body.as_str(), checksum(&body)));
+        IssuedKey { key_id, key }
+    }
+
+    /// The key itself, to be shown once.
+    pub fn reveal(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Debug for IssuedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IssuedKey({})", self.key_id)
+    }
+}
+
+/// Makes an id for a key.
+pub fn new_key_id(entropy: &dyn Entropy) -> String {
+    let mut id = [0; ID_BYTES];
+    entropy.fill(&mut id);
+    encode(&id)
+}
+
+/// The key id within a presented key, if it is one of ours and its checksum is right.
+pub fn key_id(key: &str) -> Option<&str> {
+    let well_formed = key.len() == KEY_CHARS && key.starts_with(PREFIX) && key.is_ascii();
+    let (body, found) = key.split_at_checked(KEY_CHARS - CHECKSUM_CHARS).filter(|_| well_formed)?;
+    (found == checksum(body)).then(|| &key[PREFIX.len()..PREFIX.len() + ID_CHARS])
+}
+
+/// Whether a key made elsewhere can be imported: it must have the shape of a UUID.
+pub fn is_importable(key: &str) -> bool {
+    let dashes = [8, 13, 18, 23];
+    let fits = |(at, byte): (usize, u8)| if dashes.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    key.len() == 36 && key.bytes().enumerate().all(fits)
+}
+
+fn checksum(body: &str) -> String {
+    encode(&crc32fast::hash(body.as_bytes()).to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::tests::Counting;
+
+    #[test]
+    fn a_key_can_be_searched_for_and_carries_its_id() {
+        let issued = IssuedKey::generate(&Counting::default());
+        let key = issued.reveal();
+        assert_eq!(key.len(), KEY_CHARS);
+        assert!(
+            key.strip_prefix(PREFIX).expect("the prefix").bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))
+        );
+        assert_eq!(key_id(key), Some(issued.key_id.as_str()));
+    }
+
+    #[test]
+    fn a_mistyped_key_has_no_id() {
+        let key = IssuedKey::generate(&Counting::default()).reveal().to_owned();
+        for at in 0..key.len() {
+            let mut mistyped = key.clone().into_bytes();
+            mistyped[at] = if mistyped[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(key_id(&String::from_utf8(mistyped).expect("ASCII")), None, "character {at}");
+        }
+        for bad in ["", "crk1_", "😀", &key[1..], &format!("{key}0")] {
+            assert_eq!(key_id(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_uuid_can_be_imported_and_nothing_else() {
+        assert!(is_importable("0f8fad5b-d9cb-469f-a165-70867728950E"));
+        for bad in ["", "0f8fad5bd9cb469fa16570867728950e", "0f8fad5b-d9cb-469f-a165-70867728950g"] {
+            assert!(!is_importable(bad), "{bad}");
+        }
+    }
+}

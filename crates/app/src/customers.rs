@@ -1,0 +1,199 @@
+//! Customers: create, read and edit. A permit comes first, so that nothing is looked at for a caller who may not.
+
+use crate::{App, Failure, directory::Account, failure::Internal, sealing};
+use carnelian_domain::{
+    AccountId, Caller, CustomerDraft, CustomerId, Permission, PersonalDetails, Problem, RawCustomer, Timestamp,
+};
+use carnelian_store::{Conflict, EditCustomer, NewCustomer, StoreError, StoredCustomer, Written};
+use std::sync::Arc;
+
+/// How often an edit is tried again when the customer moves to another account meanwhile.
+const EDIT_TRIES: usize = 3;
+
+/// A version that no customer has: they count from 1.
+const NO_VERSION: u64 = 0;
+
+/// A caller who may read customers.
+pub struct CustomerReader<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+}
+
+/// A caller who may write customers.
+pub struct CustomerWriter<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+}
+
+/// A customer that was created or edited.
+#[derive(Clone, Copy, Debug)]
+pub struct WrittenCustomer {
+    /// Its id.
+    pub id: CustomerId,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// The version that was made.
+    pub version: u64,
+    /// When it was committed.
+    pub at: Timestamp,
+}
+
+/// A customer as a caller may see it.
+#[derive(Debug)]
+pub struct CustomerDetails {
+    /// Its id.
+    pub id: CustomerId,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// That account's name.
+    pub account_name: Arc<str>,
+    /// Its name as it was sent.
+    pub name: String,
+    /// Whether the billing address is shown as the shipping address.
+    pub ship_to_bill_address: bool,
+    /// Everything else; without the security answer if the caller may not write.
+    pub details: PersonalDetails,
+    /// Counts its writes, from 1.
+    pub version: u64,
+}
+
+impl App {
+    /// A permit to read customers, if the caller's role allows it.
+    pub fn customer_reader<'a>(&'a self, caller: &'a Caller) -> Result<CustomerReader<'a>, Failure> {
+        permit(caller, Permission::ReadCustomers)?;
+        Ok(CustomerReader { app: self, caller })
+    }
+
+    /// A permit to write customers, if the caller's role allows it.
+    pub fn customer_writer<'a>(&'a self, caller: &'a Caller) -> Result<CustomerWriter<'a>, Failure> {
+        permit(caller, Permission::WriteCustomers)?;
+        Ok(CustomerWriter { app: self, caller })
+    }
+
+    /// The account of that name within the caller's scope; one that another process has just made is found too.
+    async fn account_in_scope(&self, caller: &Caller, name: &str) -> Result<Arc<Account>, Failure> {
+        let find = || self.directory.load().account_named(name, &caller.scope).cloned();
+        if let Some(account) = find() {
+            return Ok(account);
+        }
+        self.refresh_directory().await?;
+        find().ok_or_else(|| Problem::AccountNotFound.into())
+    }
+
+    /// A customer within the caller's scope, and its account.
+    async fn customer_in_scope(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+    ) -> Result<(StoredCustomer, Arc<Account>), Failure> {
+        let customer = self.store.customer(id).await?;
+        let customer = customer.filter(|customer| caller.scope.includes(customer.account));
+        let customer = customer.ok_or(Problem::CustomerNotFound)?;
+        if self.directory.load().account(customer.account).is_none() {
+            self.refresh_directory().await?;
+        }
+        let account = self.directory.load().account(customer.account).cloned();
+        Ok((customer, account.ok_or(Problem::CustomerNotFound)?))
+    }
+
+    /// The draft as the store takes it, sealed for the account that it is to live in.
+    fn sealed(&self, id: CustomerId, account: &Account, draft: CustomerDraft) -> Result<NewCustomer, Failure> {
+        Ok(NewCustomer {
+            id,
+            account: account.id,
+            unique_name: draft.name.unique_form(),
+            name: draft.name.0.as_str().to_owned(),
+            ship_to_bill_address: draft.ship_to_bill_address,
+            sealed: sealing::seal(account.key()?, &*self.entropy, account.id, id, &draft.details),
+        })
+    }
+}
+
+impl CustomerWriter<'_> {
+    /// Creates a customer; once it returns, the customer is on stable storage.
+    pub async fn create_customer(&self, raw: &RawCustomer<'_>) -> Result<WrittenCustomer, Failure> {
+        let draft = self.app.rules.check(raw).map_err(Failure::Violations)?;
+        let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
+        let id = self.app.customer_ids.next().await?;
+        let new = self.app.sealed(id, &account, draft)?;
+        let written = self.app.store.create_customer(new).await?;
+        Ok(written_customer(id, account.id, written))
+    }
+
+    /// Replaces a customer, and moves it if it names another account of the caller's scope.
+    ///
+    /// The id is `None` when the path held none; that is one violation among those of the body. If versions are
+    /// expected, the customer must have one of them; otherwise the last write wins.
+    pub async fn edit_customer(
+        &self,
+        id: Option<CustomerId>,
+        expected: Option<&[u64]>,
+        raw: &RawCustomer<'_>,
+    ) -> Result<WrittenCustomer, Failure> {
+        let (draft, id) = self.check_edit(id, raw)?;
+        for _ in 0..EDIT_TRIES {
+            let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
+            let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
+            let customer = self.app.sealed(id, &account, draft.clone())?;
+            let meets = |versions: &[u64]| versions.contains(&current.version);
+            let expected_version = expected.map(|versions| if meets(versions) { current.version } else { NO_VERSION });
+            let edit = EditCustomer { customer, seen_in: current.account, expected_version };
+            match self.app.store.edit_customer(edit).await {
+                Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
+                written => return Ok(written_customer(id, account.id, written?)),
+            }
+        }
+        Err(Failure::Unavailable(Internal::new("the customer kept moving between accounts")))
+    }
+
+    fn check_edit(
+        &self,
+        id: Option<CustomerId>,
+        raw: &RawCustomer<'_>,
+    ) -> Result<(CustomerDraft, CustomerId), Failure> {
+        match (self.app.rules.check(raw), id) {
+            (Ok(draft), Some(id)) => Ok((draft, id)),
+            (Err(violations), Some(_)) => Err(Failure::Violations(violations)),
+            (draft, None) => {
+                let mut violations = draft.err().unwrap_or_default();
+                violations.push(invalid_customer_id());
+                Err(Failure::Violations(violations))
+            }
+        }
+    }
+}
+
+impl CustomerReader<'_> {
+    /// Reads a customer; the id is `None` when the path held none.
+    pub async fn get_customer(&self, id: Option<CustomerId>) -> Result<CustomerDetails, Failure> {
+        let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
+        let (customer, account) = self.app.customer_in_scope(self.caller, id).await?;
+        let opened = sealing::open(account.key()?, account.id, id, &customer.sealed);
+        let mut details =
+            opened.map_err(|error| Failure::Internal(Internal::new(format!("customer {id}: {error}"))))?;
+        if !self.caller.role.allows(Permission::WriteCustomers) {
+            details.security_answer = None;
+        }
+        Ok(CustomerDetails {
+            id,
+            account: account.id,
+            account_name: account.name.clone(),
+            name: customer.name,
+            ship_to_bill_address: customer.ship_to_bill_address,
+            details,
+            version: customer.version,
+        })
+    }
+}
+
+fn permit(caller: &Caller, permission: Permission) -> Result<(), Failure> {
+    if caller.role.allows(permission) { Ok(()) } else { Err(Problem::RoleNotAllowed.into()) }
+}
+
+fn invalid_customer_id() -> carnelian_domain::Violation {
+    carnelian_domain::Violation::new("customerId", Problem::InvalidCustomerId)
+}
+
+fn written_customer(id: CustomerId, account: AccountId, written: Written) -> WrittenCustomer {
+    WrittenCustomer { id, account, version: written.version, at: written.at }
+}

@@ -1,0 +1,138 @@
+//! The use cases, one function per operation.
+//!
+//! * [`authenticate`]: credentials in, a caller out
+//! * [`customers`]: create, read and edit, each behind a permit
+//! * [`administration`]: accounts, groups, users and keys
+//! * [`directory`]: the accounts, groups, users and keys as they are used on every request
+//! * [`vault`] and [`sealing`]: the keys, and what they protect
+//! * [`api_key`]: what a key looks like
+//! * [`ids`]: customer ids, reserved in blocks
+//! * [`throttle`]: how often a user may call, and how often an address may fail to sign in
+//! * [`failure`]: what an operation answers when it does not succeed
+//!
+//! No HTTP, no SQL, no printing; time, randomness and the store are passed in.
+
+pub mod administration;
+pub mod api_key;
+pub mod authenticate;
+pub mod customers;
+pub mod directory;
+pub mod failure;
+mod ids;
+pub mod sealing;
+mod throttle;
+pub mod vault;
+
+pub use failure::Failure;
+pub use vault::{Entropy, MasterKey};
+
+use arc_swap::ArcSwap;
+use carnelian_domain::{Rules, UserId};
+use carnelian_store::{Clock, Store, StoreError};
+use directory::Directory;
+use ids::CustomerIds;
+use std::{net::IpAddr, sync::Arc};
+use throttle::Throttle;
+use vault::Vault;
+
+/// What the application is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The key that all other keys come from.
+    pub master_key: MasterKey,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The rules in force.
+    pub rules: Rules,
+    /// How many calls a second a user may make; 0 for any number.
+    pub requests_per_second: u32,
+}
+
+/// Why the application cannot work with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The registry was made with another master key.
+    #[error("the master key is not the one that this registry was made with")]
+    WrongMasterKey,
+    /// The store does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The application: everything that can be done with a registry.
+pub struct App {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    rules: Rules,
+    directory: ArcSwap<Directory>,
+    /// Held while the directory is read again, so that an older state never takes the place of a newer one.
+    refreshing: tokio::sync::Mutex<()>,
+    customer_ids: Arc<CustomerIds>,
+    throttle: Throttle<UserId>,
+    failed_sign_ins: Throttle<IpAddr>,
+}
+
+impl App {
+    /// Puts the application together, and checks that the master key is the registry's.
+    pub async fn open(parts: Parts) -> Result<App, OpenError> {
+        let vault = Arc::new(Vault::new(&parts.master_key, parts.entropy.clone()));
+        let proof = parts.store.key_proof(vault.proof().to_vec()).await?;
+        if proof != vault.proof() {
+            return Err(OpenError::WrongMasterKey);
+        }
+        let directory = Directory::new(parts.store.directory().await?, &vault);
+        Ok(App {
+            customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
+            throttle: Throttle::new(parts.requests_per_second),
+            failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),
+            store: parts.store,
+            vault,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            rules: parts.rules,
+            directory: ArcSwap::from_pointee(directory),
+            refreshing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Tells the time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Makes random bytes.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Says whether requests can be served.
+    pub async fn ready(&self) -> Result<(), Failure> {
+        Ok(self.store.ready().await?)
+    }
+
+    /// Takes over what another process has changed in the directory; says whether anything may have changed.
+    pub async fn refresh_directory(&self) -> Result<bool, StoreError> {
+        let current =
+            async || Ok::<_, StoreError>(self.store.directory_version().await? == self.directory.load().version());
+        if current().await? {
+            return Ok(false);
+        }
+        let _refreshing = self.refreshing.lock().await;
+        if current().await? {
+            return Ok(true);
+        }
+        let directory = Directory::new(self.store.directory().await?, &self.vault);
+        self.directory.store(Arc::new(directory));
+        Ok(true)
+    }
+}

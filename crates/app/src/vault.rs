@@ -1,0 +1,214 @@
+//! The keys: one master key, and from it everything that protects credentials and personal data.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    constant_time::verify_slices_are_equal,
+    hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
+    hmac,
+};
+use carnelian_domain::AccountId;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Makes random bytes; the one that asks the system is made where the program is wired together.
+pub trait Entropy: Send + Sync {
+    /// Fills a buffer with bytes that nobody can guess.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The length of every key here, in bytes.
+pub const KEY_BYTES: usize = 32;
+
+/// The key that all other keys come from.
+pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl MasterKey {
+    /// Makes a new one.
+    pub fn generate(entropy: &dyn Entropy) -> MasterKey {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        entropy.fill(bytes.as_mut());
+        MasterKey(bytes)
+    }
+
+    /// Takes one that was kept.
+    pub fn from_bytes(bytes: &[u8]) -> Option<MasterKey> {
+        Some(MasterKey(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+
+    /// The bytes, to be kept.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+/// Sealed bytes that do not open: another key, another place, or damage.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("sealed data does not open")]
+pub struct DoesNotOpen;
+
+/// An AES-256-GCM-SIV key, which stays safe even if a nonce should ever come twice.
+pub(crate) struct SealingKey(LessSafeKey);
+
+/// The version of the layout: version, nonce, ciphertext with tag.
+const SEALED_VERSION: u8 = 1;
+
+impl SealingKey {
+    fn new(bytes: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+        UnboundKey::new(&AES_256_GCM_SIV, bytes).map(|key| SealingKey(LessSafeKey::new(key))).map_err(|_| DoesNotOpen)
+    }
+
+    /// Seals bytes so that they open only together with the same context.
+    pub(crate) fn seal(&self, entropy: &dyn Entropy, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + plain.len() + AES_256_GCM_SIV.tag_len());
+        sealed.push(SEALED_VERSION);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let body = &mut sealed[1 + NONCE_LEN..];
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(context), body);
+        // Sealing fails only beyond 64 GiB, which no request reaches.
+        sealed.extend_from_slice(tag.expect("a message of less than 64 GiB").as_ref());
+        sealed
+    }
+
+    /// Opens what was sealed with the same context.
+    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
+        let (&version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(DoesNotOpen)?;
+        if version != SEALED_VERSION {
+            return Err(DoesNotOpen);
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self.0.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| DoesNotOpen)?.len();
+        body.truncate(length);
+        Ok(body)
+    }
+}
+
+/// Derives, wraps and unwraps.
+pub(crate) struct Vault {
+    wrapping: SealingKey,
+    pepper: hmac::Key,
+    proof: [u8; KEY_BYTES],
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Vault {
+    pub(crate) fn new(master: &MasterKey, entropy: Arc<dyn Entropy>) -> Vault {
+        let root = Salt::new(HKDF_SHA256, b"carnelian").extract(master.as_bytes());
+        Vault {
+            wrapping: SealingKey::new(derive(&root, b"data key wrapping 1").as_slice()).expect("a key of 32 bytes"),
+            pepper: hmac::Key::new(hmac::HMAC_SHA256, derive(&root, b"api key pepper 1").as_slice()),
+            proof: *derive(&root, b"master key proof 1"),
+            entropy,
+        }
+    }
+
+    /// What a registry keeps to recognise its master key; it gives nothing away.
+    pub(crate) fn proof(&self) -> &[u8] {
+        &self.proof
+    }
+
+    /// Makes a data key for an account and wraps it.
+    pub(crate) fn new_data_key(&self, account: AccountId) -> Vec<u8> {
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        self.entropy.fill(key.as_mut());
+        self.wrapping.seal(&*self.entropy, &wrapping_context(account), key.as_slice())
+    }
+
+    /// Unwraps an account's data key.
+    pub(crate) fn data_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+        SealingKey::new(&self.wrapping.open(&wrapping_context(account), wrapped)?)
+    }
+
+    /// The keyed digest of an API key, which is all that is stored of it.
+    pub(crate) fn digest(&self, api_key: &str) -> [u8; KEY_BYTES] {
+        let mut digest = [0; KEY_BYTES];
+        digest.copy_from_slice(hmac::sign(&self.pepper, api_key.as_bytes()).as_ref());
+        digest
+    }
+}
+
+/// Compares digests in a time that tells nothing about them.
+pub(crate) fn same_digest(a: &[u8], b: &[u8]) -> bool {
+    verify_slices_are_equal(a, b).is_ok()
+}
+
+fn wrapping_context(account: AccountId) -> [u8; 8] {
+    account.0.to_be_bytes()
+}
+
+struct KeyLength;
+
+impl KeyType for KeyLength {
+    fn len(&self) -> usize {
+        KEY_BYTES
+    }
+}
+
+fn derive(root: &Prk, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    let info = [purpose];
+    let derived = root.expand(&info, KeyLength).and_then(|output| output.fill(key.as_mut()));
+    derived.expect("HKDF-SHA-256 gives up to 8160 bytes");
+    key
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Counts instead of rolling dice, so that tests are repeatable.
+    #[derive(Default)]
+    pub(crate) struct Counting(AtomicU64);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            for byte in bytes {
+                *byte = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(197) as u8;
+            }
+        }
+    }
+
+    pub(crate) fn vault() -> Vault {
+        let entropy = Arc::new(Counting::default());
+        Vault::new(&MasterKey::generate(&*entropy), entropy)
+    }
+
+    #[test]
+    fn a_data_key_opens_only_for_its_account() {
+        let vault = vault();
+        let wrapped = vault.new_data_key(AccountId(1));
+        assert!(vault.data_key(AccountId(1), &wrapped).is_ok());
+        assert!(vault.data_key(AccountId(2), &wrapped).is_err());
+    }
+
+    #[test]
+    fn sealed_bytes_open_only_whole_and_in_their_context() {
+        let vault = vault();
+        let sealed = vault.wrapping.seal(&Counting::default(), b"here", b"Journey");
+        assert_eq!(vault.wrapping.open(b"here", &sealed).map(|plain| plain.to_vec()), Ok(b"Journey".to_vec()));
+        assert_eq!(vault.wrapping.open(b"there", &sealed), Err(DoesNotOpen));
+        for damaged in 0..sealed.len() {
+            let mut sealed = sealed.clone();
+            sealed[damaged] ^= 1;
+            assert_eq!(vault.wrapping.open(b"here", &sealed), Err(DoesNotOpen), "byte {damaged}");
+        }
+        for short in 0..sealed.len() {
+            assert_eq!(vault.wrapping.open(b"here", &sealed[..short]), Err(DoesNotOpen), "{short} bytes");
+        }
+    }
+
+    #[test]
+    fn keys_for_different_purposes_and_masters_differ() {
+        let (one, entropy) = (vault(), Arc::new(Counting::default()));
+        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), entropy);
+        assert_ne!(one.proof(), other.proof());
+        assert_ne!(one.digest("key"), other.digest("key"));
+        assert_ne!(one.digest("key"), one.digest("kez"));
+    }
+}

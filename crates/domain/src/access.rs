@@ -1,0 +1,114 @@
+//! Who may do what, and where.
+
+use crate::ids::{AccountId, UserId};
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Reads and writes customers.
+    AccountAdmin,
+    /// Reads customers.
+    AccountReadOnly,
+    /// Administers accounts, groups and users; every account is in scope.
+    Operator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 3] = [Role::AccountAdmin, Role::AccountReadOnly, Role::Operator];
+
+    /// The role's name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::AccountAdmin => "ACCOUNTADMIN",
+            Role::AccountReadOnly => "ACCOUNTREADONLY",
+            Role::Operator => "OPERATOR",
+        }
+    }
+
+    /// Whether the role allows a permission.
+    pub fn allows(self, permission: Permission) -> bool {
+        match permission {
+            Permission::ReadCustomers => true,
+            Permission::WriteCustomers => self != Role::AccountReadOnly,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Role, String> {
+        let found = Role::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| format!("a role is one of {}", Role::ALL.map(Role::name).join(", ")))
+    }
+}
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// To read customers.
+    ReadCustomers,
+    /// To create and edit customers, and to see security answers.
+    WriteCustomers,
+}
+
+/// The accounts that a user may act in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every account there is.
+    Every,
+    /// These accounts: the home account and those of the user's group.
+    Accounts(Vec<AccountId>),
+}
+
+impl Scope {
+    /// Whether an account is in scope.
+    pub fn includes(&self, account: AccountId) -> bool {
+        match self {
+            Scope::Every => true,
+            Scope::Accounts(accounts) => accounts.contains(&account),
+        }
+    }
+}
+
+/// An authenticated user: who calls, from where, with which rights.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user's id.
+    pub user: UserId,
+    /// The user's name.
+    pub user_name: Arc<str>,
+    /// What the user may do.
+    pub role: Role,
+    /// Where the user may do it.
+    pub scope: Arc<Scope>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_role_reads_and_does_not_write() {
+        assert!(Role::AccountReadOnly.allows(Permission::ReadCustomers));
+        assert!(!Role::AccountReadOnly.allows(Permission::WriteCustomers));
+        assert!(Role::AccountAdmin.allows(Permission::WriteCustomers));
+        assert!(Role::Operator.allows(Permission::WriteCustomers));
+    }
+
+    #[test]
+    fn a_role_is_read_as_it_is_written() {
+        for role in Role::ALL {
+            assert_eq!(role.name().parse(), Ok(role));
+        }
+        assert!("ADMIN".parse::<Role>().is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! Identifiers and moments.
+
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// Identifies an account.
+    AccountId
+);
+id!(
+    /// Identifies an account group.
+    GroupId
+);
+id!(
+    /// Identifies a user.
+    UserId
+);
+id!(
+    /// Identifies a customer: below 2^53, so that every JSON reader holds it exactly, and never reused.
+    CustomerId
+);
+
+impl CustomerId {
+    /// The first number that is no longer safe in every JSON reader.
+    pub const LIMIT: u64 = 1 << 53;
+
+    /// Reads an id as it stands in a path: decimal digits, at most 2^53.
+    pub fn parse(text: &str) -> Option<CustomerId> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let id = text.parse().ok()?;
+        (id <= Self::LIMIT).then_some(CustomerId(id))
+    }
+}
+
+/// A moment in milliseconds since the UNIX epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Whole UNIX seconds, as the API shows a moment.
+    pub fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The moment that many seconds later, or the last representable one.
+    pub fn plus_seconds(self, seconds: u64) -> Timestamp {
+        let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        Timestamp(self.0.saturating_add(millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_id_is_digits_up_to_two_to_the_53() {
+        assert_eq!(CustomerId::parse("1234"), Some(CustomerId(1234)));
+        assert_eq!(CustomerId::parse("9007199254740992"), Some(CustomerId(1 << 53)));
+        for bad in ["", "x", "-1", "+1", "1.0", " 1", "١", "9007199254740993", "99999999999999999999999"] {
+            assert_eq!(CustomerId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_round_down_also_before_the_epoch() {
+        assert_eq!(Timestamp(1_527_590_173_999).unix_seconds(), 1_527_590_173);
+        assert_eq!(Timestamp(-1).unix_seconds(), -1);
+    }
+}

@@ -1,0 +1,27 @@
+//! What is true about customers, whatever carries it.
+//!
+//! * [`errors`]: the error catalogue, one row per thing that can go wrong
+//! * [`rules`]: the rule table, one row per field
+//! * [`check`]: raw input in, a valid customer or every violation out
+//! * [`customer`]: types that can only hold valid values
+//! * [`access`]: who may do what, and where
+//! * [`directory`]: accounts, groups, users and keys, and what they may be called
+//! * [`ids`]: identifiers and moments
+//!
+//! Nothing here is asynchronous, does I/O or reads a clock.
+
+pub mod access;
+pub mod check;
+pub mod customer;
+pub mod directory;
+pub mod errors;
+pub mod ids;
+pub mod rules;
+
+pub use access::{Caller, Permission, Role, Scope};
+pub use check::{RawCustomer, RawText, Violation};
+pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};
+pub use directory::{AccountState, NameError};
+pub use errors::Problem;
+pub use ids::{AccountId, CustomerId, GroupId, Timestamp, UserId};
+pub use rules::Rules;

@@ -1,0 +1,147 @@
+//! From a failure to an answer.
+
+use crate::{log::Logged, response};
+use axum::{
+    extract::MatchedPath,
+    response::{IntoResponse, Response},
+};
+use carnelian_app::Failure;
+use carnelian_domain::{
+    Problem, Violation,
+    errors::{Kind, Row},
+};
+use hyper::{
+    StatusCode,
+    header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde::Serialize;
+
+/// What a client is told when it must sign in.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian\"");
+
+/// How soon another try is welcome, in seconds: throttles and short outages are over by then.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The HTTP status of a sort of failure.
+pub fn status_of(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::BadRequest => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Kind::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The body of every error; clients of this API read the first two keys and ignore others.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    error_message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<EnvelopeViolation<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvelopeViolation<'a> {
+    field: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    error_message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+}
+
+/// A failure on its way to the client.
+#[derive(Debug)]
+pub(crate) struct ApiError(pub(crate) Failure);
+
+impl<F: Into<Failure>> From<F> for ApiError {
+    fn from(failure: F) -> ApiError {
+        ApiError(failure.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let row = self.0.problem().row();
+        let (violations, detail): (&[Violation], _) = match &self.0 {
+            Failure::Problem(_) => (&[], None),
+            Failure::Violations(violations) => (violations, None),
+            Failure::Unavailable(internal) | Failure::Internal(internal) => (&[], Some(internal.for_log().to_owned())),
+        };
+        let mut response = response::json(status_of(row.kind), &envelope(row, violations));
+        set_headers(&mut response, row.kind);
+        response.extensions_mut().insert(Logged { code: row.code, detail });
+        response
+    }
+}
+
+fn set_headers(response: &mut Response, kind: Kind) {
+    let header = match kind {
+        Kind::Unauthenticated => (WWW_AUTHENTICATE, CHALLENGE),
+        Kind::TooManyRequests | Kind::Unavailable => (RETRY_AFTER, RETRY_SECONDS),
+        // What is left of the request cannot be told from the next one.
+        Kind::RequestTimeout | Kind::TooLarge => (CONNECTION, HeaderValue::from_static("close")),
+        Kind::BadRequest
+        | Kind::NotFound
+        | Kind::MethodNotAllowed
+        | Kind::PreconditionFailed
+        | Kind::UnsupportedMediaType
+        | Kind::HeadersTooLarge
+        | Kind::Internal => return,
+    };
+    response.headers_mut().insert(header.0, header.1);
+}
+
+fn envelope<'a>(row: &Row, violations: &'a [Violation]) -> Envelope<'a> {
+    let violation = |violation: &'a Violation| EnvelopeViolation {
+        field: &violation.field,
+        error_code: violation.problem.code(),
+        error_message: violation.problem.message(),
+        limit: violation.limit,
+    };
+    Envelope {
+        error_message: row.message,
+        error_code: row.code,
+        violations: violations.iter().map(violation).collect(),
+    }
+}
+
+/// The answer to a problem as a whole HTTP message, for when there is no request; the connection ends with it.
+pub(crate) fn closing_message(problem: Problem, request_id: &str) -> Vec<u8> {
+    let row = problem.row();
+    let status = status_of(row.kind);
+    let body = serde_json::to_string(&envelope(row, &[])).expect("an envelope is made of strings");
+    let retry = if row.kind == Kind::Unavailable { "retry-after: 1\r\n" } else { "" };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         x-request-id: {request_id}\r\n{retry}connection: close\r\n\r\n",
+        body.len(),
+    );
+    (head + &body).into_bytes()
+}
+
+/// Answers a path that is not served.
+pub(crate) async fn not_found() -> ApiError {
+    Problem::NotFound.into()
+}
+
+/// Answers a path that is served, with a method that is not.
+pub(crate) async fn method_not_allowed(route: Option<MatchedPath>) -> Response {
+    let mut response = ApiError::from(Problem::MethodNotAllowed).into_response();
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}

@@ -1,0 +1,52 @@
+//! What handlers take.
+
+use crate::error::ApiError;
+use axum::extract::{FromRequestParts, Path};
+use carnelian_app::{Failure, failure::Internal};
+use carnelian_domain::Caller;
+use hyper::{body::Bytes, http::request::Parts};
+
+/// What the pipeline has found out about a request before its handler runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    /// Who calls; nobody outside the API's paths.
+    pub(crate) caller: Option<Caller>,
+    /// The whole body.
+    pub(crate) body: Bytes,
+}
+
+/// The caller: a handler that takes one runs only for someone who is signed in.
+pub(crate) struct SignedIn(pub(crate) Caller);
+
+/// The whole body.
+pub(crate) struct WholeBody(pub(crate) Bytes);
+
+/// The path's one parameter, decoded; `None` if there is none or it is not UTF-8.
+pub(crate) struct PathText(pub(crate) Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<SignedIn, ApiError> {
+        let caller = parts.extensions.get_mut::<Received>().and_then(|received| received.caller.take());
+        let unsigned = || Failure::Internal(Internal::new("a route of the API was reached without a caller"));
+        caller.map(SignedIn).ok_or_else(|| unsigned().into())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WholeBody {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<WholeBody, ApiError> {
+        let received = parts.extensions.get_mut::<Received>();
+        Ok(WholeBody(received.map(|received| std::mem::take(&mut received.body)).unwrap_or_default()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathText, ApiError> {
+        Ok(PathText(Path::<String>::from_request_parts(parts, state).await.ok().map(|Path(text)| text)))
+    }
+}

@@ -1,0 +1,184 @@
+//! Strict JSON: what is read is exactly one well-formed document.
+//!
+//! Every string is checked, also in fields that nobody looks at, and every key is kept, so that a key that comes twice
+//! can be found. A number too large for a 64-bit float counts as not well-formed, which RFC 8259 leaves to the reader.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::{borrow::Cow, fmt};
+
+/// The deepest nesting of objects and arrays.
+pub const MAX_DEPTH: usize = 16;
+
+/// A JSON value, as much of it as this API looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any number; no field of this API is one.
+    Number,
+    /// A string.
+    Text(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Json<'a>>),
+    /// An object, with its keys in the order they came, also those that came twice.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+/// The bytes are not one well-formed document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotWellFormed;
+
+/// Reads one document; total for any bytes.
+pub fn parse(bytes: &[u8]) -> Result<Json<'_>, NotWellFormed> {
+    let mut document = serde_json::Deserializer::from_slice(bytes);
+    let value = Nested { depth: 0 }.deserialize(&mut document).map_err(|_| NotWellFormed)?;
+    document.end().map_err(|_| NotWellFormed)?;
+    Ok(value)
+}
+
+/// A value at a depth.
+#[derive(Clone, Copy)]
+struct Nested {
+    depth: usize,
+}
+
+impl Nested {
+    fn deeper<E: Error>(self) -> Result<Nested, E> {
+        if self.depth == MAX_DEPTH { Err(E::custom("too deep")) } else { Ok(Nested { depth: self.depth + 1 }) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Nested {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Nested {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json<'de>, A::Error> {
+        let inner = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(inner)? {
+            array.push(element);
+        }
+        Ok(Json::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let inner = self.deeper()?;
+        let mut object = Vec::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            object.push((key, entries.next_value_seed(inner)?));
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+/// An object's key.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let read = parse(br#" {"a":null,"b":[true,-1,1.5,"x\n"],"a":{}} "#);
+        let array = vec![Json::Bool(true), Json::Number, Json::Number, Json::Text("x\n".into())];
+        let object =
+            vec![("a".into(), Json::Null), ("b".into(), Json::Array(array)), ("a".into(), Json::Object(vec![]))];
+        assert_eq!(read, Ok(Json::Object(object)));
+    }
+
+    #[test]
+    fn nesting_ends_at_its_limit() {
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(parse(nested(MAX_DEPTH).replace("[]", "[1]").as_bytes()).is_ok());
+        assert_eq!(parse(nested(MAX_DEPTH + 1).as_bytes()), Err(NotWellFormed));
+        assert_eq!(parse(nested(100_000).as_bytes()), Err(NotWellFormed));
+    }
+
+    #[test]
+    fn what_is_not_one_document_is_refused() {
+        let bad: [&[u8]; 12] = [
+            b"",
+            b"{",
+            b"{}{}",
+            b"{} x",
+            b"{'a':1}",
+            b"{\"a\":NaN}",
+            b"[1,]",
+            b"\xef\xbb\xbf{}",
+            b"\"\xff\"",
+            b"{\"a\":\"\\ud800\"}",
+            b"{\"a\":\"\\udc00\"}",
+            b"// x\n{}",
+        ];
+        for bytes in bad {
+            assert_eq!(parse(bytes), Err(NotWellFormed), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}

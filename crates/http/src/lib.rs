@@ -1,0 +1,31 @@
+//! The HTTP face: it speaks HTTP and decides nothing.
+//!
+//! * [`server`]: the accept loop, connection limits, shutdown
+//! * [`tls`]: certificates that can be replaced while serving
+//! * [`pipeline`]: what happens to every request, in order
+//! * [`routes`]: everything that is served, in one list
+//! * [`body`], [`credentials`], [`json`], [`extract`]: from bytes to what a handler takes
+//! * [`error`]: from a failure to an answer
+//! * [`log`]: one line per request
+//! * [`malformed`]: answers to what is not an HTTP request
+//! * [`rws`], [`health`]: the handlers
+
+pub mod body;
+mod credentials;
+mod error;
+mod extract;
+mod health;
+pub mod json;
+mod log;
+mod malformed;
+mod pipeline;
+mod response;
+pub mod routes;
+mod rws;
+pub mod server;
+pub mod tls;
+
+pub use credentials::parse_basic;
+pub use error::status_of;
+pub use routes::ROUTES;
+pub use server::{Settings, run};

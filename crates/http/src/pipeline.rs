@@ -1,0 +1,139 @@
+//! What happens to every request, in order; the order is part of the contract.
+
+use crate::{
+    body::{self, Use},
+    credentials,
+    error::{self, ApiError},
+    extract::Received,
+    log,
+    rws::v1,
+};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use carnelian_app::App;
+use carnelian_domain::{Caller, Problem};
+use hyper::{HeaderMap, Request, body::Bytes, header::HeaderValue};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use tower::Service;
+
+/// The header that names a request in the answer and in the log.
+const REQUEST_ID: &str = "x-request-id";
+
+/// The longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Everything below this path belongs to the API: its callers sign in first.
+const API: &str = "/rws/";
+
+/// What precedes the version in the API's paths.
+const VERSIONED: &str = "/rws/api/";
+
+/// The steps that every request takes.
+pub(crate) struct Pipeline {
+    app: Arc<App>,
+    router: Router,
+    body_bytes: usize,
+    body_timeout: Duration,
+}
+
+impl Pipeline {
+    /// Reads bodies of at most so many bytes, for at most so long.
+    pub(crate) fn new(app: Arc<App>, router: Router, body_bytes: usize, body_timeout: Duration) -> Pipeline {
+        Pipeline { app, router, body_bytes, body_timeout }
+    }
+
+    /// Answers a request, names it and logs it.
+    pub(crate) async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Result<Response, Infallible>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let start = self.app.clock().monotonic();
+        let id = self.request_id(request.headers());
+        let method = request.method().clone();
+        let mut caller = None;
+        let answer = self.answer(peer, request, &mut caller).await;
+        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        let took = self.app.clock().monotonic().saturating_sub(start);
+        log::request(&id, &method, caller.as_ref(), &response, took);
+        response.headers_mut().insert(REQUEST_ID, id);
+        Ok(response)
+    }
+
+    async fn answer<B>(
+        &self,
+        peer: IpAddr,
+        request: Request<B>,
+        caller: &mut Option<Caller>,
+    ) -> Result<Response, ApiError>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let (mut parts, body) = request.into_parts();
+        let of_api = parts.uri.path().starts_with(API);
+        // The body's size and arrival come first in the answer; but what a stranger sends is not kept in memory.
+        let signed_in = if of_api { Some(self.sign_in(peer, &parts.headers).await) } else { None };
+        let purpose = if matches!(signed_in, Some(Ok(_))) { Use::Keep } else { Use::Discard };
+        let body = body::collect(body, &parts.headers, purpose, self.body_bytes, self.body_timeout).await?;
+        if let Some(signed_in) = signed_in {
+            self.app.admit(caller.insert(signed_in?))?;
+            check_version(parts.uri.path())?;
+        }
+        parts.extensions.insert(Received { caller: caller.clone(), body });
+        let Ok(response) = self.router.clone().call(Request::from_parts(parts, Body::empty())).await;
+        Ok(response)
+    }
+
+    async fn sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let credentials = credentials::of_request(headers)?;
+        Ok(self.app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
+    }
+
+    /// Answers, names and logs what came without a request: a message that is none, or a connection too many.
+    pub(crate) fn refuse(&self, problem: Problem) -> Vec<u8> {
+        let request_id = self.new_request_id();
+        let row = problem.row();
+        let status = error::status_of(row.kind).as_u16();
+        log::refusal(&request_id, status, row.code);
+        error::closing_message(problem, &request_id)
+    }
+
+    /// The client's own id for the request, if it is harmless, or a new one.
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:/+=@".contains(byte);
+        let sane =
+            |value: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(harmless);
+        let given = headers.get(REQUEST_ID).filter(sane).cloned();
+        given.unwrap_or_else(|| HeaderValue::try_from(self.new_request_id()).expect("hexadecimal digits"))
+    }
+
+    fn new_request_id(&self) -> String {
+        let mut random = [0; 8];
+        self.app.entropy().fill(&mut random);
+        data_encoding::HEXLOWER.encode(&random)
+    }
+}
+
+/// Refuses a path of the API that names another version.
+fn check_version(path: &str) -> Result<(), Problem> {
+    let Some(rest) = path.strip_prefix(VERSIONED) else { return Ok(()) };
+    let version = rest.split('/').next().unwrap_or_default();
+    if version.starts_with(['v', 'V']) && version != v1::VERSION { Err(Problem::InvalidApiVersion) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_version_one_passes_and_what_names_no_version_is_left_to_the_router() {
+        for path in ["/rws/api/v1/customers", "/rws/api/v1", "/rws/api/", "/rws/x/v2", "/rws/api/customers"] {
+            assert_eq!(check_version(path), Ok(()), "{path}");
+        }
+        for path in ["/rws/api/v2/customers", "/rws/api/v01/x", "/rws/api/vx/", "/rws/api/v", "/rws/api/V1/customers"] {
+            assert_eq!(check_version(path), Err(Problem::InvalidApiVersion), "{path}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Everything that is served, in one list.
+
+use crate::{error, health, rws::v1};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use carnelian_app::App;
+use std::sync::Arc;
+
+/// One thing that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path; what is in braces stands for any text without a slash.
+    pub path: &'static str,
+    /// The operation's name, the same in every room.
+    pub operation: &'static str,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal => $($module:ident)::+;)*) => {
+        /// Everything that is served.
+        pub static ROUTES: &[Route] = &[$(
+            Route { method: stringify!($method), path: $path, operation: operation(stringify!($($module)::+)) },
+        )*];
+
+        fn handlers() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
+            vec![$(($path, on(MethodFilter::$method, $($module)::+)),)*]
+        }
+    };
+}
+
+routes! {
+    POST "/rws/api/v1/customers" => v1::customers::create_customer;
+    GET "/rws/api/v1/customers/{customerId}" => v1::customers::get_customer;
+    PUT "/rws/api/v1/customers/{customerId}" => v1::customers::edit_customer;
+    GET "/rws/api/v1/echo/{param}" => v1::echo::echo;
+    GET "/health/live" => health::live;
+    GET "/health/ready" => health::ready;
+}
+
+/// Where an empty `{param}` leads: to the same handler, which says what is missing.
+const EMPTY_ECHO: &str = "/rws/api/v1/echo/";
+
+/// The last part of a handler's path.
+const fn operation(handler: &'static str) -> &'static str {
+    let bytes = handler.as_bytes();
+    let mut start = bytes.len();
+    while start > 0 && bytes[start - 1] != b':' && bytes[start - 1] != b' ' {
+        start -= 1;
+    }
+    handler.split_at(start).1
+}
+
+/// The router over all routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let router = Router::new().route(EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
+    let router = handlers().into_iter().fold(router, |router, (path, handler)| router.route(path, handler));
+    router
+        .route_layer(from_fn(note_route))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(app)
+}
+
+/// Tells the log which route an answer came from.
+async fn note_route(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(route);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_s_operation_is_the_name_of_its_handler() {
+        let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
+        assert_eq!(operations, ["create_customer", "get_customer", "edit_customer", "echo", "live", "ready"]);
+    }
+}

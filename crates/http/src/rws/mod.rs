@@ -1,0 +1,3 @@
+//! The `rws` REST API.
+
+pub(crate) mod v1;

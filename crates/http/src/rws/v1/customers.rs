@@ -1,0 +1,116 @@
+//! `…/customers` and `…/customers/{customerId}`.
+
+use super::{
+    shape,
+    wire::{CustomerReply, WrittenReply},
+};
+use crate::{
+    error::ApiError,
+    extract::{PathText, SignedIn, WholeBody},
+    log::LoggedAccount,
+    response,
+};
+use axum::{extract::State, response::Response};
+use carnelian_app::{App, customers::WrittenCustomer};
+use carnelian_domain::CustomerId;
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{ETAG, HeaderValue, IF_MATCH},
+};
+use std::sync::Arc;
+
+/// Creates a customer.
+pub(crate) async fn create_customer(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    WholeBody(body): WholeBody,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let writer = app.customer_writer(&caller)?;
+    let document = shape::document(&headers, &body)?;
+    let raw = shape::raw_customer(app.rules(), &document)?;
+    Ok(written(&writer.create_customer(&raw).await?))
+}
+
+/// Reads a customer.
+pub(crate) async fn get_customer(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    PathText(id): PathText,
+) -> Result<Response, ApiError> {
+    let reader = app.customer_reader(&caller)?;
+    let customer = reader.get_customer(customer_id(id)).await?;
+    let mut response = response::json(StatusCode::OK, &CustomerReply::new(app.rules(), &customer));
+    response.headers_mut().insert(ETAG, entity_tag(customer.version));
+    response.extensions_mut().insert(LoggedAccount(customer.account));
+    Ok(response)
+}
+
+/// Replaces a customer.
+pub(crate) async fn edit_customer(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    PathText(id): PathText,
+    WholeBody(body): WholeBody,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let writer = app.customer_writer(&caller)?;
+    let document = shape::document(&headers, &body)?;
+    let raw = shape::raw_customer(app.rules(), &document)?;
+    let expected = expected_versions(&headers);
+    Ok(written(&writer.edit_customer(customer_id(id), expected.as_deref(), &raw).await?))
+}
+
+fn written(customer: &WrittenCustomer) -> Response {
+    let mut response = response::json(StatusCode::OK, &WrittenReply::from(customer));
+    response.headers_mut().insert(ETAG, entity_tag(customer.version));
+    response.extensions_mut().insert(LoggedAccount(customer.account));
+    response
+}
+
+fn customer_id(text: Option<String>) -> Option<CustomerId> {
+    CustomerId::parse(&text?)
+}
+
+fn entity_tag(version: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes")
+}
+
+/// The versions that `If-Match` allows; `None` without the header, or when it allows any.
+///
+/// A tag that is weak or not one of ours matches nothing, as RFC 9110 has it.
+fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
+    let mut values = headers.get_all(IF_MATCH).iter().peekable();
+    values.peek()?;
+    let tags: Vec<_> = values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim).collect();
+    if tags.contains(&"*") {
+        return None;
+    }
+    let version = |tag: &str| {
+        let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+        (entity_tag(version) == tag).then_some(version)
+    };
+    Some(tags.into_iter().filter_map(version).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(values: &[&'static str]) -> Option<Vec<u64>> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(IF_MATCH, HeaderValue::from_static(value));
+        }
+        expected_versions(&headers)
+    }
+
+    #[test]
+    fn if_match_lists_the_versions_that_are_allowed() {
+        assert_eq!(expected(&[]), None);
+        assert_eq!(expected(&["*"]), None);
+        assert_eq!(expected(&["\"3\""]), Some(vec![3]));
+        assert_eq!(expected(&["\"3\", \"4\"", "\"5\""]), Some(vec![3, 4, 5]));
+        assert_eq!(expected(&["W/\"3\"", "3", "\"x\"", "\"03\"", "\"+3\"", ""]), Some(vec![]));
+    }
+}

@@ -1,0 +1,26 @@
+//! `GET …/echo/{param}`.
+
+use crate::{
+    error::ApiError,
+    extract::{PathText, SignedIn},
+    response,
+};
+use axum::response::Response;
+use carnelian_domain::Problem;
+use hyper::StatusCode;
+use serde::Serialize;
+
+/// The most characters that are echoed.
+const MAX_PARAM: usize = 255;
+
+#[derive(Serialize)]
+struct Echo {
+    context: String,
+}
+
+/// Answers with the path's parameter, to show that a caller is signed in.
+pub(crate) async fn echo(SignedIn(_): SignedIn, PathText(param): PathText) -> Result<Response, ApiError> {
+    let fits = |param: &String| (1..=MAX_PARAM).contains(&param.chars().count());
+    let context = param.filter(fits).ok_or(Problem::RequiredFieldsMissing)?;
+    Ok(response::json(StatusCode::OK, &Echo { context }))
+}

@@ -1,0 +1,9 @@
+//! Version 1 of the API.
+
+pub(crate) mod customers;
+pub(crate) mod echo;
+mod shape;
+mod wire;
+
+/// The name of this version in a path.
+pub(crate) const VERSION: &str = "v1";

@@ -1,0 +1,182 @@
+//! The shape of a customer document: which values must be objects, arrays or booleans, and no key twice.
+
+use crate::json::{self, Json};
+use carnelian_app::Failure;
+use carnelian_domain::{
+    Problem, RawCustomer, RawText, Rules, Violation,
+    rules::{ADDRESS_FIELDS, CONTACT_FIELDS, TextRule},
+};
+use hyper::{HeaderMap, header::CONTENT_TYPE};
+use std::{borrow::Cow, collections::HashSet, fmt::Write};
+
+/// Reads the body of a request into a JSON document: media type, presence, syntax.
+pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
+    if !is_json(headers) {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    if matches!(trim(body), b"" | b"null") {
+        return Err(Problem::CustomerDetailsRequired);
+    }
+    json::parse(body).map_err(|_| Problem::MalformedJson)
+}
+
+/// Takes away what JSON calls white space.
+fn trim(mut body: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = body {
+        body = rest;
+    }
+    body
+}
+
+/// Whether a body is JSON by its media type; without one it is taken to be.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().all(|value| {
+        let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })
+}
+
+/// Reads a document into a raw customer, or names every place where its shape is wrong.
+pub(super) fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
+    let Json::Object(entries) = document else { return Err(Problem::MalformedJson.into()) };
+    let mut faults = Faults::default();
+    find_repeated_keys(document, &mut String::new(), &mut faults);
+    let mut raw = RawCustomer::default();
+    for (key, value) in entries {
+        let key = key.as_ref();
+        match key {
+            "shipToBillAddress" => raw.ship_to_bill_address = boolean(key, value, &mut faults),
+            "contacts" => raw.contacts = contacts(rules, value, &mut faults),
+            "billingAddress" => raw.billing_address = address(rules, key, value, &mut faults),
+            "shippingAddress" => raw.shipping_address = address(rules, key, value, &mut faults),
+            _ if key == rules.name.field => raw.name = text(value),
+            _ if key == rules.account_name.field => raw.account_name = text(value),
+            _ if key == rules.security_question.field => raw.security_question = text(value),
+            _ if key == rules.security_answer.field => raw.security_answer = text(value),
+            _ => {}
+        }
+    }
+    if faults.0.is_empty() { Ok(raw) } else { Err(Failure::Violations(faults.0)) }
+}
+
+/// How many places are named at most: a document can have so many faults that the answer would dwarf it.
+const MAX_FAULTS: usize = 100;
+
+/// How many characters of a key are shown in a path, for the same reason.
+const SHOWN_KEY: usize = 64;
+
+/// The places where the shape is wrong.
+#[derive(Default)]
+struct Faults(Vec<Violation>);
+
+impl Faults {
+    fn add(&mut self, path: &str) {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push(Violation::new(path, Problem::MalformedJson));
+        }
+    }
+}
+
+fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
+    match value {
+        Json::Null => RawText::Absent,
+        Json::Text(text) => RawText::Text(text),
+        Json::Bool(_) | Json::Number | Json::Array(_) | Json::Object(_) => RawText::WrongType,
+    }
+}
+
+fn boolean(key: &str, value: &Json<'_>, faults: &mut Faults) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        _ => {
+            faults.add(key);
+            false
+        }
+    }
+}
+
+fn contacts<'a>(rules: &Rules, value: &'a Json<'a>, faults: &mut Faults) -> Vec<[RawText<'a>; CONTACT_FIELDS]> {
+    match value {
+        Json::Null => Vec::new(),
+        Json::Array(contacts) => {
+            let contact = |(index, contact): (usize, &'a Json<'a>)| match contact {
+                Json::Object(entries) => Some(fields_of(&rules.contact, entries)),
+                _ => {
+                    faults.add(&format!("contacts[{index}]"));
+                    None
+                }
+            };
+            contacts.iter().enumerate().filter_map(contact).collect()
+        }
+        _ => {
+            faults.add("contacts");
+            Vec::new()
+        }
+    }
+}
+
+fn address<'a>(
+    rules: &Rules,
+    key: &str,
+    value: &'a Json<'a>,
+    faults: &mut Faults,
+) -> Option<[RawText<'a>; ADDRESS_FIELDS]> {
+    match value {
+        Json::Null => None,
+        Json::Object(entries) => Some(fields_of(&rules.address, entries)),
+        _ => {
+            faults.add(key);
+            None
+        }
+    }
+}
+
+/// The fields of an object that the rules name, in the order of the rules.
+fn fields_of<'a, const N: usize>(rules: &[TextRule; N], entries: &'a [(Cow<'a, str>, Json<'a>)]) -> [RawText<'a>; N] {
+    rules.each_ref().map(|rule| {
+        let entry = entries.iter().find(|(key, _)| key == rule.field);
+        entry.map_or(RawText::Absent, |(_, value)| text(value))
+    })
+}
+
+/// Below this many keys comparing each with each is quicker than hashing.
+const FEW_KEYS: usize = 16;
+
+/// Names every key that comes twice in its object, by its path.
+fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &mut Faults) {
+    let length = path.len();
+    match value {
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                if matches!(element, Json::Array(_) | Json::Object(_)) {
+                    let _ = write!(path, "[{index}]");
+                    find_repeated_keys(element, path, faults);
+                    path.truncate(length);
+                }
+            }
+        }
+        Json::Object(entries) => {
+            let mut seen = HashSet::new();
+            for (index, (key, value)) in entries.iter().enumerate() {
+                let repeated = match entries.len() <= FEW_KEYS {
+                    true => entries[..index].iter().any(|(earlier, _)| earlier == key),
+                    false => !seen.insert(key),
+                };
+                let nested = matches!(value, Json::Array(_) | Json::Object(_));
+                if repeated || nested {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    path.push_str(dot);
+                    path.extend(key.chars().take(SHOWN_KEY));
+                    if repeated {
+                        faults.add(path);
+                    }
+                    find_repeated_keys(value, path, faults);
+                    path.truncate(length);
+                }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number | Json::Text(_) => {}
+    }
+}

@@ -1,0 +1,139 @@
+//! The accept loop: connections in, requests to the pipeline, a bounded end.
+
+use crate::{malformed::Enveloping, pipeline::Pipeline, routes, tls::Tls};
+use carnelian_app::App;
+use carnelian_domain::Problem;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use std::{future::Future, io, net::IpAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// The largest header section, in bytes.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// The most header fields of a request.
+const HEADER_FIELDS: usize = 100;
+
+/// How long to wait before accepting again when the system has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How the server treats connections and requests.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The largest body that is read, in bytes.
+    pub body_bytes: usize,
+    /// How many connections are served at once; further ones are told to come back.
+    pub connections: usize,
+    /// How long a header section may take to arrive, and how long a connection may be idle.
+    pub header_timeout: Duration,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
+pub async fn run(
+    listener: TcpListener,
+    app: Arc<App>,
+    tls: Option<Tls>,
+    settings: Settings,
+    shutdown: impl Future<Output = Duration>,
+) {
+    let server = Server {
+        pipeline: Arc::new(Pipeline::new(app.clone(), routes::router(app), settings.body_bytes, settings.body_timeout)),
+        tls,
+        free: Arc::new(Semaphore::new(settings.connections)),
+        settings,
+    };
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    let grace = loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => server.admit(stream, peer.ip(), &graceful),
+                Err(error) => pause(&error).await,
+            },
+            grace = &mut shutdown => break grace,
+        }
+    };
+    drop(listener);
+    let connections = graceful.count();
+    if timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections, "some requests were cut off at the end of the grace period");
+    }
+}
+
+/// A connection that broke before it was accepted needs no pause; anything else would come again at once.
+async fn pause(error: &io::Error) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::warn!(%error, "a connection could not be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+struct Server {
+    pipeline: Arc<Pipeline>,
+    tls: Option<Tls>,
+    free: Arc<Semaphore>,
+    settings: Settings,
+}
+
+impl Server {
+    /// Starts serving a connection, or turns it away if there are too many.
+    fn admit(&self, stream: TcpStream, peer: IpAddr, graceful: &GracefulShutdown) {
+        let Ok(place) = self.free.clone().try_acquire_owned() else {
+            if self.tls.is_none() {
+                // A fresh socket takes this much without waiting; if not, the connection is just closed.
+                let _ = stream.try_write(&self.pipeline.refuse(Problem::Unavailable));
+            }
+            return;
+        };
+        // Answers are small and whole; waiting to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let connection =
+            Connection { peer, pipeline: self.pipeline.clone(), watcher: graceful.watcher(), _place: place };
+        let header_timeout = self.settings.header_timeout;
+        match self.tls.as_ref().map(Tls::acceptor) {
+            None => drop(tokio::spawn(connection.serve(stream, header_timeout))),
+            Some(acceptor) => drop(tokio::spawn(async move {
+                // A handshake that fails or lingers concerns nobody but that client.
+                if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
+                    connection.serve(stream, header_timeout).await;
+                }
+            })),
+        }
+    }
+}
+
+struct Connection {
+    peer: IpAddr,
+    pipeline: Arc<Pipeline>,
+    watcher: Watcher,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
+        let Connection { peer, pipeline, watcher, _place } = self;
+        let stream = Enveloping::new(stream, pipeline.clone(), header_timeout);
+        let service = service_fn(move |request| {
+            let pipeline = pipeline.clone();
+            async move { pipeline.handle(peer, request).await }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(header_timeout)
+            .max_buf_size(HEADER_BYTES)
+            .max_headers(HEADER_FIELDS)
+            .serve_connection(TokioIo::new(stream), service);
+        // A connection that breaks concerns nobody but its client.
+        let _ = watcher.watch(connection).await;
+    }
+}

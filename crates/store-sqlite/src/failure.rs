@@ -1,0 +1,39 @@
+//! What a failed write means: for those who wait for it, and for the process.
+
+use crate::{OnFailure, unsynced::Unsynced};
+use std::sync::{Arc, OnceLock};
+
+/// A failure after which only a restart can tell what is stored; told once.
+pub(crate) struct Failure {
+    told: OnceLock<String>,
+    tell: OnFailure,
+    unsynced: Arc<Unsynced>,
+}
+
+impl Failure {
+    pub(crate) fn new(tell: OnFailure, unsynced: Arc<Unsynced>) -> Failure {
+        Failure { told: OnceLock::new(), tell, unsynced }
+    }
+
+    /// Tells the failure, and stops everything that could build on what may be lost.
+    pub(crate) fn report(&self, detail: String) {
+        if self.told.set(detail.clone()).is_ok() {
+            self.unsynced.fail();
+            (self.tell)(detail);
+        }
+    }
+
+    /// Says whether there was one.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        self.told.get().map_or(Ok(()), |detail| Err(Refusal::Unavailable(detail.clone())))
+    }
+}
+
+/// Why a whole group was not committed.
+#[derive(Clone)]
+pub(crate) enum Refusal {
+    /// Another process holds the database.
+    Busy,
+    /// The database failed, in these words.
+    Unavailable(String),
+}

@@ -1,0 +1,114 @@
+//! Work that waits to be done within a transaction, and whoever waits for it.
+
+use crate::{
+    failure::Refusal,
+    names::{NameHashKey, Names},
+};
+use carnelian_domain::{CustomerId, Timestamp};
+use carnelian_store::{Conflict, StoreError};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+/// What a piece of work sees of the transaction that it runs in.
+pub(crate) struct Writing<'a> {
+    /// The connection, within the transaction.
+    pub(crate) connection: &'a Connection,
+    /// The time of the commit.
+    pub(crate) now: Timestamp,
+    /// The names that are taken; `None` in a process that may not write customers.
+    pub(crate) names: Option<&'a mut Names>,
+    /// Hashes names.
+    pub(crate) name_hash_key: &'a NameHashKey,
+    /// The customers that the transaction writes.
+    pub(crate) written: &'a mut Vec<CustomerId>,
+}
+
+/// Why a piece of work did not succeed.
+pub(crate) enum WorkError {
+    /// It cannot be carried out. It must not have written anything: its group goes on and is committed.
+    Conflict(Conflict),
+    /// This process may not do it; likewise.
+    NotAllowed,
+    /// The database failed: the whole group is undone.
+    Database(rusqlite::Error),
+}
+
+impl From<Conflict> for WorkError {
+    fn from(conflict: Conflict) -> WorkError {
+        WorkError::Conflict(conflict)
+    }
+}
+
+impl From<rusqlite::Error> for WorkError {
+    fn from(error: rusqlite::Error) -> WorkError {
+        WorkError::Database(error)
+    }
+}
+
+/// A piece of work and whoever waits for it.
+pub(crate) trait Job: Send {
+    /// Does the work; an error undoes the whole group.
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), rusqlite::Error>;
+
+    /// Answers, once the fate of the group is known.
+    fn answer(self: Box<Self>, group: Result<(), StoreError>);
+}
+
+/// Work whose outcome goes to whoever asked for it.
+pub(crate) struct Waiting<W, T> {
+    work: Option<W>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<W, T> Waiting<W, T> {
+    pub(crate) fn new(work: W, reply: oneshot::Sender<Result<T, StoreError>>) -> Waiting<W, T> {
+        Waiting { work: Some(work), outcome: None, reply }
+    }
+}
+
+impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), rusqlite::Error> {
+        if let Some(work) = self.work.take() {
+            self.outcome = match work(writing) {
+                Ok(done) => Some(Ok(done)),
+                Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
+                Err(WorkError::NotAllowed) => {
+                    Some(Err(StoreError::Unavailable("this process may not write customers".into())))
+                }
+                Err(WorkError::Database(error)) => return Err(error),
+            };
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), StoreError>) {
+        let answer = match (group, self.outcome) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Unavailable("the work was never run".into())),
+        };
+        // Whoever waited may be gone; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Jobs that share a transaction, and the customers that they write.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub(crate) jobs: Vec<Box<dyn Job>>,
+    pub(crate) customers: Vec<CustomerId>,
+}
+
+impl Group {
+    /// Tells everyone the fate of the group.
+    pub(crate) fn answer(self, result: &Result<(), Refusal>) {
+        for job in self.jobs {
+            job.answer(match result {
+                Ok(()) => Ok(()),
+                Err(Refusal::Busy) => Err(StoreError::Busy),
+                Err(Refusal::Unavailable(detail)) => Err(StoreError::Unavailable(detail.clone())),
+            });
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The embedded storage adapter: one SQLite database in a directory.
+//!
+//! * [`schema`]: opening, settings and migrations
+//! * [`writer`]: the one thread that writes, and shares each commit among all who wait
+//! * [`job`]: what waits to be written, and in which company
+//! * [`syncer`]: stable storage first, answers then
+//! * [`failure`]: what a failed write means
+//! * [`names`]: which names are taken, in memory
+//! * [`unsynced`]: what is committed and not yet on stable storage
+//! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
+//! * [`readers`]: connections that read without waiting for the writer
+//! * [`customers`], [`directory`]: the port
+//! * [`lock`]: one server per directory, and one opener at a time
+//!
+//! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
+//! order their transactions.
+
+mod checkpoint;
+mod customers;
+mod directory;
+mod error;
+mod failure;
+mod job;
+mod lock;
+mod names;
+mod readers;
+mod schema;
+mod syncer;
+mod unsynced;
+mod writer;
+
+pub use error::OpenError;
+
+use carnelian_store::{Clock, StoreError};
+use job::{WorkError, Writing};
+use lock::ServingLock;
+use names::Names;
+use readers::Readers;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use unsynced::Unsynced;
+use writer::{Writer, WriterParts};
+
+/// Called once, when a commit or its sync has failed and only a restart can tell what is stored.
+pub type OnFailure = Box<dyn Fn(String) + Send + Sync>;
+
+/// How to open a store.
+pub struct Options {
+    /// Where its files are; created if missing.
+    pub directory: PathBuf,
+    /// How many connections to keep open for reading.
+    pub readers: usize,
+    /// Whether customers are written; at most one process does at a time.
+    pub writes_customers: bool,
+    /// Tells the time of a commit.
+    pub clock: Arc<dyn Clock>,
+    /// Told when the store has failed for good.
+    pub on_failure: OnFailure,
+}
+
+/// A registry in a directory.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    unsynced: Arc<Unsynced>,
+    _serving: Option<ServingLock>,
+}
+
+impl SqliteStore {
+    /// Opens the registry in a directory, and makes or upgrades it first where needed.
+    pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
+        schema::assert_sqlite_version()?;
+        make_directory(&options.directory)?;
+        let _turn = lock::take_turn(&options.directory)?;
+        let serving = options.writes_customers.then(|| ServingLock::acquire(&options.directory)).transpose()?;
+        let path = options.directory.join("carnelian.db");
+        // A process that does not serve is alone if it could.
+        let alone = serving.is_some() || ServingLock::acquire(&options.directory).is_ok();
+        let connection = schema::open_for_writing(&path, alone)?;
+        let readers = Readers::open(&path, options.readers)?;
+        let unsynced = Arc::new(Unsynced::default());
+        let names = options.writes_customers.then(|| Names::load(&connection)).transpose()?;
+        let parts = WriterParts {
+            connection,
+            names,
+            clock: options.clock,
+            on_failure: options.on_failure,
+            unsynced: unsynced.clone(),
+            sync: syncer::sync_of(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?,
+        };
+        Ok(SqliteStore { writer: Writer::start(parts, &path)?, readers, unsynced, _serving: serving })
+    }
+
+    /// Whether a directory holds a registry.
+    pub fn exists(directory: &Path) -> bool {
+        directory.join("carnelian.db").exists()
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(work).await
+    }
+}
+
+/// Makes a directory that only its owner can enter, and makes sure that it is still there after a power cut.
+pub fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let explain = |source| OpenError::Directory { path: directory.to_owned(), source };
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_directory(parent)?;
+    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
+        // Another process was quicker.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+        other => other.map_err(explain)?,
+    }
+    std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(explain)
+}

@@ -1,0 +1,199 @@
+//! Which names are taken: a table in memory, kept by the one who writes.
+//!
+//! An index over names is written in random order, and in a large registry that is most of the cost of a create. This
+//! table holds a keyed hash for every customer instead. It is exact all the same: whoever finds a hash in it looks the
+//! customer up and compares. What it is made from when a server starts, `customer_name`, is written in order.
+
+use carnelian_domain::{AccountId, CustomerId};
+use hashbrown::HashTable;
+use rusqlite::Connection;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+
+/// How many tables share the names: each grows on its own, so that none takes long to.
+const SHARDS: usize = 256;
+
+/// The bytes of an id that are kept; enough for three hundred million million customers.
+const ID_BYTES: usize = 6;
+
+/// One customer: 32 bits of the hash, and the id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    hash: [u8; 4],
+    id: [u8; ID_BYTES],
+}
+
+impl Entry {
+    fn new(hash: NameHash, id: CustomerId) -> Entry {
+        let mut bytes = [0; ID_BYTES];
+        bytes.copy_from_slice(&id.0.to_le_bytes()[..ID_BYTES]);
+        Entry { hash: hash.kept().to_le_bytes(), id: bytes }
+    }
+
+    fn id(self) -> CustomerId {
+        let mut bytes = [0; 8];
+        bytes[..ID_BYTES].copy_from_slice(&self.id);
+        CustomerId(u64::from_le_bytes(bytes))
+    }
+
+    /// What the table sorts the entry by: all bits of it must depend on the hash.
+    fn spread(&self) -> u64 {
+        spread(u32::from_le_bytes(self.hash))
+    }
+}
+
+fn spread(kept: u32) -> u64 {
+    u64::from(kept).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The keyed hash of an account and a unique name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NameHash(pub(crate) i64);
+
+impl NameHash {
+    fn shard(self) -> usize {
+        (self.0 as u64 >> 56) as usize % SHARDS
+    }
+
+    fn kept(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// The key of the hash, so that nobody can choose names that all hash alike.
+pub(crate) struct NameHashKey([u8; 16]);
+
+impl NameHashKey {
+    pub(crate) fn read(connection: &Connection) -> Result<NameHashKey, rusqlite::Error> {
+        let select = "SELECT name_hash_key FROM registry";
+        Ok(NameHashKey(connection.query_row(select, [], |row| row.get(0))?))
+    }
+
+    pub(crate) fn hash(&self, account: AccountId, unique_name: &str) -> NameHash {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write_u64(account.0);
+        hasher.write(unique_name.as_bytes());
+        NameHash(hasher.finish() as i64)
+    }
+}
+
+/// One change of the table, so that it can be undone.
+enum Change {
+    Added(NameHash, CustomerId),
+    Removed(NameHash, CustomerId),
+}
+
+/// The table of names.
+pub(crate) struct Names {
+    shards: Vec<HashTable<Entry>>,
+    /// What was changed since the last commit.
+    changes: Vec<Change>,
+}
+
+impl Names {
+    /// Makes the table from the database.
+    pub(crate) fn load(connection: &Connection) -> Result<Names, rusqlite::Error> {
+        let mut names = Names { shards: (0..SHARDS).map(|_| HashTable::new()).collect(), changes: Vec::new() };
+        let count: usize = connection.query_row("SELECT count(*) FROM customer_name", [], |row| row.get(0))?;
+        for shard in &mut names.shards {
+            shard.reserve(count / SHARDS, Entry::spread);
+        }
+        let mut select = connection.prepare("SELECT hash, customer_id FROM customer_name")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            names.put(NameHash(row.get(0)?), CustomerId(row.get(1)?));
+        }
+        Ok(names)
+    }
+
+    /// The customers that may have a name: every one that has it, and seldom another.
+    pub(crate) fn candidates(&self, hash: NameHash) -> impl Iterator<Item = CustomerId> {
+        let kept = hash.kept();
+        let found = self.shards[hash.shard()].iter_hash(spread(kept));
+        found.filter(move |entry| u32::from_le_bytes(entry.hash) == kept).map(|entry| entry.id())
+    }
+
+    /// Notes a customer's name, until the next commit or undoing.
+    pub(crate) fn add(&mut self, hash: NameHash, id: CustomerId) {
+        self.put(hash, id);
+        self.changes.push(Change::Added(hash, id));
+    }
+
+    /// Forgets a customer's name, until the next commit or undoing.
+    pub(crate) fn remove(&mut self, hash: NameHash, id: CustomerId) {
+        self.take(hash, id);
+        self.changes.push(Change::Removed(hash, id));
+    }
+
+    /// The changes are committed.
+    pub(crate) fn keep_changes(&mut self) {
+        self.changes.clear();
+    }
+
+    /// The changes were not committed.
+    pub(crate) fn undo_changes(&mut self) {
+        while let Some(change) = self.changes.pop() {
+            match change {
+                Change::Added(hash, id) => self.take(hash, id),
+                Change::Removed(hash, id) => self.put(hash, id),
+            }
+        }
+    }
+
+    fn put(&mut self, hash: NameHash, id: CustomerId) {
+        let entry = Entry::new(hash, id);
+        self.shards[hash.shard()].insert_unique(entry.spread(), entry, Entry::spread);
+    }
+
+    fn take(&mut self, hash: NameHash, id: CustomerId) {
+        let entry = Entry::new(hash, id);
+        if let Ok(found) = self.shards[hash.shard()].find_entry(entry.spread(), |other| *other == entry) {
+            found.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        Names { shards: (0..SHARDS).map(|_| HashTable::new()).collect(), changes: Vec::new() }
+    }
+
+    fn candidates(names: &Names, hash: NameHash) -> Vec<u64> {
+        let mut found: Vec<_> = names.candidates(hash).map(|id| id.0).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn every_customer_with_a_hash_is_a_candidate() {
+        let (mut names, hash) = (names(), NameHash(-7));
+        names.add(hash, CustomerId(1));
+        names.add(hash, CustomerId((1 << 48) - 1));
+        names.add(NameHash(8), CustomerId(2));
+        assert_eq!(candidates(&names, hash), [1, (1 << 48) - 1]);
+    }
+
+    #[test]
+    fn what_is_not_committed_is_undone() {
+        let (mut names, kept, undone) = (names(), NameHash(1), NameHash(2));
+        names.add(kept, CustomerId(1));
+        names.keep_changes();
+        names.remove(kept, CustomerId(1));
+        names.add(undone, CustomerId(1));
+        names.add(kept, CustomerId(2));
+        names.undo_changes();
+        assert_eq!(candidates(&names, kept), [1]);
+        assert_eq!(candidates(&names, undone), []);
+    }
+
+    #[test]
+    fn an_account_s_names_are_its_own() {
+        let key = NameHashKey([7; 16]);
+        assert_eq!(key.hash(AccountId(1), "Acme"), key.hash(AccountId(1), "Acme"));
+        assert_ne!(key.hash(AccountId(1), "Acme"), key.hash(AccountId(2), "Acme"));
+        assert_ne!(key.hash(AccountId(1), "Acme"), NameHashKey([8; 16]).hash(AccountId(1), "Acme"));
+    }
+}

@@ -1,0 +1,185 @@
+//! Opening the database: settings, recognition, migrations.
+
+use crate::OpenError;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::{
+    fs, io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Marks a database file as ours: "CRNL".
+const APPLICATION_ID: u32 = 0x4352_4e4c;
+
+/// Every migration, in order; a shipped one is never edited.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_registry.sql")];
+
+/// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a writer waits for another process, which never holds a transaction for long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Refuses a SQLite that cannot be trusted.
+pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE { Err(OpenError::OldSqlite(rusqlite::version())) } else { Ok(()) }
+}
+
+/// Opens the database for writing; makes it or brings it up to date first.
+///
+/// `alone` says that no server has it open, so that what an earlier process left in the log can be made sure of.
+pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, OpenError> {
+    make_private(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+    let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    recognise(&connection, path)?;
+    let journal: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if journal != "wal" {
+        return Err(OpenError::NoLog(path.to_owned()));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    if alone {
+        renew_log(&connection, path)?;
+    }
+    migrate(&mut connection)?;
+    // From here on commits are synced by the writer's own hand, before anybody hears of them.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+/// Writes what is in the log once more, and syncs it and the directory.
+///
+/// An earlier process may have failed to sync it. The kernel still shows such bytes and will not write them again, so
+/// whatever was appended behind them would be lost with them in a power cut, however well it was synced itself. Nobody
+/// can append meanwhile: the transaction keeps all others out.
+fn renew_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let renewed = write_again(&log_of(path)).and_then(|()| sync_directory_of(path));
+    connection.execute_batch("ROLLBACK")?;
+    renewed.map_err(|source| OpenError::Directory { path: path.to_owned(), source })
+}
+
+fn write_again(log: &Path) -> io::Result<()> {
+    let log = fs::OpenOptions::new().read(true).write(true).open(log)?;
+    let (mut chunk, mut at) = (vec![0; 1 << 20], 0);
+    loop {
+        let length = log.read_at(&mut chunk, at)?;
+        if length == 0 {
+            return log.sync_data();
+        }
+        log.write_all_at(&chunk[..length], at)?;
+        at += length as u64;
+    }
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| fs::File::open(directory)?.sync_all())
+}
+
+/// The write-ahead log of a database.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// Makes the file, if it is not there, before SQLite would make it readable for others.
+///
+/// One that is there is not touched: to close a file frees every lock that this process has on it.
+fn make_private(path: &Path) -> io::Result<()> {
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// Opens the database, which must exist, for copying its log into it.
+pub(crate) fn open_for_checkpoints(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -64)?;
+    Ok(connection)
+}
+
+/// Opens the database, which must exist, for reading.
+pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -2_048)?;
+    Ok(connection)
+}
+
+/// A connection never leaves the thread that uses it at the time, so SQLite need not lock within it.
+fn flags(access: OpenFlags) -> OpenFlags {
+    access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE
+}
+
+fn recognise(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let id: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(OpenError::Foreign(path.to_owned())) }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(OpenError::TooNew { found, known });
+    }
+    if found == known {
+        return Ok(());
+    }
+    for migration in &MIGRATIONS[found as usize..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", known)?;
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_private_and_has_a_log() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let connection = open_for_writing(&path, true).expect("opens");
+        let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+        assert_eq!(setting("journal_mode"), Ok("wal".to_owned().into()));
+        assert_eq!(setting("synchronous"), Ok(1.into()));
+        assert_eq!(fs::metadata(&path).expect("exists").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_schema_from_the_future_and_a_foreign_file_are_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let connection = open_for_writing(&path, true).expect("opens");
+        connection.pragma_update(None, "user_version", 1000).expect("updates");
+        assert!(matches!(open_for_writing(&path, true), Err(OpenError::TooNew { found: 1000, .. })));
+        let other = directory.path().join("other.db");
+        Connection::open(&other).and_then(|db| db.execute_batch("CREATE TABLE t (x)")).expect("makes");
+        assert!(matches!(open_for_writing(&other, true), Err(OpenError::Foreign(_))));
+    }
+
+    #[test]
+    fn shipped_migrations_are_what_they_were() {
+        let lengths: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.len(), fingerprint(migration))).collect();
+        assert_eq!(lengths, SHIPPED, "a shipped migration must not change; add another one");
+    }
+
+    const SHIPPED: &[(usize, u64)] = &[(2562, 0x548c_c680_8f42_7948)];
+
+    /// FNV-1a, enough to notice an edit.
+    fn fingerprint(text: &str) -> u64 {
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+}

@@ -1,0 +1,108 @@
+//! Customers whose last write is committed and not yet synced.
+//!
+//! A commit can be read before it is on stable storage. Whoever reads one of these customers waits until it is, so that
+//! nothing is ever shown that a power cut could take back.
+
+use carnelian_domain::CustomerId;
+use carnelian_store::StoreError;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// What the writer notes, the syncer clears and readers ask for.
+#[derive(Default)]
+pub(crate) struct Unsynced {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    customers: HashSet<u64>,
+    failed: bool,
+}
+
+impl Unsynced {
+    /// Notes customers before the commit that writes them.
+    pub(crate) fn note(&self, customers: &[CustomerId]) {
+        self.lock().customers.extend(customers.iter().map(|id| id.0));
+    }
+
+    /// Clears customers: their commit is synced, or there was none.
+    pub(crate) fn clear(&self, customers: &[CustomerId]) {
+        if customers.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        for id in customers {
+            state.customers.remove(&id.0);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing will be synced any more.
+    pub(crate) fn fail(&self) {
+        self.lock().failed = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until what can be read of a customer is on stable storage.
+    pub(crate) async fn wait_for(&self, id: CustomerId) -> Result<(), StoreError> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            {
+                let state = self.lock();
+                if !state.customers.contains(&id.0) {
+                    return Ok(());
+                }
+                if state.failed {
+                    return Err(StoreError::Unavailable("a sync has failed".into()));
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// A panic while the lock is held is impossible, so a poisoned one still guards a whole state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    #[test]
+    fn a_reader_waits_for_its_customer_alone_and_only_until_the_sync() {
+        let unsynced = Unsynced::default();
+        unsynced.note(&[CustomerId(1), CustomerId(2)]);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut wait = pin!(unsynced.wait_for(CustomerId(1)));
+        assert!(pin!(unsynced.wait_for(CustomerId(3))).poll(&mut context).is_ready());
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        unsynced.clear(&[CustomerId(2)]);
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        unsynced.clear(&[CustomerId(1)]);
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn after_a_failed_sync_what_may_be_lost_is_not_shown() {
+        let unsynced = Unsynced::default();
+        unsynced.note(&[CustomerId(1)]);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut wait = pin!(unsynced.wait_for(CustomerId(1)));
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        unsynced.fail();
+        assert!(matches!(wait.as_mut().poll(&mut context), Poll::Ready(Err(StoreError::Unavailable(_)))));
+    }
+}

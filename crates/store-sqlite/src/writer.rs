@@ -1,0 +1,301 @@
+//! The one thread that writes, and the one that syncs.
+//!
+//! The writer runs everything that waits in one transaction. While the transaction before it is synced, it goes on
+//! taking in work; as soon as that sync is done it commits, and hands the group over to be synced and answered. The
+//! busier the registry, the more writes share a sync, and neither disk nor processor waits for the other.
+//!
+//! SQLite itself does not sync a commit here (`synchronous=NORMAL`): the syncer does, on the log file, and answers after.
+
+use crate::{
+    OnFailure,
+    checkpoint::Checkpointer,
+    error::{is_fatal, read_error},
+    failure::{Failure, Refusal},
+    job::{Group, Job, Waiting, WorkError, Writing},
+    names::{NameHashKey, Names},
+    syncer::{Sync, Syncer},
+    unsynced::Unsynced,
+};
+use carnelian_domain::Timestamp;
+use carnelian_store::{Clock, StoreError};
+use rusqlite::Connection;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::oneshot;
+
+/// How many writes may wait before further ones are turned away.
+const QUEUE: usize = 4096;
+
+/// How many writes share a commit at most, unless there is a sync to wait for.
+const GROUP: usize = 1024;
+
+/// What the writer is told.
+enum Message {
+    /// There is work.
+    Job(Box<dyn Job>),
+    /// The group that was handed over is synced, or will never be.
+    Synced,
+    /// Nothing more will come.
+    Close,
+}
+
+/// What the writing thread works with.
+pub(crate) struct WriterParts {
+    pub(crate) connection: Connection,
+    pub(crate) names: Option<Names>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) unsynced: Arc<Unsynced>,
+    /// Puts everything that was committed on stable storage.
+    pub(crate) sync: Sync,
+}
+
+/// The handle to the writing thread; dropping it finishes what waits and ends the thread.
+pub(crate) struct Writer {
+    queue: SyncSender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(mut parts: WriterParts, path: &Path) -> Result<Writer, rusqlite::Error> {
+        let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
+        let name_hash_key = NameHashKey::read(&parts.connection)?;
+        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone())?;
+        let (queue, messages) = sync_channel(QUEUE);
+        let (to_sync, committed) = channel();
+        let unsynced = parts.unsynced;
+        let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
+        let (for_thread, synced) = (syncer.clone(), queue.clone());
+        spawn("syncer", move || for_thread.work(&committed, || drop(synced.send(Message::Synced))))?;
+        let mut writing = WriterThread {
+            connection: parts.connection,
+            names: parts.names,
+            name_hash_key,
+            clock: parts.clock,
+            checkpointer,
+            failure,
+            unsynced,
+            syncer,
+            to_sync,
+            syncing: false,
+            closing: false,
+            group: Group::default(),
+            now: Timestamp(0),
+        };
+        let thread = spawn("writer", move || writing.work(&messages))?;
+        Ok(Writer { queue, thread: Some(thread) })
+    }
+
+    /// Has a piece of work done and waits until it is on stable storage.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Waiting::new(work, reply));
+        let gone = || StoreError::Unavailable("the writer has stopped".into());
+        match self.queue.try_send(Message::Job(job)) {
+            Ok(()) => answer.await.map_err(|_| gone())?,
+            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(gone()),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.queue.send(Message::Close);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, rusqlite::Error> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+struct WriterThread {
+    connection: Connection,
+    names: Option<Names>,
+    name_hash_key: NameHashKey,
+    clock: Arc<dyn Clock>,
+    checkpointer: Checkpointer,
+    failure: Arc<Failure>,
+    unsynced: Arc<Unsynced>,
+    syncer: Arc<Syncer>,
+    to_sync: Sender<Group>,
+    /// A group is with the syncer.
+    syncing: bool,
+    /// Nothing more will come.
+    closing: bool,
+    /// What has been run and not been committed: a transaction is open exactly if there is something.
+    group: Group,
+    /// When that transaction began.
+    now: Timestamp,
+}
+
+impl WriterThread {
+    fn work(&mut self, messages: &Receiver<Message>) {
+        while let Ok(message) = messages.recv() {
+            let mut next = Some(message);
+            while let Some(message) = next {
+                match message {
+                    Message::Job(job) => self.run(job, messages),
+                    Message::Synced => self.syncing = false,
+                    Message::Close => self.closing = true,
+                }
+                if self.closing {
+                    return self.close(messages);
+                }
+                let full = !self.syncing && self.group.jobs.len() >= GROUP;
+                next = if full { None } else { messages.try_recv().ok() };
+            }
+            if !self.syncing {
+                self.commit();
+            }
+        }
+    }
+
+    /// Waits for the sync that is on, and does the last one itself.
+    fn close(&mut self, messages: &Receiver<Message>) {
+        while self.syncing {
+            self.syncing = !matches!(messages.recv(), Ok(Message::Synced) | Err(_));
+        }
+        if let Some(group) = self.commit_group() {
+            let result = self.syncer.sync(&group);
+            group.answer(&result);
+        }
+    }
+
+    /// Runs a job within the open transaction, or within a new one.
+    fn run(&mut self, job: Box<dyn Job>, messages: &Receiver<Message>) {
+        if self.group.jobs.is_empty()
+            && let Err(refusal) = self.begin()
+        {
+            return self.turn_away(job, messages, &refusal);
+        }
+        self.group.jobs.push(job);
+        if let Err(error) = self.run_last() {
+            let refusal = self.refusal(error);
+            self.undo(&refusal);
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Refusal> {
+        self.failure.check()?;
+        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+        self.now = self.clock.now();
+        begun.map(drop).map_err(|error| self.refusal(error))
+    }
+
+    fn run_last(&mut self) -> Result<(), rusqlite::Error> {
+        let Some(job) = self.group.jobs.last_mut() else { return Ok(()) };
+        job.run(&mut Writing {
+            connection: &self.connection,
+            now: self.now,
+            names: self.names.as_mut(),
+            name_hash_key: &self.name_hash_key,
+            written: &mut self.group.customers,
+        })
+    }
+
+    /// Turns away a job and all that wait behind it: what stands in the way of one stands in the way of all.
+    fn turn_away(&mut self, job: Box<dyn Job>, messages: &Receiver<Message>, refusal: &Refusal) {
+        let mut group = Group { jobs: vec![job], customers: Vec::new() };
+        for _ in 0..QUEUE {
+            match messages.try_recv() {
+                Ok(Message::Job(job)) => group.jobs.push(job),
+                Ok(Message::Synced) => self.syncing = false,
+                Ok(Message::Close) => self.closing = true,
+                Err(_) => break,
+            }
+        }
+        group.answer(&Err(refusal.clone()));
+    }
+
+    /// Commits what has been run, and has it synced and answered.
+    fn commit(&mut self) {
+        let Some(group) = self.commit_group() else { return };
+        if group.jobs.len() == 1 {
+            // Nobody to share with: handing it over would only take time.
+            let result = self.syncer.sync(&group);
+            group.answer(&result);
+        } else {
+            self.syncing = self.to_sync.send(group).is_ok();
+        }
+        self.checkpointer.after_commit(&self.connection);
+    }
+
+    /// Commits what has been run, if there is anything and the commit succeeds.
+    fn commit_group(&mut self) -> Option<Group> {
+        if self.group.jobs.is_empty() {
+            return None;
+        }
+        if let Err(refusal) = self.failure.check() {
+            self.undo(&refusal);
+            return None;
+        }
+        self.unsynced.note(&self.group.customers);
+        let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = committed {
+            let refusal = self.refusal(error);
+            let noted = std::mem::take(&mut self.group.customers);
+            if self.undo(&refusal) {
+                self.unsynced.clear(&noted);
+            }
+            return None;
+        }
+        if let Some(names) = &mut self.names {
+            names.keep_changes();
+        }
+        Some(std::mem::take(&mut self.group))
+    }
+
+    /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
+    fn undo(&mut self, refusal: &Refusal) -> bool {
+        let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
+        if let Some(names) = &mut self.names {
+            names.undo_changes();
+        }
+        if !undone {
+            self.failure.report("a transaction could not be undone".into());
+        }
+        std::mem::take(&mut self.group).answer(&Err(refusal.clone()));
+        undone
+    }
+
+    /// What an error means for everyone in the group; reports it if only a restart can tell what is stored.
+    fn refusal(&self, error: rusqlite::Error) -> Refusal {
+        if is_fatal(&error) {
+            let detail = format!("a commit failed: {error}");
+            self.failure.report(detail.clone());
+            return Refusal::Unavailable(detail);
+        }
+        tracing::warn!(%error, "a group of writes was undone");
+        match read_error(error) {
+            StoreError::Busy => Refusal::Busy,
+            StoreError::Unavailable(detail) => Refusal::Unavailable(detail),
+            other => Refusal::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl Drop for WriterThread {
+    /// A panic ends the thread, and a registry that cannot write any more must not go unnoticed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.failure.report("the writer panicked".into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What is in the files, and who else may use them.
+
+use crate::{StoppedClock, open, open_beside};
+use carnelian_domain::{AccountId, CustomerId};
+use carnelian_store::{Conflict, Customers, Directory, EditCustomer, NewCustomer, StoreError, Written};
+use carnelian_store_sqlite::SqliteStore;
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    pin::pin,
+    task::{Context, Waker},
+};
+
+async fn account(store: &SqliteStore) -> AccountId {
+    store.create_account("acme".into(), Box::new(|_| vec![1])).await.expect("an account is created")
+}
+
+fn customer(id: u64, account: AccountId, sealed: Vec<u8>) -> NewCustomer {
+    let name = format!("Customer {id}");
+    NewCustomer { id: CustomerId(id), account, unique_name: name.clone(), name, ship_to_bill_address: false, sealed }
+}
+
+async fn exists(store: &SqliteStore, id: u64) -> bool {
+    store.customer(CustomerId(id)).await.expect("the store can be read").is_some()
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert!(!SqliteStore::exists(directory.path()));
+    let store = open(directory.path());
+    let account = account(&store).await;
+    let ids = store.reserve_customer_ids(10).await.expect("are reserved");
+    store.create_customer(customer(ids.start, account, vec![7; 50])).await.expect("is created");
+    let (stored, snapshot) = (store.customer(CustomerId(ids.start)).await, store.directory().await);
+    drop(store);
+
+    assert!(SqliteStore::exists(directory.path()));
+    let store = open(directory.path());
+    assert_eq!(
+        store.customer(CustomerId(ids.start)).await.expect("is read"),
+        stored.expect("the first store could be read")
+    );
+    let (before, after) = (snapshot.expect("was read"), store.directory().await.expect("is read"));
+    assert_eq!(format!("{after:?}"), format!("{before:?}"));
+    assert!(store.reserve_customer_ids(1).await.expect("is reserved").start >= ids.end);
+}
+
+#[tokio::test]
+async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    for id in 1..=1000 {
+        store.create_customer(customer(id, account, vec![])).await.expect("is created");
+    }
+    let renamed = NewCustomer { unique_name: "Other".into(), name: "Other".into(), ..customer(1, account, vec![]) };
+    let edit = EditCustomer { customer: renamed, seen_in: account, expected_version: None };
+    store.edit_customer(edit).await.expect("is renamed");
+    drop(store);
+
+    let store = open(directory.path());
+    let taken = async |name: &str| {
+        let again = NewCustomer { name: name.into(), unique_name: name.into(), ..customer(5000, account, vec![]) };
+        matches!(store.create_customer(again).await, Err(StoreError::Conflict(Conflict::NameTaken)))
+    };
+    for id in 2..=1000 {
+        assert!(taken(&format!("Customer {id}")).await, "{id}");
+    }
+    assert!(taken("Other").await);
+    assert!(!taken("Customer 1").await);
+}
+
+#[tokio::test]
+async fn a_write_bears_the_time_of_the_clock() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    let written = store.create_customer(customer(1, account, vec![])).await.expect("is created");
+    assert_eq!(written, Written { at: StoppedClock::NOW, version: 1 });
+}
+
+#[tokio::test]
+async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (server, command_line) = (open(directory.path()), open_beside(directory.path()));
+    let account = account(&command_line).await;
+    assert_eq!(server.directory().await.expect("is read").accounts[0].id, account);
+
+    let serve = async {
+        for id in 1..=100 {
+            server.create_customer(customer(id, account, vec![])).await.expect("the other one lets go in time");
+        }
+    };
+    let administer = async {
+        for turn in 0..50 {
+            command_line.create_group(format!("group {turn}")).await.expect("the other one lets go in time");
+        }
+    };
+    tokio::join!(serve, administer);
+    drop(command_line);
+    assert_eq!(server.directory().await.expect("is read").groups.len(), 50);
+    for id in 1..=100 {
+        assert!(exists(&server, id).await);
+    }
+    server.create_customer(customer(1000, account, vec![])).await.expect("the server goes on alone");
+}
+
+#[tokio::test]
+async fn only_one_process_writes_customers() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (server, command_line) = (open(directory.path()), open_beside(directory.path()));
+    let account = account(&server).await;
+    assert!(command_line.create_customer(customer(1, account, vec![])).await.is_err());
+    assert!(!exists(&server, 1).await);
+    server.create_customer(customer(1, account, vec![])).await.expect("is created");
+}
+
+#[tokio::test]
+async fn a_new_registry_can_be_opened_and_written_and_closed_by_many_at_once() {
+    for _ in 0..5 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = &|name: String| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(open_beside(directory.path()).create_group(name)).expect("is created");
+        };
+        std::thread::scope(|scope| {
+            for turn in 0..6 {
+                scope.spawn(move || write(format!("group {turn}")));
+            }
+        });
+        assert_eq!(open(directory.path()).directory().await.expect("is read").groups.len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn writes_that_wait_are_done_before_the_store_is_gone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    for id in 1..=500 {
+        // Asked once, a write is in the queue; then whoever asked goes away.
+        let mut write = pin!(store.create_customer(customer(id, account, vec![])));
+        let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+    drop(store);
+    let store = open(directory.path());
+    for id in 1..=500 {
+        assert!(exists(&store, id).await, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_sqlite_cannot_hold_does_not_stop_the_registry() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    assert!(store.create_customer(customer(1, AccountId(u64::MAX), vec![])).await.is_err());
+    store.create_customer(customer(1, account, vec![])).await.expect("is created");
+}
+
+#[test]
+fn a_registry_carries_its_application_id() {
+    let directory = tempfile::tempdir().expect("a directory");
+    drop(open(directory.path()));
+    // Where the file format has it, so that `file` and the like can tell.
+    let file = fs::read(directory.path().join("carnelian.db")).expect("is read");
+    assert_eq!(&file[68..72], b"CRNL");
+}
+
+#[tokio::test]
+async fn the_log_starts_again_at_its_beginning_under_sustained_writes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    let (first_turn, mut written) = (log_turn(directory.path()), 0);
+    while log_turn(directory.path()) < first_turn + 3 {
+        let id = store.reserve_customer_ids(1).await.expect("is reserved").start;
+        store.create_customer(customer(id, account, vec![0; 1 << 20])).await.expect("is created");
+        assert!(exists(&store, id).await);
+        written += 1;
+        assert!(written < 500, "the log has {written} MiB and still grows");
+    }
+    let log = fs::metadata(log_path(directory.path())).expect("exists").len();
+    assert!(log < written << 20, "{log} bytes for {written} MiB");
+}
+
+fn log_path(directory: &Path) -> PathBuf {
+    directory.join("carnelian.db-wal")
+}
+
+/// How often the log has started again: the checkpoint sequence number in its header.
+fn log_turn(directory: &Path) -> u32 {
+    let log = fs::File::open(log_path(directory)).expect("exists");
+    let mut turn = [0; 4];
+    log.read_exact_at(&mut turn, 12).expect("has a header");
+    u32::from_be_bytes(turn)
+}

@@ -1,0 +1,47 @@
+//! The adapter passes the contract suite, and keeps its promises about files and neighbours.
+
+mod contract;
+mod files;
+
+use carnelian_domain::Timestamp;
+use carnelian_store::Clock;
+use carnelian_store_sqlite::{Options, SqliteStore};
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// A clock that stands still.
+struct StoppedClock;
+
+impl StoppedClock {
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+}
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        StoppedClock::NOW
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Opens a registry as a server does.
+fn open(directory: &Path) -> SqliteStore {
+    open_for(directory, true)
+}
+
+/// Opens a registry as the command line does, also beside a server.
+fn open_beside(directory: &Path) -> SqliteStore {
+    open_for(directory, false)
+}
+
+fn open_for(directory: &Path, writes_customers: bool) -> SqliteStore {
+    let options = Options {
+        directory: directory.to_owned(),
+        readers: 2,
+        writes_customers,
+        clock: Arc::new(StoppedClock),
+        on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
+    };
+    SqliteStore::open(options).expect("the registry opens")
+}

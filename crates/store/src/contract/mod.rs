@@ -1,0 +1,172 @@
+//! The contract suite: what every adapter must do, said through the port alone.
+//!
+//! * [`customers`]: creating and reading customers, and their ids
+//! * [`edits`]: replacing and moving customers
+//! * [`directory`]: accounts, groups, users and keys
+//!
+//! Each case gets an empty registry of its own. [`contract_tests!`](crate::contract_tests) makes a test of each.
+
+pub mod customers;
+pub mod directory;
+pub mod edits;
+
+use crate::{Conflict, EditCustomer, NewCustomer, Store, StoreError, StoredCustomer};
+use carnelian_domain::{AccountId, CustomerId};
+use std::{
+    fmt::Debug,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::Poll,
+};
+
+/// Makes one `#[tokio::test]` of every case.
+///
+/// `open` is an asynchronous function that returns an empty registry as `(place, store)`; the store is dropped before
+/// the place that it lives in.
+#[macro_export]
+macro_rules! contract_tests {
+    ($open:path) => {
+        $crate::contract_tests! { $open:
+            customers {
+                a_customer_reads_back_as_it_was_created
+                a_customer_that_was_never_created_is_absent
+                a_name_is_taken_by_its_unique_form
+                a_name_is_taken_in_its_own_account_only
+                names_that_differ_in_a_single_byte_are_different
+                nothing_is_created_in_an_unknown_account
+                nothing_is_created_while_erasure_is_in_progress
+                a_create_finds_the_erasure_before_the_taken_name
+                a_refused_create_leaves_nothing_behind
+                reserved_ids_are_positive_and_safe_in_json
+                reserved_ids_never_overlap
+                one_of_many_concurrent_creates_of_a_name_succeeds
+                concurrent_writes_of_every_kind_are_all_answered
+                an_open_store_is_ready
+            }
+            edits {
+                an_edit_replaces_everything_and_counts_the_version_up
+                an_edited_customer_keeps_its_own_name
+                an_edit_frees_the_old_name_and_takes_the_new_one
+                a_customer_moves_between_accounts
+                a_name_taken_where_a_customer_moves_to_is_refused
+                an_edit_needs_the_expected_version_only_if_there_is_one
+                nothing_moves_out_of_or_into_an_account_being_erased
+                edit_conflicts_are_found_in_their_order
+                a_refused_edit_changes_nothing
+                one_of_many_concurrent_edits_of_a_version_succeeds
+            }
+            directory {
+                a_new_registry_has_an_empty_directory
+                the_snapshot_shows_accounts_and_their_states
+                the_snapshot_shows_groups_and_their_accounts_in_order
+                the_snapshot_shows_users
+                the_snapshot_shows_keys_in_the_order_of_creation
+                a_key_is_wrapped_for_the_account_that_is_created
+                the_version_grows_with_every_change
+                a_refused_change_changes_nothing
+                customer_writes_leave_the_version_alone
+                accounts_are_refused
+                groups_are_refused
+                users_are_refused
+                keys_are_refused
+                names_are_unique_among_their_kind_and_to_the_byte
+                the_first_key_proof_stays
+                one_of_many_concurrent_creates_of_an_account_succeeds
+            }
+        }
+    };
+    ($open:path: $($module:ident { $($case:ident)+ })+) => { $($(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $case() {
+            let (_place, store) = $open().await;
+            $crate::contract::$module::$case(&store).await;
+        }
+    )+)+ };
+}
+
+/// Creates an account.
+async fn account(store: &dyn Store, name: &str) -> AccountId {
+    store.create_account(name.into(), Box::new(|_| b"wrapped".to_vec())).await.expect("an account is created")
+}
+
+/// A customer that could be created, with an id of its own.
+async fn draft(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer {
+    let id = store.reserve_customer_ids(1).await.expect("an id is reserved").start;
+    NewCustomer {
+        id: CustomerId(id),
+        account,
+        name: name.into(),
+        unique_name: name.into(),
+        ship_to_bill_address: false,
+        sealed: format!("sealed {name}").into_bytes(),
+    }
+}
+
+/// Creates a customer.
+async fn customer(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer {
+    let new = draft(store, account, name).await;
+    store.create_customer(new.clone()).await.expect("a customer is created");
+    new
+}
+
+/// Reads a customer that must be there.
+async fn read(store: &dyn Store, id: CustomerId) -> StoredCustomer {
+    store.customer(id).await.expect("the store can be read").expect("the customer is there")
+}
+
+/// An edit that makes a customer this, by a caller who saw it in the account that it is to stay in.
+fn edit(customer: &NewCustomer) -> EditCustomer {
+    EditCustomer { customer: customer.clone(), seen_in: customer.account, expected_version: None }
+}
+
+/// The conflict that a write must have met.
+#[track_caller]
+fn conflict<T: Debug>(answer: Result<T, StoreError>) -> Conflict {
+    match answer {
+        Err(StoreError::Conflict(conflict)) => conflict,
+        other => panic!("not a conflict: {other:?}"),
+    }
+}
+
+/// Something that the store is asked for, as one of many.
+type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Asks for everything at once and returns the answers in the order of the questions.
+async fn together<T>(asked: impl IntoIterator<Item = Asked<'_, T>>) -> Vec<T> {
+    let mut asked: Vec<_> = asked.into_iter().map(|future| (future, None)).collect();
+    poll_fn(move |context| {
+        for (future, answer) in asked.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(now) = future.as_mut().poll(context) {
+                *answer = Some(now);
+            }
+        }
+        if asked.iter().any(|(_, answer)| answer.is_none()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(asked.iter_mut().filter_map(|(_, answer)| answer.take()).collect())
+    })
+    .await
+}
+
+/// Asserts that exactly one succeeded, and that all others met this conflict.
+#[track_caller]
+fn assert_one_succeeded<T: Debug>(answers: Vec<Result<T, StoreError>>, otherwise: Conflict) {
+    let (succeeded, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(succeeded.len(), 1);
+    assert!(refused.into_iter().all(|answer| conflict(answer) == otherwise));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_becomes_a_test() {
+        let listed: Vec<_> = include_str!("mod.rs").lines().map(str::trim).collect();
+        let sources = [include_str!("customers.rs"), include_str!("edits.rs"), include_str!("directory.rs")];
+        let cases = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {
+            let (name, _) = line.strip_prefix("pub async fn ")?.split_once('(')?;
+            Some(name)
+        });
+        let forgotten: Vec<_> = cases.filter(|case| !listed.contains(case)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Customers as the store knows them: a name that it can compare, and sealed bytes that it cannot read.
+
+use crate::StoreError;
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use std::ops::Range;
+
+/// A customer to be created.
+#[derive(Clone, Debug)]
+pub struct NewCustomer {
+    /// Its id, reserved before.
+    pub id: CustomerId,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Its name as it was sent.
+    pub name: String,
+    /// The form of the name that is unique in the account.
+    pub unique_name: String,
+    /// Whether the billing address is shown as the shipping address.
+    pub ship_to_bill_address: bool,
+    /// Everything personal but the name.
+    pub sealed: Vec<u8>,
+}
+
+/// A customer to be replaced, and what the caller believes of it.
+#[derive(Clone, Debug)]
+pub struct EditCustomer {
+    /// What it is to be; `account` is where it is to live from now on.
+    pub customer: NewCustomer,
+    /// The account that the caller saw it in.
+    pub seen_in: AccountId,
+    /// The version that it must have, if the caller asks for one.
+    pub expected_version: Option<u64>,
+}
+
+/// A customer as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCustomer {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Its name as it was sent.
+    pub name: String,
+    /// Whether the billing address is shown as the shipping address.
+    pub ship_to_bill_address: bool,
+    /// Everything personal but the name.
+    pub sealed: Vec<u8>,
+    /// Counts its writes, from 1.
+    pub version: u64,
+}
+
+/// A write that is on stable storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// When it was committed.
+    pub at: Timestamp,
+    /// The version that it made.
+    pub version: u64,
+}
+
+/// The customers of every account.
+#[async_trait::async_trait]
+pub trait Customers: Send + Sync {
+    /// Sets ids aside that nobody else will ever be given.
+    async fn reserve_customer_ids(&self, count: u64) -> Result<Range<u64>, StoreError>;
+
+    /// Creates a customer, unless its account is gone or being erased or the name is taken; the conflicts are found in
+    /// this order.
+    async fn create_customer(&self, new: NewCustomer) -> Result<Written, StoreError>;
+
+    /// Reads a customer.
+    async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError>;
+
+    /// Replaces a customer, unless it is not there or has moved, the account that it is to live in or the one that it
+    /// lives in is gone or being erased, it has another version than expected, or the name is taken; the conflicts are
+    /// found in this order.
+    async fn edit_customer(&self, edit: EditCustomer) -> Result<Written, StoreError>;
+
+    /// Says whether the store can be read.
+    async fn ready(&self) -> Result<(), StoreError>;
+}

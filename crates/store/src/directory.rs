@@ -1,0 +1,166 @@
+//! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
+
+use crate::StoreError;
+use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
+
+/// An account.
+#[derive(Clone, Debug)]
+pub struct AccountRecord {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name, unique among the accounts that are not erased.
+    pub name: String,
+    /// Its state.
+    pub state: AccountState,
+    /// Its data key, wrapped.
+    pub wrapped_key: Vec<u8>,
+}
+
+/// A group of accounts.
+#[derive(Clone, Debug)]
+pub struct GroupRecord {
+    /// Its id.
+    pub id: GroupId,
+    /// Its unique name.
+    pub name: String,
+    /// Its accounts, in the order of their ids.
+    pub accounts: Vec<AccountId>,
+}
+
+/// A user.
+#[derive(Clone, Debug)]
+pub struct UserRecord {
+    /// Its id.
+    pub id: UserId,
+    /// Its unique name.
+    pub name: String,
+    /// Its home account.
+    pub account: AccountId,
+    /// The group whose accounts it may also act in.
+    pub group: Option<GroupId>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may sign in.
+    pub enabled: bool,
+}
+
+/// Where a key comes from, which decides how it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Made here: the key itself contains its id.
+    Issued,
+    /// Made elsewhere: found by trying the user's imported keys.
+    Imported,
+}
+
+/// An API key: never the key itself, only its digest.
+#[derive(Clone, Debug)]
+pub struct KeyRecord {
+    /// Its id, which is no secret.
+    pub key_id: String,
+    /// Whose key it is.
+    pub user: UserId,
+    /// The keyed digest of the key.
+    pub digest: Vec<u8>,
+    /// Where it comes from.
+    pub kind: KeyKind,
+    /// What the operator calls it.
+    pub label: Option<String>,
+    /// When it was issued or imported.
+    pub created_at: Timestamp,
+    /// From when on it no longer works.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A user to be created.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Its name.
+    pub name: String,
+    /// The name of its home account.
+    pub account: String,
+    /// The name of its group.
+    pub group: Option<String>,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A key to be added.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its id.
+    pub key_id: String,
+    /// The name of its user.
+    pub user: String,
+    /// The keyed digest of the key.
+    pub digest: Vec<u8>,
+    /// Where it comes from.
+    pub kind: KeyKind,
+    /// What the operator calls it.
+    pub label: Option<String>,
+    /// From when on it no longer works.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The whole directory at one moment.
+#[derive(Clone, Debug)]
+pub struct DirectorySnapshot {
+    /// Grows with every change of the directory.
+    pub version: u64,
+    /// Every account, erased ones included, in the order of the ids.
+    pub accounts: Vec<AccountRecord>,
+    /// Every group, in the order of the ids.
+    pub groups: Vec<GroupRecord>,
+    /// Every user, in the order of the ids.
+    pub users: Vec<UserRecord>,
+    /// Every key, in the order of creation.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// Makes the wrapped data key of an account whose id has just been given.
+pub type WrapKey = Box<dyn FnOnce(AccountId) -> Vec<u8> + Send>;
+
+/// Accounts, groups, users and keys.
+#[async_trait::async_trait]
+pub trait Directory: Send + Sync {
+    /// Stores the proof by which the registry knows its master key, unless there is one, and returns the stored one.
+    async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError>;
+
+    /// The number that grows with every change of the directory; cheap to ask.
+    async fn directory_version(&self) -> Result<u64, StoreError>;
+
+    /// Reads the whole directory.
+    async fn directory(&self) -> Result<DirectorySnapshot, StoreError>;
+
+    /// Creates an account.
+    async fn create_account(&self, name: String, wrap_key: WrapKey) -> Result<AccountId, StoreError>;
+
+    /// Puts an account into "erasure in progress": from this commit on nothing is created or edited in it.
+    async fn request_erasure(&self, account: String) -> Result<(), StoreError>;
+
+    /// Takes an erasure request back.
+    async fn cancel_erasure(&self, account: String) -> Result<(), StoreError>;
+
+    /// Creates a group without accounts.
+    async fn create_group(&self, name: String) -> Result<GroupId, StoreError>;
+
+    /// Adds an account to a group.
+    async fn add_to_group(&self, group: String, account: String) -> Result<(), StoreError>;
+
+    /// Takes an account out of a group.
+    async fn remove_from_group(&self, group: String, account: String) -> Result<(), StoreError>;
+
+    /// Creates a user.
+    async fn create_user(&self, new: NewUser) -> Result<UserId, StoreError>;
+
+    /// Lets a user sign in, or not.
+    async fn set_user_enabled(&self, user: String, enabled: bool) -> Result<(), StoreError>;
+
+    /// Adds a key to a user.
+    async fn add_key(&self, new: NewKey) -> Result<(), StoreError>;
+
+    /// Revokes a key.
+    async fn revoke_key(&self, key_id: String) -> Result<(), StoreError>;
+}

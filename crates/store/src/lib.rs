@@ -1,0 +1,37 @@
+//! The storage port: what every database adapter must do, in the words of the domain.
+//!
+//! * [`customers`]: create, read and edit customers
+//! * [`directory`]: accounts, groups, users and keys
+//! * [`error`]: what can go wrong, by what a caller can do about it
+//! * `contract` (feature `contract`): the suite that every adapter must pass
+//!
+//! One method is one transaction. What is not there is `None`. A write that returned `Ok` is on stable storage.
+
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod customers;
+pub mod directory;
+pub mod error;
+
+use carnelian_domain::Timestamp;
+use std::time::Duration;
+
+pub use customers::{Customers, EditCustomer, NewCustomer, StoredCustomer, Written};
+pub use directory::{
+    AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserRecord, WrapKey,
+};
+pub use error::{Conflict, StoreError};
+
+/// A whole storage adapter.
+pub trait Store: Customers + Directory {}
+
+impl<T: Customers + Directory> Store for T {}
+
+/// Tells the time; the one that reads the system's clock is made where the program is wired together.
+pub trait Clock: Send + Sync {
+    /// The moment it is now.
+    fn now(&self) -> Timestamp;
+
+    /// The time since some moment, for measuring durations: it never goes back.
+    fn monotonic(&self) -> Duration;
+}

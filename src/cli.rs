@@ -1,0 +1,219 @@
+//! What can be typed.
+
+use crate::config::{EveryCommand, Flags, ServeCommand};
+use carnelian_domain::Role;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A self-hosted customer registry that speaks the rws REST API.
+#[derive(Debug, Parser)]
+#[command(name = "carnelian", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// A TOML file with settings [env: CARNELIAN_CONFIG]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) every: Flags<EveryCommand>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API
+    Serve(Serve),
+    /// Administer accounts
+    #[command(subcommand)]
+    Account(Account),
+    /// Administer groups of accounts
+    #[command(subcommand)]
+    Group(Group),
+    /// Administer users
+    #[command(subcommand)]
+    User(User),
+    /// Administer API keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Print a page of the reference in Markdown
+    Reference {
+        /// Which page
+        page: Page,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Prepare a demo, once, and print a call to try; the data directory is ./carnelian-demo unless --data says else
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    #[command(flatten)]
+    pub(crate) flags: Flags<ServeCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Account {
+    /// Create an account and print its id
+    Create {
+        /// What to call it
+        name: String,
+    },
+    /// List the accounts
+    List(Listing),
+    /// Ask for an account's erasure: from now on nothing is created or edited in it
+    RequestErasure {
+        /// The account
+        name: String,
+    },
+    /// Take an erasure request back
+    CancelErasure {
+        /// The account
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// Create a group without accounts and print its id
+    Create {
+        /// What to call it
+        name: String,
+    },
+    /// Add an account to a group
+    Add {
+        /// The group
+        group: String,
+        /// The account
+        account: String,
+    },
+    /// Take an account out of a group
+    Remove {
+        /// The group
+        group: String,
+        /// The account
+        account: String,
+    },
+    /// List the groups
+    List(Listing),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Create a user and print its id
+    Create {
+        /// The user's name, as it signs in
+        username: String,
+        /// The home account
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// The group whose accounts the user may act in besides the home account
+        #[arg(long, value_name = "NAME")]
+        group: Option<String>,
+        /// ACCOUNTADMIN (reads and writes customers), ACCOUNTREADONLY (reads), OPERATOR (every account)
+        #[arg(long, default_value_t = Role::AccountAdmin)]
+        role: Role,
+    },
+    /// List the users
+    List(Listing),
+    /// Let a user no longer sign in
+    Disable {
+        /// The user
+        username: String,
+    },
+    /// Let a user sign in again
+    Enable {
+        /// The user
+        username: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a key and print it: the only time that it can be seen
+    Issue {
+        /// The user
+        username: String,
+        /// How long it works, as in 90d, 12h, 30m or 45s; without it for good
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        expires: Option<u64>,
+        /// What to call it in listings
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// Take over a UUID-shaped key made elsewhere, read from stdin, and print its id
+    Import {
+        /// The user
+        username: String,
+    },
+    /// List a user's keys, never the keys themselves
+    List {
+        /// The user
+        username: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Let a key no longer work
+    Revoke {
+        /// The key's id, as it is listed
+        key_id: String,
+    },
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Listing {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A page of the reference.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Page {
+    /// Every error
+    Errors,
+    /// Every route
+    Routes,
+    /// Every field and its limits
+    Fields,
+    /// Every setting
+    Configuration,
+    /// Every command
+    CommandLine,
+}
+
+/// A duration in seconds.
+fn parse_duration(text: &str) -> Result<u64, String> {
+    let expected = || "a duration is a number and s, m, h or d, as in 90d".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 60 * 60,
+        Some('d') => 24 * 60 * 60,
+        _ => return Err(expected()),
+    };
+    let number = &text[..text.len() - 1];
+    let number: u64 = number.parse().ok().filter(|_| !number.starts_with('+')).ok_or_else(expected)?;
+    number.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!(parse_duration("90d"), Ok(90 * 86_400));
+        assert_eq!(parse_duration("45s"), Ok(45));
+        for bad in ["", "d", "90", "-1d", "+1d", "0d", "1w", "1.5h", "99999999999999999999d", "1😀"] {
+            assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

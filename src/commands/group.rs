@@ -1,0 +1,32 @@
+//! `carnelian group`.
+
+use super::output::{data, listing, words};
+use crate::{Refusal, cli::Group};
+use carnelian_app::App;
+use serde_json::json;
+
+pub(super) async fn run(app: &App, command: Group) -> Result<(), Refusal> {
+    match command {
+        Group::Create { name } => {
+            let id = app.create_group(&name).await.map_err(Refusal::refused)?;
+            data(id)?;
+            words(format_args!("created group {name:?}"));
+            Ok(())
+        }
+        Group::Add { group, account } => {
+            app.add_to_group(&group, &account).await.map_err(Refusal::refused)?;
+            words(format_args!("account {account:?} is now in group {group:?}"));
+            Ok(())
+        }
+        Group::Remove { group, account } => {
+            app.remove_from_group(&group, &account).await.map_err(Refusal::refused)?;
+            words(format_args!("account {account:?} is no longer in group {group:?}"));
+            Ok(())
+        }
+        Group::List(options) => {
+            let groups = app.list_groups().await.map_err(Refusal::refused)?;
+            let rows = groups.iter().map(|group| vec![json!(group.name), json!(group.accounts)]);
+            listing(options.json, &["groupName", "accounts"], rows.collect())
+        }
+    }
+}

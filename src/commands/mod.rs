@@ -1,0 +1,67 @@
+//! The commands, one file each; every one is a call into the application.
+
+mod account;
+mod demo;
+mod group;
+mod key;
+mod output;
+mod reference;
+mod serve;
+mod user;
+
+use crate::{
+    Refusal,
+    cli::{Account, Cli, Command, Group},
+    config::{Settings, Sources},
+    wiring::{self, Purpose},
+};
+use carnelian_app::App;
+use carnelian_store_sqlite::SqliteStore;
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
+    let sources = Sources { file: cli.config, env: std::env::vars_os().collect() };
+    let (serve, defaults) = match &cli.command {
+        Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
+        Command::Serve(serve) => (Some(&serve.flags), Settings::default()),
+        _ => (None, Settings::default()),
+    };
+    let settings = Settings::gather(defaults, &sources, &cli.every, serve)?;
+    match cli.command {
+        Command::Serve(serve) => serve::run(settings, serve.demo),
+        Command::Reference { page } => reference::run(page),
+        Command::Account(command) => {
+            let first = matches!(command, Account::Create { .. });
+            administer(&settings, first, async |app| account::run(app, command).await)
+        }
+        Command::Group(command) => {
+            let first = matches!(command, Group::Create { .. });
+            administer(&settings, first, async |app| group::run(app, command).await)
+        }
+        Command::User(command) => administer(&settings, false, async |app| user::run(app, command).await),
+        Command::Key(command) => administer(&settings, false, async |app| key::run(app, command).await),
+    }
+}
+
+/// Runs a short command on the registry, also while a server has it open.
+///
+/// Only a command that can come first makes a registry; for any other, one that is not there is more likely mistyped.
+fn administer(
+    settings: &Settings,
+    can_come_first: bool,
+    command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if !SqliteStore::exists(&settings.data) {
+        let place = settings.data.display();
+        if !can_come_first {
+            return Err(Refusal::refused(format!("there is no registry in {place}")));
+        }
+        output::words(format_args!("making a new registry in {place}"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Refusal::refused)?;
+    runtime.block_on(async {
+        // A failed commit is an error of the command itself; there is nobody else to tell.
+        let app = wiring::open_app(settings, Purpose::Administration, Box::new(drop)).await?;
+        command(&app).await
+    })
+}

@@ -1,0 +1,200 @@
+//! `carnelian serve`.
+
+use super::{demo, output};
+use crate::{
+    Refusal,
+    config::Settings,
+    logging,
+    wiring::{self, Purpose},
+};
+use carnelian_app::App;
+use carnelian_http::tls::Tls;
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+/// How long requests in flight may take after SIGTERM or SIGINT.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long answers that are already known may take to leave when the store has failed.
+const FAILURE_GRACE: Duration = Duration::from_millis(500);
+
+/// How often the server looks whether another process has changed accounts, groups, users or keys.
+const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long anything still running may take once the server has stopped.
+const RUNTIME_GRACE: Duration = Duration::from_millis(100);
+
+/// Serves until it is told to stop.
+pub(super) fn run(settings: Settings, demo: bool) -> Result<(), Refusal> {
+    check_address(&settings)?;
+    let tls = tls(&settings)?;
+    let _log = logging::start(settings.log).map_err(Refusal::refused)?;
+    let runtime = Runtime::new().map_err(Refusal::refused)?;
+    let outcome = runtime.block_on(serve(&settings, tls, demo));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    // The application goes last: closing the store waits for what is still to be written.
+    outcome.and_then(|(_app, end)| end)
+}
+
+async fn serve(
+    settings: &Settings,
+    tls: Option<TlsFiles>,
+    demo: bool,
+) -> Result<(Arc<App>, Result<(), Refusal>), Refusal> {
+    let (failed, failure) = watch::channel(None);
+    let on_failure = Box::new(move |why: String| drop(failed.send(Some(why))));
+    let app = Arc::new(wiring::open_app(settings, Purpose::Serving, on_failure).await?);
+    let demo = if demo { Some(demo::prepare(&app, &settings.data).await?) } else { None };
+    let signals = Signals::new().map_err(Refusal::refused)?;
+    let listener = TcpListener::bind(settings.listen).await;
+    let listener =
+        listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
+    announce(&listener, settings, tls.is_some(), demo.as_ref())?;
+    let watching = tokio::spawn(watch_directory(app.clone()));
+    let acceptor = tls.as_ref().map(|files| files.tls.clone());
+    let stop = until_stopped(signals, tls, failure.clone());
+    carnelian_http::run(listener, app.clone(), acceptor, http_settings(settings), stop).await;
+    watching.abort();
+    let why = failure.borrow().clone();
+    match why {
+        None => {
+            tracing::info!("stopped");
+            Ok((app, Ok(())))
+        }
+        Some(why) => Ok((app, Err(Refusal::Refused(why)))),
+    }
+}
+
+fn http_settings(settings: &Settings) -> carnelian_http::Settings {
+    carnelian_http::Settings {
+        body_bytes: settings.body_bytes,
+        connections: settings.connections,
+        header_timeout: Duration::from_secs(settings.header_seconds),
+        body_timeout: Duration::from_secs(settings.body_seconds),
+    }
+}
+
+/// Without TLS everybody on the way could read keys and personal data.
+fn check_address(settings: &Settings) -> Result<(), Refusal> {
+    let protected = settings.tls_cert.is_some() || settings.insecure_http || settings.listen.ip().is_loopback();
+    if protected {
+        return Ok(());
+    }
+    Err(Refusal::refused(format!(
+        "{} can be reached from other machines and TLS is off: give --tls-cert and --tls-key, or --insecure-http if \
+         something in front of the server does TLS",
+        settings.listen
+    )))
+}
+
+/// Says where the server is and where its data is: the only words of `serve` on stdout.
+fn announce(listener: &TcpListener, settings: &Settings, tls: bool, demo: Option<&demo::Demo>) -> Result<(), Refusal> {
+    let address = listener.local_addr().map_err(Refusal::refused)?;
+    let url = format!("{}://{address}", if tls { "https" } else { "http" });
+    let data = fs::canonicalize(&settings.data).map_err(Refusal::refused)?;
+    output::data(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
+    output::data(format_args!("Listening on {url}"))?;
+    output::data(format_args!("Data in {}", data.display()))?;
+    demo.map_or(Ok(()), |demo| output::data(demo.instructions(&url)))
+}
+
+async fn watch_directory(app: Arc<App>) {
+    let mut ticks = interval(DIRECTORY_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = app.refresh_directory().await {
+            tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Waits for a reason to stop, and says how long what is in flight may still take.
+async fn until_stopped(
+    mut signals: Signals,
+    tls: Option<TlsFiles>,
+    mut failure: watch::Receiver<Option<String>>,
+) -> Duration {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => reload(tls.as_ref()),
+            Ok(why) = failure.wait_for(Option::is_some) => {
+                tracing::error!(why = why.as_deref(), "the store has failed; stopping, so that recovery can decide");
+                return FAILURE_GRACE;
+            }
+        }
+    }
+    tracing::info!("stopping");
+    GRACE
+}
+
+/// The certificate in use and the files that it comes from.
+struct TlsFiles {
+    cert: PathBuf,
+    key: PathBuf,
+    tls: Tls,
+}
+
+fn tls(settings: &Settings) -> Result<Option<TlsFiles>, Refusal> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Refusal::usage("--tls-cert needs --tls-key")),
+        (None, Some(_)) => Err(Refusal::usage("--tls-key needs --tls-cert")),
+        (Some(cert), Some(key)) => {
+            let (cert_pem, key_pem) = (read(cert)?, read(key)?);
+            let tls = Tls::from_pem(&cert_pem, &key_pem).map_err(|error| tls_refusal(cert, key, &error))?;
+            Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), tls }))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+    fs::read(path).map_err(|error| Refusal::refused(format!("{}: {error}", path.display())))
+}
+
+fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> Refusal {
+    Refusal::refused(format!("{}, {}: {error}", cert.display(), key.display()))
+}
+
+/// Takes the files' certificate for new connections; one that cannot be used changes nothing.
+fn reload(files: Option<&TlsFiles>) {
+    let Some(TlsFiles { cert, key, tls }) = files else { return };
+    let read = fs::read(cert).and_then(|cert| Ok((cert, fs::read(key)?)));
+    let replaced = match read {
+        Ok((cert, key)) => tls.replace(&cert, &key).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match replaced {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => tracing::error!(error, "the certificate could not be read again; the old one stays"),
+    }
+}

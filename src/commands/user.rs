@@ -1,0 +1,34 @@
+//! `carnelian user`.
+
+use super::output::{data, listing, words};
+use crate::{Refusal, cli::User};
+use carnelian_app::App;
+use carnelian_store::NewUser;
+use serde_json::json;
+
+pub(super) async fn run(app: &App, command: User) -> Result<(), Refusal> {
+    match command {
+        User::Create { username, account, group, role } => {
+            let new = NewUser { name: username.clone(), account, group, role };
+            let id = app.create_user(new).await.map_err(Refusal::refused)?;
+            words(format_args!("created user {username:?}; `carnelian key issue` makes a key for it"));
+            data(id)
+        }
+        User::List(options) => {
+            let users = app.list_users().await.map_err(Refusal::refused)?;
+            let rows = users.iter().map(|user| {
+                let status = if user.enabled { "ENABLED" } else { "DISABLED" };
+                vec![json!(user.name), json!(user.account), json!(user.group), json!(user.role.name()), json!(status)]
+            });
+            listing(options.json, &["userName", "accountName", "groupName", "role", "status"], rows.collect())
+        }
+        User::Disable { username } => set_enabled(app, &username, false).await,
+        User::Enable { username } => set_enabled(app, &username, true).await,
+    }
+}
+
+async fn set_enabled(app: &App, username: &str, enabled: bool) -> Result<(), Refusal> {
+    app.set_user_enabled(username, enabled).await.map_err(Refusal::refused)?;
+    words(format_args!("user {username:?} {} sign in", if enabled { "can" } else { "can no longer" }));
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The file that holds the master key: made at first start, private, and never written again.
+
+use crate::{Refusal, config::Settings};
+use carnelian_app::{Entropy, MasterKey};
+use carnelian_store_sqlite::SqliteStore;
+use data_encoding::HEXLOWER;
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+/// What the file begins with; the key follows in hexadecimal digits.
+const PREFIX: &str = "carnelian-master-key-1:";
+
+/// The file's name in the data directory.
+const FILE: &str = "master.key";
+
+/// The permissions of everybody but owner and group.
+const OTHERS: u32 = 0o007;
+
+/// Reads the master key; makes one if the registry is new and no file was named.
+pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterKey, Refusal> {
+    if let Some(path) = &settings.master_key_file {
+        return read(path);
+    }
+    let path = settings.data.join(FILE);
+    match path.try_exists() {
+        Ok(false) if SqliteStore::exists(&settings.data) => Err(Refusal::refused(format!(
+            "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
+            path.display()
+        ))),
+        Ok(false) => {
+            make(&settings.data, &path, &MasterKey::generate(entropy)).map_err(|error| explain(&path, &error))?;
+            read(&path)
+        }
+        _ => read(&path),
+    }
+}
+
+fn read(path: &Path) -> Result<MasterKey, Refusal> {
+    let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
+    let mode = fs::metadata(path).map_err(|error| explain(path, &error))?.permissions().mode();
+    if mode & OTHERS != 0 {
+        let advice = "everybody can get at it; take that away with chmod o-rwx";
+        return Err(Refusal::refused(format!("{}: {advice}", path.display())));
+    }
+    let digits = text.trim().strip_prefix(PREFIX);
+    let key = digits.and_then(|digits| HEXLOWER.decode(digits.as_bytes()).ok());
+    let key = key.and_then(|bytes| MasterKey::from_bytes(&bytes));
+    key.ok_or_else(|| Refusal::refused(format!("{}: this is not a master key", path.display())))
+}
+
+/// Writes the key so that the file is either whole or not there, and never takes the place of another one.
+fn make(directory: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
+    let draft = directory.join(format!("{FILE}.{}", std::process::id()));
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{PREFIX}{}", HEXLOWER.encode(key.as_bytes()))?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        // Another process was quicker; its key counts.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    File::open(directory)?.sync_all()
+}
+
+fn explain(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::refused(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    fn settings(directory: &Path) -> Settings {
+        Settings { data: directory.to_owned(), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_new_registry_gets_a_private_key_file_and_keeps_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let settings = settings(directory.path());
+        let made = load(&settings, &Fixed).expect("a key");
+        let mode = fs::metadata(directory.path().join(FILE)).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let read = load(&settings, &Fixed).expect("a key");
+        assert_eq!(made.as_bytes(), read.as_bytes());
+    }
+
+    #[test]
+    fn a_file_for_everybody_and_a_file_that_is_no_key_are_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(FILE);
+        let settings = settings(directory.path());
+        load(&settings, &Fixed).expect("a key");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).expect("changes");
+        assert!(load(&settings, &Fixed).is_err());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changes");
+        fs::write(&path, "carnelian-master-key-1:00").expect("writes");
+        assert!(load(&settings, &Fixed).is_err());
+    }
+
+    #[test]
+    fn a_registry_that_lost_its_key_is_not_given_a_new_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("carnelian.db"), "").expect("writes");
+        assert!(load(&settings(directory.path()), &Fixed).is_err());
+    }
+}

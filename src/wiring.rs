@@ -1,0 +1,94 @@
+//! Where clock, randomness, store and application meet: the only place that asks the system for either.
+
+use crate::{Refusal, config::Settings, master_key};
+use carnelian_app::{App, Entropy, Parts};
+use carnelian_domain::{Problem, Rules, Timestamp};
+use carnelian_store::Clock;
+use carnelian_store_sqlite::{OnFailure, Options, SqliteStore, make_directory};
+use std::{
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The system's clock.
+struct SystemClock {
+    start: Instant,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+impl SystemClock {
+    fn new() -> SystemClock {
+        SystemClock { start: Instant::now() }
+    }
+
+    fn since_epoch() -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(SystemClock::since_epoch().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// The system's randomness.
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]
+    fn fill(&self, bytes: &mut [u8]) {
+        // Going on without randomness would make keys that can be guessed.
+        aws_lc_rs::rand::fill(bytes).expect("the system has randomness");
+    }
+}
+
+/// What a registry is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve it: one process at a time.
+    Serving,
+    /// To administer it, also beside a server.
+    Administration,
+}
+
+/// Opens the registry of the settings, and makes it first where there is none.
+pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: OnFailure) -> Result<App, Refusal> {
+    make_directory(&settings.data).map_err(Refusal::refused)?;
+    let entropy = Arc::new(SystemEntropy);
+    let clock = Arc::new(SystemClock::new());
+    let master_key = master_key::load(settings, &*entropy)?;
+    let options = Options {
+        directory: settings.data.clone(),
+        readers: match purpose {
+            Purpose::Serving => available_parallelism().map_or(2, usize::from),
+            Purpose::Administration => 1,
+        },
+        writes_customers: purpose == Purpose::Serving,
+        clock: clock.clone(),
+        on_failure,
+    };
+    let store = Arc::new(SqliteStore::open(options).map_err(Refusal::refused)?);
+    let parts = Parts {
+        store,
+        master_key,
+        clock,
+        entropy,
+        rules: rules(settings),
+        requests_per_second: settings.requests_per_second,
+    };
+    App::open(parts).await.map_err(Refusal::refused)
+}
+
+/// The rules of the specification with the configured limits.
+fn rules(settings: &Settings) -> Rules {
+    let mut rules = Rules { require_shipping_address: settings.require_shipping_address, ..Rules::default() };
+    rules.set_max(Problem::InvalidCountry, settings.country);
+    rules.set_max(Problem::InvalidContactMobile, settings.mobile);
+    rules
+}

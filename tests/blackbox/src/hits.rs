@@ -1,0 +1,80 @@
+//! What the tests have touched: one line per method, path form, status, code and text.
+
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+use crate::{Reply, reference};
+
+/// One answer that a test has received.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The method of the request.
+    pub method: String,
+    /// The form of the path of the request.
+    pub route: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// The `errorCode`, if there was one.
+    pub code: Option<String>,
+    /// The `errorMessage`, if there was one.
+    pub message: Option<String>,
+}
+
+/// The forms of path that the contract knows.
+const FORMS: [&str; 5] = [
+    "/rws/api/v1/customers",
+    "/rws/api/v1/customers/{customerId}",
+    "/rws/api/v1/echo/{param}",
+    "/health/live",
+    "/health/ready",
+];
+
+/// The folder that holds the hits: `CARNELIAN_TEST_HITS`, or `target/blackbox-hits` in the workspace.
+pub fn folder() -> PathBuf {
+    let folder = std::env::var_os("CARNELIAN_TEST_HITS").map_or_else(|| "target/blackbox-hits".into(), PathBuf::from);
+    reference::workspace().join(folder)
+}
+
+/// Records an answer, once per process.
+pub fn record(method: &str, target: &str, reply: &Reply) {
+    static SEEN: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+    let form = FORMS.iter().find(|form| reference::matches(form, target)).copied();
+    // A path that should not be served stands for itself if it is, and counts for nothing if it is not.
+    let form = form.unwrap_or(if reply.status < 400 { target } else { "-" });
+    let (code, message) = if reply.status < 400 { (None, None) } else { (reply.code(), reply.message()) };
+    let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
+    let line = format!("{method}\t{form}\t{}\t{code}\t{message}\n", reply.status);
+    let mut seen = SEEN.get_or_init(Mutex::default).lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if seen.insert(line.clone()) {
+        append(&line);
+    }
+}
+
+/// Every recorded answer.
+pub fn all() -> Vec<Hit> {
+    let Ok(entries) = fs::read_dir(folder()) else { return Vec::new() };
+    let pages = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+    pages.flat_map(|page| page.lines().filter_map(parse).collect::<Vec<_>>()).collect()
+}
+
+fn append(line: &str) {
+    fs::create_dir_all(folder()).expect("the folder of hits can be made");
+    let path = folder().join(format!("{}.tsv", std::process::id()));
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a hit can be recorded");
+}
+
+fn parse(line: &str) -> Option<Hit> {
+    let [method, route, status, code, message] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+    let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Some(Hit {
+        method: method.to_owned(),
+        route: route.to_owned(),
+        status: status.parse().ok()?,
+        code: present(code),
+        message: present(message),
+    })
+}

@@ -1,0 +1,83 @@
+//! What holds for every answer.
+
+use serde_json::Value;
+
+use crate::{Reply, json, problems};
+
+/// Words that would tell a caller what the server is made of.
+const TELLTALES: [&str; 13] = [
+    "serde",
+    "hyper",
+    "axum",
+    "tokio",
+    "sqlite",
+    "rustls",
+    "panicked",
+    ".rs:",
+    "src/",
+    "stack backtrace",
+    " at line ",
+    "unwrap()",
+    "constraint",
+];
+
+/// Asserts what holds for every answer; `method` and `target` are those of its request.
+#[track_caller]
+pub fn check(method: &str, target: &str, reply: &Reply) {
+    if let Err(broken) = verdict(method, reply) {
+        panic!("{method} {target:.200}: {broken} in {} {:?} {:.2000}", reply.status, reply.headers, reply.text());
+    }
+}
+
+fn verdict(method: &str, reply: &Reply) -> Result<(), String> {
+    let id = reply.header("x-request-id").ok_or("there is no X-Request-Id")?;
+    require(!id.is_empty(), "the X-Request-Id is empty")?;
+    if !reply.body.is_empty() {
+        require(reply.header("content-type") == Some("application/json"), "the Content-Type is not application/json")?;
+    }
+    if reply.status >= 400 {
+        companion_headers(reply)?;
+        if method != "HEAD" {
+            envelope(reply)?;
+        }
+    }
+    Ok(())
+}
+
+fn companion_headers(reply: &Reply) -> Result<(), String> {
+    match reply.status {
+        401 => {
+            let realm = reply.header("www-authenticate") == Some("Basic realm=\"Carnelian\"");
+            require(realm, "WWW-Authenticate is missing or other than promised")
+        }
+        405 => require(reply.header("allow").is_some_and(|allow| !allow.is_empty()), "there is no Allow"),
+        429 | 503 => {
+            let after = reply.header("retry-after").and_then(|after| after.parse::<u64>().ok());
+            require(after.is_some_and(|after| after > 0), "there is no Retry-After in seconds")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn envelope(reply: &Reply) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&reply.body).map_err(|error| format!("no JSON ({error})"))?;
+    require(body.is_object(), "the error is no object")?;
+    let lowercase = reply.text().to_lowercase();
+    for word in TELLTALES {
+        require(!lowercase.contains(word), &format!("the word {word:?}"))?;
+    }
+    let keys = json::keys(reply.text());
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let known = matches!(
+        keys[..],
+        ["errorMessage"] | ["errorMessage", "errorCode"] | ["errorMessage", "errorCode", "violations"]
+    );
+    require(known, "keys that are not those of an error, or in another order,")?;
+    require(body["errorMessage"].is_string(), "an errorMessage that is no string")?;
+    require(body.get("errorCode").is_none_or(Value::is_string), "an errorCode that is no string")?;
+    require(problems::is_published(reply), "an error that the reference does not list")
+}
+
+fn require(holds: bool, otherwise: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}

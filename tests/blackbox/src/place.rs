@@ -1,0 +1,239 @@
+//! A fresh directory, and the command line working on it.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use data_encoding::BASE64;
+use tempfile::TempDir;
+
+use crate::{Client, Launch, Server, binary, wait};
+
+/// A fresh directory that holds the data directory of one test, and everything that its processes print.
+pub struct Place {
+    root: TempDir,
+}
+
+/// What a caller signs in with.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user name.
+    pub user: String,
+    /// The API key.
+    pub key: String,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: i32,
+    /// All of the standard output.
+    pub stdout: String,
+    /// All of the standard error.
+    pub stderr: String,
+}
+
+/// The place that most tests need: account `Acme`, user `ada` in it, and a running server.
+pub struct Site {
+    /// The running server; declared first so that it stops before its directory is removed.
+    pub server: Server,
+    /// The directory that it works on.
+    pub place: Place,
+    /// An administrator of `Acme`.
+    pub ada: Login,
+}
+
+impl Site {
+    /// Prepares the place and starts the server.
+    pub fn start() -> Self {
+        Self::start_with(|launch| launch)
+    }
+
+    /// Like [`Site::start`], with what `configure` adds to the server's command.
+    pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
+        let place = Place::new();
+        place.account("Acme");
+        let ada = place.user("ada", "Acme", &[]);
+        let server = configure(place.launch()).start();
+        Self { server, place, ada }
+    }
+
+    /// A client signed in as `ada`.
+    pub fn client(&self) -> Client {
+        self.server.client_of(&self.ada)
+    }
+}
+
+impl Login {
+    /// The value of the `Authorization` header.
+    pub fn basic(&self) -> String {
+        format!("Basic {}", BASE64.encode(format!("{}:{}", self.user, self.key).as_bytes()))
+    }
+}
+
+impl Place {
+    /// A fresh place; nothing has run in it yet.
+    #[expect(clippy::new_without_default, reason = "making a directory is no default")]
+    pub fn new() -> Self {
+        Self { root: TempDir::with_prefix("carnelian-").expect("a temporary directory can be made") }
+    }
+
+    /// The directory that everything lies in, which is the working directory of every process.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.root().join("data")
+    }
+
+    /// Writes a file into the place and returns its path.
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.root().join(name);
+        fs::write(&path, content).expect("a file can be written");
+        path
+    }
+
+    /// Every file of the data directory with its content.
+    pub fn data_files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(self.data()).expect("there is a data directory");
+        let paths = entries.map(|entry| entry.expect("a directory can be listed").path());
+        paths.filter(|path| path.is_file()).filter_map(|path| Some((path.clone(), fs::read(path).ok()?))).collect()
+    }
+
+    /// Runs `carnelian ARGUMENTS --data DIR`.
+    pub fn cli(&self, arguments: &[&str]) -> Outcome {
+        self.cli_with_input(arguments, "")
+    }
+
+    /// Runs `carnelian ARGUMENTS --data DIR` with `input` on its standard input.
+    pub fn cli_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut command = self.command();
+        command.args(arguments).arg("--data").arg(self.data());
+        run(command, self.root(), input)
+    }
+
+    /// Runs `carnelian ARGUMENTS` and nothing more.
+    pub fn bare_cli(&self, arguments: &[&str]) -> Outcome {
+        let mut command = self.command();
+        command.args(arguments);
+        run(command, self.root(), "")
+    }
+
+    /// The binary, ready to run in this place.
+    pub fn command(&self) -> Command {
+        binary::command(&binary::path(), self.root())
+    }
+
+    /// Creates an account and returns its id.
+    #[track_caller]
+    pub fn account(&self, name: &str) -> String {
+        self.cli(&["account", "create", name]).line()
+    }
+
+    /// Creates a group of accounts.
+    #[track_caller]
+    pub fn group(&self, name: &str, accounts: &[&str]) {
+        self.cli(&["group", "create", name]).done();
+        for account in accounts {
+            self.cli(&["group", "add", name, account]).done();
+        }
+    }
+
+    /// Creates a user, with what `more` adds to the command, and issues a key.
+    #[track_caller]
+    pub fn user(&self, name: &str, account: &str, more: &[&str]) -> Login {
+        let command = ["user", "create", name, "--account", account];
+        self.cli(&[&command, more].concat()).done();
+        self.key(name, &[])
+    }
+
+    /// Issues a key, with what `more` adds to the command.
+    #[track_caller]
+    pub fn key(&self, user: &str, more: &[&str]) -> Login {
+        let key = self.cli(&[&["key", "issue", user], more].concat()).line();
+        Login { user: user.to_owned(), key }
+    }
+
+    /// The command that starts a server here, to be configured.
+    pub fn launch(&self) -> Launch {
+        Launch::new(self.root(), &self.data())
+    }
+
+    /// Starts a server.
+    #[track_caller]
+    pub fn serve(&self) -> Server {
+        self.launch().start()
+    }
+}
+
+impl Outcome {
+    /// Asserts success and returns the standard output.
+    #[track_caller]
+    pub fn done(self) -> String {
+        assert_eq!(self.code, 0, "the command failed: {self:?}");
+        self.stdout
+    }
+
+    /// Asserts success with exactly one line on the standard output, and returns that line.
+    #[track_caller]
+    pub fn line(self) -> String {
+        let stdout = self.done();
+        let line = stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no whole line: {stdout:?}"));
+        assert!(!line.is_empty() && !line.contains('\n'), "not one line: {stdout:?}");
+        line.to_owned()
+    }
+
+    /// Asserts success and parses the standard output as JSON.
+    #[track_caller]
+    pub fn json(self) -> serde_json::Value {
+        let stdout = self.done();
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {stdout}"))
+    }
+
+    /// Asserts that the command ended with `code`, said why on the standard error, and printed no data.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, code, "expected exit code {code}: {self:?}");
+        assert_eq!(self.stdout, "", "a failing command prints no data: {self:?}");
+        assert!(!self.stderr.trim().is_empty(), "a failing command says why");
+        self.stderr
+    }
+}
+
+/// Runs a command to its end, which must come; `directory` takes what it prints.
+pub(crate) fn run(mut command: Command, directory: &Path, input: &str) -> Outcome {
+    let output = TempDir::with_prefix_in("output-", directory).expect("a directory can be made");
+    let (stdout, stderr) = (output.path().join("stdout"), output.path().join("stderr"));
+    command.stdin(Stdio::piped());
+    command.stdout(File::create(&stdout).expect("a file can be made"));
+    command.stderr(File::create(&stderr).expect("a file can be made"));
+    let mut child = command.spawn().expect("the binary can be run");
+    // A command that reads no input may be gone already; that is for its exit code to tell.
+    let _ = child.stdin.take().expect("the input is piped").write_all(input.as_bytes());
+    let code = end_of(&mut child, &format!("{command:?} ends"));
+    let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).expect("output was kept")).into_owned();
+    let outcome = Outcome { code, stdout: read(&stdout), stderr: read(&stderr) };
+    assert!(!outcome.stderr.contains("panicked at"), "{command:?} panicked: {outcome:?}");
+    outcome
+}
+
+/// Waits for the end of `child` and returns its exit code, or -1 if a signal ended it.
+#[track_caller]
+pub(crate) fn end_of(child: &mut Child, what: &str) -> i32 {
+    let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait::until(what, wait::PROCESS, || child.try_wait().expect("a child can be waited for"))
+    }));
+    match waited {
+        Ok(status) => status.code().unwrap_or(-1),
+        Err(panic) => {
+            // Nothing may outlive its test.
+            let _ = child.kill();
+            let _ = child.wait();
+            std::panic::resume_unwind(panic)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The errors that the documents promise, typed from the documents.
+
+use std::sync::OnceLock;
+
+use crate::{Reply, reference};
+
+/// An error: its HTTP status, its code if it has one, and its exact text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `errorCode`, if there is one.
+    pub code: Option<&'static str>,
+    /// The `errorMessage`.
+    pub message: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident = $status:literal $code:expr, $message:literal;)*) => {
+        $(
+            #[doc = concat!("\"", $message, "\"")]
+            pub const $name: Problem = Problem { status: $status, code: $code, message: $message };
+        )*
+
+        /// Every promised error.
+        pub const ALL: &[Problem] = &[$($name,)*];
+    };
+}
+
+problems! {
+    INVALID_CREDENTIALS = 401 Some("10000001"), "Invalid credentials";
+    INVALID_ACCOUNT_ID = 400 Some("10000004"), "Invalid accountId.";
+    REQUIRED_FIELDS_MISSING = 400 Some("10000011"), "One or more required fields are missing.";
+    NOT_WELL_FORMED = 400 Some("10000023"), "The JSON in the request is not well formed.";
+    INVALID_API_VERSION = 400 Some("10000024"), "Invalid apiVersion.";
+    ROLE_NOT_ALLOWED = 400 Some("10000030"), "Your role does not have access to this API function.";
+    DETAILS_REQUIRED = 400 Some("10000580"), "Customer details required.";
+    NAME_REQUIRED = 400 Some("10000581"), "Customer name is required.";
+    INVALID_NAME = 400 Some("10000582"), "Invalid customer name. Number of characters allowed 1 - 60.";
+    ACCOUNT_REQUIRED = 400 Some("10000583"), "Account Id is required.";
+    ANSWER_MISSING = 400 Some("10000584"), "Security answer missing.";
+    QUESTION_MISSING = 400 Some("10000585"), "Security question missing.";
+    INVALID_QUESTION = 400 Some("10000586"), "Invalid security question. Number of characters allowed 0 - 100.";
+    INVALID_ANSWER = 400 Some("10000587"), "Invalid security answer. Number of characters allowed 0 - 100.";
+    TOO_MANY_CONTACTS = 400 Some("10000588"), "Maximum 4 contacts can be associated with a customer.";
+    INVALID_CONTACT_NAME = 400 Some("10000589"), "Invalid contact name. Number of characters allowed 0 - 40.";
+    INVALID_CONTACT_TITLE = 400 Some("10000590"), "Invalid contact title. Number of characters allowed 0 - 40.";
+    INVALID_CONTACT_PHONE = 400 Some("10000591"), "Invalid contact phone. Number of characters allowed 0 - 25.";
+    INVALID_CONTACT_MOBILE = 400 Some("10000592"), "Invalid contact mobile. Number of characters allowed 0 - 40.";
+    INVALID_CONTACT_EMAIL = 400 Some("10000593"), "Invalid contact email. Number of characters allowed 0 - 320.";
+    INVALID_LINE1 = 400 Some("10000594"), "Invalid address line1. Number of characters allowed 0 - 40.";
+    INVALID_LINE2 = 400 Some("10000595"), "Invalid address line2. Number of characters allowed 0 - 40.";
+    INVALID_CITY = 400 Some("10000596"), "Invalid city. Number of characters allowed 0 - 40.";
+    INVALID_STATE = 400 Some("10000597"), "Invalid state/region. Number of characters allowed 0 - 40.";
+    INVALID_COUNTRY = 400 Some("10000598"), "Invalid country. Number of characters allowed 0 - 100.";
+    INVALID_POSTAL_CODE = 400 Some("10000599"), "Invalid postal code. Number of characters allowed 0 - 15.";
+    INVALID_CUSTOMER_ID = 400 Some("10000600"), "Invalid customerId.";
+    DUPLICATE_NAME = 400 Some("10000602"), "Duplicate customer name.";
+    ERASURE_IN_PROGRESS = 400 Some("10000603"), "Invalid account. Account erasure request is in progress for the account.";
+    ACCOUNT_NOT_FOUND = 404 Some("20000003"), "Resource not found - Invalid accountId.";
+    CUSTOMER_NOT_FOUND = 404 Some("20000004"), "Resource not found - Invalid customerId.";
+    SERVER_ERROR = 500 Some("30000001"), "Unknown server error.";
+    UNAVAILABLE = 503 Some("30000001"), "Unknown server error.";
+    RATE_LIMIT = 429 Some("40000029"), "Rate Limit Exceeded";
+    AUTHENTICATION_REQUIRED = 401 None, "Full authentication is required to access this resource";
+    NOT_FOUND = 404 None, "Not found";
+    METHOD_NOT_ALLOWED = 405 None, "Method not allowed";
+    PRECONDITION_FAILED = 412 None, "Precondition failed";
+    UNSUPPORTED_MEDIA_TYPE = 415 None, "Unsupported media type";
+    BODY_TOO_LARGE = 413 None, "Request body too large";
+}
+
+/// Whether an answer is an error that the published table lists, or, without one, that the documents promise.
+///
+/// Without the table, errors below the rules of the API (a broken request line, say) pass: the contract leaves their
+/// words open.
+pub fn is_published(reply: &Reply) -> bool {
+    static TABLE: OnceLock<Option<Vec<reference::ErrorRow>>> = OnceLock::new();
+    match TABLE.get_or_init(reference::errors) {
+        Some(rows) => rows.iter().any(|row| {
+            row.status == reply.status && row.code == reply.code() && Some(&row.message) == reply.message().as_ref()
+        }),
+        None => {
+            let transport = matches!(reply.status, 400 | 408 | 414 | 431 | 505) && reply.code().is_none();
+            transport || ALL.iter().any(|problem| reply.is(problem))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What is too large.
+
+use blackbox::problems::BODY_TOO_LARGE;
+use blackbox::{CUSTOMERS, Connection, Request, Site, sample};
+
+use super::{provoke, still_serves};
+
+/// A valid body of exactly `length` bytes.
+fn padded(name: &str, length: usize) -> String {
+    let body = sample::minimal(name, "Acme").to_string();
+    let padding = " ".repeat(length - body.len());
+    body + &padding
+}
+
+#[test]
+fn a_body_may_have_64_kib_and_no_more() {
+    let site = Site::start();
+    check(&site, 65_536);
+}
+
+#[test]
+fn another_limit_can_be_configured() {
+    let site = Site::start_with(|launch| launch.args(&["--limits-body-bytes", "1000"]));
+    check(&site, 1000);
+}
+
+fn check(site: &Site, limit: usize) {
+    let post = |name: &str, length| Request::new("POST", CUSTOMERS).json_bytes(padded(name, length));
+    let client = site.client();
+    client.send(post("Announced", limit)).must_succeed("an announced body at the limit");
+    client.send(post("Chunked", limit).chunked()).must_succeed("a chunked body at the limit");
+    client.send(post("A", limit + 1)).must_be(&BODY_TOO_LARGE, "an announced body beyond the limit");
+    site.client().send(post("A", limit + 1).chunked()).must_be(&BODY_TOO_LARGE, "a chunked body beyond the limit");
+    still_serves(&site.server, "bodies that are too large");
+}
+
+#[test]
+fn a_body_without_end_is_refused_before_its_end() {
+    let site = Site::start();
+    let endless = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10000000000");
+    let start = [endless.bytes(), vec![b' '; 4 << 20]].concat();
+    let reply = provoke(&site.server, &start, "the start of ten gigabytes").expect("an answer");
+    reply.must_be(&BODY_TOO_LARGE, "the start of ten gigabytes");
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_no_by_what_it_announces() {
+    let site = Site::start();
+    let large = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
+    let large = large.header("Content-Length", "10000000000");
+    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    connection.send_bytes(&large.head()).expect("the server reads on");
+    let reply = connection.receive_one("POST").expect("the server answers");
+    reply.must_be(&BODY_TOO_LARGE, "ten gigabytes announced");
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_go_on() {
+    let site = Site::start();
+    let request = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
+    let request = request.json(&sample::minimal("Patient", "Acme"));
+    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    connection.send_bytes(&request.head()).expect("the server reads on");
+    assert_eq!(connection.receive_one("POST").expect("the server answers").status, 100);
+    connection.send_bytes(&request.encoded_body()).expect("the server reads on");
+    connection.receive("POST", CUSTOMERS).expect("the server answers").must_succeed("a body sent on request");
+}
+
+#[test]
+fn headers_and_targets_that_are_too_large_are_refused() {
+    let site = Site::start();
+    let many: String = (0..10_000).map(|number| format!("X-{number}: y\r\n")).collect();
+    let cases = [
+        ("a header of a megabyte", format!("GET /health/live HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(1 << 20))),
+        ("a header name of a megabyte", format!("GET /health/live HTTP/1.1\r\n{}: y\r\n\r\n", "x".repeat(1 << 20))),
+        ("ten thousand headers", format!("GET /health/live HTTP/1.1\r\n{many}\r\n")),
+        ("a target of a megabyte", format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(1 << 20))),
+        ("a target of 70,000 bytes", format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(70_000))),
+        ("a query of 70,000 bytes", format!("GET /health/live?{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(70_000))),
+        ("a method of a megabyte", format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "X".repeat(1 << 20))),
+    ];
+    for (case, bytes) in cases {
+        if let Some(reply) = provoke(&site.server, bytes.as_bytes(), case) {
+            assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
+        }
+        still_serves(&site.server, case);
+    }
+}

@@ -1,0 +1,124 @@
+//! What is too slow, and what is too much at once.
+
+use std::time::Duration;
+
+use blackbox::connection::is_silence;
+use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
+
+use super::still_serves;
+
+/// A little more than the second that the tests configure, and well below the ten that are the default.
+const SOON: Duration = Duration::from_secs(7);
+
+/// Feeds one byte after the other until the server answers or closes; false if it closed.
+fn drip(mut connection: Connection, method: &str, filler: u8) -> Option<u16> {
+    connection.set_patience(Duration::from_millis(50));
+    wait::until("the slow sender is cut", SOON, || {
+        let _ = connection.send_bytes(&[filler]);
+        match connection.receive(method, "-") {
+            Ok(reply) => Some(Some(reply.status)),
+            Err(error) if is_silence(&error) => None,
+            Err(_) => Some(None),
+        }
+    })
+}
+
+#[test]
+fn slow_headers_are_cut() {
+    let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_HEADER_SECONDS", "1"));
+    for start in ["", "GET", "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        connection.send_bytes(start.as_bytes()).expect("the server reads on");
+        let status = drip(connection, "GET", b'x');
+        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{start:?}: {status:?}");
+    }
+    still_serves(&site.server, "slow headers");
+}
+
+#[test]
+fn slow_bodies_are_cut() {
+    let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_BODY_SECONDS", "1"));
+    let post = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Type", "application/json");
+    for post in [post.clone().header("Content-Length", "30000"), post.header("Transfer-Encoding", "chunked")] {
+        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        connection.send_bytes(&post.head()).expect("the server reads on");
+        let status = drip(connection, "POST", b'0');
+        assert!(status.is_none_or(|status| (400..500).contains(&status)), "{status:?}");
+    }
+    still_serves(&site.server, "slow bodies");
+}
+
+#[test]
+fn a_silent_sender_is_cut() {
+    let site = Site::start_with(|launch| launch.config("[timeouts]\nheader_seconds = 1\nbody_seconds = 1\n"));
+    let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
+    for bytes in [b"GET /health".as_slice(), &half] {
+        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        connection.set_patience(SOON);
+        connection.send_bytes(bytes).expect("the server reads on");
+        let cut = connection.receive("POST", "-");
+        assert!(!cut.as_ref().is_err_and(is_silence), "neither answered nor closed");
+        assert!(cut.is_err() || cut.is_ok_and(|reply| (400..500).contains(&reply.status)));
+    }
+}
+
+#[test]
+fn half_open_connections_keep_nobody_waiting() {
+    let site = Site::start();
+    let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
+    let held: Vec<_> = (0..200)
+        .map(|number| {
+            let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+            let bytes = if number % 2 == 0 { b"GET /".as_slice() } else { &half };
+            connection.send_bytes(bytes).expect("the server reads on");
+            connection
+        })
+        .collect();
+    site.client().create(&sample::minimal("Quick", "Acme")).must_succeed("a request beside them");
+    drop(held);
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_or_are_turned_away() {
+    let args = ["--limits-connections", "4", "--timeouts-header-seconds", "60"];
+    let site = Site::start_with(|launch| launch.args(&args));
+    let live = Request::new("GET", "/health/live");
+    let mut held: Vec<Connection> = Vec::new();
+    wait::until("four connections are served", wait::PROCESS, || {
+        // The connection that polled for readiness may not have been let go of yet.
+        let mut connection = Connection::open(site.server.address()).ok()?;
+        connection.set_patience(Duration::from_secs(1));
+        if connection.exchange(&live).is_ok_and(|reply| reply.status == 200) {
+            held.push(connection);
+        }
+        (held.len() == 4).then_some(())
+    });
+    let one_more = || {
+        let mut connection = Connection::open(site.server.address())?;
+        connection.set_patience(Duration::from_millis(500));
+        connection.exchange(&live).map(|reply| reply.status)
+    };
+    assert_ne!(one_more().ok(), Some(200), "a fifth connection is served beside four");
+    for connection in &mut held {
+        connection.exchange(&live).expect("the server answers").must_succeed("a connection within the limit");
+    }
+    held.pop();
+    wait::until("the free place is given to another", wait::PROCESS, || (one_more().ok() == Some(200)).then_some(()));
+}
+
+#[test]
+fn who_does_not_read_answers_is_cut() {
+    let site = Site::start_with(|launch| launch.config("limits.connections = 1\n[timeouts]\nheader_seconds = 1\n"));
+    let mut deaf = Connection::open(site.server.address()).expect("the server accepts connections");
+    // More answers than any socket buffer holds, so that the server has to wait for somebody to read them.
+    let questions = Request::new("GET", "/health/live").bytes().repeat(1000);
+    deaf.set_patience(Duration::from_secs(1));
+    for _ in 0..200 {
+        if deaf.send_bytes(&questions).is_err() {
+            break;
+        }
+    }
+    wait::until("its place is free again", SOON, || {
+        site.server.client().try_get("/health/live").is_ok_and(|reply| reply.status == 200).then_some(())
+    });
+}

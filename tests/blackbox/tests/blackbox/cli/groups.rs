@@ -1,0 +1,54 @@
+//! `carnelian group`.
+
+use blackbox::Place;
+use serde_json::json;
+
+use super::assert_keys;
+
+#[test]
+fn accounts_join_and_leave_groups() {
+    let place = Place::new();
+    place.account("Acme");
+    place.account("Acme East");
+    place.cli(&["group", "create", "West"]).done();
+    let list = || place.cli(&["group", "list", "--json"]).json();
+    assert_eq!(list(), json!([{ "groupName": "West", "accounts": [] }]));
+    place.cli(&["group", "add", "West", "Acme"]).done();
+    place.cli(&["group", "add", "West", "Acme East"]).done();
+    assert_eq!(list(), json!([{ "groupName": "West", "accounts": ["Acme", "Acme East"] }]));
+    assert_keys(&list(), &["groupName", "accounts"]);
+    let words = place.cli(&["group", "list"]).done();
+    assert!(words.contains("West") && words.contains("Acme East"), "{words}");
+    place.cli(&["group", "remove", "West", "Acme"]).done();
+    assert_eq!(list(), json!([{ "groupName": "West", "accounts": ["Acme East"] }]));
+}
+
+#[test]
+fn an_account_may_be_in_several_groups() {
+    let place = Place::new();
+    place.account("Acme");
+    place.group("East", &["Acme"]);
+    place.group("West", &["Acme"]);
+    let expected = json!([
+        { "groupName": "East", "accounts": ["Acme"] },
+        { "groupName": "West", "accounts": ["Acme"] },
+    ]);
+    assert_eq!(place.cli(&["group", "list", "--json"]).json(), expected);
+}
+
+#[test]
+fn what_does_not_exist_or_exists_already_is_refused() {
+    let place = Place::new();
+    place.account("Acme");
+    place.group("West", &["Acme"]);
+    let cases: [&[&str]; 5] = [
+        &["group", "create", "West"],
+        &["group", "add", "Nowhere", "Acme"],
+        &["group", "add", "West", "Nobody"],
+        &["group", "remove", "Nowhere", "Acme"],
+        &["group", "remove", "West", "Nobody"],
+    ];
+    for arguments in cases {
+        place.cli(arguments).fails(1);
+    }
+}

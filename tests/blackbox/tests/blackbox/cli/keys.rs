@@ -1,0 +1,107 @@
+//! `carnelian key`.
+
+use blackbox::{Place, wait};
+use serde_json::{Value, json};
+
+use super::assert_keys;
+
+fn prepared() -> Place {
+    let place = Place::new();
+    place.account("Acme");
+    place.cli(&["user", "create", "ada", "--account", "Acme"]).done();
+    place
+}
+
+fn list(place: &Place) -> Value {
+    place.cli(&["key", "list", "ada", "--json"]).json()
+}
+
+#[test]
+fn a_key_has_a_form_that_can_be_searched_for() {
+    let place = prepared();
+    let keys: Vec<_> = (0..3).map(|_| place.key("ada", &[]).key).collect();
+    for key in &keys {
+        let rest = key.strip_prefix("crk1_").unwrap_or_else(|| panic!("{key} does not begin with crk1_"));
+        assert_eq!(rest.len(), 16 + 52 + 7, "{key}");
+        assert!(rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')), "{key}");
+    }
+    assert!(keys[0] != keys[1] && keys[0][21..] != keys[1][21..], "keys repeat themselves: {keys:?}");
+}
+
+#[test]
+fn a_listing_tells_everything_about_a_key_but_the_key() {
+    let place = prepared();
+    let plain = place.key("ada", &[]).key;
+    let labelled = place.key("ada", &["--expires", "90d", "--label", "for the shop"]).key;
+    let listing = list(&place);
+    assert_keys(&listing, &["keyId", "label", "createdAt", "expiresAt", "status"]);
+    let entry = |key: &str| {
+        let entries = listing.as_array().expect("a listing is an array");
+        entries.iter().find(|entry| entry["keyId"] == key[5..21]).unwrap_or_else(|| panic!("no {key} in {listing}"))
+    };
+    assert_eq!((&entry(&plain)["label"], &entry(&plain)["expiresAt"]), (&json!(null), &json!(null)));
+    let created = entry(&labelled)["createdAt"].as_u64().expect("a time in seconds");
+    assert_eq!(entry(&labelled)["expiresAt"], created + 90 * 86_400);
+    assert_eq!(entry(&labelled)["label"], "for the shop");
+    assert!([&plain, &labelled].iter().all(|key| entry(key)["status"] == "ACTIVE"));
+    for words in [place.cli(&["key", "list", "ada"]).done(), listing.to_string()] {
+        assert!(words.contains(&plain[5..21]), "{words}");
+        assert!(!words.contains(&plain[21..73]), "the secret is listed: {words}");
+    }
+}
+
+#[test]
+fn a_lifetime_is_a_number_and_a_unit() {
+    let place = prepared();
+    for (expires, seconds) in [("3000s", 3000), ("50m", 3000), ("2h", 7200), ("1d", 86_400)] {
+        let key = place.key("ada", &["--expires", expires]).key;
+        let listing = list(&place);
+        let mut entries = listing.as_array().into_iter().flatten();
+        let entry = entries.find(|entry| entry["keyId"] == key[5..21]).expect("the key is listed");
+        let created = entry["createdAt"].as_u64().expect("a time in seconds");
+        assert_eq!(entry["expiresAt"], created + seconds, "{expires}");
+    }
+    for expires in ["soon", "90", "d", "-1d", "1.5h", "90 d", "1w", ""] {
+        place.cli(&["key", "issue", "ada", &format!("--expires={expires}")]).fails(2);
+    }
+}
+
+#[test]
+fn a_key_is_revoked_or_expires() {
+    let place = prepared();
+    let revoked = place.key("ada", &[]).key;
+    place.cli(&["key", "revoke", &revoked[5..21]]).done();
+    assert_eq!(list(&place)[0]["status"], "REVOKED");
+    place.key("ada", &["--expires", "1s"]);
+    wait::until("the key has expired", wait::NOTICE, || {
+        let listing = list(&place);
+        listing.as_array().into_iter().flatten().any(|entry| entry["status"] == "EXPIRED").then_some(())
+    });
+}
+
+#[test]
+fn a_key_is_imported_from_standard_input() {
+    let place = prepared();
+    let uuid = "7D8A4E9E-3f0c-4c6b-9d55-0a1b2c3d4e5f";
+    let id = place.cli_with_input(&["key", "import", "ada"], uuid).line();
+    let listing = list(&place);
+    assert_eq!(listing[0]["keyId"], id.as_str());
+    assert!(!listing.to_string().to_lowercase().contains(&uuid.to_lowercase()), "the key is listed: {listing}");
+    for bad in ["", "\n", "secret", "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5", &format!("{uuid}\n{uuid}\n")] {
+        let outcome = place.cli_with_input(&["key", "import", "ada"], bad);
+        assert!([1, 2].contains(&outcome.code), "{bad:?}: {outcome:?}");
+        assert_eq!(outcome.stdout, "");
+    }
+    assert_eq!(list(&place).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_does_not_exist_is_refused() {
+    let place = prepared();
+    let cases: [&[&str]; 3] =
+        [&["key", "issue", "nobody"], &["key", "list", "nobody"], &["key", "revoke", "0123456789abcdef"]];
+    for arguments in cases {
+        place.cli(arguments).fails(1);
+    }
+    place.cli_with_input(&["key", "import", "nobody"], "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f").fails(1);
+}

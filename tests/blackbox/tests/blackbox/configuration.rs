@@ -1,0 +1,147 @@
+//! Settings: a flag, an environment variable and a key each.
+
+use blackbox::{Launch, Login, Place, Server, sample};
+
+/// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
+const SETTINGS: [(&str, &str, &str); 10] = [
+    ("log", "json", "loud"),
+    ("limits.country", "100", "many"),
+    ("limits.mobile", "40", "-1"),
+    ("limits.body_bytes", "70000", "64k"),
+    ("limits.connections", "100", "few"),
+    ("limits.requests_per_second", "1000", "1.5.0"),
+    ("timeouts.header_seconds", "5", "soon"),
+    ("timeouts.body_seconds", "5", "later"),
+    ("compat.require_shipping_address", "true", "maybe"),
+    ("insecure_http", "true", "perhaps"),
+];
+
+fn flag(key: &str) -> String {
+    format!("--{}", key.replace(['.', '_'], "-"))
+}
+
+fn variable(key: &str) -> String {
+    format!("CARNELIAN_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// One line of TOML; words need quotes.
+fn line(key: &str, value: &str) -> String {
+    let plain = value == "true" || value.parse::<i64>().is_ok();
+    if plain { format!("{key} = {value}\n") } else { format!("{key} = \"{value}\"\n") }
+}
+
+fn prepared() -> (Place, Login) {
+    let place = Place::new();
+    place.account("Acme");
+    let ada = place.user("ada", "Acme", &[]);
+    (place, ada)
+}
+
+/// The limit of `country` that a server applies.
+fn country_limit(server: &Server, ada: &Login) -> u64 {
+    let mut body = sample::full("A", "Acme");
+    body["billingAddress"]["country"] = "x".repeat(1000).into();
+    let reply = server.client_of(ada).create(&body);
+    reply.violations()[0].limit.expect("a length rule tells its limit")
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
+    let (place, ada) = prepared();
+    let limit = |launch: Launch| country_limit(&launch.start(), &ada);
+    let toml = "[limits]\ncountry = 101\n";
+    let name = "CARNELIAN_LIMITS_COUNTRY";
+    assert_eq!(limit(place.launch()), 150);
+    assert_eq!(limit(place.launch().config(toml)), 101);
+    assert_eq!(limit(place.launch().config(toml).env(name, "102")), 102);
+    assert_eq!(limit(place.launch().config(toml).env(name, "102").args(&["--limits-country", "103"])), 103);
+}
+
+#[test]
+fn every_setting_is_understood_wherever_it_stands() {
+    let (place, ada) = prepared();
+    let mut by_flag = place.launch();
+    let mut by_variable = place.launch();
+    let mut toml = String::new();
+    for (key, value, _) in SETTINGS {
+        by_flag = if value == "true" { by_flag.args(&[&flag(key)]) } else { by_flag.args(&[&flag(key), value]) };
+        by_variable = by_variable.env(&variable(key), value);
+        toml.push_str(&line(key, value));
+    }
+    for launch in [by_flag, by_variable, place.launch().config(&toml)] {
+        let server = launch.start();
+        assert_eq!(country_limit(&server, &ada), 100);
+        assert!(server.log().lines().all(|line| line.starts_with('{')), "the log is not JSON: {}", server.log());
+    }
+}
+
+#[test]
+fn data_and_address_may_come_from_anywhere() {
+    let (place, ada) = prepared();
+    let data = place.data();
+    let data = data.to_str().expect("a plain path");
+    let bare = || place.launch().bare();
+    let file = place.write("elsewhere.toml", &format!("data = {data:?}\nlisten = \"127.0.0.1:0\"\n"));
+    let file = file.to_str().expect("a plain path");
+    let launches = [
+        bare().env("CARNELIAN_DATA", data).env("CARNELIAN_LISTEN", "127.0.0.1:0"),
+        bare().args(&["--config", file]),
+        bare().env("CARNELIAN_CONFIG", file),
+    ];
+    for launch in launches {
+        let server = launch.start();
+        assert_eq!(country_limit(&server, &ada), 150);
+    }
+}
+
+#[test]
+fn a_bad_value_is_refused_by_name_before_anything_starts() {
+    let place = Place::new();
+    for (key, _, bad) in SETTINGS {
+        let (flag, variable) = (flag(key), variable(key));
+        // A flag that is a switch takes no value that could be bad.
+        if !["insecure_http", "compat.require_shipping_address"].contains(&key) {
+            refused(&place, place.launch().args(&[&format!("{flag}={bad}")]), &[&flag]);
+        }
+        refused(&place, place.launch().env(&variable, bad), &[&variable]);
+        refused(&place, place.launch().config(&line(key, bad)), &[key, "carnelian.toml"]);
+    }
+    refused(&place, place.launch().bare().args(&["--listen", "nowhere"]), &["--listen"]);
+    refused(&place, place.launch().bare().env("CARNELIAN_LISTEN", "nowhere"), &["CARNELIAN_LISTEN"]);
+}
+
+#[test]
+fn an_unknown_setting_is_refused_by_name_before_anything_starts() {
+    let place = Place::new();
+    refused(&place, place.launch().args(&["--limits-contry", "100"]), &["--limits-contry"]);
+    refused(&place, place.launch().env("CARNELIAN_LIMITS_CONTRY", "100"), &["CARNELIAN_LIMITS_CONTRY"]);
+    refused(&place, place.launch().config("[limits]\ncontry = 100\n"), &["contry", "carnelian.toml"]);
+    refused(&place, place.launch().config("colour = \"red\"\n"), &["colour", "carnelian.toml"]);
+    refused(&place, place.launch().config("[colours]\nred = 1\n"), &["colours", "carnelian.toml"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_refused_by_name() {
+    let place = Place::new();
+    refused(&place, place.launch().config("this is no TOML"), &["carnelian.toml"]);
+    refused(&place, place.launch().config("[limits]\ncountry = 1\ncountry = 2\n"), &["carnelian.toml"]);
+    refused(&place, place.launch().args(&["--config", "missing.toml"]), &["missing.toml"]);
+    refused(&place, place.launch().env("CARNELIAN_CONFIG", "missing.toml"), &["missing.toml"]);
+}
+
+#[test]
+fn half_of_a_certificate_is_refused() {
+    let place = Place::new();
+    refused(&place, place.launch().args(&["--tls-cert", "cert.pem"]), &["tls"]);
+    refused(&place, place.launch().args(&["--tls-key", "key.pem"]), &["tls"]);
+}
+
+/// Asserts that a server does not start, says why in words that name the setting, and leaves nothing behind.
+#[track_caller]
+fn refused(place: &Place, launch: Launch, named: &[&str]) {
+    let words = launch.run().fails(2);
+    for name in named {
+        assert!(words.contains(name), "{name} is not named in: {words}");
+    }
+    assert!(!place.data().exists(), "something had started already: {words}");
+}

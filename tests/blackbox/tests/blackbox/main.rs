@@ -1,0 +1,18 @@
+//! The black-box tests, in a tree that mirrors the tree of paths; what has no path of its own stands beside it.
+
+mod bad_input;
+mod cli;
+mod configuration;
+mod damage;
+mod demo;
+mod durability;
+mod health;
+mod logs;
+mod properties;
+mod races;
+mod rules;
+mod rws;
+mod shutdown;
+mod startup;
+mod tls;
+mod world;

@@ -1,0 +1,167 @@
+//! Who is calling.
+
+use blackbox::problems::*;
+use blackbox::{Login, Reply, Request, Server, Site, json, wait};
+use data_encoding::BASE64;
+use std::time::{Duration, Instant};
+
+use crate::world::World;
+
+/// Where a user who is signed in is answered, whatever the role.
+const ECHO: &str = "/rws/api/v1/echo/hello";
+
+fn call(server: &Server, login: &Login) -> Reply {
+    server.client_of(login).get(ECHO)
+}
+
+fn call_with(server: &Server, authorization: &str) -> Reply {
+    server.client().send(Request::new("GET", ECHO).header("Authorization", authorization))
+}
+
+#[test]
+fn without_credentials_authentication_is_required() {
+    let site = Site::start();
+    let reply = site.server.client().get(ECHO);
+    reply.must_be(&AUTHENTICATION_REQUIRED, "no Authorization");
+    assert_eq!(json::keys(reply.text()), ["errorMessage"]);
+}
+
+#[test]
+fn unusable_credentials_are_invalid() {
+    let site = Site::start();
+    let encode = |bytes: &[u8]| BASE64.encode(bytes);
+    let (user, key) = (&site.ada.user, &site.ada.key);
+    let flipped = if key.ends_with('0') { "1" } else { "0" };
+    let cases = [
+        ("another scheme", format!("Bearer {key}")),
+        ("a digest", "Digest username=\"ada\"".to_owned()),
+        ("only a scheme", "Basic".to_owned()),
+        ("a scheme and a space", "Basic ".to_owned()),
+        ("no scheme", encode(format!("{user}:{key}").as_bytes())),
+        ("no Base64", "Basic !!!!".to_owned()),
+        ("no Base64 any more", format!("Basic {}*", encode(b"ada:key"))),
+        ("a stray padding", "Basic YWRh=OmtleQ==".to_owned()),
+        ("not UTF-8", format!("Basic {}", encode(b"ada:\xff\xfe"))),
+        ("a user that is not UTF-8", format!("Basic {}", encode(b"\xff:key"))),
+        ("no colon", format!("Basic {}", encode(b"ada"))),
+        ("nothing", format!("Basic {}", encode(b""))),
+        ("only a colon", format!("Basic {}", encode(b":"))),
+        ("no key", format!("Basic {}", encode(b"ada:"))),
+        ("no user", format!("Basic {}", encode(format!(":{key}").as_bytes()))),
+        ("an unknown user", Login { user: "nobody".into(), key: key.clone() }.basic()),
+        ("a user in other letters", Login { user: "ADA".into(), key: key.clone() }.basic()),
+        ("a wrong key", Login { user: user.clone(), key: "secret".into() }.basic()),
+        ("a key with a wrong end", Login { user: user.clone(), key: format!("{}{flipped}", &key[..79]) }.basic()),
+        ("a key without its end", Login { user: user.clone(), key: key[..79].into() }.basic()),
+        ("a key with more behind it", Login { user: user.clone(), key: format!("{key}0") }.basic()),
+        ("a key in capitals", Login { user: user.clone(), key: key.to_uppercase() }.basic()),
+        ("a UUID that nobody imported", Login { user: user.clone(), key: UUID.into() }.basic()),
+    ];
+    for (case, authorization) in cases {
+        call_with(&site.server, &authorization).must_be(&INVALID_CREDENTIALS, case);
+    }
+    call(&site.server, &site.ada).must_succeed("the real ones");
+}
+
+#[test]
+fn padding_is_needed_where_base64_asks_for_it() {
+    let site = Site::start();
+    // With a key of 80 characters, this name makes a length that is no multiple of three.
+    let login = site.place.user("five5", "Acme", &[]);
+    let padded = login.basic();
+    assert!(padded.ends_with('='), "these credentials need no padding");
+    wait::until("the new user is known", wait::NOTICE, || {
+        (call_with(&site.server, &padded).status == 200).then_some(())
+    });
+    let bare = padded.trim_end_matches('=');
+    call_with(&site.server, bare).must_be(&INVALID_CREDENTIALS, "no padding");
+}
+
+#[test]
+fn the_scheme_may_be_written_in_any_case() {
+    let site = Site::start();
+    let credentials = site.ada.basic();
+    for scheme in ["basic", "BASIC", "bAsIc"] {
+        let authorization = credentials.replacen("Basic", scheme, 1);
+        call_with(&site.server, &authorization).must_succeed(scheme);
+    }
+}
+
+#[test]
+fn a_key_belongs_to_its_user() {
+    let world = World::start();
+    let mixed = Login { user: world.ada.user.clone(), key: world.rex.key.clone() };
+    call(&world.server, &mixed).must_be(&INVALID_CREDENTIALS, "another user's key");
+}
+
+#[test]
+fn a_revoked_key_is_invalid_and_the_others_stay() {
+    let site = Site::start();
+    let second = site.place.key("ada", &[]);
+    wait::until("the second key is known", wait::NOTICE, || (call(&site.server, &second).status == 200).then_some(()));
+    call(&site.server, &site.ada).must_succeed("the first key");
+    site.place.cli(&["key", "revoke", &second.key[5..21]]).done();
+    invalid_soon(&site.server, &second, "the key is revoked");
+    call(&site.server, &site.ada).must_succeed("the first key stays");
+}
+
+#[test]
+fn an_expired_key_is_invalid() {
+    let site = Site::start();
+    let lasting = site.place.key("ada", &["--expires", "1h"]);
+    let brief = site.place.key("ada", &["--expires", "1s"]);
+    invalid_soon(&site.server, &brief, "the key has expired");
+    wait::until("the lasting key is known", wait::NOTICE, || {
+        (call(&site.server, &lasting).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a_disabled_user_is_out_until_enabled_again() {
+    let site = Site::start();
+    call(&site.server, &site.ada).must_succeed("at first");
+    site.place.cli(&["user", "disable", "ada"]).done();
+    invalid_soon(&site.server, &site.ada, "the user is disabled");
+    site.place.cli(&["user", "enable", "ada"]).done();
+    wait::until("the user is enabled", wait::NOTICE, || (call(&site.server, &site.ada).status == 200).then_some(()));
+}
+
+const UUID: &str = "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f";
+
+#[test]
+fn a_key_imported_from_elsewhere_works() {
+    let site = Site::start();
+    let imported = Login { user: "ada".into(), key: UUID.into() };
+    call(&site.server, &imported).must_be(&INVALID_CREDENTIALS, "before it is imported");
+    let id = site.place.cli_with_input(&["key", "import", "ada"], &format!("{UUID}\n")).line();
+    wait::until("the imported key is known", wait::NOTICE, || {
+        (call(&site.server, &imported).status == 200).then_some(())
+    });
+    let other = Login { user: "ada".into(), key: UUID.replace("4e5f", "4e50") };
+    call(&site.server, &other).must_be(&INVALID_CREDENTIALS, "a UUID that differs at its end");
+    site.place.cli(&["key", "revoke", &id]).done();
+    invalid_soon(&site.server, &imported, "the imported key is revoked");
+}
+
+/// Waits until the change is noticed, and asserts what is answered then.
+#[track_caller]
+fn invalid_soon(server: &Server, login: &Login, what: &str) {
+    wait::until(what, wait::NOTICE, || (call(server, login).status == 401).then_some(()));
+    call(server, login).must_be(&INVALID_CREDENTIALS, what);
+}
+
+/// More wrong keys than an address may send within a second, and then another second's worth.
+const FLOOD: usize = 60;
+
+#[test]
+fn a_flood_of_wrong_keys_is_slowed_and_locks_nobody_out() {
+    let site = Site::start();
+    let wrong = site.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
+    let begin = Instant::now();
+    for _ in 0..FLOOD {
+        wrong.get(ECHO).must_be(&INVALID_CREDENTIALS, "one of many wrong keys");
+        site.client().get(ECHO).must_succeed("the right key from the same address");
+    }
+    // However fast the machine is, the answers beyond the allowance cannot have come at once.
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{FLOOD} wrong keys took {:?}", begin.elapsed());
+}

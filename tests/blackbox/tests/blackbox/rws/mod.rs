@@ -1,0 +1,7 @@
+//! Everything below `/rws`.
+
+mod authentication;
+mod routing;
+mod throttle;
+mod v1;
+mod versions;

@@ -1,0 +1,92 @@
+//! Known and unknown paths, right and wrong methods.
+
+use blackbox::problems::*;
+use blackbox::{Connection, Request, Site};
+
+/// The paths that are served, and the methods that each takes.
+const PATHS: [(&str, &[&str], &[&str]); 5] = [
+    ("/rws/api/v1/customers", &["POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
+    ("/rws/api/v1/customers/17", &["GET", "PUT"], &["POST", "DELETE", "PATCH", "OPTIONS", "BREW"]),
+    ("/rws/api/v1/echo/hello", &["GET"], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    ("/health/live", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/health/ready", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+];
+
+#[test]
+fn another_method_is_refused_and_the_right_ones_are_named() {
+    let site = Site::start();
+    let client = site.client();
+    for (path, right, wrong) in PATHS {
+        for method in wrong {
+            let case = format!("{method} {path}");
+            let reply = client.send(Request::new(method, path));
+            reply.must_be(&METHOD_NOT_ALLOWED, &case);
+            let allow: Vec<_> = reply.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
+            assert!(right.iter().all(|method| allow.contains(method)), "{case}: Allow is {allow:?}");
+            assert!(!allow.contains(method), "{case}: Allow is {allow:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_path_is_not_found_by_who_is_signed_in() {
+    let site = Site::start();
+    let paths = [
+        "/rws/",
+        "/rws/api",
+        "/rws/api/",
+        "/rws/nothing",
+        "/rws/api/v1",
+        "/rws/api/v1/",
+        "/rws/api/v1/nothing",
+        "/rws/api/v1/Customers",
+        "/rws/api/v1/customers/17/contacts",
+        "/rws/api/v1/echo",
+        "/rws/api/v1/echo/a/b",
+        "/rws//api/v1/customers",
+    ];
+    for path in paths {
+        site.client().get(path).must_be(&NOT_FOUND, path);
+        site.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
+    }
+}
+
+#[test]
+fn a_path_outside_the_api_is_not_found_by_anybody() {
+    let site = Site::start();
+    for path in [
+        "/",
+        "/index.html",
+        "/rws",
+        "/rwsx",
+        "/RWS/api/v1/customers",
+        "/health",
+        "/health/",
+        "/health/other",
+        "/metrics",
+    ] {
+        site.client().get(path).must_be(&NOT_FOUND, path);
+        site.server.client().get(path).must_be(&NOT_FOUND, path);
+    }
+}
+
+#[test]
+fn head_is_answered_like_get_without_a_body_and_the_connection_goes_on() {
+    let site = Site::start();
+    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    let ada = |path| Request::new("HEAD", path).login(&site.ada);
+    let cases = [
+        (ada("/rws/api/v1/echo/hello"), 200),
+        (Request::new("HEAD", "/rws/api/v1/echo/hello"), 401),
+        (ada("/rws/api/v1/customers/17"), 404),
+        (ada("/rws/api/v1/customers"), 405),
+        (Request::new("HEAD", "/nothing"), 404),
+        (Request::new("HEAD", "/health/live"), 200),
+    ];
+    for (request, status) in cases {
+        let reply = connection.exchange(&request).expect("the connection goes on");
+        assert_eq!((reply.status, reply.body.len()), (status, 0), "{}", String::from_utf8_lossy(&request.head()));
+        let after = connection.exchange(&Request::new("GET", "/health/live")).expect("the connection goes on");
+        after.must_succeed("the request after HEAD");
+    }
+}

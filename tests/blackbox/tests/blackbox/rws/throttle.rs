@@ -1,0 +1,64 @@
+//! A limit on requests per second and user.
+
+use blackbox::problems::*;
+use blackbox::{Client, Login, Reply, Request, Site, wait};
+
+/// More requests than one second can let through at one per second.
+const BURST: usize = 300;
+
+fn throttled() -> Site {
+    Site::start_with(|launch| launch.args(&["--limits-requests-per-second", "1"]))
+}
+
+/// Sends requests until one is throttled.
+#[track_caller]
+fn exhaust(client: &Client, target: &str) -> Reply {
+    let replies = (0..BURST).map(|_| client.get(target));
+    replies.into_iter().find(|reply| reply.status == 429).unwrap_or_else(|| panic!("{target} was never throttled"))
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_back() {
+    let site = throttled();
+    let client = site.client();
+    client.get("/rws/api/v1/echo/hello").must_succeed("the first request");
+    exhaust(&client, "/rws/api/v1/echo/hello").must_be(&RATE_LIMIT, "one of many requests");
+    wait::until("the user is let through again", wait::PATIENCE, || {
+        (client.get("/rws/api/v1/echo/hello").status == 200).then_some(())
+    });
+}
+
+#[test]
+fn each_user_is_counted_alone_and_health_not_at_all() {
+    let site = throttled();
+    let other = site.place.user("other", "Acme", &[]);
+    exhaust(&site.client(), "/rws/api/v1/echo/hello");
+    wait::until("the other user is let through", wait::NOTICE, || {
+        (site.server.client_of(&other).get("/rws/api/v1/echo/hello").status == 200).then_some(())
+    });
+    let probe = site.client();
+    for _ in 0..20 {
+        probe.get("/health/live").must_succeed("a health check");
+    }
+}
+
+#[test]
+fn the_throttle_comes_after_authentication_and_before_the_version() {
+    let site = throttled();
+    exhaust(&site.client(), "/rws/api/v2/customers").must_be(&RATE_LIMIT, "another version");
+    exhaust(&site.client(), "/rws/api/v1/nothing").must_be(&RATE_LIMIT, "an unknown path");
+    let wrong = site.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
+    for _ in 0..20 {
+        let reply = wrong.send(Request::new("GET", "/rws/api/v1/echo/hello"));
+        reply.must_be(&INVALID_CREDENTIALS, "a wrong key of a throttled user");
+    }
+}
+
+#[test]
+fn without_the_setting_nobody_is_throttled() {
+    let site = Site::start();
+    let client = site.client();
+    for _ in 0..BURST {
+        client.get("/rws/api/v1/echo/hello").must_succeed("one of many requests");
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything below `/rws/api/v1/customers`.
+
+mod create;
+mod edit;
+mod get;
+mod roles;
+mod scope;

@@ -1,0 +1,4 @@
+//! Everything below `/rws/api/v1`.
+
+mod customers;
+mod echo;

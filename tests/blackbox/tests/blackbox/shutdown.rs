@@ -1,0 +1,80 @@
+//! How a server stops.
+
+use std::time::Duration;
+
+use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
+
+/// A create of which the server has seen the head and waits for the body.
+fn in_flight(site: &Site, name: &str) -> (Connection, Request) {
+    let request = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
+    let request = request.json(&sample::minimal(name, "Acme"));
+    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    connection.send_bytes(&request.head()).expect("the server reads on");
+    // Being told to continue proves that the request has begun.
+    assert_eq!(connection.receive_one("POST").expect("the server answers").status, 100);
+    (connection, request)
+}
+
+/// Waits until the server has begun to stop, which shows in its serving nobody new.
+fn until_stopping(site: &Site) {
+    wait::until("nobody new is served", wait::PROCESS, || {
+        let Ok(mut connection) = Connection::open(site.server.address()) else { return Some(()) };
+        connection.set_patience(Duration::from_millis(200));
+        let served = connection.exchange(&Request::new("GET", "/health/live"));
+        (!served.is_ok_and(|reply| reply.status == 200)).then_some(())
+    });
+}
+
+#[test]
+fn what_is_in_flight_is_finished() {
+    for signal in ["TERM", "INT"] {
+        let mut site = Site::start();
+        let (mut connection, request) = in_flight(&site, signal);
+        site.server.signal(signal);
+        until_stopping(&site);
+        assert!(site.server.is_running(), "{signal}: the server did not wait for the request");
+        connection.send_bytes(&request.encoded_body()).expect("the server reads on");
+        let reply = connection.receive("POST", CUSTOMERS).expect("the server answers");
+        assert_eq!(site.server.wait(), 0, "the exit code after {signal}");
+        let server = site.place.serve();
+        let read = server.client_of(&site.ada).read(reply.customer_id());
+        sample::assert_shows(&read.json(), &sample::minimal(signal, "Acme"), reply.customer_id());
+    }
+}
+
+#[test]
+fn idle_connections_do_not_hold_it_up() {
+    let mut site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "600"]));
+    let mut idle = Connection::open(site.server.address()).expect("the server accepts connections");
+    let reply = idle.exchange(&Request::new("GET", "/health/live")).expect("the server answers");
+    reply.must_succeed("a first request");
+    let silent = Connection::open(site.server.address()).expect("the server accepts connections");
+    site.server.signal("TERM");
+    assert_eq!(site.server.wait(), 0);
+    drop((idle, silent));
+}
+
+#[test]
+fn a_request_that_never_ends_is_not_waited_for_forever() {
+    let mut site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "600"]));
+    let (connection, _) = in_flight(&site, "Endless");
+    site.server.signal("TERM");
+    assert_eq!(site.server.wait(), 0);
+    drop(connection);
+}
+
+#[test]
+fn everything_acknowledged_before_the_end_is_there_after_it() {
+    let site = Site::start();
+    let client = site.client();
+    let ids: Vec<_> = (0..50)
+        .map(|number| client.create(&sample::full(&format!("Customer {number}"), "Acme")).customer_id())
+        .collect();
+    site.server.stop();
+    let client = site.place.serve();
+    let client = client.client_of(&site.ada);
+    for (number, id) in ids.into_iter().enumerate() {
+        let sent = sample::full(&format!("Customer {number}"), "Acme");
+        sample::assert_shows(&client.read(id).json(), &sent, id);
+    }
+}

@@ -1,0 +1,174 @@
+//! Compares what is stored with what may be stored.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use blackbox::sample;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::model::{Customer, Model, name};
+
+/// A customer's row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The id.
+    pub id: u64,
+    /// The account.
+    pub account: u64,
+    /// The name as it is shown.
+    pub name: String,
+    /// The name as it is compared.
+    pub unique_name: String,
+}
+
+/// What the files of a registry hold.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// The customers.
+    pub rows: Vec<Row>,
+    /// The customers in the table of names.
+    pub named: Vec<u64>,
+    /// What SQLite itself finds wrong.
+    pub damage: Vec<String>,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// It was acknowledged and is not stored.
+    Lost(String),
+    /// It was refused and is stored.
+    Resurrected(String),
+    /// It is stored, and nobody has sent it.
+    Invented(String),
+    /// Two customers of an account have this name.
+    DuplicateName(String),
+    /// Two customers were given this id.
+    ReusedId(u64),
+    /// The customer shows something else than what was sent.
+    Altered(u64, String),
+    /// The table of names does not fit the customers.
+    NameTable(String),
+    /// The database is damaged.
+    Damaged(String),
+}
+
+impl Stored {
+    /// Reads a copy of the registry in `data`, so that the files stay as they are.
+    pub fn read(data: &Path) -> Result<Self, rusqlite::Error> {
+        let copy = tempfile::tempdir_in(data.parent().unwrap_or(data)).expect("a directory can be made");
+        for name in ["carnelian.db", "carnelian.db-wal", "carnelian.db-journal"] {
+            if data.join(name).exists() {
+                fs::copy(data.join(name), copy.path().join(name)).expect("a file can be copied");
+            }
+        }
+        Self::read_from(&Connection::open(copy.path().join("carnelian.db"))?)
+    }
+
+    fn read_from(database: &Connection) -> Result<Self, rusqlite::Error> {
+        let mut check = database.prepare("PRAGMA integrity_check")?;
+        let lines: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let damage = lines.into_iter().filter(|line| line != "ok").collect();
+        let made = database
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'customer'", [], |row| row.get::<_, bool>(0))?;
+        if !made {
+            return Ok(Self { damage, ..Self::default() });
+        }
+        let mut select = database.prepare("SELECT id, account_id, name, ifnull(unique_name, name) FROM customer")?;
+        let rows = select.query_map([], |row| {
+            let (id, account): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok(Row { id: id as u64, account: account as u64, name: row.get(2)?, unique_name: row.get(3)? })
+        })?;
+        let rows = rows.collect::<Result<_, _>>()?;
+        let mut select = database.prepare("SELECT customer_id FROM customer_name")?;
+        let named = select.query_map([], |row| row.get::<_, i64>(0).map(|id| id as u64))?;
+        Ok(Self { rows, named: named.collect::<Result<_, _>>()?, damage })
+    }
+}
+
+/// A read of a customer: what it shows, nothing if it was left out, or why it failed.
+pub type Reading = Result<Option<Value>, String>;
+
+/// Everything that is wrong with what is stored; `read` gets a customer from the server.
+pub fn check(model: &Model, stored: &Stored, mut read: impl FnMut(u64) -> Reading) -> Vec<Violation> {
+    let mut violations = check_rows(stored);
+    let mut customers = Customers::of(model);
+    violations.append(&mut customers.reused);
+    let refused: HashSet<&str> = model.refused.iter().map(String::as_str).collect();
+    for row in &stored.rows {
+        match customers.take(row) {
+            Some(customer) => violations.extend(check_content(customer, row.id, &mut read)),
+            None if refused.contains(row.name.as_str()) => violations.push(Violation::Resurrected(row.name.clone())),
+            None => violations.push(Violation::Invented(format!("{} {}", row.id, row.name))),
+        }
+    }
+    let lost = |customer: &Customer| Violation::Lost(format!("{:?} {}", customer.id, name(&customer.contents[0])));
+    violations.extend(customers.left().filter(|customer| customer.certain).map(lost));
+    violations
+}
+
+fn check_rows(stored: &Stored) -> Vec<Violation> {
+    let mut violations: Vec<_> = stored.damage.iter().cloned().map(Violation::Damaged).collect();
+    let mut names = HashSet::new();
+    for row in &stored.rows {
+        if !names.insert((row.account, &row.unique_name)) {
+            violations.push(Violation::DuplicateName(row.name.clone()));
+        }
+    }
+    let rows: HashSet<u64> = stored.rows.iter().map(|row| row.id).collect();
+    let named: HashSet<u64> = stored.named.iter().copied().collect();
+    violations.extend(rows.difference(&named).map(|id| Violation::NameTable(format!("{id} is missing"))));
+    violations.extend(named.difference(&rows).map(|id| Violation::NameTable(format!("{id} is left over"))));
+    violations
+}
+
+fn check_content(customer: &Customer, id: u64, read: impl FnOnce(u64) -> Reading) -> Option<Violation> {
+    let shown = match read(id) {
+        Ok(shown) => shown?,
+        Err(why) => return Some(Violation::Altered(id, why)),
+    };
+    let fits = customer.contents.iter().any(|content| {
+        let mut expected = sample::shown(content);
+        expected["customerId"] = json!(id);
+        expected == shown
+    });
+    (!fits).then(|| Violation::Altered(id, shown.to_string()))
+}
+
+/// The customers of a model, found by what is stored.
+struct Customers<'a> {
+    by_id: HashMap<u64, &'a Customer>,
+    by_name: HashMap<&'a str, &'a Customer>,
+    reused: Vec<Violation>,
+}
+
+impl<'a> Customers<'a> {
+    fn of(model: &'a Model) -> Self {
+        let mut customers = Self { by_id: HashMap::new(), by_name: HashMap::new(), reused: Vec::new() };
+        for customer in &model.customers {
+            match customer.id {
+                Some(id) if customers.by_id.insert(id, customer).is_some() => {
+                    customers.reused.push(Violation::ReusedId(id));
+                }
+                Some(_) => {}
+                None => {
+                    customers.by_name.insert(name(&customer.contents[0]), customer);
+                }
+            }
+        }
+        customers
+    }
+
+    fn take(&mut self, row: &Row) -> Option<&'a Customer> {
+        self.by_id.remove(&row.id).or_else(|| self.by_name.remove(row.name.as_str()))
+    }
+
+    fn left(&self) -> impl Iterator<Item = &'a Customer> {
+        self.by_id.values().chain(self.by_name.values()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests;

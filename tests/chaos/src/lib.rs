@@ -1,0 +1,27 @@
+//! The harness that breaks the ground under a running server and checks that nothing acknowledged is lost.
+//!
+//! - [`seed`]: random choices that a printed number replays;
+//! - [`load`]: clients that remember what they were told;
+//! - [`model`]: what must, may and must not be stored, as far as they can tell;
+//! - [`checker`]: compares what is stored with that;
+//! - [`scene`]: a registry, its server, and the verdict over it;
+//! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
+//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it.
+
+pub mod checker;
+pub mod disk;
+pub mod load;
+pub mod model;
+pub mod recording;
+pub mod scene;
+pub mod seed;
+pub mod shim;
+
+pub use checker::Violation;
+pub use disk::{Disk, Unsynced};
+pub use load::{Load, Report};
+pub use model::{Model, Outcome, Story};
+pub use recording::{Event, Recording};
+pub use scene::Scene;
+pub use seed::Random;
+pub use shim::{Action, Rule, Shim};

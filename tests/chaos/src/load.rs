@@ -1,0 +1,242 @@
+//! Clients that create, edit and are refused, and remember what they were told.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use blackbox::{CUSTOMERS, Connection, Login, Reply, Request, sample};
+use serde_json::{Value, json};
+
+use crate::model::{Outcome, Sent, Story, name};
+use crate::seed::Random;
+
+/// How to load a server.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// What all requests of this load are named after.
+    pub prefix: String,
+    /// How many clients there are.
+    pub workers: usize,
+    /// How many requests each of them sends, unless the server goes away.
+    pub requests: usize,
+    /// How many in a hundred customers are as large as can be, so that the log grows quickly.
+    pub large: u64,
+}
+
+/// What the clients saw.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The customers.
+    pub stories: Vec<Story>,
+    /// How many requests were answered with 200.
+    pub acknowledged: usize,
+    /// How many requests were answered with 503.
+    pub unavailable: usize,
+    /// Requests that were acknowledged although they began after a 503.
+    pub acknowledged_late: Vec<String>,
+}
+
+/// What the clients of one load share.
+#[derive(Debug, Default)]
+pub struct Progress {
+    answered: AtomicUsize,
+    unavailable: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl Progress {
+    /// How many requests were answered so far.
+    pub fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server cannot be reached any more.
+    pub fn gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Load {
+    /// Runs the clients to their end, and `meanwhile` beside them.
+    pub fn run(
+        &self,
+        address: SocketAddr,
+        login: &Login,
+        random: &mut Random,
+        meanwhile: impl FnOnce(&Progress),
+    ) -> Report {
+        let progress = Progress::default();
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.workers)
+                .map(|number| {
+                    let mut worker = Worker {
+                        load: self,
+                        label: format!("{} {number}", self.prefix),
+                        address,
+                        login,
+                        random: random.branch(),
+                        progress: &progress,
+                        connection: None,
+                        sent: 0,
+                        report: Report::default(),
+                    };
+                    scope.spawn(move || {
+                        worker.run();
+                        worker.report
+                    })
+                })
+                .collect();
+            meanwhile(&progress);
+            let reports = workers.into_iter().map(|worker| worker.join().expect("a worker ends in order"));
+            reports.fold(Report::default(), Report::and)
+        })
+    }
+}
+
+impl Report {
+    fn and(mut self, other: Report) -> Report {
+        self.stories.extend(other.stories);
+        self.acknowledged += other.acknowledged;
+        self.unavailable += other.unavailable;
+        self.acknowledged_late.extend(other.acknowledged_late);
+        self
+    }
+}
+
+struct Worker<'a> {
+    load: &'a Load,
+    label: String,
+    address: SocketAddr,
+    login: &'a Login,
+    random: Random,
+    progress: &'a Progress,
+    connection: Option<Connection>,
+    sent: usize,
+    report: Report,
+}
+
+impl Worker<'_> {
+    fn run(&mut self) {
+        while self.sent < self.load.requests && !self.progress.gone() {
+            match self.random.within(0..100) {
+                0..50 => self.create(),
+                50..80 => self.edit(),
+                80..90 => self.be_refused(),
+                _ => self.send_a_taken_name(),
+            }
+        }
+    }
+
+    fn create(&mut self) {
+        let body = self.customer(None);
+        let sent = self.send("POST", CUSTOMERS.to_owned(), body);
+        self.report.stories.push(vec![sent]);
+    }
+
+    fn edit(&mut self) {
+        let Some((index, id)) = self.known() else { return self.create() };
+        let kept = name(&self.report.stories[index].last().expect("not empty").body).to_owned();
+        let kept = self.random.percent(50).then_some(kept);
+        let mut body = self.customer(kept);
+        if self.random.percent(10) {
+            body["billingAddress"]["country"] = "x".repeat(151).into();
+        }
+        let sent = self.send("PUT", format!("{CUSTOMERS}/{id}"), body);
+        self.report.stories[index].push(sent);
+    }
+
+    fn be_refused(&mut self) {
+        let mut body = self.customer(None);
+        body["billingAddress"]["country"] = "x".repeat(151).into();
+        let mut sent = self.send("POST", CUSTOMERS.to_owned(), body);
+        // Unanswered or not, a customer that breaks the rules must never be stored.
+        if sent.outcome == Outcome::Unknown {
+            sent.outcome = Outcome::Refused;
+        }
+        self.report.stories.push(vec![sent]);
+    }
+
+    fn send_a_taken_name(&mut self) {
+        let Some((index, _)) = self.known() else { return self.create() };
+        let last = self.report.stories[index].last().expect("not empty");
+        if !matches!(last.outcome, Outcome::Acknowledged(_)) {
+            return self.create();
+        }
+        let taken = name(&last.body).to_owned();
+        let body = self.customer(Some(taken));
+        let sent = self.send("POST", CUSTOMERS.to_owned(), body);
+        // If it was accepted, the checker finds two of the name.
+        if matches!(sent.outcome, Outcome::Acknowledged(_)) {
+            self.report.stories.push(vec![sent]);
+        }
+    }
+
+    /// One of the customers whose id is known.
+    fn known(&mut self) -> Option<(usize, u64)> {
+        let id = |story: &Story| match story[0].outcome {
+            Outcome::Acknowledged(id) => Some(id),
+            _ => None,
+        };
+        let stories = self.report.stories.iter().enumerate();
+        let known: Vec<_> = stories.filter_map(|(index, story)| Some((index, id(story)?))).collect();
+        if known.is_empty() { None } else { Some(*self.random.pick(&known)) }
+    }
+
+    /// A customer whose every part tells which request sent it.
+    fn customer(&mut self, taken: Option<String>) -> Value {
+        self.sent += 1;
+        let label = format!("{} {}", self.label, self.sent);
+        let mut customer = sample::full(&taken.unwrap_or_else(|| label.clone()), "Acme");
+        customer["securityAnswer"] = json!(label);
+        customer["contacts"][0]["name"] = json!(label);
+        customer["billingAddress"]["city"] = json!(label);
+        if self.random.percent(self.load.large) {
+            let mut contact = sample::contact(&label);
+            contact["email"] = json!("\u{10348}".repeat(320));
+            customer["contacts"] = json!([contact, contact, contact, contact]);
+        }
+        customer
+    }
+
+    fn send(&mut self, method: &str, target: String, body: Value) -> Sent {
+        let request = format!("{}-{}", self.label.replace(' ', "-"), self.sent);
+        let began_late = self.progress.unavailable.load(Ordering::SeqCst);
+        let outcome = match self.exchange(method, &target, &request, &body) {
+            Some(reply) if reply.status == 200 => {
+                self.report.acknowledged += 1;
+                if began_late {
+                    self.report.acknowledged_late.push(request.clone());
+                }
+                Outcome::Acknowledged(reply.customer_id())
+            }
+            Some(reply) if reply.status < 500 => Outcome::Refused,
+            Some(_) => {
+                self.report.unavailable += 1;
+                self.progress.unavailable.store(true, Ordering::SeqCst);
+                Outcome::Unknown
+            }
+            None => Outcome::Unknown,
+        };
+        Sent { request, body, outcome }
+    }
+
+    fn exchange(&mut self, method: &str, target: &str, request: &str, body: &Value) -> Option<Reply> {
+        let message = Request::new(method, target).login(self.login).header("X-Request-Id", request).json(body);
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => match Connection::open(self.address) {
+                Ok(connection) => connection,
+                Err(_) => {
+                    self.progress.gone.store(true, Ordering::Relaxed);
+                    return None;
+                }
+            },
+        };
+        let reply = connection.exchange(&message).ok()?;
+        self.progress.answered.fetch_add(1, Ordering::Relaxed);
+        if reply.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close")) {
+            self.connection = Some(connection);
+        }
+        Some(reply)
+    }
+}

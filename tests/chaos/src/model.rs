@@ -1,0 +1,92 @@
+//! What must, may and must not be stored, as far as the clients of a server can tell.
+
+use serde_json::Value;
+
+/// What is known about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered with 200 and this id: it must be stored.
+    Acknowledged(u64),
+    /// It was refused: it must not be stored.
+    Refused,
+    /// It was answered with 503 or not at all: it may be stored.
+    Unknown,
+}
+
+/// A create or an edit that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The id of the request, of its own for every request of a test.
+    pub request: String,
+    /// The document.
+    pub body: Value,
+    /// What is known about it.
+    pub outcome: Outcome,
+}
+
+/// A customer: its create and then its edits, in the order in which one client sent them.
+pub type Story = Vec<Sent>;
+
+/// A customer as it may be stored.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// Its id, if it was ever told.
+    pub id: Option<u64>,
+    /// Whether it must be stored.
+    pub certain: bool,
+    /// What it may show.
+    pub contents: Vec<Value>,
+}
+
+/// Everything that was ever sent, in the words of what may be stored.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// What must or may be stored.
+    pub customers: Vec<Customer>,
+    /// Names that were refused, and never used otherwise.
+    pub refused: Vec<String>,
+}
+
+impl Model {
+    /// What the clients know.
+    pub fn of<'a>(stories: impl IntoIterator<Item = &'a Story>) -> Self {
+        Self::at(stories, |sent| matches!(sent.outcome, Outcome::Acknowledged(_)))
+    }
+
+    /// What the clients know at a moment until which only the requests that `acknowledged` names were acknowledged.
+    ///
+    /// A request that was acknowledged later may be stored already.
+    pub fn at<'a>(stories: impl IntoIterator<Item = &'a Story>, acknowledged: impl Fn(&Sent) -> bool) -> Self {
+        let mut model = Self::default();
+        for story in stories {
+            model.add(story, &acknowledged);
+        }
+        model
+    }
+
+    fn add(&mut self, story: &Story, acknowledged: &impl Fn(&Sent) -> bool) {
+        let create = story.first().expect("a story begins with a create");
+        if create.outcome == Outcome::Refused {
+            self.refused.push(name(&create.body).to_owned());
+            return;
+        }
+        let id = match create.outcome {
+            Outcome::Acknowledged(id) => Some(id),
+            _ => None,
+        };
+        let last = story.iter().rposition(acknowledged);
+        let possible = story[last.unwrap_or(0)..].iter().filter(|sent| sent.outcome != Outcome::Refused);
+        let contents = possible.map(|sent| sent.body.clone()).collect();
+        self.customers.push(Customer { id, certain: last.is_some(), contents });
+    }
+
+    /// How many customers must be stored.
+    pub fn certain(&self) -> usize {
+        self.customers.iter().filter(|customer| customer.certain).count()
+    }
+}
+
+/// The name in a document.
+pub fn name(body: &Value) -> &str {
+    body["name"].as_str().expect("every document of these tests has a name")
+}

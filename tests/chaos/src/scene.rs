@@ -1,0 +1,127 @@
+//! A registry under attack: its directory, its user, and everything that was ever sent to it.
+
+use std::path::{Path, PathBuf};
+
+use blackbox::problems::DUPLICATE_NAME;
+use blackbox::{Client, Launch, Login, Place, sample};
+use tempfile::TempDir;
+
+use crate::checker::{self, Stored, Violation};
+use crate::load::Report;
+use crate::model::{Model, Outcome, Sent, Story};
+use crate::seed::Random;
+
+/// How many customers of a registry are read back at most.
+const READ: usize = 400;
+
+/// A registry with account `Acme` and user `ada`.
+pub struct Scene {
+    /// Where everything lies.
+    pub place: Place,
+    /// An administrator of `Acme`.
+    pub ada: Login,
+    /// Everything that was sent.
+    pub stories: Vec<Story>,
+}
+
+impl Scene {
+    /// Makes a registry; no server runs.
+    #[expect(clippy::new_without_default, reason = "making a registry is no default")]
+    pub fn new() -> Self {
+        let place = Place::new();
+        place.account("Acme");
+        let ada = place.user("ada", "Acme", &[]);
+        Self { place, ada, stories: Vec::new() }
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.place.data()
+    }
+
+    /// Takes note of what clients saw.
+    pub fn note(&mut self, report: Report) {
+        self.stories.extend(report.stories);
+    }
+
+    /// Starts a server and asserts that everything is as the clients know it.
+    #[track_caller]
+    pub fn must_hold(&mut self, case: &str, random: &mut Random) {
+        let model = Model::of(&self.stories);
+        let verdict = judge(&self.place, &self.data(), Some(&self.ada), &model, random);
+        assert!(verdict.violations.is_empty(), "{case}: {:#?}", verdict.violations);
+        self.stories.extend(verdict.probe);
+    }
+}
+
+/// What became of a registry.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What is not as it must be.
+    pub violations: Vec<Violation>,
+    /// The customer that was created to see whether that still works.
+    pub probe: Option<Story>,
+}
+
+/// The command that serves another data directory than the place's own.
+pub fn launch(place: &Place, data: &Path) -> Launch {
+    let data = data.to_str().expect("the paths of these tests are plain");
+    place.launch().bare().args(&["--data", data, "--listen", "127.0.0.1:0"])
+}
+
+/// A directory in memory if there is one: what is on trial here are images, not this machine's disk.
+pub fn fast_directory() -> TempDir {
+    let shared = Path::new("/dev/shm");
+    let parent = if shared.is_dir() { shared.to_path_buf() } else { std::env::temp_dir() };
+    tempfile::Builder::new().prefix("carnelian-").tempdir_in(parent).expect("a directory can be made")
+}
+
+/// Compares the registry in `data` with the model: the files as they are, then what a server makes of them.
+///
+/// Without a login there are no customers yet, and the server only has to start.
+pub fn judge(place: &Place, data: &Path, login: Option<&Login>, model: &Model, random: &mut Random) -> Verdict {
+    let damaged = |what: String| Verdict { violations: vec![Violation::Damaged(what)], probe: None };
+    let stored = match Stored::read(data) {
+        Ok(stored) => stored,
+        Err(error) => return damaged(error.to_string()),
+    };
+    let server = match launch(place, data).try_start() {
+        Ok(server) => server,
+        Err((code, log)) => return damaged(format!("no server starts: {code} {log}")),
+    };
+    let Some(login) = login else {
+        return Verdict { violations: checker::check(model, &stored, |_| Ok(None)), probe: None };
+    };
+    let client = server.client_of(login);
+    let share = (100 * READ).div_ceil(stored.rows.len().max(1)) as u64;
+    let violations = checker::check(model, &stored, |id| {
+        if !random.percent(share) {
+            return Ok(None);
+        }
+        let reply = client.read(id);
+        if reply.status == 200 { Ok(Some(reply.json())) } else { Err(format!("{} {}", reply.status, reply.text())) }
+    });
+    let mut verdict = Verdict { violations, probe: None };
+    probe(&client, &stored, random, &mut verdict);
+    verdict
+}
+
+/// Whether a taken name is refused and a new one is taken, under an id that nobody has.
+fn probe(client: &Client, stored: &Stored, random: &mut Random, verdict: &mut Verdict) {
+    for row in stored.rows.iter().rev().take(3) {
+        let reply = client.create(&sample::minimal(&row.name, "Acme"));
+        if !reply.is(&DUPLICATE_NAME) {
+            verdict.violations.push(Violation::DuplicateName(format!("{} {}", row.name, reply.text())));
+        }
+    }
+    let body = sample::minimal(&format!("Probe {:x}", random.number()), "Acme");
+    let reply = client.create(&body);
+    if reply.status != 200 {
+        return verdict.violations.push(Violation::Damaged(format!("no create: {} {}", reply.status, reply.text())));
+    }
+    let id = reply.customer_id();
+    if stored.rows.iter().any(|row| row.id == id) {
+        verdict.violations.push(Violation::ReusedId(id));
+    }
+    verdict.probe = Some(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(id) }]);
+}

@@ -1,0 +1,60 @@
+//! Random choices that a printed number replays.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+/// A source of choices that follow from a seed.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Choices for the test `name`: from `CHAOS_SEED` if it is set, else new ones; prints the seed.
+    pub fn of_test(name: &str) -> Self {
+        let given = std::env::var("CHAOS_SEED").ok().map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
+        let seed: u64 = given.unwrap_or_else(|| RandomState::new().hash_one(name) >> 16);
+        eprintln!("{name}: CHAOS_SEED={seed} replays this");
+        Self(seed)
+    }
+
+    /// Choices that follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Choices of their own for a part of the work, so that threads do not disturb each other's.
+    pub fn branch(&mut self) -> Self {
+        Self(self.number())
+    }
+
+    /// The next number; SplitMix64.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number within `range`, which must not be empty.
+    pub fn within(&mut self, range: Range<usize>) -> usize {
+        range.start + (self.number() % (range.end - range.start) as u64) as usize
+    }
+
+    /// True in `percent` of all cases.
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.number() % 100 < percent
+    }
+
+    /// One of `choices`, which must not be empty.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.within(0..choices.len())]
+    }
+}
+
+/// How often to do something: `CHAOS_ROUNDS`, or `usual`; `all` means without end.
+pub fn rounds(usual: usize) -> usize {
+    match std::env::var("CHAOS_ROUNDS").as_deref() {
+        Ok("all") => usize::MAX,
+        Ok(rounds) => rounds.parse().expect("CHAOS_ROUNDS is a number or `all`"),
+        Err(_) => usual,
+    }
+}

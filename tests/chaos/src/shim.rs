@@ -1,0 +1,126 @@
+//! The preloaded library between the server and the system: what it is told to do.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use blackbox::Launch;
+
+/// The system's number for an I/O error.
+pub const EIO: i32 = 5;
+/// The system's number for too many open files.
+pub const EMFILE: i32 = 24;
+/// The system's number for a full disk.
+pub const ENOSPC: i32 = 28;
+
+/// What happens to an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The process is killed instead.
+    KillBefore,
+    /// Half of a write is done, and the process is killed.
+    KillHalf,
+    /// It is done, and the process is killed.
+    KillAfter,
+    /// It fails.
+    Fail(i32),
+    /// It fails, and so does every later one.
+    FailFromThenOn(i32),
+}
+
+/// One operation, and what happens to it.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// What happens.
+    pub action: Action,
+    /// `write`, `truncate`, `sync`, `open`, `link`, `unlink`, `any` of these, or `send` for an answer.
+    pub kind: &'static str,
+    /// The end of the file's name, or `*`; `ack` is an answer with a customer's id, and `.` the directory.
+    pub suffix: &'static str,
+    /// Which of these operations, from 1.
+    pub number: usize,
+}
+
+/// A shim for the data directory of one process.
+#[derive(Clone, Debug)]
+pub struct Shim {
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Shim {
+    /// Watches `data` and does nothing else.
+    pub fn new(data: &Path) -> Self {
+        let variables = vec![("LD_PRELOAD", plain(library())), ("CHAOS_SHIM_DIRECTORY", plain(data))];
+        Self { variables }
+    }
+
+    /// Appends everything that is done to a log.
+    pub fn record(mut self, log: &Path) -> Self {
+        self.variables.push(("CHAOS_SHIM_LOG", plain(log)));
+        self
+    }
+
+    /// Applies a rule.
+    pub fn rule(mut self, rule: &Rule) -> Self {
+        self.variables.push(("CHAOS_SHIM_RULE", rule.text()));
+        self
+    }
+
+    /// Makes syncs of the files whose names end with `suffix` do nothing.
+    pub fn ignore_sync(mut self, suffix: &str) -> Self {
+        self.variables.push(("CHAOS_SHIM_IGNORE_SYNC", suffix.to_owned()));
+        self
+    }
+
+    /// Applies the rule only between a SIGUSR1 and a SIGUSR2.
+    pub fn armed_by_signal(mut self) -> Self {
+        self.variables.push(("CHAOS_SHIM_ARM_BY_SIGNAL", "1".to_owned()));
+        self
+    }
+
+    /// Puts the shim under a server.
+    pub fn under(&self, launch: Launch) -> Launch {
+        self.variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+    }
+
+    /// Puts the shim under a command.
+    pub fn under_command(&self, command: &mut Command) {
+        command.envs(self.variables.iter().cloned());
+    }
+}
+
+impl Rule {
+    fn text(&self) -> String {
+        let (action, errno) = match self.action {
+            Action::KillBefore => ("kill-before", 0),
+            Action::KillHalf => ("kill-half", 0),
+            Action::KillAfter => ("kill-after", 0),
+            Action::Fail(errno) => ("fail-once", errno),
+            Action::FailFromThenOn(errno) => ("fail-sticky", errno),
+        };
+        format!("{action} {} {} {} {errno}", self.kind, self.suffix, self.number)
+    }
+}
+
+/// Compiles the shim, once per process.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/shim.c");
+        let test = env::current_exe().expect("a test knows its own executable");
+        let library = test.with_file_name("chaos-shim.so");
+        let draft = test.with_file_name(format!("chaos-shim-{}.so", std::process::id()));
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&draft).arg(source);
+        let status = compiler.args(["-ldl", "-lpthread"]).status().expect("there is a C compiler");
+        assert!(status.success(), "the shim does not compile");
+        // Tests run side by side: each puts the same library in place, whole.
+        std::fs::rename(&draft, &library).expect("a file can be renamed");
+        library
+    })
+}
+
+fn plain(path: &Path) -> String {
+    path.to_str().expect("the paths of these tests are plain").to_owned()
+}

@@ -1,0 +1,159 @@
+//! The process is killed, at any moment and at the worst ones.
+
+use std::ops::Range;
+use std::process::Command;
+
+use blackbox::{Login, Place, wait};
+use chaos::recording::Recording;
+use chaos::{Action, Load, Model, Random, Rule, Scene, Shim, scene, seed};
+
+fn load(prefix: String) -> Load {
+    Load { prefix, workers: 8, requests: usize::MAX, large: 15 }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_at_random_moments() {
+    let mut random = Random::of_test("kills at random");
+    let mut scene = Scene::new();
+    for round in 0..seed::rounds(20) {
+        let server = scene.place.serve();
+        let enough = random.within(1..400);
+        let address = server.address();
+        let report = load(format!("R{round}")).run(address, &scene.ada, &mut random, |progress| {
+            wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
+            server.kill();
+        });
+        scene.note(report);
+        scene.must_hold(&format!("round {round}"), &mut random);
+    }
+    let certain = Model::of(&scene.stories).certain();
+    assert!(certain > 20, "too little was tried: {certain}");
+    eprintln!("{certain} acknowledged customers are there");
+}
+
+/// Kills at the operations with these numbers, counted from the start of the server, while it is under load.
+fn kill_at(name: &str, rounds: usize, load: &Load, rules: &[(Action, &'static str, &'static str, Range<usize>)]) {
+    let mut random = Random::of_test(name);
+    let mut scene = Scene::new();
+    for round in 0..seed::rounds(rounds) {
+        let (action, kind, suffix, numbers) = random.pick(rules).clone();
+        let rule = Rule { action, kind, suffix, number: random.within(numbers) };
+        let shim = Shim::new(&scene.data()).rule(&rule);
+        let case = format!("round {round}: {rule:?}");
+        let Ok(mut server) = shim.under(scene.place.launch()).try_start() else {
+            scene.must_hold(&case, &mut random);
+            continue;
+        };
+        let load = Load { prefix: format!("R{round}"), ..load.clone() };
+        let report = load.run(server.address(), &scene.ada, &mut random, |_| {});
+        if server.is_running() {
+            // The rule waits for what happens when the server stops.
+            server.signal("TERM");
+        }
+        assert_eq!(server.wait(), -1, "{case}: the server was not killed");
+        drop(server);
+        scene.note(report);
+        scene.must_hold(&case, &mut random);
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_within_a_commit() {
+    use Action::*;
+    let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 20..400));
+    kill_at("kills within a commit", 6, &load(String::new()), &rules);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_around_a_sync() {
+    use Action::*;
+    let rules = [KillBefore, KillAfter].map(|action| (action, "sync", "-wal", 3..60));
+    kill_at("kills around a sync", 6, &load(String::new()), &rules);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_around_an_answer() {
+    use Action::*;
+    let rules = [KillBefore, KillAfter].map(|action| (action, "send", "ack", 1..200));
+    kill_at("kills around an answer", 5, &load(String::new()), &rules);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_it_reserves_ids() {
+    use Action::*;
+    // The first writes of a server: it has no ids yet.
+    let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 1..9));
+    kill_at("kills while reserving ids", 4, &load(String::new()), &rules);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_within_a_checkpoint() {
+    use Action::*;
+    let rules = [
+        (KillBefore, "write", "carnelian.db", 1..200),
+        (KillHalf, "write", "carnelian.db", 1..200),
+        (KillBefore, "sync", "carnelian.db", 1..2),
+        (KillAfter, "sync", "carnelian.db", 1..2),
+    ];
+    let load = Load { large: 100, ..load(String::new()) };
+    kill_at("kills within a checkpoint", 4, &load, &rules);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_it_stops() {
+    use Action::*;
+    let rules = [
+        (KillBefore, "write", "carnelian.db", 1..8),
+        (KillAfter, "write", "carnelian.db", 1..8),
+        (KillBefore, "unlink", "-wal", 1..2),
+        (KillAfter, "unlink", "-wal", 1..2),
+    ];
+    let load = Load { requests: 10, large: 0, ..load(String::new()) };
+    kill_at("kills while stopping", 3, &load, &rules);
+}
+
+#[test]
+fn a_first_start_that_is_killed_can_be_repeated() {
+    let mut random = Random::of_test("kills at first start");
+    let counted = first_start_operations();
+    for round in 0..seed::rounds(5) {
+        let place = Place::new();
+        let actions = [Action::KillBefore, Action::KillHalf, Action::KillAfter];
+        let rule = Rule { action: *random.pick(&actions), kind: "any", suffix: "*", number: random.within(1..counted) };
+        let mut command = account_command(&place);
+        Shim::new(&place.data()).rule(&rule).under_command(&mut command);
+        let ended = command.output().expect("the binary can be run");
+        assert_eq!(ended.status.code(), None, "round {round}: {rule:?}: the command was not killed");
+        let again = account_command(&place).output().expect("the binary can be run");
+        let why = String::from_utf8_lossy(&again.stderr).into_owned();
+        // Killed after its last commit, the command has done its work.
+        assert!(again.status.success() || why.contains("Acme"), "round {round}: {rule:?}: {why}");
+        let ada = place.user("ada", "Acme", &[]);
+        must_serve(&place, &ada, &mut random);
+    }
+}
+
+fn must_serve(place: &Place, login: &Login, random: &mut Random) {
+    let verdict = scene::judge(place, &place.data(), Some(login), &Model::default(), random);
+    assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);
+}
+
+/// The first command that works on a place, which makes its registry.
+fn account_command(place: &Place) -> Command {
+    let mut command = place.command();
+    command.args(["account", "create", "Acme", "--data"]).arg(place.data());
+    command
+}
+
+/// How many operations a first start has at least.
+fn first_start_operations() -> usize {
+    let place = Place::new();
+    let log = place.root().join("recording");
+    let mut command = account_command(&place);
+    Shim::new(&place.data()).record(&log).under_command(&mut command);
+    assert!(command.output().expect("the binary can be run").status.success());
+    let events = Recording::read(&log).events.len();
+    assert!(events > 50, "too little was recorded: {events}");
+    // A sync has two records.
+    events * 2 / 3
+}

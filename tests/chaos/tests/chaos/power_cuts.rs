@@ -1,0 +1,197 @@
+//! The power is cut: what was synced is there, and of the rest any part.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use blackbox::{Login, Place};
+use chaos::recording::{Event, Recording};
+use chaos::{Action, Disk, Load, Model, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
+use tempfile::TempDir;
+
+/// A registry from its first command to the end of its server, and everything that was done to its files.
+struct Run {
+    place: Place,
+    ada: Login,
+    stories: Vec<Story>,
+    recording: Recording,
+    /// How much was recorded when the user's key was issued.
+    prepared: usize,
+}
+
+/// A registry that was recorded from its first command on: its place, the log, its user.
+pub(crate) fn prepare() -> (Place, PathBuf, Login) {
+    let place = Place::new();
+    let log = place.root().join("recording");
+    let shim = Shim::new(&place.data()).record(&log);
+    let cli = |arguments: &[&str]| {
+        let mut command = place.command();
+        command.args(arguments).arg("--data").arg(place.data());
+        shim.under_command(&mut command);
+        let output = command.output().expect("the binary can be run");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    };
+    cli(&["account", "create", "Acme"]);
+    cli(&["user", "create", "ada", "--account", "Acme"]);
+    let ada = Login { user: "ada".to_owned(), key: cli(&["key", "issue", "ada"]) };
+    (place, log, ada)
+}
+
+/// Records a run under `load`; `configure` changes what is under the server.
+fn run(load: &Load, random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Run {
+    let (place, log, ada) = prepare();
+    let prepared = Recording::read(&log).events.len();
+    let server = configure(Shim::new(&place.data()).record(&log)).under(place.launch()).start();
+    let report = load.run(server.address(), &ada, random, |_| {});
+    server.stop();
+    let recording = Recording::read(&log);
+    Run { place, ada, stories: report.stories, recording, prepared }
+}
+
+/// Like [`run`], but the server is killed around writes and syncs of the log, and started again, a few times.
+fn run_with_kills(load: &Load, random: &mut Random) -> Run {
+    let (place, log, ada) = prepare();
+    let prepared = Recording::read(&log).events.len();
+    let mut stories = Vec::new();
+    for life in 0..4 {
+        let action = *random.pick(&[Action::KillBefore, Action::KillAfter]);
+        let (kind, numbers) = random.pick(&[("write", 9..150), ("sync", 4..40)]).clone();
+        let rule = Rule { action, kind, suffix: "-wal", number: random.within(numbers) };
+        let shim = Shim::new(&place.data()).record(&log).rule(&rule);
+        let server = shim.under(place.launch()).start();
+        let load = Load { prefix: format!("L{life}"), requests: usize::MAX, ..load.clone() };
+        stories.extend(load.run(server.address(), &ada, random, |_| {}).stories);
+    }
+    Run { place, ada, stories, recording: Recording::read(&log), prepared }
+}
+
+impl Run {
+    /// Builds the image of a cut and says what is wrong with it; the image is there until it is dropped.
+    fn violations(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Vec<Violation>, TempDir) {
+        let directory = scene::fast_directory();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).expect("a directory can be made");
+        Disk::after(&self.recording, cut).write_image(&data, unsynced, random);
+        let acknowledged = self.recording.acknowledged_before(cut);
+        let model = Model::at(&self.stories, |sent| acknowledged.contains(sent.request.as_str()));
+        let login = (cut >= self.prepared).then_some(&self.ada);
+        (scene::judge(&self.place, &data, login, &model, random).violations, directory)
+    }
+
+    /// Where the power may be cut: anywhere, and as often right after an acknowledgement or within a checkpoint.
+    fn cut(&self, random: &mut Random) -> usize {
+        let acknowledgements =
+            self.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
+        let of_database = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name == "carnelian.db");
+        let checkpoints = self.recording.indices(of_database);
+        match random.within(0..10) {
+            0..5 => random.pick(&acknowledgements) + 1,
+            5..7 => random.pick(&checkpoints).saturating_sub(random.within(0..40)),
+            _ => random.within(0..self.recording.events.len() + 1),
+        }
+    }
+
+    /// Checks many images, on as many threads as help.
+    fn check(&self, images: usize, random: &mut Random) {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let seed = random.number();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let image = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|image| *image < images);
+                    while let Some(image) = image() {
+                        // Of its own for every image, whichever thread takes it.
+                        let mut random = Random::new(seed ^ image as u64);
+                        let (cut, unsynced) = (self.cut(&mut random), unsynced(&mut random));
+                        let (violations, directory) = self.violations(cut, unsynced, &mut random);
+                        if !violations.is_empty() {
+                            eprintln!("image {image} stays in {}", directory.keep().display());
+                            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                            found.push(format!("image {image}, cut at {cut}, {unsynced:?}: {violations:#?}"));
+                        }
+                    }
+                });
+            }
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        assert!(found.is_empty(), "{} of {images} images are wrong, for one {}", found.len(), found[0]);
+        eprintln!("{images} images of {} events hold", self.recording.events.len());
+    }
+}
+
+fn unsynced(random: &mut Random) -> Unsynced {
+    *random.pick(&[Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn(512), Unsynced::Torn(512), Unsynced::Torn(4096)])
+}
+
+fn small_load() -> Load {
+    Load { prefix: "P".to_owned(), workers: 4, requests: 40, large: 5 }
+}
+
+#[test]
+fn a_power_cut_in_a_small_registry_loses_nothing_acknowledged() {
+    let mut random = Random::of_test("power cuts, small");
+    let run = run(&small_load(), &mut random, |shim| shim);
+    let acknowledged = run.recording.acknowledged_before(run.recording.events.len()).len();
+    assert!(acknowledged > 60, "too little was recorded: {acknowledged}");
+    run.check(seed::rounds(120), &mut random);
+}
+
+#[test]
+fn a_power_cut_after_kills_and_restarts_loses_nothing_acknowledged() {
+    let mut random = Random::of_test("power cuts after kills");
+    let run = run_with_kills(&small_load(), &mut random);
+    let acknowledged = run.recording.acknowledged_before(run.recording.events.len()).len();
+    assert!(acknowledged > 20, "too little was recorded: {acknowledged}");
+    run.check(seed::rounds(40), &mut random);
+}
+
+#[test]
+fn a_power_cut_around_a_checkpoint_loses_nothing_acknowledged() {
+    let mut random = Random::of_test("power cuts, checkpoint");
+    let load = Load { prefix: "P".to_owned(), workers: 8, requests: 250, large: 100 };
+    let run = run(&load, &mut random, |shim| shim);
+    let syncs =
+        run.recording.indices(|event| matches!(event, Event::SyncBegins { name, .. } if name == "carnelian.db"));
+    let last_answer =
+        run.recording.indices(|event| matches!(event, Event::Answer { .. })).pop().expect("there are some");
+    assert!(syncs.iter().any(|sync| (run.prepared..last_answer).contains(sync)), "there was no checkpoint under load");
+    run.check(seed::rounds(40), &mut random);
+}
+
+/// Whether the image right after some acknowledgement, all that was not synced dropped, has lost something.
+fn loses(run: &Run, random: &mut Random) -> bool {
+    let acknowledgements = run.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
+    let cuts = (0..10).map(|_| *random.pick(&acknowledgements) + 1).collect::<Vec<_>>();
+    cuts.into_iter().any(|cut| {
+        let (violations, _image) = run.violations(cut, Unsynced::Dropped, random);
+        violations.iter().any(|violation| matches!(violation, Violation::Lost(_)))
+    })
+}
+
+#[test]
+fn a_server_that_does_not_sync_is_caught() {
+    let mut random = Random::of_test("power cuts without syncs");
+    let run = run(&small_load(), &mut random, |shim| shim.ignore_sync("-wal"));
+    assert!(loses(&run, &mut random), "the syncs were removed and no loss was reported");
+}
+
+#[test]
+fn a_server_that_answers_before_the_sync_is_caught() {
+    let mut random = Random::of_test("power cuts with early answers");
+    let mut run = run(&small_load(), &mut random, |shim| shim);
+    assert!(!loses(&run, &mut random), "there is a loss even without the fault");
+    answer_early(&mut run.recording);
+    assert!(loses(&run, &mut random), "the answers were moved before the sync and no loss was reported");
+}
+
+/// Moves every acknowledgement to before the sync of the log that came before it.
+fn answer_early(recording: &mut Recording) {
+    for at in recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. })) {
+        let is_sync = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name.ends_with("-wal"));
+        if let Some(sync) = recording.events[..at].iter().rposition(is_sync) {
+            recording.events[sync..=at].rotate_right(1);
+        }
+    }
+}

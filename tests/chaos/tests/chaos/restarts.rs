@@ -1,0 +1,93 @@
+//! The server ends around a sync, starts again, and then the power is cut.
+
+use blackbox::{CUSTOMERS, Login, Place, Request, Server, sample};
+use chaos::recording::Recording;
+use chaos::shim::EIO;
+use chaos::{Action, Disk, Random, Rule, Shim, Unsynced, scene};
+
+use crate::power_cuts::prepare;
+
+/// A registry in which the sync of an edit has ended the server, and which is served again.
+struct Restarted {
+    place: Place,
+    log: std::path::PathBuf,
+    ada: Login,
+    server: Server,
+    id: u64,
+}
+
+impl Restarted {
+    /// Creates a customer, edits it so that the edit's sync meets `action`, and starts the server again.
+    fn after(action: Action) -> Self {
+        let (place, log, ada) = prepare();
+        let recorded = || Shim::new(&place.data()).record(&log);
+        let server = recorded().under(place.launch()).start();
+        let id = server.client_of(&ada).create(&sample::full("Customer", "Acme")).customer_id();
+        server.kill();
+        let rule = Rule { action, kind: "sync", suffix: "-wal", number: 1 };
+        let mut server = recorded().rule(&rule).armed_by_signal().under(place.launch()).start();
+        server.signal("USR1");
+        let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(&sample::full("Edited", "Acme"));
+        let reply = server.client_of(&ada).try_send(edit);
+        assert!(reply.as_ref().is_ok_and(|reply| reply.status == 503) || reply.is_err(), "{reply:?}");
+        server.wait();
+        drop(server);
+        let server = recorded().under(place.launch()).start();
+        Self { place, log, ada, server, id }
+    }
+
+    /// Cuts the power, so that nothing is left but what was synced; serves that.
+    fn cut_power(self) -> (Server, Place, Login) {
+        self.server.kill();
+        let recording = Recording::read(&self.log);
+        let data = self.place.root().join("image");
+        std::fs::create_dir(&data).expect("a directory can be made");
+        Disk::after(&recording, recording.events.len()).write_image(&data, Unsynced::Dropped, &mut Random::new(0));
+        (scene::launch(&self.place, &data).start(), self.place, self.ada)
+    }
+
+    /// Asserts that a power cut leaves what the server shows.
+    fn must_keep_what_it_shows(self) {
+        let id = self.id;
+        let shown = self.server.client_of(&self.ada).read(id).json();
+        assert_eq!(shown["name"], "Edited", "the edit was not in the log when the server ended");
+        let (server, _place, ada) = self.cut_power();
+        let left = server.client_of(&ada).read(id).json();
+        assert_eq!(left["name"], shown["name"], "a power cut has taken back what was shown");
+    }
+
+    /// Asserts that a power cut leaves what the server acknowledges.
+    fn must_keep_what_it_acknowledges(self) {
+        let body = sample::full("Acknowledged", "Acme");
+        let id = self.server.client_of(&self.ada).create(&body).customer_id();
+        let (server, _place, ada) = self.cut_power();
+        let left = server.client_of(&ada).read(id);
+        assert_eq!(left.status, 200, "a power cut has taken an acknowledged customer: {}", left.text());
+        sample::assert_shows(&left.json(), &body, id);
+    }
+}
+
+#[test]
+fn what_is_shown_after_a_kill_is_there_after_a_power_cut() {
+    Restarted::after(Action::KillBefore).must_keep_what_it_shows();
+}
+
+#[test]
+fn what_is_acknowledged_after_a_kill_is_there_after_a_power_cut() {
+    Restarted::after(Action::KillBefore).must_keep_what_it_acknowledges();
+}
+
+#[test]
+fn what_is_acknowledged_after_a_failed_sync_is_there_after_a_power_cut() {
+    Restarted::after(Action::Fail(EIO)).must_keep_what_it_acknowledges();
+}
+
+#[test]
+fn what_is_shown_after_a_failed_sync_is_there_after_a_power_cut() {
+    Restarted::after(Action::Fail(EIO)).must_keep_what_it_shows();
+}
+
+#[test]
+fn what_is_acknowledged_after_syncs_failed_for_good_is_there_after_a_power_cut() {
+    Restarted::after(Action::FailFromThenOn(EIO)).must_keep_what_it_acknowledges();
+}

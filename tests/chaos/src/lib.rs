@@ -19,7 +19,7 @@ pub mod shim;
 
 pub use checker::Violation;
 pub use disk::{Disk, Unsynced};
-pub use load::{Load, Report};
+pub use load::{Load, Progress, Report};
 pub use model::{Model, Outcome, Story};
 pub use recording::{Event, Recording};
 pub use scene::Scene;

@@ -17,7 +17,7 @@ pub struct Load {
     pub prefix: String,
     /// How many clients there are.
     pub workers: usize,
-    /// How many requests each of them sends, unless the server goes away.
+    /// How many requests each of them sends, unless the load is ended before.
     pub requests: usize,
     /// How many in a hundred customers are as large as can be, so that the log grows quickly.
     pub large: u64,
@@ -41,7 +41,7 @@ pub struct Report {
 pub struct Progress {
     answered: AtomicUsize,
     unavailable: AtomicBool,
-    gone: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Progress {
@@ -50,9 +50,14 @@ impl Progress {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Whether the server cannot be reached any more.
-    pub fn gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+    /// Whether the load is over: the server cannot be reached any more, or there was enough of it.
+    pub fn over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Lets every client end after the request it is at.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -117,7 +122,7 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn run(&mut self) {
-        while self.sent < self.load.requests && !self.progress.gone() {
+        while self.sent < self.load.requests && !self.progress.over() {
             match self.random.within(0..100) {
                 0..50 => self.create(),
                 50..80 => self.edit(),
@@ -227,7 +232,7 @@ impl Worker<'_> {
             None => match Connection::open(self.address) {
                 Ok(connection) => connection,
                 Err(_) => {
-                    self.progress.gone.store(true, Ordering::Relaxed);
+                    self.progress.end();
                     return None;
                 }
             },

@@ -1,13 +1,13 @@
 //! The power is cut: what was synced is there, and of the rest any part.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use blackbox::{Login, Place};
+use blackbox::{Login, Place, wait};
 use chaos::recording::{Event, Recording};
-use chaos::{Action, Disk, Load, Model, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
+use chaos::{Action, Disk, Load, Model, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
 use tempfile::TempDir;
 
 /// A registry from its first command to the end of its server, and everything that was done to its files.
@@ -41,10 +41,20 @@ pub(crate) fn prepare() -> (Place, PathBuf, Login) {
 
 /// Records a run under `load`; `configure` changes what is under the server.
 fn run(load: &Load, random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Run {
+    run_until(load, random, configure, |_, _| {})
+}
+
+/// Like [`run`], and `meanwhile` watches the log beside the load, which it may end.
+fn run_until(
+    load: &Load,
+    random: &mut Random,
+    configure: impl FnOnce(Shim) -> Shim,
+    meanwhile: impl FnOnce(&Progress, &Path),
+) -> Run {
     let (place, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
     let server = configure(Shim::new(&place.data()).record(&log)).under(place.launch()).start();
-    let report = load.run(server.address(), &ada, random, |_| {});
+    let report = load.run(server.address(), &ada, random, |progress| meanwhile(progress, &log));
     server.stop();
     let recording = Recording::read(&log);
     Run { place, ada, stories: report.stories, recording, prepared }
@@ -150,13 +160,23 @@ fn a_power_cut_after_kills_and_restarts_loses_nothing_acknowledged() {
 #[test]
 fn a_power_cut_around_a_checkpoint_loses_nothing_acknowledged() {
     let mut random = Random::of_test("power cuts, checkpoint");
-    let load = Load { prefix: "P".to_owned(), workers: 8, requests: 250, large: 100 };
-    let run = run(&load, &mut random, |shim| shim);
-    let syncs =
-        run.recording.indices(|event| matches!(event, Event::SyncBegins { name, .. } if name == "carnelian.db"));
-    let last_answer =
-        run.recording.indices(|event| matches!(event, Event::Answer { .. })).pop().expect("there are some");
-    assert!(syncs.iter().any(|sync| (run.prepared..last_answer).contains(sync)), "there was no checkpoint under load");
+    let load = Load { prefix: "P".to_owned(), workers: 8, requests: usize::MAX, large: 100 };
+    let run = run_until(
+        &load,
+        &mut random,
+        |shim| shim,
+        |progress, log| {
+            let prepared = Recording::read(log).events.len();
+            wait::until("there is a checkpoint under load", wait::PATIENCE, || {
+                let recording = Recording::read(log);
+                let mut events = recording.events.iter().skip(prepared);
+                let synced = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name == "carnelian.db");
+                events.find(|event| synced(event))?;
+                events.find(|event| matches!(event, Event::Answer { .. })).map(drop)
+            });
+            progress.end();
+        },
+    );
     run.check(seed::rounds(40), &mut random);
 }
 

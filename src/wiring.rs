@@ -57,6 +57,11 @@ pub(crate) enum Purpose {
     Administration,
 }
 
+/// How many cores there are to use.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(2, usize::from)
+}
+
 /// Opens the registry of the settings, and makes it first where there is none.
 pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: OnFailure) -> Result<App, Refusal> {
     make_directory(&settings.data).map_err(Refusal::refused)?;
@@ -66,7 +71,7 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
     let options = Options {
         directory: settings.data.clone(),
         readers: match purpose {
-            Purpose::Serving => available_parallelism().map_or(2, usize::from),
+            Purpose::Serving => cores(),
             Purpose::Administration => 1,
         },
         writes_customers: purpose == Purpose::Serving,

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
-    runtime::Runtime,
+    runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -40,7 +40,7 @@ pub(super) fn run(settings: Settings, demo: bool) -> Result<(), Refusal> {
     check_address(&settings)?;
     let tls = tls(&settings)?;
     let _log = logging::start(settings.log).map_err(Refusal::refused)?;
-    let runtime = Runtime::new().map_err(Refusal::refused)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Refusal::refused)?;
     let outcome = runtime.block_on(serve(&settings, tls, demo));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     // The application goes last: closing the store waits for what is still to be written.
@@ -64,8 +64,9 @@ async fn serve(
     let watching = tokio::spawn(watch_directory(app.clone()));
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
-    carnelian_http::run(listener, app.clone(), acceptor, http_settings(settings), stop).await;
+    let served = carnelian_http::run(listener, app.clone(), acceptor, http_settings(settings), stop).await;
     watching.abort();
+    served.map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
     match why {
         None => {
@@ -82,6 +83,7 @@ fn http_settings(settings: &Settings) -> carnelian_http::Settings {
         connections: settings.connections,
         header_timeout: Duration::from_secs(settings.header_seconds),
         body_timeout: Duration::from_secs(settings.body_seconds),
+        threads: wiring::cores(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP face: it speaks HTTP and decides nothing.
 //!
 //! * [`server`]: the accept loop, connection limits, shutdown
+//! * [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
 //! * [`pipeline`]: what happens to every request, in order
 //! * [`routes`]: everything that is served, in one list
@@ -24,6 +25,7 @@ pub mod routes;
 mod rws;
 pub mod server;
 pub mod tls;
+mod workers;
 
 pub use credentials::parse_basic;
 pub use error::status_of;

@@ -1,6 +1,6 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
-use crate::{malformed::Enveloping, pipeline::Pipeline, routes, tls::Tls};
+use crate::{malformed::Enveloping, pipeline::Pipeline, routes, tls::Tls, workers::Workers};
 use carnelian_app::App;
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
@@ -36,20 +36,25 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
+    /// How many threads serve connections.
+    pub threads: usize,
 }
 
 /// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
+///
+/// Fails only if the threads cannot be started.
 pub async fn run(
     listener: TcpListener,
     app: Arc<App>,
     tls: Option<Tls>,
     settings: Settings,
     shutdown: impl Future<Output = Duration>,
-) {
+) -> io::Result<()> {
     let server = Server {
         pipeline: Arc::new(Pipeline::new(app.clone(), routes::router(app), settings.body_bytes, settings.body_timeout)),
         tls,
         free: Arc::new(Semaphore::new(settings.connections)),
+        workers: Workers::start(settings.threads)?,
         settings,
     };
     let graceful = GracefulShutdown::new();
@@ -68,6 +73,7 @@ pub async fn run(
     if timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections, "some requests were cut off at the end of the grace period");
     }
+    Ok(())
 }
 
 /// A connection that broke before it was accepted needs no pause; anything else would come again at once.
@@ -82,6 +88,7 @@ struct Server {
     pipeline: Arc<Pipeline>,
     tls: Option<Tls>,
     free: Arc<Semaphore>,
+    workers: Workers,
     settings: Settings,
 }
 
@@ -97,18 +104,24 @@ impl Server {
         };
         // Answers are small and whole; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
+        // The thread that will serve it watches the socket, not the one that accepts.
+        let Ok(stream) = stream.into_std() else { return };
         let connection =
             Connection { peer, pipeline: self.pipeline.clone(), watcher: graceful.watcher(), _place: place };
+        let tls = self.tls.as_ref().map(Tls::acceptor);
         let header_timeout = self.settings.header_timeout;
-        match self.tls.as_ref().map(Tls::acceptor) {
-            None => drop(tokio::spawn(connection.serve(stream, header_timeout))),
-            Some(acceptor) => drop(tokio::spawn(async move {
+        self.workers.serve(async move {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            match tls {
+                None => connection.serve(stream, header_timeout).await,
                 // A handshake that fails or lingers concerns nobody but that client.
-                if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
-                    connection.serve(stream, header_timeout).await;
+                Some(acceptor) => {
+                    if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
+                        connection.serve(stream, header_timeout).await;
+                    }
                 }
-            })),
-        }
+            }
+        });
     }
 }
 

@@ -4,7 +4,7 @@
 //! own copies the log while the writer goes on. What came in meanwhile is little, and the writer copies that itself
 //! between two groups, because only a log that is copied whole can start again at its beginning.
 
-use crate::{error::is_fatal, failure::Failure, schema};
+use crate::{error::is_fatal, failure::Failure, readers::Readers, schema};
 use rusqlite::Connection;
 use std::{
     path::Path,
@@ -31,6 +31,7 @@ pub(crate) struct Checkpointer {
     phase: Arc<AtomicU8>,
     log_pages: Arc<AtomicI32>,
     failure: Arc<Failure>,
+    readers: Arc<Readers>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,6 +42,7 @@ impl Checkpointer {
         writer: &mut Connection,
         path: &Path,
         failure: Arc<Failure>,
+        readers: Arc<Readers>,
     ) -> Result<Checkpointer, rusqlite::Error> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let of_hook = log_pages.clone();
@@ -51,23 +53,25 @@ impl Checkpointer {
         }))?;
         let connection = schema::open_for_checkpoints(path)?;
         let phase = Arc::new(AtomicU8::new(IDLE));
-        let (of_thread, for_thread) = (phase.clone(), failure.clone());
+        let (of_thread, for_thread, views) = (phase.clone(), failure.clone(), readers.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
             while woken.recv().is_ok() {
+                views.give_up_views();
                 let copied = checkpoint(&connection, &for_thread);
                 of_thread.store(if copied { TAIL_LEFT } else { IDLE }, Ordering::Release);
             }
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
         let thread = Some(thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?);
-        Ok(Checkpointer { phase, log_pages, failure, wake: Some(wake), thread })
+        Ok(Checkpointer { phase, log_pages, failure, readers, wake: Some(wake), thread })
     }
 
     /// Called by the writer between two groups.
     pub(crate) fn after_commit(&self, writer: &Connection) {
         match self.phase.load(Ordering::Acquire) {
             TAIL_LEFT => {
+                self.readers.give_up_views();
                 checkpoint(writer, &self.failure);
                 self.phase.store(IDLE, Ordering::Release);
             }

@@ -60,7 +60,8 @@ impl Customers for SqliteStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.readers.read(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
+        self.readers
+            .read_afresh(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
     }
 }
 

@@ -21,14 +21,14 @@ impl Directory for SqliteStore {
     }
 
     async fn directory_version(&self) -> Result<u64, StoreError> {
-        self.readers.read(|connection| {
+        self.readers.read_afresh(|connection| {
             let mut select = connection.prepare_cached("SELECT directory_version FROM registry")?;
             select.query_row([], |row| row.get(0))
         })
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        self.readers.read(snapshot)
+        self.readers.read_afresh(snapshot)
     }
 
     async fn create_account(&self, name: String, wrap_key: WrapKey) -> Result<AccountId, StoreError> {

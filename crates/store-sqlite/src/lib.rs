@@ -63,7 +63,7 @@ pub struct Options {
 /// A registry in a directory.
 pub struct SqliteStore {
     writer: Writer,
-    readers: Readers,
+    readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
     _serving: Option<ServingLock>,
 }
@@ -79,7 +79,7 @@ impl SqliteStore {
         // A process that does not serve is alone if it could.
         let alone = serving.is_some() || ServingLock::acquire(&options.directory).is_ok();
         let connection = schema::open_for_writing(&path, alone)?;
-        let readers = Readers::open(&path, options.readers)?;
+        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
         let names = options.writes_customers.then(|| Names::load(&connection)).transpose()?;
         let parts = WriterParts {
@@ -87,6 +87,7 @@ impl SqliteStore {
             names,
             clock: options.clock,
             on_failure: options.on_failure,
+            readers: readers.clone(),
             unsynced: unsynced.clone(),
             sync: syncer::sync_of(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?,
         };

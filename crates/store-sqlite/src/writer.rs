@@ -13,6 +13,7 @@ use crate::{
     failure::{Failure, Refusal},
     job::{Group, Job, Waiting, WorkError, Writing},
     names::{NameHashKey, Names},
+    readers::Readers,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
 };
@@ -51,6 +52,7 @@ pub(crate) struct WriterParts {
     pub(crate) names: Option<Names>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) unsynced: Arc<Unsynced>,
     /// Puts everything that was committed on stable storage.
     pub(crate) sync: Sync,
@@ -66,7 +68,7 @@ impl Writer {
     pub(crate) fn start(mut parts: WriterParts, path: &Path) -> Result<Writer, rusqlite::Error> {
         let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
         let name_hash_key = NameHashKey::read(&parts.connection)?;
-        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone())?;
+        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone(), parts.readers.clone())?;
         let (queue, messages) = sync_channel(QUEUE);
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
@@ -80,6 +82,7 @@ impl Writer {
             clock: parts.clock,
             checkpointer,
             failure,
+            readers: parts.readers,
             unsynced,
             syncer,
             to_sync,
@@ -129,6 +132,7 @@ struct WriterThread {
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
     failure: Arc<Failure>,
+    readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
     syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
@@ -253,6 +257,7 @@ impl WriterThread {
             }
             return None;
         }
+        self.readers.outdate_views();
         if let Some(names) = &mut self.names {
             names.keep_changes();
         }

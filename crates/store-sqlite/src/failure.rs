@@ -1,6 +1,7 @@
 //! What a failed write means: for those who wait for it, and for the process.
 
 use crate::{OnFailure, unsynced::Unsynced};
+use carnelian_store::StoreError;
 use std::sync::{Arc, OnceLock};
 
 /// A failure after which only a restart can tell what is stored; told once.
@@ -36,4 +37,14 @@ pub(crate) enum Refusal {
     Busy,
     /// The database failed, in these words.
     Unavailable(String),
+}
+
+impl Refusal {
+    /// What everyone in the group is told.
+    pub(crate) fn into_error(self) -> StoreError {
+        match self {
+            Refusal::Busy => StoreError::Busy,
+            Refusal::Unavailable(detail) => StoreError::Unavailable(detail),
+        }
+    }
 }

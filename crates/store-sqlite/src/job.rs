@@ -1,6 +1,7 @@
 //! Work that waits to be done within a transaction, and whoever waits for it.
 
 use crate::{
+    answers::Asker,
     failure::Refusal,
     names::{NameHashKey, Names},
 };
@@ -93,22 +94,24 @@ impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job fo
     }
 }
 
-/// Jobs that share a transaction, and the customers that they write.
+/// A piece of work on its way, and the thread that asked for it.
+pub(crate) struct Asked {
+    pub(crate) job: Box<dyn Job>,
+    pub(crate) by: Asker,
+}
+
+/// Work that shares a transaction, and the customers that it writes.
 #[derive(Default)]
 pub(crate) struct Group {
-    pub(crate) jobs: Vec<Box<dyn Job>>,
+    pub(crate) asked: Vec<Asked>,
     pub(crate) customers: Vec<CustomerId>,
 }
 
 impl Group {
     /// Tells everyone the fate of the group.
     pub(crate) fn answer(self, result: &Result<(), Refusal>) {
-        for job in self.jobs {
-            job.answer(match result {
-                Ok(()) => Ok(()),
-                Err(Refusal::Busy) => Err(StoreError::Busy),
-                Err(Refusal::Unavailable(detail)) => Err(StoreError::Unavailable(detail.clone())),
-            });
+        for asked in self.asked {
+            asked.by.answer(asked.job, result.clone());
         }
     }
 }

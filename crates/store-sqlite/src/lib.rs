@@ -3,6 +3,7 @@
 //! * [`schema`]: opening, settings and migrations
 //! * [`writer`]: the one thread that writes, and shares each commit among all who wait
 //! * [`job`]: what waits to be written, and in which company
+//! * [`answers`]: the way back to whoever asked
 //! * [`syncer`]: stable storage first, answers then
 //! * [`failure`]: what a failed write means
 //! * [`names`]: which names are taken, in memory
@@ -15,6 +16,7 @@
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
 //! order their transactions.
 
+mod answers;
 mod checkpoint;
 mod customers;
 mod directory;

@@ -8,10 +8,11 @@
 
 use crate::{
     OnFailure,
+    answers::Asker,
     checkpoint::Checkpointer,
     error::{is_fatal, read_error},
     failure::{Failure, Refusal},
-    job::{Group, Job, Waiting, WorkError, Writing},
+    job::{Asked, Group, Waiting, WorkError, Writing},
     names::{NameHashKey, Names},
     readers::Readers,
     syncer::{Sync, Syncer},
@@ -39,7 +40,7 @@ const GROUP: usize = 1024;
 /// What the writer is told.
 enum Message {
     /// There is work.
-    Job(Box<dyn Job>),
+    Job(Asked),
     /// The group that was handed over is synced, or will never be.
     Synced,
     /// Nothing more will come.
@@ -101,9 +102,9 @@ impl Writer {
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Waiting::new(work, reply));
+        let asked = Asked { job: Box::new(Waiting::new(work, reply)), by: Asker::this_thread() };
         let gone = || StoreError::Unavailable("the writer has stopped".into());
-        match self.queue.try_send(Message::Job(job)) {
+        match self.queue.try_send(Message::Job(asked)) {
             Ok(()) => answer.await.map_err(|_| gone())?,
             Err(TrySendError::Full(_)) => Err(StoreError::Busy),
             Err(TrySendError::Disconnected(_)) => Err(gone()),
@@ -152,14 +153,14 @@ impl WriterThread {
             let mut next = Some(message);
             while let Some(message) = next {
                 match message {
-                    Message::Job(job) => self.run(job, messages),
+                    Message::Job(asked) => self.run(asked, messages),
                     Message::Synced => self.syncing = false,
                     Message::Close => self.closing = true,
                 }
                 if self.closing {
                     return self.close(messages);
                 }
-                let full = !self.syncing && self.group.jobs.len() >= GROUP;
+                let full = !self.syncing && self.group.asked.len() >= GROUP;
                 next = if full { None } else { messages.try_recv().ok() };
             }
             if !self.syncing {
@@ -179,14 +180,14 @@ impl WriterThread {
         }
     }
 
-    /// Runs a job within the open transaction, or within a new one.
-    fn run(&mut self, job: Box<dyn Job>, messages: &Receiver<Message>) {
-        if self.group.jobs.is_empty()
+    /// Runs a piece of work within the open transaction, or within a new one.
+    fn run(&mut self, asked: Asked, messages: &Receiver<Message>) {
+        if self.group.asked.is_empty()
             && let Err(refusal) = self.begin()
         {
-            return self.turn_away(job, messages, &refusal);
+            return self.turn_away(asked, messages, &refusal);
         }
-        self.group.jobs.push(job);
+        self.group.asked.push(asked);
         if let Err(error) = self.run_last() {
             let refusal = self.refusal(error);
             self.undo(&refusal);
@@ -201,8 +202,8 @@ impl WriterThread {
     }
 
     fn run_last(&mut self) -> Result<(), rusqlite::Error> {
-        let Some(job) = self.group.jobs.last_mut() else { return Ok(()) };
-        job.run(&mut Writing {
+        let Some(asked) = self.group.asked.last_mut() else { return Ok(()) };
+        asked.job.run(&mut Writing {
             connection: &self.connection,
             now: self.now,
             names: self.names.as_mut(),
@@ -211,12 +212,12 @@ impl WriterThread {
         })
     }
 
-    /// Turns away a job and all that wait behind it: what stands in the way of one stands in the way of all.
-    fn turn_away(&mut self, job: Box<dyn Job>, messages: &Receiver<Message>, refusal: &Refusal) {
-        let mut group = Group { jobs: vec![job], customers: Vec::new() };
+    /// Turns away a piece of work and all that waits behind it: what stands in the way of one stands in the way of all.
+    fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &Refusal) {
+        let mut group = Group { asked: vec![asked], customers: Vec::new() };
         for _ in 0..QUEUE {
             match messages.try_recv() {
-                Ok(Message::Job(job)) => group.jobs.push(job),
+                Ok(Message::Job(asked)) => group.asked.push(asked),
                 Ok(Message::Synced) => self.syncing = false,
                 Ok(Message::Close) => self.closing = true,
                 Err(_) => break,
@@ -228,7 +229,7 @@ impl WriterThread {
     /// Commits what has been run, and has it synced and answered.
     fn commit(&mut self) {
         let Some(group) = self.commit_group() else { return };
-        if group.jobs.len() == 1 {
+        if group.asked.len() == 1 {
             // Nobody to share with: handing it over would only take time.
             let result = self.syncer.sync(&group);
             group.answer(&result);
@@ -240,7 +241,7 @@ impl WriterThread {
 
     /// Commits what has been run, if there is anything and the commit succeeds.
     fn commit_group(&mut self) -> Option<Group> {
-        if self.group.jobs.is_empty() {
+        if self.group.asked.is_empty() {
             return None;
         }
         if let Err(refusal) = self.failure.check() {

@@ -10,9 +10,6 @@ use std::sync::Arc;
 /// How often an edit is tried again when the customer moves to another account meanwhile.
 const EDIT_TRIES: usize = 3;
 
-/// A version that no customer has: they count from 1.
-const NO_VERSION: u64 = 0;
-
 /// A caller who may read customers.
 pub struct CustomerReader<'a> {
     app: &'a App,
@@ -135,9 +132,8 @@ impl CustomerWriter<'_> {
             let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
             let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
             let customer = self.app.sealed(id, &account, draft.clone())?;
-            let meets = |versions: &[u64]| versions.contains(&current.version);
-            let expected_version = expected.map(|versions| if meets(versions) { current.version } else { NO_VERSION });
-            let edit = EditCustomer { customer, seen_in: current.account, expected_version };
+            let expected_versions = expected.map(<[u64]>::to_vec);
+            let edit = EditCustomer { customer, seen_in: current.account, expected_versions };
             match self.app.store.edit_customer(edit).await {
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
                 written => return Ok(written_customer(id, account.id, written?)),

@@ -92,7 +92,7 @@ fn replace(writing: &mut Writing<'_>, edit: &EditCustomer) -> Result<Written, Wo
     }
     check_account(writing, new.account)?;
     check_account(writing, current.account)?;
-    if edit.expected_version.is_some_and(|expected| expected != current.version) {
+    if edit.expected_versions.as_ref().is_some_and(|expected| !expected.contains(&current.version)) {
         return Err(Conflict::StaleVersion.into());
     }
     let hash = writing.name_hash_key.hash(new.account, &new.unique_name);

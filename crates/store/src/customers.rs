@@ -28,8 +28,8 @@ pub struct EditCustomer {
     pub customer: NewCustomer,
     /// The account that the caller saw it in.
     pub seen_in: AccountId,
-    /// The version that it must have, if the caller asks for one.
-    pub expected_version: Option<u64>,
+    /// The versions of which it must have one, if the caller asks for some.
+    pub expected_versions: Option<Vec<u64>>,
 }
 
 /// A customer as it is stored.

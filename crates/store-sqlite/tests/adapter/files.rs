@@ -56,7 +56,7 @@ async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
         store.create_customer(customer(id, account, vec![])).await.expect("is created");
     }
     let renamed = NewCustomer { unique_name: "Other".into(), name: "Other".into(), ..customer(1, account, vec![]) };
-    let edit = EditCustomer { customer: renamed, seen_in: account, expected_version: None };
+    let edit = EditCustomer { customer: renamed, seen_in: account, expected_versions: None };
     store.edit_customer(edit).await.expect("is renamed");
     drop(store);
 

@@ -72,17 +72,20 @@ pub async fn a_name_taken_where_a_customer_moves_to_is_refused(store: &dyn Store
     assert_eq!(conflict(store.edit_customer(moved).await), Conflict::NameTaken);
 }
 
-pub async fn an_edit_needs_the_expected_version_only_if_there_is_one(store: &dyn Store) {
+pub async fn an_edit_needs_an_expected_version_only_if_there_is_one(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = customer(store, account, "Edited").await;
-    let expecting = |expected_version| EditCustomer { expected_version, ..edit(&before) };
-    for stale in [0, 2] {
+    let expecting = |versions: Option<&[u64]>| {
+        let expected_versions = versions.map(<[u64]>::to_vec);
+        EditCustomer { expected_versions, ..edit(&before) }
+    };
+    for stale in [&[] as &[u64], &[0], &[2, 3]] {
         assert_eq!(conflict(store.edit_customer(expecting(Some(stale))).await), Conflict::StaleVersion);
     }
-    store.edit_customer(expecting(Some(1))).await.expect("it has version 1");
-    assert_eq!(conflict(store.edit_customer(expecting(Some(1))).await), Conflict::StaleVersion);
+    store.edit_customer(expecting(Some(&[1]))).await.expect("it has version 1");
+    assert_eq!(conflict(store.edit_customer(expecting(Some(&[1]))).await), Conflict::StaleVersion);
     store.edit_customer(expecting(None)).await.expect("any version will do");
-    store.edit_customer(expecting(Some(3))).await.expect("it has version 3");
+    store.edit_customer(expecting(Some(&[9, 3, 1]))).await.expect("it has one of the versions");
 }
 
 pub async fn nothing_moves_out_of_or_into_an_account_being_erased(store: &dyn Store) {
@@ -114,7 +117,7 @@ pub async fn edit_conflicts_are_found_in_their_order(store: &dyn Store) {
     store.request_erasure("there".into()).await.expect("is requested");
 
     // Everything is wrong with it at first; each step puts the reason of the refusal right.
-    let mut edit = EditCustomer { customer: unknown, seen_in: nowhere, expected_version: Some(9) };
+    let mut edit = EditCustomer { customer: unknown, seen_in: nowhere, expected_versions: Some(vec![9]) };
     assert_eq!(conflict(store.edit_customer(edit.clone()).await), Conflict::NoSuchCustomer);
     edit.customer.id = existing.id;
     assert_eq!(conflict(store.edit_customer(edit.clone()).await), Conflict::CustomerMoved);
@@ -126,7 +129,7 @@ pub async fn edit_conflicts_are_found_in_their_order(store: &dyn Store) {
     assert_eq!(conflict(store.edit_customer(edit.clone()).await), Conflict::ErasureInProgress);
     store.cancel_erasure("here".into()).await.expect("is cancelled");
     assert_eq!(conflict(store.edit_customer(edit.clone()).await), Conflict::StaleVersion);
-    edit.expected_version = Some(1);
+    edit.expected_versions = Some(vec![1]);
     assert_eq!(conflict(store.edit_customer(edit.clone()).await), Conflict::NameTaken);
     edit.customer.unique_name = "Free".into();
     store.edit_customer(edit).await.expect("nothing is wrong any more");
@@ -149,7 +152,7 @@ pub async fn a_refused_edit_changes_nothing(store: &dyn Store) {
         (EditCustomer { seen_in: erased, ..with_name("free") }, Conflict::CustomerMoved),
         (to(AccountId(erased.0 + 1)), Conflict::NoSuchAccount),
         (to(erased), Conflict::ErasureInProgress),
-        (EditCustomer { expected_version: Some(2), ..with_name("free") }, Conflict::StaleVersion),
+        (EditCustomer { expected_versions: Some(vec![2]), ..with_name("free") }, Conflict::StaleVersion),
         (with_name("Taken"), Conflict::NameTaken),
     ];
     for (edit, expected) in refused {
@@ -164,7 +167,7 @@ pub async fn a_refused_edit_changes_nothing(store: &dyn Store) {
 pub async fn one_of_many_concurrent_edits_of_a_version_succeeds(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = customer(store, account, "Edited").await;
-    let edits = (0..50).map(|_| EditCustomer { expected_version: Some(1), ..edit(&before) });
+    let edits = (0..50).map(|_| EditCustomer { expected_versions: Some(vec![1]), ..edit(&before) });
     let answers = together(edits.map(|edit| store.edit_customer(edit))).await;
     assert_one_succeeded(answers, Conflict::StaleVersion);
     assert_eq!(read(store, before.id).await.version, 2);

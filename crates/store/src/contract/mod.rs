@@ -49,7 +49,7 @@ macro_rules! contract_tests {
                 an_edit_frees_the_old_name_and_takes_the_new_one
                 a_customer_moves_between_accounts
                 a_name_taken_where_a_customer_moves_to_is_refused
-                an_edit_needs_the_expected_version_only_if_there_is_one
+                an_edit_needs_an_expected_version_only_if_there_is_one
                 nothing_moves_out_of_or_into_an_account_being_erased
                 edit_conflicts_are_found_in_their_order
                 a_refused_edit_changes_nothing
@@ -116,7 +116,7 @@ async fn read(store: &dyn Store, id: CustomerId) -> StoredCustomer {
 
 /// An edit that makes a customer this, by a caller who saw it in the account that it is to stay in.
 fn edit(customer: &NewCustomer) -> EditCustomer {
-    EditCustomer { customer: customer.clone(), seen_in: customer.account, expected_version: None }
+    EditCustomer { customer: customer.clone(), seen_in: customer.account, expected_versions: None }
 }
 
 /// The conflict that a write must have met.

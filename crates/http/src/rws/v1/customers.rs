@@ -82,15 +82,26 @@ fn entity_tag(version: u64) -> HeaderValue {
 fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
     let mut values = headers.get_all(IF_MATCH).iter().peekable();
     values.peek()?;
-    let tags: Vec<_> = values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim).collect();
-    if tags.contains(&"*") {
+    let tags: Vec<_> = values.flat_map(|value| listed(value.as_bytes())).collect();
+    if tags.contains(&b"*".as_slice()) {
         return None;
     }
-    let version = |tag: &str| {
-        let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
-        (entity_tag(version) == tag).then_some(version)
+    let version = |tag: &[u8]| {
+        let digits = tag.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        let version = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        (entity_tag(version) == *tag).then_some(version)
     };
     Some(tags.into_iter().filter_map(version).collect())
+}
+
+/// What a header lists; a comma within quotes is part of a tag.
+fn listed(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    let divides = move |byte: &u8| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    };
+    value.split(divides).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -112,5 +123,13 @@ mod tests {
         assert_eq!(expected(&["\"3\""]), Some(vec![3]));
         assert_eq!(expected(&["\"3\", \"4\"", "\"5\""]), Some(vec![3, 4, 5]));
         assert_eq!(expected(&["W/\"3\"", "3", "\"x\"", "\"03\"", "\"+3\"", ""]), Some(vec![]));
+    }
+
+    #[test]
+    fn what_stands_within_a_tag_of_somebody_else_allows_nothing() {
+        assert_eq!(expected(&["\"a,*,b\""]), Some(vec![]));
+        assert_eq!(expected(&["\"a,*,b\", \"3\""]), Some(vec![3]));
+        let strange = HeaderValue::from_bytes(b"\"\xe9\", \"3\"").expect("a header may hold other bytes than ASCII");
+        assert_eq!(expected_versions(&HeaderMap::from_iter([(IF_MATCH, strange)])), Some(vec![3]));
     }
 }

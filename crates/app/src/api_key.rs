@@ -58,11 +58,18 @@ pub fn new_key_id(entropy: &dyn Entropy) -> String {
     encode(&id)
 }
 
-/// The key id within a presented key, if it is one of ours and its checksum is right.
+/// The key id within a presented key, if it is one that could have been issued: what is accepted has no second spelling.
 pub fn key_id(key: &str) -> Option<&str> {
-    let well_formed = key.len() == KEY_CHARS && key.starts_with(PREFIX) && key.is_ascii();
-    let (body, found) = key.split_at_checked(KEY_CHARS - CHECKSUM_CHARS).filter(|_| well_formed)?;
-    (found == checksum(body)).then(|| &key[PREFIX.len()..PREFIX.len() + ID_CHARS])
+    let encoded = key.strip_prefix(PREFIX).filter(|encoded| encoded.bytes().all(is_digit))?;
+    let (body, found) = key.split_at_checked(KEY_CHARS - CHECKSUM_CHARS)?;
+    // The secret's last character holds a single bit, its highest.
+    let well_formed = body.ends_with(['0', 'g']) && found == checksum(body);
+    encoded.get(..ID_CHARS).filter(|_| well_formed)
+}
+
+/// Whether a byte is a digit of the alphabet.
+fn is_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'v')
 }
 
 /// Whether a key made elsewhere can be imported: it must have the shape of a UUID.
@@ -86,9 +93,7 @@ mod tests {
         let issued = IssuedKey::generate(&Counting::default());
         let key = issued.reveal();
         assert_eq!(key.len(), KEY_CHARS);
-        assert!(
-            key.strip_prefix(PREFIX).expect("the prefix").bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))
-        );
+        assert!(key.strip_prefix(PREFIX).expect("the prefix").bytes().all(is_digit));
         assert_eq!(key_id(key), Some(issued.key_id.as_str()));
     }
 
@@ -102,6 +107,17 @@ mod tests {
         }
         for bad in ["", "crk1_", "😀", &key[1..], &format!("{key}0")] {
             assert_eq!(key_id(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_checksum_makes_no_key_of_what_is_never_issued() {
+        let with_checksum = |body: String| format!("{body}{}", checksum(&body));
+        let body = |id: &str, last: char| format!("{PREFIX}{id}{}{last}", "0".repeat(51));
+        let id = "0123456789abcdef";
+        assert_eq!(key_id(&with_checksum(body(id, 'g'))), Some(id));
+        for bad in [body(id, '1'), body(id, 'v'), body("0123456789ABCDEF", 'g'), body("0123456789abcde!", 'g')] {
+            assert_eq!(key_id(&with_checksum(bad.clone())), None, "{bad}");
         }
     }
 

@@ -22,6 +22,15 @@ pub(crate) enum Use {
     Discard,
 }
 
+/// A body that arrived as it should.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    /// What is kept of it.
+    pub(crate) bytes: Bytes,
+    /// Whether header fields came behind it.
+    pub(crate) trailers: bool,
+}
+
 /// Reads a body of at most `limit` bytes that arrives within `time`.
 pub(crate) async fn collect<B>(
     body: B,
@@ -29,12 +38,12 @@ pub(crate) async fn collect<B>(
     purpose: Use,
     limit: usize,
     time: Duration,
-) -> Result<Bytes, Problem>
+) -> Result<Collected, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Collected::default());
     }
     // A client that asks first has sent nothing yet, and is told no at once.
     if headers.contains_key(EXPECT) && body.size_hint().lower() > limit as u64 {
@@ -43,12 +52,15 @@ where
     timeout(time, read(body, purpose, limit)).await.unwrap_or(Err(Problem::RequestTimeout))
 }
 
-async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B, purpose: Use, limit: usize) -> Result<Bytes, Problem> {
-    let mut whole = Bytes::new();
+async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B, purpose: Use, limit: usize) -> Result<Collected, Problem> {
+    let (mut whole, mut trailers) = (Bytes::new(), false);
     let mut parts = Vec::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Problem::MalformedRequest)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Problem::MalformedRequest)?.into_data() else {
+            trailers = true;
+            continue;
+        };
         length = length.saturating_add(data.len());
         if length > limit.saturating_mul(DISCARD_FACTOR) {
             return Err(Problem::BodyTooLarge);
@@ -65,9 +77,9 @@ async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B, purpose: Use, limit: u
             }
         }
     }
-    match length > limit {
-        true => Err(Problem::BodyTooLarge),
-        false if parts.is_empty() => Ok(whole),
-        false => Ok(parts.into()),
+    if length > limit {
+        return Err(Problem::BodyTooLarge);
     }
+    let bytes = if parts.is_empty() { whole } else { parts.into() };
+    Ok(Collected { bytes, trailers })
 }

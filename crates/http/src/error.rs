@@ -19,6 +19,9 @@ use serde::Serialize;
 /// What a client is told when it must sign in.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian\"");
 
+/// What a client is told when its connection ends with the answer.
+pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// How soon another try is welcome, in seconds: throttles and short outages are over by then.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -81,18 +84,19 @@ impl IntoResponse for ApiError {
             Failure::Unavailable(internal) | Failure::Internal(internal) => (&[], Some(internal.for_log().to_owned())),
         };
         let mut response = response::json(status_of(row.kind), &envelope(row, violations));
-        set_headers(&mut response, row.kind);
+        set_headers(&mut response, row);
         response.extensions_mut().insert(Logged { code: row.code, detail });
         response
     }
 }
 
-fn set_headers(response: &mut Response, kind: Kind) {
-    let header = match kind {
+fn set_headers(response: &mut Response, row: &Row) {
+    let header = match row.kind {
         Kind::Unauthenticated => (WWW_AUTHENTICATE, CHALLENGE),
         Kind::TooManyRequests | Kind::Unavailable => (RETRY_AFTER, RETRY_SECONDS),
         // What is left of the request cannot be told from the next one.
-        Kind::RequestTimeout | Kind::TooLarge => (CONNECTION, HeaderValue::from_static("close")),
+        Kind::RequestTimeout | Kind::TooLarge => (CONNECTION, CLOSE),
+        Kind::BadRequest if row.problem == Problem::MalformedRequest => (CONNECTION, CLOSE),
         Kind::BadRequest
         | Kind::NotFound
         | Kind::MethodNotAllowed

@@ -4,6 +4,7 @@
 //! * [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
 //! * [`pipeline`]: what happens to every request, in order
+//! * [`framing`]: what could be read in two ways
 //! * [`routes`]: everything that is served, in one list
 //! * [`body`], [`credentials`], [`json`], [`extract`]: from bytes to what a handler takes
 //! * [`error`]: from a failure to an answer
@@ -15,6 +16,7 @@ pub mod body;
 mod credentials;
 mod error;
 mod extract;
+mod framing;
 mod health;
 pub mod json;
 mod log;

@@ -73,7 +73,11 @@ impl<S: AsyncWrite + Unpin> Enveloping<S> {
 
 /// The problem behind an answer that hyper gave on its own: it has no body, and not the header that all of ours have.
 fn own_answer(written: &[u8]) -> Option<Problem> {
-    let status = written.strip_prefix(b"HTTP/1.1 ").filter(|_| written.ends_with(b"\r\n\r\n"))?;
+    // After a request of the old version hyper answers in that version.
+    let status = written.strip_prefix(b"HTTP/1.1 ").or_else(|| written.strip_prefix(b"HTTP/1.0 "))?;
+    if !written.ends_with(b"\r\n\r\n") {
+        return None;
+    }
     if written.windows(REQUEST_ID_LINE.len()).any(|window| window == REQUEST_ID_LINE) {
         return None;
     }
@@ -124,6 +128,7 @@ mod tests {
         let own = |text: &str| own_answer(text.as_bytes());
         let malformed = Some(Problem::MalformedRequest);
         assert_eq!(own("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), malformed);
+        assert_eq!(own("HTTP/1.0 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), malformed);
         assert_eq!(own("HTTP/1.1 431 Too Large\r\n\r\n"), Some(Problem::HeadersTooLarge));
         assert_eq!(own("HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}"), None);
         assert_eq!(own("HTTP/1.1 100 Continue\r\n\r\n"), None);

@@ -5,7 +5,7 @@ use crate::{
     credentials,
     error::{self, ApiError},
     extract::Received,
-    log,
+    framing, log,
     rws::v1,
 };
 use axum::{
@@ -15,7 +15,11 @@ use axum::{
 };
 use carnelian_app::App;
 use carnelian_domain::{Caller, Problem};
-use hyper::{HeaderMap, Request, body::Bytes, header::HeaderValue};
+use hyper::{
+    HeaderMap, Request,
+    body::Bytes,
+    header::{CONNECTION, HeaderValue},
+};
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
 
@@ -30,6 +34,15 @@ const API: &str = "/rws/";
 
 /// What precedes the version in the API's paths.
 const VERSIONED: &str = "/rws/api/";
+
+/// What was found out about a request, whatever its answer.
+#[derive(Default)]
+struct Seen {
+    /// Who calls, once signed in.
+    caller: Option<Caller>,
+    /// Header fields came behind the body. hyper lets them end where others do not, so nothing after them is trusted.
+    trailers: bool,
+}
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
@@ -53,35 +66,35 @@ impl Pipeline {
         let start = self.app.clock().monotonic();
         let id = self.request_id(request.headers());
         let method = request.method().clone();
-        let mut caller = None;
-        let answer = self.answer(peer, request, &mut caller).await;
+        let mut seen = Seen::default();
+        let answer = self.answer(peer, request, &mut seen).await;
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         let took = self.app.clock().monotonic().saturating_sub(start);
-        log::request(&id, &method, caller.as_ref(), &response, took);
+        log::request(&id, &method, seen.caller.as_ref(), &response, took);
         response.headers_mut().insert(REQUEST_ID, id);
+        if seen.trailers {
+            response.headers_mut().insert(CONNECTION, error::CLOSE);
+        }
         Ok(response)
     }
 
-    async fn answer<B>(
-        &self,
-        peer: IpAddr,
-        request: Request<B>,
-        caller: &mut Option<Caller>,
-    ) -> Result<Response, ApiError>
+    async fn answer<B>(&self, peer: IpAddr, request: Request<B>, seen: &mut Seen) -> Result<Response, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
         let (mut parts, body) = request.into_parts();
+        framing::check(&parts)?;
         let of_api = parts.uri.path().starts_with(API);
         // The body's size and arrival come first in the answer; but what a stranger sends is not kept in memory.
         let signed_in = if of_api { Some(self.sign_in(peer, &parts.headers).await) } else { None };
         let purpose = if matches!(signed_in, Some(Ok(_))) { Use::Keep } else { Use::Discard };
         let body = body::collect(body, &parts.headers, purpose, self.body_bytes, self.body_timeout).await?;
+        seen.trailers = body.trailers;
         if let Some(signed_in) = signed_in {
-            self.app.admit(caller.insert(signed_in?))?;
+            self.app.admit(seen.caller.insert(signed_in?))?;
             check_version(parts.uri.path())?;
         }
-        parts.extensions.insert(Received { caller: caller.clone(), body });
+        parts.extensions.insert(Received { caller: seen.caller.clone(), body: body.bytes });
         let Ok(response) = self.router.clone().call(Request::from_parts(parts, Body::empty())).await;
         Ok(response)
     }

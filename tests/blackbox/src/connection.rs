@@ -158,7 +158,10 @@ pub fn is_silence(error: &io::Error) -> bool {
 fn parse_head(head: &[u8]) -> io::Result<(u16, Vec<(String, String)>)> {
     let head = std::str::from_utf8(head).map_err(|_| broken("the head is not UTF-8"))?;
     let mut lines = head.trim_end().split("\r\n");
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).and_then(|line| line.get(..3));
+    // A request of the old version is answered in that version.
+    let line = lines.next().unwrap_or_default();
+    let after_version = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "));
+    let status = after_version.and_then(|rest| rest.get(..3));
     let status = status.and_then(|status| status.parse().ok()).ok_or_else(|| broken("there is no status line"))?;
     let header = |line: &str| {
         let (name, value) = line.split_once(':').ok_or_else(|| broken("a header has no colon"))?;

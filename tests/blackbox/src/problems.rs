@@ -68,6 +68,9 @@ problems! {
     PRECONDITION_FAILED = 412 None, "Precondition failed";
     UNSUPPORTED_MEDIA_TYPE = 415 None, "Unsupported media type";
     BODY_TOO_LARGE = 413 None, "Request body too large";
+    REQUEST_TIMEOUT = 408 None, "Request timed out";
+    MALFORMED_REQUEST = 400 None, "Malformed HTTP request";
+    HEADERS_TOO_LARGE = 431 None, "Request header fields too large";
 }
 
 /// Whether an answer is an error that the published table lists, or, without one, that the documents promise.

@@ -1,5 +1,6 @@
-//! Faults: kills, power cuts, failing operations, full disks.
+//! Faults: kills, power cuts, failing operations, full disks; and what others send: messages that are none, and too much.
 
+mod framing;
 mod full_disks;
 mod io_errors;
 mod kills;

@@ -1,0 +1,110 @@
+//! What is an HTTP request, where it ends, and what becomes of everything else.
+
+mod corpus;
+mod haproxy;
+
+use blackbox::problems::MALFORMED_REQUEST;
+use blackbox::{Connection, Problem, Reply, Request, Site, wait};
+
+use corpus::{Answer, Case, Verdict};
+
+/// What is sent right behind a message, under an id that tells whether it was taken for a request.
+fn follow_up(id: &str) -> Vec<u8> {
+    format!("GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\n\r\n").into_bytes()
+}
+
+fn connect(site: &Site) -> Connection {
+    Connection::open(site.server.address()).expect("the server accepts connections")
+}
+
+/// Sends a message and what follows it, in one piece, and asserts what becomes of both.
+fn try_case(site: &Site, case: &Case) {
+    let name = &case.name;
+    let mut connection = connect(site);
+    let follower = if matches!(case.verdict, Verdict::Served(_)) { "next" } else { "after" };
+    connection.send_bytes(&[case.bytes.clone(), follow_up(follower)].concat()).expect("the server reads on");
+    let mut receive = || {
+        let reply = connection.receive(case.method, "-");
+        reply.unwrap_or_else(|error| panic!("{name}: no answer: {error}"))
+    };
+    match case.verdict {
+        Verdict::Served(answer) => {
+            must_be_served(&receive(), answer, name);
+            assert_eq!(receive().header("x-request-id"), Some("next"), "{name}");
+            return;
+        }
+        Verdict::Last(answer) => must_be_served(&receive(), answer, name),
+        Verdict::Refused(problem) => must_be_refused(&receive(), &problem, name),
+        Verdict::Closed => {}
+    }
+    must_be_closed(connection, name);
+}
+
+/// Asserts that the answer is one to the message itself: it has the message's id.
+fn must_be_served(reply: &Reply, answer: Answer, name: &str) {
+    match answer {
+        None => reply.must_succeed(name),
+        Some(problem) => reply.must_be(&problem, name),
+    };
+    assert_eq!(reply.header("x-request-id"), Some("a"), "{name}");
+}
+
+fn must_be_refused(reply: &Reply, problem: &Problem, name: &str) {
+    reply.must_be(problem, name);
+    assert_eq!(reply.header("connection"), Some("close"), "{name}");
+}
+
+/// Asserts that the server closes the connection without another word.
+fn must_be_closed(mut connection: Connection, name: &str) {
+    let rest = connection.read_to_end().unwrap_or_else(|error| panic!("{name}: not closed: {error}"));
+    assert_eq!(String::from_utf8_lossy(&rest), "", "{name}: an answer too many");
+}
+
+/// A request in the log.
+struct Logged {
+    id: String,
+    /// It was refused before it was one, so that the id is the server's own.
+    refused: bool,
+}
+
+/// The requests in the log that came before one with the id `last`, which this sends.
+fn logged_before(site: &Site, last: &str) -> Vec<Logged> {
+    let request = Request::new("GET", "/health/live").header("X-Request-Id", last);
+    site.server.client().send(request).must_succeed("the last request");
+    let logged = |line: &str| {
+        let id = line.split_once("request_id=\"")?.1.split('"').next()?.to_owned();
+        Some(Logged { id, refused: !line.contains(" method=") })
+    };
+    wait::until("the log is written", wait::PROCESS, || {
+        let mut requests: Vec<_> = site.server.log().lines().filter_map(logged).collect();
+        requests.truncate(requests.iter().position(|request| request.id == last)?);
+        Some(requests)
+    })
+}
+
+#[test]
+fn every_message_is_served_or_refused_as_the_standard_has_it_and_nothing_is_smuggled() {
+    let site = Site::start();
+    let cases = corpus::cases(&site.ada.basic());
+    for case in &cases {
+        try_case(&site, case);
+    }
+    let logged = logged_before(&site, "last");
+    let count = |id: &str| logged.iter().filter(|request| request.id == id).count();
+    let served = cases.iter().filter(|case| matches!(case.verdict, Verdict::Served(_))).count();
+    assert_eq!(count("next"), served, "requests that followed a good one");
+    assert_eq!(count("after"), 0, "a request that followed a bad one was answered");
+    assert_eq!(count("smuggled"), 0, "a request within another was answered");
+    eprintln!("{} messages, {served} of them good and not the last", cases.len());
+}
+
+#[test]
+fn what_follows_a_request_of_the_old_version_is_refused_in_our_words_too() {
+    let site = Site::start();
+    let mut connection = connect(&site);
+    let first = b"GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    connection.send_bytes(&[first.as_slice(), b"hello there\r\n\r\n"].concat()).expect("the server reads on");
+    connection.receive("GET", "-").expect("the server answers").must_succeed("a request of the old version");
+    must_be_refused(&connection.receive("GET", "-").expect("the server answers"), &MALFORMED_REQUEST, "words");
+    must_be_closed(connection, "words");
+}

@@ -45,9 +45,9 @@ enum action { NOTHING, KILL_BEFORE, KILL_HALF, KILL_AFTER, FAIL };
 static struct tracked table[FDS];
 static char directory[4096];
 static int log_fd = -1;
-static char ignore_sync[NAME];
+static char ignore_sync[NAME], late_sync[NAME];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static atomic_uint sync_ids;
+static atomic_uint sync_ids, unfinished_sync;
 
 static char rule_action[32], rule_kind[32], rule_suffix[NAME];
 static long rule_number;
@@ -67,6 +67,7 @@ static int (*real_fsync)(int);
 static int (*real_rename)(const char *, const char *);
 static int (*real_linkat)(int, const char *, int, const char *, int);
 static int (*real_unlink)(const char *);
+static int (*real_fcntl)(int, int, ...);
 
 static void arm(int number) { armed = number == SIGUSR1; }
 
@@ -84,9 +85,11 @@ __attribute__((constructor)) static void start(void) {
     real_rename = dlsym(RTLD_NEXT, "rename");
     real_linkat = dlsym(RTLD_NEXT, "linkat");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_fcntl = dlsym(RTLD_NEXT, "fcntl64");
     const char *value = getenv("CHAOS_SHIM_DIRECTORY");
     if (value) snprintf(directory, sizeof directory, "%s", value);
     if ((value = getenv("CHAOS_SHIM_IGNORE_SYNC"))) snprintf(ignore_sync, sizeof ignore_sync, "%s", value);
+    if ((value = getenv("CHAOS_SHIM_LATE_SYNC"))) snprintf(late_sync, sizeof late_sync, "%s", value);
     if ((value = getenv("CHAOS_SHIM_RULE")) &&
         sscanf(value, "%31s %31s %63s %ld %d", rule_action, rule_kind, rule_suffix, &rule_number, &rule_errno) != 5) {
         fprintf(stderr, "shim: a bad rule: %s\n", value);
@@ -95,7 +98,7 @@ __attribute__((constructor)) static void start(void) {
     if ((value = getenv("CHAOS_SHIM_LOG"))) {
         int fd = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         /* Far away from the low numbers, where a program might expect its own files. */
-        log_fd = fcntl(fd, F_DUPFD_CLOEXEC, 900);
+        log_fd = real_fcntl(fd, F_DUPFD_CLOEXEC, 900);
         real_close(fd);
     }
     if (getenv("CHAOS_SHIM_ARM_BY_SIGNAL")) {
@@ -129,20 +132,27 @@ static int ends_with(const char *name, const char *suffix) {
     return strcmp(suffix, "*") == 0 || (a >= b && strcmp(name + a - b, suffix) == 0);
 }
 
-/* What the rule says about this operation; counts it. */
-static enum action decide(const char *kind, const char *name) {
+static enum action fail(int error) {
+    errno = error;
+    return FAIL;
+}
+
+/* What the rule says about this operation, which changes something on the disk or does not; counts it. */
+static enum action decide(const char *kind, int changes, const char *name) {
     if (!rule_action[0] || !armed) return NOTHING;
-    if (strcmp(rule_kind, "any") != 0 ? strcmp(rule_kind, kind) != 0 : strcmp(kind, "send") == 0) return NOTHING;
+    int read_only = strcmp(rule_action, "read-only") == 0;
+    if (read_only && rule_count >= rule_number) return changes ? fail(rule_errno) : NOTHING;
+    int of_files = strcmp(kind, "send") != 0 && strcmp(kind, "begin") != 0;
+    if (strcmp(rule_kind, "any") == 0 ? !of_files : strcmp(rule_kind, kind) != 0) return NOTHING;
     if (!ends_with(name, rule_suffix)) return NOTHING;
     long number = ++rule_count;
-    int sticky = strcmp(rule_action, "fail-sticky") == 0;
+    int sticky = read_only || strcmp(rule_action, "fail-sticky") == 0;
     if (sticky ? number < rule_number : number != rule_number) return NOTHING;
     if (number == rule_number) record('F', 0, 0, number, name, kind, strlen(kind));
     if (strcmp(rule_action, "kill-before") == 0) return KILL_BEFORE;
     if (strcmp(rule_action, "kill-half") == 0) return KILL_HALF;
     if (strcmp(rule_action, "kill-after") == 0) return KILL_AFTER;
-    errno = rule_errno;
-    return FAIL;
+    return fail(rule_errno);
 }
 
 /* The name of a path within the directory, "." for the directory itself; NULL if it is of no interest. */
@@ -161,8 +171,9 @@ static struct tracked *tracked(int fd) { return fd >= 0 && fd < FDS && table[fd]
 static int do_open(const char *path, int flags, mode_t mode) {
     const char *name = name_of(path);
     if (!name) return real_open(path, flags, mode);
-    enum action action = decide("open", name);
+    enum action action = decide("open", (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY, name);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
+    record('O', 0, 0, 0, name, "", 0);
     if (action == FAIL) return -1;
     struct stat before, after;
     int existed = fstatat(AT_FDCWD, path, &before, AT_SYMLINK_NOFOLLOW) == 0;
@@ -202,7 +213,7 @@ int close(int fd) {
 }
 
 static ssize_t write_at(struct tracked *file, int fd, const void *data, size_t length, off_t offset) {
-    enum action action = decide("write", file->name);
+    enum action action = decide("write", 1, file->name);
     if (action == KILL_BEFORE) die();
     if (action == FAIL) return -1;
     if (action == KILL_HALF) {
@@ -229,7 +240,7 @@ static int is_answer(const void *data, size_t length) {
 /* An answer on its way out; it is recorded before it leaves, since others may act on it from then on. */
 static enum action answer(const void *data, size_t length) {
     int is_ack = memcmp((const char *)data + 9, "200", 3) == 0 && memmem(data, length, "customerId", 10);
-    enum action action = decide("send", is_ack ? "ack" : "other");
+    enum action action = decide("send", 0, is_ack ? "ack" : "other");
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     record('A', 0, 0, 0, is_ack ? "ack" : "other", data, length);
     return action == KILL_AFTER ? action : NOTHING;
@@ -278,7 +289,7 @@ ssize_t send(int fd, const void *data, size_t length, int flags) {
 int ftruncate(int fd, off_t length) {
     struct tracked *file = tracked(fd);
     if (!file) return real_ftruncate(fd, length);
-    enum action action = decide("truncate", file->name);
+    enum action action = decide("truncate", 1, file->name);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     if (action == FAIL) return -1;
     int result = real_ftruncate(fd, length);
@@ -292,11 +303,17 @@ int ftruncate64(int fd, off64_t length) { return ftruncate(fd, length); }
 static int do_sync(int fd, int (*real)(int)) {
     struct tracked *file = tracked(fd);
     if (!file) return real(fd);
-    enum action action = decide("sync", file->name);
+    enum action action = decide("sync", 0, file->name);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     if (action == NOTHING && ignore_sync[0] && ends_with(file->name, ignore_sync)) return 0;
     uint32_t id = ++sync_ids;
     record('B', id, file->ino, 0, file->name, "", 0);
+    if (late_sync[0] && ends_with(file->name, late_sync)) {
+        /* It says that it is done, and is no sooner than the next one begins. */
+        uint32_t before = atomic_exchange(&unfinished_sync, id);
+        if (before) record('E', before, file->ino, 0, file->name, "", 0);
+        return 0;
+    }
     int result = action == FAIL ? -1 : real(fd);
     /* What a failed sync should have written may never be written, not even by a later one. */
     record(result == 0 ? 'E' : 'X', id, file->ino, 0, file->name, "", 0);
@@ -309,6 +326,22 @@ int fdatasync(int fd) { return do_sync(fd, real_fdatasync); }
 
 int fsync(int fd) { return do_sync(fd, real_fsync); }
 
+/* Whether a lock is the one that SQLite takes on the index of the log to begin to write: WAL_WRITE_LOCK. */
+static int begins(int command, const struct flock *lock) {
+    return command == F_SETLK && lock->l_type == F_WRLCK && lock->l_whence == SEEK_SET && lock->l_start == 120 &&
+           lock->l_len == 1;
+}
+
+int fcntl64(int fd, int command, ...) {
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    int result = real_fcntl(fd, command, argument);
+    if (result == 0 && begins(command, argument) && decide("begin", 0, "-shm") != NOTHING) die();
+    return result;
+}
+
 int rename(const char *from, const char *to) {
     const char *old = name_of(from), *new = name_of(to);
     if (old || new) _exit(96); /* Nothing is renamed so far; teach the replayer before this. */
@@ -318,7 +351,7 @@ int rename(const char *from, const char *to) {
 int linkat(int from_directory, const char *from, int to_directory, const char *to, int flags) {
     const char *name = name_of(to);
     if (!name) return real_linkat(from_directory, from, to_directory, to, flags);
-    enum action action = decide("link", name);
+    enum action action = decide("link", 1, name);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     if (action == FAIL) return -1;
     int result = real_linkat(from_directory, from, to_directory, to, flags);
@@ -331,7 +364,7 @@ int linkat(int from_directory, const char *from, int to_directory, const char *t
 int unlink(const char *path) {
     const char *name = name_of(path);
     if (!name) return real_unlink(path);
-    enum action action = decide("unlink", name);
+    enum action action = decide("unlink", 1, name);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     if (action == FAIL) return -1;
     int result = real_unlink(path);

@@ -82,7 +82,7 @@ impl<'a> Disk<'a> {
                     let file = file(ino);
                     disk.sync(file, name, began, fate);
                 }
-                Event::Answer { .. } | Event::Fired { .. } => {}
+                Event::Open { .. } | Event::Answer { .. } | Event::Fired { .. } => {}
             }
         }
         disk

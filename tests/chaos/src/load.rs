@@ -50,6 +50,11 @@ impl Progress {
         self.answered.load(Ordering::Relaxed)
     }
 
+    /// Whether a request was answered with 503.
+    pub fn refused_a_write(&self) -> bool {
+        self.unavailable.load(Ordering::SeqCst)
+    }
+
     /// Whether the load is over: the server cannot be reached any more, or there was enough of it.
     pub fn over(&self) -> bool {
         self.over.load(Ordering::Relaxed)

@@ -33,6 +33,11 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// A file was about to be opened, or made.
+    Open {
+        /// Its name.
+        name: String,
+    },
     /// A file was given another name.
     Link {
         /// The file's number.
@@ -135,6 +140,7 @@ fn event(kind: u8, id: u32, ino: u64, offset: usize, name: String, data: &[u8]) 
         b'W' => Event::Write { ino, offset, data: data.to_vec() },
         b'T' => Event::Truncate { ino, length: offset },
         b'C' => Event::Create { ino, name },
+        b'O' => Event::Open { name },
         b'L' => Event::Link { ino, name },
         b'U' => Event::Unlink { name },
         b'B' => Event::SyncBegins { id, ino, name },

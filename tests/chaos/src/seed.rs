@@ -58,3 +58,11 @@ pub fn rounds(usual: usize) -> usize {
         Err(_) => usual,
     }
 }
+
+/// Whether the case with this number belongs to the slice that `CHAOS_SLICE` names: `2/5` has 2, 7, 12 and so on.
+pub fn in_slice(number: usize) -> bool {
+    let Ok(slice) = std::env::var("CHAOS_SLICE") else { return true };
+    let parts = slice.split_once('/').and_then(|(slice, of)| Some((slice.parse().ok()?, of.parse().ok()?)));
+    let (slice, of): (usize, usize) = parts.expect("CHAOS_SLICE is like 2/5");
+    number % of == slice % of
+}

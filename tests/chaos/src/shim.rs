@@ -13,6 +13,8 @@ pub const EIO: i32 = 5;
 pub const EMFILE: i32 = 24;
 /// The system's number for a full disk.
 pub const ENOSPC: i32 = 28;
+/// The system's number for a read-only file system.
+pub const EROFS: i32 = 30;
 
 /// What happens to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Action {
     Fail(i32),
     /// It fails, and so does every later one.
     FailFromThenOn(i32),
+    /// It fails, and so does everything from then on that would change something: the file system is read-only.
+    ReadOnly,
 }
 
 /// One operation, and what happens to it.
@@ -34,7 +38,8 @@ pub enum Action {
 pub struct Rule {
     /// What happens.
     pub action: Action,
-    /// `write`, `truncate`, `sync`, `open`, `link`, `unlink`, `any` of these, or `send` for an answer.
+    /// `write`, `truncate`, `sync`, `open`, `link`, `unlink`, `any` of these, `send` for an answer, or `begin` for the
+    /// moment at which a transaction that writes has begun.
     pub kind: &'static str,
     /// The end of the file's name, or `*`; `ack` is an answer with a customer's id, and `.` the directory.
     pub suffix: &'static str,
@@ -73,6 +78,12 @@ impl Shim {
         self
     }
 
+    /// Makes syncs of the files whose names end with `suffix` return before they are done.
+    pub fn late_sync(mut self, suffix: &str) -> Self {
+        self.variables.push(("CHAOS_SHIM_LATE_SYNC", suffix.to_owned()));
+        self
+    }
+
     /// Applies the rule only between a SIGUSR1 and a SIGUSR2.
     pub fn armed_by_signal(mut self) -> Self {
         self.variables.push(("CHAOS_SHIM_ARM_BY_SIGNAL", "1".to_owned()));
@@ -98,6 +109,7 @@ impl Rule {
             Action::KillAfter => ("kill-after", 0),
             Action::Fail(errno) => ("fail-once", errno),
             Action::FailFromThenOn(errno) => ("fail-sticky", errno),
+            Action::ReadOnly => ("read-only", EROFS),
         };
         format!("{action} {} {} {} {errno}", self.kind, self.suffix, self.number)
     }

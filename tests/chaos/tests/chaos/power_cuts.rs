@@ -198,6 +198,13 @@ fn a_server_that_does_not_sync_is_caught() {
 }
 
 #[test]
+fn a_server_whose_syncs_return_before_they_are_done_is_caught() {
+    let mut random = Random::of_test("power cuts with late syncs");
+    let run = run(&small_load(), &mut random, |shim| shim.late_sync("-wal"));
+    assert!(loses(&run, &mut random), "the syncs were not awaited and no loss was reported");
+}
+
+#[test]
 fn a_server_that_answers_before_the_sync_is_caught() {
     let mut random = Random::of_test("power cuts with early answers");
     let mut run = run(&small_load(), &mut random, |shim| shim);

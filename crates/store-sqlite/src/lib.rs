@@ -76,10 +76,14 @@ impl SqliteStore {
         schema::assert_sqlite_version()?;
         make_directory(&options.directory)?;
         let _turn = lock::take_turn(&options.directory)?;
-        let serving = options.writes_customers.then(|| ServingLock::acquire(&options.directory)).transpose()?;
+        let serving = match ServingLock::acquire(&options.directory) {
+            Err(OpenError::InUse(_)) if !options.writes_customers => None,
+            lock => Some(lock?),
+        };
         let path = options.directory.join("carnelian.db");
         // A process that does not serve is alone if it could.
-        let alone = serving.is_some() || ServingLock::acquire(&options.directory).is_ok();
+        let alone = serving.is_some();
+        let serving = serving.filter(|_| options.writes_customers);
         let connection = schema::open_for_writing(&path, alone)?;
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());

@@ -4,7 +4,12 @@
 //! own copies the log while the writer goes on. What came in meanwhile is little, and the writer copies that itself
 //! between two groups, because only a log that is copied whole can start again at its beginning.
 
-use crate::{error::is_fatal, failure::Failure, readers::Readers, schema};
+use crate::{
+    error::{is_fatal, recognise_read_only},
+    failure::Failure,
+    readers::Readers,
+    schema,
+};
 use rusqlite::Connection;
 use std::{
     path::Path,
@@ -95,7 +100,8 @@ impl Drop for Checkpointer {
 
 /// Copies what no reader still needs in the log; says whether all went well.
 fn checkpoint(connection: &Connection, failure: &Failure) -> bool {
-    match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0)) {
+    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
+    match copied.map_err(|error| recognise_read_only(error, connection)) {
         Ok(_) => true,
         Err(error) if is_fatal(&error) => {
             failure.report(format!("a checkpoint failed: {error}"));

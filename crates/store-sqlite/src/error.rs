@@ -1,8 +1,13 @@
 //! What a driver error means here.
 
+use crate::schema::log_of;
 use carnelian_store::StoreError;
-use rusqlite::ErrorCode;
-use std::{io, path::PathBuf};
+use rusqlite::{Connection, ErrorCode, ffi};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a registry could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +54,37 @@ pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
     }
 }
 
+/// Calls an error by SQLite's own name for it if it is that the file system takes no writes any more.
+///
+/// SQLite says of a write that it failed, and not why, so the file system is asked: opening the log for writing changes
+/// nothing, and SQLite keeps no locks on this file that closing could free.
+pub(crate) fn recognise_read_only(error: rusqlite::Error, connection: &Connection) -> rusqlite::Error {
+    if !matches!(error.sqlite_extended_error_code(), Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE)) {
+        return error;
+    }
+    let log = connection.path().map(|path| log_of(Path::new(path)));
+    match log.map(|log| File::options().write(true).open(log)) {
+        Some(Err(why)) if why.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), Some(why.to_string()))
+        }
+        _ => error,
+    }
+}
+
 /// Whether after this error of a write only a restart can tell what is stored.
 ///
-/// A full disk is not such an error: SQLite could not write the commit, so it is undone for certain. Nor is one without
-/// a code: a value did not fit on its way to SQLite or back, before there was any commit.
+/// A full disk is not such an error, nor is a file system that takes no writes any more: SQLite could not write the
+/// commit, so it is undone for certain.
+///
+/// - SQLite enters a commit in the index of the log, which all readers and the next commit go by, only after its last
+///   write. What a failed commit has left in the log is overwritten by the next one. A restart that comes first passes
+///   over it, because its mark or its checksums are missing; and were they there by chance, a 503 has denied nothing.
+/// - A checkpoint that failed has changed nothing that is read: what it copied is still in the log, which starts again
+///   at its beginning only after a later checkpoint has copied all of it and synced the database.
+/// - What was written before and not synced may be lost with the file system. That is for the sync to tell, and a sync
+///   that failed is fatal, whatever its reason.
+///
+/// Nor is one without a code fatal: a value did not fit on its way to SQLite or back, before there was any commit.
 pub(crate) fn is_fatal(error: &rusqlite::Error) -> bool {
     !matches!(
         error.sqlite_error_code(),

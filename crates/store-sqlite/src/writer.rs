@@ -10,7 +10,7 @@ use crate::{
     OnFailure,
     answers::Asker,
     checkpoint::Checkpointer,
-    error::{is_fatal, read_error},
+    error::{is_fatal, read_error, recognise_read_only},
     failure::{Failure, Refusal},
     job::{Asked, Group, Waiting, WorkError, Writing},
     names::{NameHashKey, Names},
@@ -280,6 +280,7 @@ impl WriterThread {
 
     /// What an error means for everyone in the group; reports it if only a restart can tell what is stored.
     fn refusal(&self, error: rusqlite::Error) -> Refusal {
+        let error = recognise_read_only(error, &self.connection);
         if is_fatal(&error) {
             let detail = format!("a commit failed: {error}");
             self.failure.report(detail.clone());

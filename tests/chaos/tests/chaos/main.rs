@@ -1,8 +1,11 @@
-//! Faults: kills, power cuts, failing operations, full disks; and what others send: messages that are none, and too much.
+//! Faults: kills, power cuts, failing operations, full and read-only disks; and what others send: messages that are none, and too much.
 
 mod framing;
 mod full_disks;
 mod io_errors;
 mod kills;
+mod mounts;
 mod power_cuts;
+mod read_only;
 mod restarts;
+mod trial;

@@ -1,0 +1,71 @@
+//! Real file systems, small ones, where mounting is permitted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chaos::Scene;
+
+/// A mounted file system, unmounted when dropped.
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    /// A file system in memory.
+    pub(crate) fn tmpfs(at: &Path) -> Option<Self> {
+        let mounted = permitted(&["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "chaos", plain(at)]);
+        mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// An ext4 file system in a file, made if there is none yet.
+    pub(crate) fn ext4(image: &Path, at: &Path) -> Option<Self> {
+        if !image.exists() {
+            let file = fs::File::create(image).and_then(|file| file.set_len(32 << 20));
+            file.expect("a file can be made");
+            if !permitted(&["mkfs.ext4", "-q", "-F", plain(image)]) {
+                return None;
+            }
+        }
+        let mounted = permitted(&["mount", "-o", "loop,errors=remount-ro", plain(image), plain(at)]);
+        mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// Mounts it anew with these options.
+    pub(crate) fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        assert!(permitted(&["mount", "-o", &options, plain(&self.0)]), "{options} was not possible");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = permitted(&["umount", "--lazy", plain(&self.0)]);
+    }
+}
+
+/// Moves a scene's registry, which nobody has open, to the file system that `mount` mounts.
+pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<Mount>) -> Option<Mount> {
+    let moved = scene.place.root().join("moved");
+    fs::rename(scene.data(), &moved).expect("a directory can be renamed");
+    fs::create_dir(scene.data()).expect("a directory can be made");
+    let Some(mount) = mount(&scene.data()) else {
+        eprintln!("mounting is not permitted here: only the other tests of this file say something");
+        return None;
+    };
+    for name in ["carnelian.db", "master.key"] {
+        let copy = scene.data().join(name);
+        fs::copy(moved.join(name), &copy).expect("a file can be copied");
+        // The registry was there long before the fault.
+        fs::File::open(copy).and_then(|copy| copy.sync_all()).expect("a file can be synced");
+    }
+    Some(mount)
+}
+
+/// Runs a command that may be missing or need a permission; says whether it succeeded.
+fn permitted(command: &[&str]) -> bool {
+    let output = Command::new(command[0]).args(&command[1..]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn plain(path: &Path) -> &str {
+    path.to_str().expect("the paths of these tests are plain")
+}

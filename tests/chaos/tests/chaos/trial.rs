@@ -1,0 +1,102 @@
+//! A server whose disk refuses writes for a while.
+
+use std::time::{Duration, Instant};
+
+use blackbox::{Launch, Server, sample, wait};
+use chaos::model::Sent;
+use chaos::{Load, Model, Outcome, Progress, Random, Scene, seed};
+
+/// How soon a write must be refused.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// How soon writes must succeed once the disk takes them again.
+const RECOVERED: Duration = Duration::from_secs(5);
+
+/// A registry, its server, and a customer that was there before the disk refused anything.
+pub(crate) struct Trial<'a> {
+    name: &'a str,
+    pub(crate) scene: Scene,
+    pub(crate) server: Server,
+    random: Random,
+    known: u64,
+}
+
+/// What became of some requests.
+pub(crate) struct Answers {
+    pub(crate) acknowledged: usize,
+    pub(crate) unavailable: usize,
+}
+
+impl<'a> Trial<'a> {
+    pub(crate) fn start(name: &'a str, mut scene: Scene, launch: Launch) -> Self {
+        let random = Random::of_test(name);
+        let server = launch.start();
+        let body = sample::minimal("Known", "Acme");
+        let known = server.client_of(&scene.ada).create(&body).customer_id();
+        scene.stories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(known) }]);
+        Self { name, scene, server, random, known }
+    }
+
+    /// Lets `fail` make the disk refuse writes in the middle of a load, and `mend` make it take them again.
+    pub(crate) fn survive(mut self, cycles: usize, fail: impl Fn(&Server), mend: impl Fn(&Server)) {
+        let cycles = seed::rounds(cycles);
+        for cycle in 0..cycles {
+            let load = Load { prefix: format!("C{cycle}"), workers: 4, requests: 20, large: 50 };
+            self.load(&load, |server, _| fail(server));
+            self.must_refuse_and_read();
+            mend(&self.server);
+            self.must_recover();
+        }
+        eprintln!("{cycles} cycles");
+        self.end();
+    }
+
+    /// Runs clients, and `meanwhile` beside them.
+    pub(crate) fn load(&mut self, load: &Load, meanwhile: impl FnOnce(&Server, &Progress)) -> Answers {
+        let (server, ada) = (&self.server, &self.scene.ada);
+        let report = load.run(server.address(), ada, &mut self.random, |progress| meanwhile(server, progress));
+        let answers = Answers { acknowledged: report.acknowledged, unavailable: report.unavailable };
+        self.scene.note(report);
+        answers
+    }
+
+    /// A request that writes, under a name that nobody has used.
+    fn try_once(&mut self, large: u64) -> Answers {
+        let prefix = format!("T{:x}", self.random.number());
+        self.load(&Load { prefix, workers: 1, requests: 1, large }, |_, _| {})
+    }
+
+    /// Asserts that writes are refused soon, and that reads and the server go on.
+    pub(crate) fn must_refuse_and_read(&mut self) {
+        // A first write may still fit into what the files have already.
+        let refused = wait::until("a write is refused", wait::PATIENCE, || {
+            assert!(self.server.is_running(), "the server has stopped");
+            let started = Instant::now();
+            (self.try_once(100).unavailable > 0).then(|| started.elapsed())
+        });
+        assert!(refused < REFUSED, "a write was refused only after {refused:?}");
+        let client = self.server.client_of(&self.scene.ada);
+        client.read(self.known).must_succeed("a read while the disk refuses writes");
+        let prefix = format!("R{:x}", self.random.number());
+        self.load(&Load { prefix, workers: 4, requests: 10, large: 50 }, |_, _| {});
+        assert!(self.server.is_running(), "the server has stopped");
+    }
+
+    /// Asserts that writes succeed again soon.
+    pub(crate) fn must_recover(&mut self) {
+        wait::until("writes succeed again", RECOVERED, || (self.try_once(0).acknowledged > 0).then_some(()));
+    }
+
+    /// Stops the server in order, and asserts that everything is as the clients know it.
+    pub(crate) fn end(self) {
+        self.end_after(|_| {});
+    }
+
+    /// Like [`Trial::end`], after something was done to the registry that nobody has open.
+    pub(crate) fn end_after<T>(mut self, change: impl FnOnce(&Scene) -> T) {
+        self.server.stop();
+        let _kept = change(&self.scene);
+        self.scene.must_hold(self.name, &mut self.random);
+        eprintln!("{} acknowledged customers are there", Model::of(&self.scene.stories).certain());
+    }
+}

@@ -30,7 +30,11 @@ pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
 ///
 /// `alone` says that no server has it open, so that what an earlier process left in the log can be made sure of.
 pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, OpenError> {
-    make_private(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+    let explain = |source| OpenError::Directory { path: path.to_owned(), source };
+    make_private(path).map_err(explain)?;
+    // SQLite goes on when it cannot sync the directory. So this is done for every name by hand, before SQLite tries:
+    // here for the database, below for the log. Neither name changes before the last connection is closed.
+    sync_directory_of(path).map_err(explain)?;
     let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     recognise(&connection, path)?;
@@ -38,6 +42,7 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, O
     if journal != "wal" {
         return Err(OpenError::NoLog(path.to_owned()));
     }
+    sync_directory_of(path).map_err(explain)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -4_096)?;
@@ -50,14 +55,14 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, O
     Ok(connection)
 }
 
-/// Writes what is in the log once more, and syncs it and the directory.
+/// Writes what is in the log once more, and syncs it.
 ///
 /// An earlier process may have failed to sync it. The kernel still shows such bytes and will not write them again, so
 /// whatever was appended behind them would be lost with them in a power cut, however well it was synced itself. Nobody
 /// can append meanwhile: the transaction keeps all others out.
 fn renew_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let renewed = write_again(&log_of(path)).and_then(|()| sync_directory_of(path));
+    let renewed = write_again(&log_of(path));
     connection.execute_batch("ROLLBACK")?;
     renewed.map_err(|source| OpenError::Directory { path: path.to_owned(), source })
 }

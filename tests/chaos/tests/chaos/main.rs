@@ -1,5 +1,7 @@
-//! Faults: kills, power cuts, failing operations, full and read-only disks; and what others send: messages that are none, and too much.
+//! Faults: kills, power cuts, failing operations, full and read-only disks; and what others send: messages that are none,
+//! and too much.
 
+mod directories;
 mod framing;
 mod full_disks;
 mod io_errors;

@@ -8,7 +8,7 @@
 //! * [`routes`]: everything that is served, in one list
 //! * [`body`], [`credentials`], [`json`], [`extract`]: from bytes to what a handler takes
 //! * [`error`]: from a failure to an answer
-//! * [`log`]: one line per request
+//! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
 //! * [`rws`], [`health`]: the handlers
 
@@ -22,6 +22,7 @@ pub mod json;
 mod log;
 mod malformed;
 mod pipeline;
+mod request_id;
 mod response;
 pub mod routes;
 mod rws;

@@ -1,6 +1,6 @@
 //! Customers: create, read and edit. A permit comes first, so that nothing is looked at for a caller who may not.
 
-use crate::{App, Failure, directory::Account, failure::Internal, sealing};
+use crate::{App, Failure, directory::Account, failure::Internal, permit, sealing};
 use carnelian_domain::{
     AccountId, Caller, CustomerDraft, CustomerId, Permission, PersonalDetails, Problem, RawCustomer, Timestamp,
 };
@@ -180,10 +180,6 @@ impl CustomerReader<'_> {
             version: customer.version,
         })
     }
-}
-
-fn permit(caller: &Caller, permission: Permission) -> Result<(), Failure> {
-    if caller.role.allows(permission) { Ok(()) } else { Err(Problem::RoleNotAllowed.into()) }
 }
 
 fn invalid_customer_id() -> carnelian_domain::Violation {

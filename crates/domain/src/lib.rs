@@ -6,6 +6,7 @@
 //! * [`customer`]: types that can only hold valid values
 //! * [`access`]: who may do what, and where
 //! * [`directory`]: accounts, groups, users and keys, and what they may be called
+//! * [`paging`]: which part of a listing is asked for, and that part
 //! * [`ids`]: identifiers and moments
 //!
 //! Nothing here is asynchronous, does I/O or reads a clock.
@@ -16,6 +17,7 @@ pub mod customer;
 pub mod directory;
 pub mod errors;
 pub mod ids;
+pub mod paging;
 pub mod rules;
 
 pub use access::{Caller, Permission, Role, Scope};
@@ -24,4 +26,5 @@ pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetail
 pub use directory::{AccountState, NameError};
 pub use errors::Problem;
 pub use ids::{AccountId, CustomerId, GroupId, Timestamp, UserId};
+pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

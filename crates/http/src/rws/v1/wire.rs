@@ -1,7 +1,11 @@
-//! How customers look in JSON: the names and the order of their keys.
+//! How customers, accounts and users look in JSON: the names and the order of their keys.
 
-use carnelian_app::customers::{CustomerDetails, WrittenCustomer};
-use carnelian_domain::{Address, Contact, Rules, Text, rules::TextRule};
+use carnelian_app::{
+    accounts::UserDetails,
+    customers::{CustomerDetails, WrittenCustomer},
+    directory::Account,
+};
+use carnelian_domain::{Address, Contact, Page, Rules, Text, rules::TextRule};
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
@@ -81,6 +85,71 @@ impl Serialize for Fields<'_> {
         for (rule, value) in self.rules.iter().zip(self.values) {
             object.serialize_entry(rule.field, &value.as_ref().map(Text::as_str))?;
         }
+        object.end()
+    }
+}
+
+/// An account.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountReply<'a> {
+    account_name: &'a str,
+    account_id: String,
+    status: &'static str,
+}
+
+impl<'a> From<&'a Account> for AccountReply<'a> {
+    fn from(account: &'a Account) -> AccountReply<'a> {
+        AccountReply { account_name: &account.name, account_id: account.id.to_string(), status: account.state.name() }
+    }
+}
+
+/// A user: never a key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserReply<'a> {
+    user_name: &'a str,
+    user_id: String,
+    account_name: &'a str,
+    account_group: Option<&'a str>,
+    role: &'static str,
+    status: &'static str,
+}
+
+impl<'a> From<&'a UserDetails> for UserReply<'a> {
+    fn from(user: &'a UserDetails) -> UserReply<'a> {
+        UserReply {
+            user_name: &user.name,
+            user_id: user.id.to_string(),
+            account_name: &user.account_name,
+            account_group: user.group_name.as_deref(),
+            role: user.role.name(),
+            status: if user.enabled { "ENABLED" } else { "DISABLED" },
+        }
+    }
+}
+
+/// A page of a listing.
+pub(super) struct PageReply<T> {
+    number: u32,
+    key: &'static str,
+    entries: Vec<T>,
+    last: bool,
+}
+
+impl<T> PageReply<T> {
+    /// The page, with its entries as `show` shows them, under a key of their own.
+    pub(super) fn new<'a, E>(key: &'static str, page: &'a Page<E>, show: impl Fn(&'a E) -> T) -> PageReply<T> {
+        PageReply { number: page.number, key, entries: page.entries.iter().map(show).collect(), last: page.last }
+    }
+}
+
+impl<T: Serialize> Serialize for PageReply<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(3))?;
+        object.serialize_entry("pageNumber", &self.number)?;
+        object.serialize_entry(self.key, &self.entries)?;
+        object.serialize_entry("lastPage", &self.last)?;
         object.end()
     }
 }

@@ -4,10 +4,14 @@ use blackbox::problems::*;
 use blackbox::{Connection, Request, Site};
 
 /// The paths that are served, and the methods that each takes.
-const PATHS: [(&str, &[&str], &[&str]); 5] = [
+const PATHS: [(&str, &[&str], &[&str]); 9] = [
+    ("/rws/api/v1/accounts", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/rws/api/v1/accounts/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/customers", &["POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/customers/17", &["GET", "PUT"], &["POST", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/echo/hello", &["GET"], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    ("/rws/api/v1/users", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/rws/api/v1/users/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/live", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/ready", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
 ];

@@ -3,7 +3,7 @@
 use crate::{
     answers::Asker,
     failure::Refusal,
-    names::{NameHashKey, Names},
+    names::{NameHashKey, SharedNames},
 };
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
@@ -17,7 +17,7 @@ pub(crate) struct Writing<'a> {
     /// The time of the commit.
     pub(crate) now: Timestamp,
     /// The names that are taken; `None` in a process that may not write customers.
-    pub(crate) names: Option<&'a mut Names>,
+    pub(crate) names: Option<&'a SharedNames>,
     /// Hashes names.
     pub(crate) name_hash_key: &'a NameHashKey,
     /// The customers that the transaction writes.

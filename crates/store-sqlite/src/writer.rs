@@ -13,7 +13,7 @@ use crate::{
     error::{is_fatal, read_error, recognise_read_only},
     failure::{Failure, Refusal},
     job::{Asked, Group, Waiting, WorkError, Writing},
-    names::{NameHashKey, Names},
+    names::{NameHashKey, SharedNames},
     readers::Readers,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
@@ -50,7 +50,7 @@ enum Message {
 /// What the writing thread works with.
 pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
-    pub(crate) names: Option<Names>,
+    pub(crate) names: Option<SharedNames>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
@@ -128,7 +128,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 struct WriterThread {
     connection: Connection,
-    names: Option<Names>,
+    names: Option<SharedNames>,
     name_hash_key: NameHashKey,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
@@ -206,7 +206,7 @@ impl WriterThread {
         asked.job.run(&mut Writing {
             connection: &self.connection,
             now: self.now,
-            names: self.names.as_mut(),
+            names: self.names.as_ref(),
             name_hash_key: &self.name_hash_key,
             written: &mut self.group.customers,
         })
@@ -259,8 +259,8 @@ impl WriterThread {
             return None;
         }
         self.readers.outdate_views();
-        if let Some(names) = &mut self.names {
-            names.keep_changes();
+        if let Some(names) = &self.names {
+            names.lock().keep_changes();
         }
         Some(std::mem::take(&mut self.group))
     }
@@ -268,8 +268,8 @@ impl WriterThread {
     /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
     fn undo(&mut self, refusal: &Refusal) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
-        if let Some(names) = &mut self.names {
-            names.undo_changes();
+        if let Some(names) = &self.names {
+            names.lock().undo_changes();
         }
         if !undone {
             self.failure.report("a transaction could not be undone".into());

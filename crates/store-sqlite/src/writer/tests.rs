@@ -43,7 +43,7 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let (failed, failures) = mpsc::channel();
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
-    let names = Some(Names::load(&connection).expect("loads"));
+    let names = Some(SharedNames::load(&connection).expect("loads"));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let parts = WriterParts { connection, names, clock, on_failure, readers, unsynced: Arc::default(), sync };
     (directory, Writer::start(parts, &path).expect("starts"), failures)

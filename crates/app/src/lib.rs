@@ -1,7 +1,7 @@
 //! The use cases, one function per operation.
 //!
 //! * [`authenticate`]: credentials in, a caller out
-//! * [`customers`]: create, read and edit, each behind a permit
+//! * [`customers`]: create, read, list and edit, each behind a permit
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use axum::extract::FromRequestParts;
-use carnelian_domain::{RawPaging, RawText};
+use carnelian_domain::{RawListing, RawPaging, RawText};
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
 
@@ -32,6 +32,19 @@ impl Query {
     /// The part of a listing that is asked for.
     pub(crate) fn paging(&self) -> RawPaging<'_> {
         RawPaging { page_size: self.text("pageSize"), page_number: self.text("pageNumber") }
+    }
+
+    /// The customers that are asked for.
+    pub(crate) fn customers(&self) -> RawListing<'_> {
+        RawListing {
+            account_name: self.text("accountName"),
+            name: self.text("name"),
+            name_prefix: self.text("namePrefix"),
+            modified_since: self.text("modifiedSince"),
+            after: self.text("after"),
+            fields: self.text("fields"),
+            paging: self.paging(),
+        }
     }
 }
 

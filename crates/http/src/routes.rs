@@ -38,6 +38,7 @@ macro_rules! routes {
 routes! {
     GET "/rws/api/v1/accounts" => v1::accounts::list_accounts;
     GET "/rws/api/v1/accounts/{accountId}" => v1::accounts::get_account;
+    GET "/rws/api/v1/customers" => v1::customers::list_customers;
     POST "/rws/api/v1/customers" => v1::customers::create_customer;
     GET "/rws/api/v1/customers/{customerId}" => v1::customers::get_customer;
     PUT "/rws/api/v1/customers/{customerId}" => v1::customers::edit_customer;
@@ -88,7 +89,7 @@ mod tests {
         let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
         let expected = [
             ["list_accounts", "get_account"].as_slice(),
-            &["create_customer", "get_customer", "edit_customer"],
+            &["list_customers", "create_customer", "get_customer", "edit_customer"],
             &["echo"],
             &["list_users", "get_user"],
             &["live", "ready"],

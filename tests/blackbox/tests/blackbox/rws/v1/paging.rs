@@ -1,13 +1,14 @@
 //! What holds for the pages of every listing.
 
 use blackbox::problems::*;
-use blackbox::{Client, Problem, json};
+use blackbox::{CUSTOMERS, Client, Problem, json, sample};
 use serde_json::Value;
 
 use crate::world::World;
 
 /// Every listing, and the key of its entries.
-const LISTINGS: [(&str, &str); 2] = [("/rws/api/v1/accounts", "accounts"), ("/rws/api/v1/users", "users")];
+const LISTINGS: [(&str, &str); 3] =
+    [("/rws/api/v1/accounts", "accounts"), ("/rws/api/v1/users", "users"), (CUSTOMERS, "customers")];
 
 /// The entries of a page, and whether it is the last.
 #[track_caller]
@@ -21,13 +22,18 @@ pub fn page(client: &Client, target: &str, key: &str, number: u64) -> (Vec<Value
     (entries.clone(), page["lastPage"].as_bool().unwrap_or_else(|| panic!("no lastPage in {page}")))
 }
 
-/// Prepares a world with sixty accounts, users and customers in the operator's scope, all in all.
+/// Prepares a world with sixty accounts, sixty users and sixty customers.
 fn world_of_sixty() -> World {
     let world = World::start();
     for index in 0..55 {
         world.place.account(&format!("Account {index}"));
         let create = ["user", "create", &format!("user {index}"), "--account", "Acme"];
         world.place.cli(&create).done();
+    }
+    let client = world.client(&world.opal);
+    for index in 0..60 {
+        let account = ["Acme", "Rival", "Acme East"][index % 3];
+        client.create(&sample::minimal(&format!("Customer {index}"), account)).must_succeed("a customer");
     }
     world
 }

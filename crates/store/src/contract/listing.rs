@@ -152,7 +152,7 @@ pub async fn an_edited_customer_is_listed_as_it_is_now(store: &dyn Store) {
     let (acme, other) = (account(store, "acme").await, account(store, "other").await);
     let before = customer(store, acme, "Before").await;
     let after = NewCustomer { account: other, name: "After".into(), unique_name: "After".into(), ..before.clone() };
-    let moved = EditCustomer { customer: after, seen_in: acme, expected_version: None };
+    let moved = EditCustomer { customer: after, seen_in: acme, expected_versions: None };
     store.edit_customer(moved).await.expect("is moved");
     for filter in [within(&[acme]), named("Before"), beginning("Bef")] {
         assert!(ids(store, filter).await.is_empty());

@@ -6,12 +6,14 @@
 //! - [`checker`]: compares what is stored with that;
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
-//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it.
+//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
+//! - [`races`]: clients that race for few names, and whether what they were told could be.
 
 pub mod checker;
 pub mod disk;
 pub mod load;
 pub mod model;
+pub mod races;
 pub mod recording;
 pub mod scene;
 pub mod seed;

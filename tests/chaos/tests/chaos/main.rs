@@ -10,5 +10,6 @@ mod mounts;
 mod power_cuts;
 mod races;
 mod read_only;
+mod resources;
 mod restarts;
 mod trial;

@@ -250,6 +250,8 @@ mod tests {
             Ok(())
         };
         let store = store(&directory.path().join("carnelian.db"), Box::new(sync)).expect("opens");
+        // Dropped before the store is, whose end waits for the writer.
+        let release = release;
         let mut context = Context::from_waker(Waker::noop());
         let (name, sealed) = ("Customer".to_owned(), Vec::new());
         let (id, account, unique_name) = (CustomerId(7), AccountId(1), name.clone());

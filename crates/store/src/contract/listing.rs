@@ -227,3 +227,17 @@ pub async fn a_long_walk_lists_everyone_once_while_others_are_created(store: &dy
         answer.expect("is created");
     }
 }
+
+pub async fn one_listing_goes_as_far_as_it_must(store: &dyn Store) {
+    let (one, two) = (account(store, "one").await, account(store, "two").await);
+    let all: Vec<_> = many(store, &[one, two], 3000).await.into_iter().map(|new| new.id.0).collect();
+    let last = all[all.len() - 1];
+    for accounts in [None, Some(vec![one, two])] {
+        let filter = CustomerFilter { accounts, ..CustomerFilter::default() };
+        assert_eq!(ids(store, filter.clone()).await, all);
+        assert_eq!(part(store, filter.clone(), 0, 2500, 3).await, all[2500..2503]);
+        assert!(part(store, filter.clone(), 0, 3000, 3).await.is_empty());
+        let rare = CustomerFilter { name_prefix: Some(format!("Customer {last}")), ..filter };
+        assert_eq!(part(store, rare, 0, 0, 3).await, [last]);
+    }
+}

@@ -67,6 +67,7 @@ macro_rules! contract_tests {
                 a_refused_edit_leaves_the_name_where_it_is_found
                 a_listing_is_of_what_was_written_since
                 a_long_walk_lists_everyone_once_while_others_are_created
+                one_listing_goes_as_far_as_it_must
             }
             directory {
                 a_new_registry_has_an_empty_directory

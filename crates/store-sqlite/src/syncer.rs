@@ -7,7 +7,7 @@ use crate::{
     unsynced::Unsynced,
 };
 use std::{
-    fs::File,
+    fs::{File, Permissions},
     io,
     path::Path,
     sync::{Arc, mpsc::Receiver},
@@ -22,7 +22,23 @@ pub(crate) type Sync = Box<dyn Fn() -> io::Result<()> + Send + std::marker::Sync
 pub(crate) fn sync_of(path: &Path) -> io::Result<Sync> {
     let log = File::open(log_of(path))?;
     log.sync_data()?;
-    Ok(Box::new(move || log.sync_data()))
+    let permissions = log.metadata()?.permissions();
+    Ok(Box::new(move || {
+        log.sync_data()?;
+        check_file_system(&log, permissions.clone())
+    }))
+}
+
+/// Says whether the file system still takes changes; to give the log the permissions that it has is one.
+///
+/// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then on,
+/// but forgets that data without a word to whoever waits for it. It has given up before such a sync returns.
+fn check_file_system(log: &File, permissions: Permissions) -> io::Result<()> {
+    match log.set_permissions(permissions) {
+        // Whoever may not change permissions learns nothing this way.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
 }
 
 /// Puts committed groups on stable storage.

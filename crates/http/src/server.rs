@@ -108,20 +108,21 @@ impl Server {
         let Ok(stream) = stream.into_std() else { return };
         let connection =
             Connection { peer, pipeline: self.pipeline.clone(), watcher: graceful.watcher(), _place: place };
-        let tls = self.tls.as_ref().map(Tls::acceptor);
         let header_timeout = self.settings.header_timeout;
-        self.workers.serve(async move {
-            let Ok(stream) = TcpStream::from_std(stream) else { return };
-            match tls {
-                None => connection.serve(stream, header_timeout).await,
+        // Two kinds of task, so that a connection without TLS takes no memory for it.
+        match self.tls.as_ref().map(Tls::acceptor) {
+            None => self.workers.serve(async move {
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                connection.serve(stream, header_timeout).await;
+            }),
+            Some(acceptor) => self.workers.serve(async move {
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
                 // A handshake that fails or lingers concerns nobody but that client.
-                Some(acceptor) => {
-                    if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
-                        connection.serve(stream, header_timeout).await;
-                    }
+                if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
+                    connection.serve(stream, header_timeout).await;
                 }
-            }
-        });
+            }),
+        }
     }
 }
 

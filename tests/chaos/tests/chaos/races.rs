@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use blackbox::Place;
 use chaos::checker::{self, Stored};
@@ -17,42 +18,53 @@ const ANSWERS: [&str; 8] = ["Written", "Shown", "Done", "NotFound", "Erasing", "
 /// How many races must have been run before every answer must have been given.
 const ENOUGH: usize = 30;
 
-/// How often each answer was given.
+/// How long the races of the short form may take, once there were enough.
+const BUDGET: Duration = Duration::from_secs(20);
+
+/// How many races there were, and how often each answer was given.
 #[derive(Default)]
-struct Tally(BTreeMap<String, usize>);
+struct Tally {
+    races: usize,
+    answers: BTreeMap<String, usize>,
+}
 
 impl Tally {
     fn count(&mut self, history: &History) {
+        self.races += 1;
         for answer in history.answers() {
             let kind = format!("{answer:?}").split('(').next().unwrap_or_default().to_owned();
-            *self.0.entry(kind).or_default() += 1;
+            *self.answers.entry(kind).or_default() += 1;
         }
     }
 
-    fn must_be_enough(&self, races: usize) {
-        eprintln!("{races} races: {:?}", self.0);
-        let missing: Vec<_> = ANSWERS.iter().filter(|kind| !self.0.contains_key(**kind)).collect();
-        assert!(missing.is_empty() || races < ENOUGH, "too little was tried, nobody was answered {missing:?}");
+    fn must_be_enough(&self) {
+        eprintln!("{} races: {:?}", self.races, self.answers);
+        let missing: Vec<_> = ANSWERS.iter().filter(|kind| !self.answers.contains_key(**kind)).collect();
+        assert!(missing.is_empty() || self.races < ENOUGH, "too little was tried, nobody was answered {missing:?}");
     }
 
     /// How many in a hundred calls were not answered.
     fn lost(&self) -> usize {
-        100 * self.0.get("Lost").copied().unwrap_or_default() / self.0.values().sum::<usize>()
+        100 * self.answers.get("Lost").copied().unwrap_or_default() / self.answers.values().sum::<usize>()
     }
 }
 
 /// Has clients race, each time after `before`, and asserts that what they were told could be.
-fn race(served: &mut Served<'_>, races: usize, random: &mut Random, before: impl Fn(&Served<'_>)) -> Tally {
-    let mut tally = Tally::default();
-    for number in 0..races {
-        served.next_race(&format!("R{number} "));
+fn race(served: &mut Served<'_>, usual: usize, random: &mut Random, before: impl Fn(&Served<'_>)) -> Tally {
+    let (started, asked, mut tally) = (Instant::now(), seed::rounds(0), Tally::default());
+    let goes_on = |tally: &Tally| match asked {
+        0 => tally.races < usual && (tally.races < ENOUGH || started.elapsed() < BUDGET),
+        asked => tally.races < asked,
+    };
+    while goes_on(&tally) {
+        served.next_race(&format!("R{} ", tally.races));
         before(served);
         let race = Race::draw(random);
         let history = race.run(served, random);
-        history.must_be_linearizable(&format!("race {number}: {race:?}"));
+        history.must_be_linearizable(&format!("race {}: {race:?}", tally.races));
         tally.count(&history);
     }
-    tally.must_be_enough(races);
+    tally.must_be_enough();
     tally
 }
 
@@ -61,7 +73,7 @@ fn what_racing_clients_are_told_could_have_happened_one_thing_after_the_other() 
     let mut random = Random::of_test("races");
     let place = Place::new();
     let mut served = Served::new(&place, || place.launch());
-    let tally = race(&mut served, seed::rounds(300), &mut random, |_| {});
+    let tally = race(&mut served, 300, &mut random, |_| {});
     assert_eq!(tally.lost(), 0, "calls were turned away, and so prove nothing");
 }
 
@@ -86,8 +98,7 @@ fn what_racing_clients_are_told_could_have_happened_although_the_server_is_kille
         let rule = Rule { action, kind, suffix, number: rules.within(numbers) };
         Shim::new(&place.data()).rule(&rule).armed_by_signal().under(place.launch())
     });
-    let races = seed::rounds(150);
-    race(&mut served, races, &mut random, |served| served.arm());
+    let Tally { races, .. } = race(&mut served, 150, &mut random, |served| served.arm());
     let kills = served.kills();
     eprintln!("{kills} servers were killed");
     assert!(kills > races / 2 || races < ENOUGH, "too little was tried: {kills} kills in {races} races");

@@ -10,7 +10,8 @@
 //! * [`error`]: from a failure to an answer
 //! * [`log`]: one line per request
 //! * [`malformed`]: answers to what is not an HTTP request
-//! * [`rws`], [`health`]: the handlers
+//! * [`rws`], [`health`], [`published`]: the handlers
+//! * [`openapi`]: the published interface, as a document and as a page
 
 pub mod body;
 mod credentials;
@@ -21,7 +22,9 @@ mod health;
 pub mod json;
 mod log;
 mod malformed;
+pub mod openapi;
 mod pipeline;
+mod published;
 mod response;
 pub mod routes;
 mod rws;

@@ -27,10 +27,10 @@ use tower::Service;
 const REQUEST_ID: &str = "x-request-id";
 
 /// The longest request id that is taken over from a client.
-const MAX_REQUEST_ID: usize = 128;
+pub(crate) const MAX_REQUEST_ID: usize = 128;
 
 /// Everything below this path belongs to the API: its callers sign in first.
-const API: &str = "/rws/";
+pub(crate) const API: &str = "/rws/";
 
 /// What precedes the version in the API's paths.
 const VERSIONED: &str = "/rws/api/";

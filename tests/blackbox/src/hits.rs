@@ -24,12 +24,14 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 5] = [
+const FORMS: [&str; 7] = [
     "/rws/api/v1/customers",
     "/rws/api/v1/customers/{customerId}",
     "/rws/api/v1/echo/{param}",
     "/health/live",
     "/health/ready",
+    "/openapi.json",
+    "/docs",
 ];
 
 /// The folder that holds the hits: `CARNELIAN_TEST_HITS`, or `target/blackbox-hits` in the workspace.

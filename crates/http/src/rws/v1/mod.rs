@@ -2,8 +2,8 @@
 
 pub(crate) mod customers;
 pub(crate) mod echo;
-mod shape;
-mod wire;
+pub(crate) mod shape;
+pub(crate) mod wire;
 
 /// The name of this version in a path.
 pub(crate) const VERSION: &str = "v1";

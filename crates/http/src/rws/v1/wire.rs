@@ -24,7 +24,7 @@ impl From<&WrittenCustomer> for WrittenReply {
 /// The reply to get: every key is there, and absent values are null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CustomerReply<'a> {
+pub(crate) struct CustomerReply<'a> {
     name: &'a str,
     account_name: &'a str,
     security_question: Option<&'a str>,
@@ -37,7 +37,7 @@ pub(super) struct CustomerReply<'a> {
 }
 
 impl<'a> CustomerReply<'a> {
-    pub(super) fn new(rules: &'a Rules, customer: &'a CustomerDetails) -> CustomerReply<'a> {
+    pub(crate) fn new(rules: &'a Rules, customer: &'a CustomerDetails) -> CustomerReply<'a> {
         let details = &customer.details;
         let address = |address: &'a Address| Fields { rules: &rules.address, values: &address.0 };
         CustomerReply {

@@ -4,12 +4,14 @@ use blackbox::problems::*;
 use blackbox::{Connection, Request, Site};
 
 /// The paths that are served, and the methods that each takes.
-const PATHS: [(&str, &[&str], &[&str]); 5] = [
+const PATHS: [(&str, &[&str], &[&str]); 7] = [
     ("/rws/api/v1/customers", &["POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/customers/17", &["GET", "PUT"], &["POST", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/echo/hello", &["GET"], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     ("/health/live", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/ready", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/openapi.json", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/docs", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
 ];
 
 #[test]
@@ -64,6 +66,8 @@ fn a_path_outside_the_api_is_not_found_by_anybody() {
         "/health/",
         "/health/other",
         "/metrics",
+        "/docs/",
+        "/openapi",
     ] {
         site.client().get(path).must_be(&NOT_FOUND, path);
         site.server.client().get(path).must_be(&NOT_FOUND, path);

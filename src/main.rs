@@ -5,6 +5,7 @@
 //! * [`wiring`]: where clock, randomness, store and application meet
 //! * [`master_key`]: the file that holds the master key
 //! * [`logging`]: where log events go
+//! * [`open_files`]: how many connections the system leaves room for
 //! * [`commands`]: one file per command
 
 mod cli;
@@ -12,6 +13,7 @@ mod commands;
 mod config;
 mod logging;
 mod master_key;
+mod open_files;
 mod wiring;
 
 use clap::Parser;

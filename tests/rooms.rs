@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// What only some rooms may know.
-const KNOWN_TO: [(&str, &[&str]); 8] = [
+const KNOWN_TO: [(&str, &[&str]); 10] = [
     ("rusqlite", &["crates/store-sqlite", "tests/blackbox", "tests/chaos", "bench"]),
     ("axum", &["crates/http", "bench"]),
     ("hyper", &["crates/http"]),
@@ -24,6 +24,8 @@ const KNOWN_TO: [(&str, &[&str]); 8] = [
     ("aws-lc-rs", &["crates/app", "."]),
     ("clap", &[".", "bench"]),
     ("toml", &["."]),
+    ("stateright", &["tests/chaos"]),
+    ("rustix", &[".", "tests/chaos", "bench"]),
     ("tokio", &["crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];
 

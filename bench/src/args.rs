@@ -27,6 +27,8 @@ pub enum Command {
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
     },
+    /// Runs long at a share of the peak, and shows whether memory and latency stay as they were.
+    Soak(SoakArguments),
     /// Puts load on any running server of the same call, and prints one line of JSON.
     Load(LoadArguments),
     /// Writes the report of a run again from its raw records.
@@ -79,6 +81,35 @@ pub struct SuiteArguments {
     #[arg(long, default_value = "bench/runs")]
     pub runs: PathBuf,
     /// A place for registries and logs, on the disk to be measured.
+    #[arg(long, default_value = "/var/tmp")]
+    pub work: PathBuf,
+}
+
+/// A long run.
+#[derive(Args)]
+pub struct SoakArguments {
+    /// The carnelian binary.
+    #[arg(long)]
+    pub server: PathBuf,
+    /// How long it takes.
+    #[arg(long, default_value_t = 60.0)]
+    pub minutes: f64,
+    /// Which share of the peak is asked of the server.
+    #[arg(long, default_value_t = 0.7)]
+    pub share: f64,
+    /// How many customers there are.
+    #[arg(long, default_value_t = 100_000)]
+    pub customers: u64,
+    /// The date of the run, for the name of its file.
+    #[arg(long, default_value = "undated")]
+    pub date: String,
+    /// The name of this machine; its host name unless given.
+    #[arg(long)]
+    pub machine: Option<String>,
+    /// Where to keep the raw records.
+    #[arg(long, default_value = "bench/runs")]
+    pub runs: PathBuf,
+    /// A place for the registry, on the disk to be measured.
     #[arg(long, default_value = "/var/tmp")]
     pub work: PathBuf,
 }

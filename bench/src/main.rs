@@ -12,6 +12,7 @@ mod process;
 mod record;
 mod registry;
 mod report;
+mod soak;
 mod suite;
 mod summary;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         None => suite::run(arguments.suite),
         Some(Command::Control { listen }) => control::run(listen),
+        Some(Command::Soak(soak)) => soak::run(&soak),
         Some(Command::Load(load)) => measure::alone(load).map(|record| println!("{record}")),
         Some(Command::Report { runs, out }) => record::read(&runs).and_then(|records| report::write(&records, &out)),
     };

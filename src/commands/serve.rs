@@ -4,19 +4,20 @@ use super::{demo, output};
 use crate::{
     Refusal,
     config::Settings,
-    logging,
+    logging, open_files,
     wiring::{self, Purpose},
 };
 use carnelian_app::App;
 use carnelian_http::tls::Tls;
 use std::{
-    fmt, fs,
+    fmt, fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
@@ -28,6 +29,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How long answers that are already known may take to leave when the store has failed.
 const FAILURE_GRACE: Duration = Duration::from_millis(500);
+
+/// How many connections may wait to be accepted, as far as the system permits: whoever finds no place there tries again
+/// only a second later.
+const BACKLOG: u32 = 4096;
 
 /// How often the server looks whether another process has changed accounts, groups, users or keys.
 const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -57,7 +62,7 @@ async fn serve(
     let app = Arc::new(wiring::open_app(settings, Purpose::Serving, on_failure).await?);
     let demo = if demo { Some(demo::prepare(&app, &settings.data).await?) } else { None };
     let signals = Signals::new().map_err(Refusal::refused)?;
-    let listener = TcpListener::bind(settings.listen).await;
+    let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
     announce(&listener, settings, tls.is_some(), demo.as_ref())?;
@@ -77,10 +82,23 @@ async fn serve(
     }
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A server that starts again may have the address at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 fn http_settings(settings: &Settings) -> carnelian_http::Settings {
+    let connections = open_files::room_for_connections(settings.connections);
+    if connections < settings.connections {
+        let wanted = settings.connections;
+        tracing::warn!(connections, wanted, "the limit of open files leaves room for fewer connections than allowed");
+    }
     carnelian_http::Settings {
         body_bytes: settings.body_bytes,
-        connections: settings.connections,
+        connections,
         header_timeout: Duration::from_secs(settings.header_seconds),
         body_timeout: Duration::from_secs(settings.body_seconds),
         threads: wiring::cores(),

@@ -22,6 +22,9 @@ pub enum Scenario {
     Duplicate,
     /// Customers that break rules.
     Invalid,
+    /// Four reads and one edit in five, so that there are never more customers; the control knows no edits.
+    #[value(skip)]
+    Steady,
 }
 
 /// Who answers, which decides what the right answers are.
@@ -63,6 +66,8 @@ pub struct Work {
 pub enum Expected {
     /// The customer is created.
     Created,
+    /// The customer with this id is edited.
+    Edited(u64),
     /// The customer with this id is shown.
     Found(u64),
     /// The request is refused with this code.
@@ -78,6 +83,7 @@ impl Expected {
     pub fn met_by(self, answer: Answer<'_>) -> bool {
         match self {
             Self::Created => answer.status == 200 && answer.body.starts_with(CREATED),
+            Self::Edited(id) => answer.status == 200 && Self::created_id(answer) == Some(id),
             Self::Found(id) => answer.status == 200 && last_number(answer.body) == Some(id),
             Self::Refused(code) => answer.status == 400 && contains(answer.body, code.as_bytes()),
             Self::Success => (200..300).contains(&answer.status),
@@ -130,6 +136,8 @@ pub struct Requests {
     name_at: usize,
     invalid: Vec<u8>,
     read: (Vec<u8>, Vec<u8>),
+    edit: (Vec<u8>, Vec<u8>),
+    edit_name_at: usize,
     run: u32,
     lane: u8,
     number: u32,
@@ -144,14 +152,14 @@ impl Requests {
         if !authorization.is_empty() {
             fields += &format!("Authorization: {authorization}\r\n");
         }
-        let post = |body: &str| {
+        let rest = |body: &str| {
             let length = body.len();
-            format!(
-                "POST {path} HTTP/1.1\r\n{fields}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-            )
+            format!(" HTTP/1.1\r\n{fields}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
         };
+        let post = |body: &str| format!("POST {path}{}", rest(body));
         let (before, after) = CUSTOMER;
-        let create = post(&format!("{before}{}{after}", "0".repeat(MARK)));
+        let customer = format!("{before}{}{after}", "0".repeat(MARK));
+        let (create, edit) = (post(&customer), rest(&customer));
         Self {
             scenario: work.scenario,
             kind: *kind,
@@ -159,6 +167,8 @@ impl Requests {
             name_at: create.len() - after.len() - MARK,
             create: create.into(),
             invalid: post(&invalid_customer()).into(),
+            edit_name_at: edit.len() - after.len() - MARK,
+            edit: (format!("PUT {path}/").into(), edit.into()),
             read: (format!("GET {path}/").into(), format!(" HTTP/1.1\r\n{fields}\r\n").into()),
             run,
             lane: u8::try_from(lane).expect("threads are few"),
@@ -181,6 +191,7 @@ impl Requests {
             Scenario::Mixed => self.mixed(out),
             Scenario::Duplicate => self.duplicate(out),
             Scenario::Invalid => self.invalid(out),
+            Scenario::Steady => self.steady(out),
         };
         match (self.kind, expected) {
             (Kind::Server, expected) | (Kind::Control, expected @ Expected::Found(_)) => expected,
@@ -197,6 +208,21 @@ impl Requests {
 
     fn mixed(&mut self, out: &mut Vec<u8>) -> Expected {
         if self.random().is_multiple_of(5) { self.create(out) } else { self.read(out) }
+    }
+
+    fn steady(&mut self, out: &mut Vec<u8>) -> Expected {
+        if !self.random().is_multiple_of(5) {
+            return self.read(out);
+        }
+        let random = self.random();
+        let id = self.known.id(random);
+        self.number += 1;
+        out.extend_from_slice(&self.edit.0);
+        decimal(id, out);
+        let (start, name_at) = (out.len(), self.edit_name_at);
+        out.extend_from_slice(&self.edit.1);
+        self.mark(&mut out[start + name_at..], (self.run, self.lane, self.number));
+        Expected::Edited(id)
     }
 
     fn duplicate(&mut self, out: &mut Vec<u8>) -> Expected {
@@ -221,7 +247,12 @@ impl Requests {
 
     fn named(&self, out: &mut Vec<u8>, (run, lane, number): (u32, u8, u32)) {
         out.extend_from_slice(&self.create);
-        let mark = &mut out[self.name_at..self.name_at + MARK];
+        self.mark(&mut out[self.name_at..], (run, lane, number));
+    }
+
+    /// Puts the last part of a name to where it belongs.
+    fn mark(&self, at: &mut [u8], (run, lane, number): (u32, u8, u32)) {
+        let mark = &mut at[..MARK];
         // A bijection, so that names stay unique but come in no order that an index would like.
         hexadecimal(number.wrapping_mul(2_654_435_761), &mut mark[..8]);
         mark[8] = b'-';
@@ -275,9 +306,13 @@ mod tests {
 
     #[test]
     fn a_request_is_as_long_as_it_says() {
-        for scenario in [Scenario::Create, Scenario::Duplicate, Scenario::Invalid] {
+        for scenario in [Scenario::Create, Scenario::Duplicate, Scenario::Invalid, Scenario::Steady] {
             let mut out = Vec::new();
-            requests(scenario).render(&mut out);
+            let mut requests = requests(scenario);
+            // Not every request of a mix has a body.
+            while !out.ends_with(b"}") {
+                requests.render(&mut out);
+            }
             let text = String::from_utf8(out).expect("requests are text");
             let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
             assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");
@@ -305,6 +340,8 @@ mod tests {
         assert_eq!(Expected::created_id(answer(200, r#"{"customerId":12,"timestamp":3}"#)), Some(12));
         assert!(Expected::Found(12).met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
         assert!(!Expected::Found(2).met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
+        assert!(Expected::Edited(12).met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
+        assert!(!Expected::Edited(1).met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
         assert!(!Expected::Created.met_by(answer(500, r#"{"customerId":12}"#)));
     }
 

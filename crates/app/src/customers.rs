@@ -1,10 +1,13 @@
-//! Customers: create, read and edit. A permit comes first, so that nothing is looked at for a caller who may not.
+//! Customers: create, read, list and edit. A permit comes first, so that nothing is looked at for a caller who may not.
 
-use crate::{App, Failure, directory::Account, failure::Internal, sealing};
+use crate::{App, Failure, directory::Account, failure::Internal, permit, sealing};
 use carnelian_domain::{
-    AccountId, Caller, CustomerDraft, CustomerId, Permission, PersonalDetails, Problem, RawCustomer, Timestamp,
+    AccountId, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Page, Permission, PersonalDetails, Problem,
+    RawCustomer, RawListing, Scope, Timestamp,
 };
-use carnelian_store::{Conflict, EditCustomer, NewCustomer, StoreError, StoredCustomer, Written};
+use carnelian_store::{
+    Conflict, CustomerFilter, EditCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer, Written,
+};
 use std::sync::Arc;
 
 /// How often an edit is tried again when the customer moves to another account meanwhile.
@@ -164,6 +167,48 @@ impl CustomerReader<'_> {
     pub async fn get_customer(&self, id: Option<CustomerId>) -> Result<CustomerDetails, Failure> {
         let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
         let (customer, account) = self.app.customer_in_scope(self.caller, id).await?;
+        self.details(id, customer, &account)
+    }
+
+    /// Lists customers in the order of their ids, and says what of them is asked for.
+    pub async fn list_customers(
+        &self,
+        raw: &RawListing<'_>,
+    ) -> Result<(Page<CustomerDetails>, Vec<CustomerField>), Failure> {
+        let listing = self.app.rules.check_listing(raw).map_err(Failure::Violations)?;
+        let (paging, accounts) = (listing.paging, self.accounts_of(&listing).await?);
+        let (unique_name, name_prefix) = (listing.unique_name, listing.name_prefix);
+        let filter = CustomerFilter { accounts, unique_name, name_prefix, modified_since: listing.modified_since };
+        let after = listing.after.unwrap_or(CustomerId(0));
+        let list = ListCustomers { filter, after, skip: paging.skipped(), limit: paging.size + 1 };
+        let found = self.app.store.list_customers(&list).await?;
+        if found.iter().any(|(_, customer)| self.app.directory.load().account(customer.account).is_none()) {
+            self.app.refresh_directory().await?;
+        }
+        let directory = self.app.directory.load();
+        let details = |(id, customer): (CustomerId, StoredCustomer)| {
+            // What belonged to an account that has been erased meanwhile is gone.
+            let account = directory.account(customer.account)?;
+            Some(self.details(id, customer, account))
+        };
+        let page = paging.page_of(found);
+        let entries = page.entries.into_iter().filter_map(details).collect::<Result<_, _>>()?;
+        Ok((Page { number: page.number, entries, last: page.last }, listing.fields))
+    }
+
+    /// The accounts that a listing is about; `None` for every account.
+    async fn accounts_of(&self, listing: &Listing) -> Result<Option<Vec<AccountId>>, Failure> {
+        if let Some(name) = &listing.account_name {
+            return Ok(Some(vec![self.app.account_in_scope(self.caller, name).await?.id]));
+        }
+        Ok(match &*self.caller.scope {
+            Scope::Every => None,
+            Scope::Accounts(accounts) => Some(accounts.clone()),
+        })
+    }
+
+    /// A customer as the caller may see it.
+    fn details(&self, id: CustomerId, customer: StoredCustomer, account: &Account) -> Result<CustomerDetails, Failure> {
         let opened = sealing::open(account.key()?, account.id, id, &customer.sealed);
         let mut details =
             opened.map_err(|error| Failure::Internal(Internal::new(format!("customer {id}: {error}"))))?;
@@ -180,10 +225,6 @@ impl CustomerReader<'_> {
             version: customer.version,
         })
     }
-}
-
-fn permit(caller: &Caller, permission: Permission) -> Result<(), Failure> {
-    if caller.role.allows(permission) { Ok(()) } else { Err(Problem::RoleNotAllowed.into()) }
 }
 
 fn invalid_customer_id() -> carnelian_domain::Violation {

@@ -6,9 +6,9 @@ use crate::{
     failure::Internal,
     vault::{SealingKey, Vault},
 };
-use carnelian_domain::{AccountId, AccountState, Caller, Role, Scope, Timestamp};
+use carnelian_domain::{AccountId, AccountState, Caller, Role, Scope, Timestamp, UserId};
 use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 /// An account in use.
 pub struct Account {
@@ -16,6 +16,8 @@ pub struct Account {
     pub id: AccountId,
     /// Its name.
     pub name: Arc<str>,
+    /// Its state.
+    pub state: AccountState,
     /// Its data key; `None` if what is stored of it does not open, which is the account's own misfortune.
     key: Option<SealingKey>,
 }
@@ -44,6 +46,8 @@ impl Key {
 
 pub(crate) struct User {
     pub(crate) caller: Caller,
+    pub(crate) account: AccountId,
+    pub(crate) group_name: Option<Arc<str>>,
     pub(crate) enabled: bool,
     pub(crate) keys: Vec<Key>,
 }
@@ -51,72 +55,95 @@ pub(crate) struct User {
 /// The whole directory at one moment.
 pub struct Directory {
     version: u64,
-    accounts: HashMap<AccountId, Arc<Account>>,
-    by_name: HashMap<Arc<str>, AccountId>,
-    users: HashMap<Arc<str>, User>,
+    /// In the order of their ids.
+    accounts: Vec<Arc<Account>>,
+    accounts_by_id: HashMap<AccountId, usize>,
+    accounts_by_name: HashMap<Arc<str>, usize>,
+    /// In the order of their ids.
+    users: Vec<User>,
+    users_by_id: HashMap<UserId, usize>,
+    users_by_name: HashMap<Arc<str>, usize>,
 }
 
 impl Directory {
     pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault) -> Directory {
-        let mut accounts = HashMap::new();
-        let mut by_name = HashMap::new();
-        for record in snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased) {
-            let account = account(record, vault);
-            by_name.insert(account.name.clone(), account.id);
-            accounts.insert(account.id, Arc::new(account));
-        }
-        let mut users = HashMap::new();
-        let mut by_id = HashMap::new();
-        for record in &snapshot.users {
-            let user = user(record, &snapshot.groups);
-            by_id.insert(record.id, user.caller.user_name.clone());
-            users.insert(user.caller.user_name.clone(), user);
-        }
+        let in_use = snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased);
+        let accounts: Vec<_> = in_use.map(|record| Arc::new(account(record, vault))).collect();
+        let mut users: Vec<_> = snapshot.users.iter().map(|record| user(record, &snapshot.groups)).collect();
+        let users_by_id = places(users.iter().map(|user| user.caller.user));
         for record in &snapshot.keys {
-            if let Some(user) = by_id.get(&record.user).and_then(|name| users.get_mut(name)) {
-                user.keys.push(key(record));
+            if let Some(place) = users_by_id.get(&record.user) {
+                users[*place].keys.push(key(record));
             }
         }
-        Directory { version: snapshot.version, accounts, by_name, users }
+        Directory {
+            version: snapshot.version,
+            accounts_by_id: places(accounts.iter().map(|account| account.id)),
+            accounts_by_name: places(accounts.iter().map(|account| account.name.clone())),
+            accounts,
+            users_by_name: places(users.iter().map(|user| user.caller.user_name.clone())),
+            users_by_id,
+            users,
+        }
     }
 
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
+    /// Every account that is not erased, in the order of their ids.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter()
+    }
+
     /// An account that is not erased, by its id.
     pub(crate) fn account(&self, id: AccountId) -> Option<&Arc<Account>> {
-        self.accounts.get(&id)
+        Some(&self.accounts[*self.accounts_by_id.get(&id)?])
     }
 
     /// An account that is not erased and within a scope, by its name.
     pub(crate) fn account_named(&self, name: &str, scope: &Scope) -> Option<&Arc<Account>> {
-        let id = self.by_name.get(name)?;
-        if scope.includes(*id) { self.account(*id) } else { None }
+        let account = &self.accounts[*self.accounts_by_name.get(name)?];
+        scope.includes(account.id).then_some(account)
+    }
+
+    /// Every user, in the order of their ids.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.iter()
     }
 
     pub(crate) fn user(&self, name: &str) -> Option<&User> {
-        self.users.get(name)
+        Some(&self.users[*self.users_by_name.get(name)?])
     }
+
+    pub(crate) fn user_of_id(&self, id: UserId) -> Option<&User> {
+        Some(&self.users[*self.users_by_id.get(&id)?])
+    }
+}
+
+/// Where in a list each thing stands, by what identifies it.
+fn places<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> HashMap<K, usize> {
+    keys.enumerate().map(|(place, key)| (key, place)).collect()
 }
 
 fn account(record: &AccountRecord, vault: &Vault) -> Account {
     let key = vault.data_key(record.id, &record.wrapped_key).ok();
-    Account { id: record.id, name: record.name.as_str().into(), key }
+    Account { id: record.id, name: record.name.as_str().into(), state: record.state, key }
 }
 
 fn user(record: &UserRecord, groups: &[GroupRecord]) -> User {
+    let group = groups.iter().find(|group| Some(group.id) == record.group);
     let scope = if record.role == Role::Operator {
         Scope::Every
     } else {
-        let group = groups.iter().find(|group| Some(group.id) == record.group);
         let mut accounts = vec![record.account];
         accounts.extend(group.into_iter().flat_map(|group| &group.accounts));
         Scope::Accounts(accounts)
     };
     let caller =
         Caller { user: record.id, user_name: record.name.as_str().into(), role: record.role, scope: Arc::new(scope) };
-    User { caller, enabled: record.enabled, keys: Vec::new() }
+    let group_name = group.map(|group| group.name.as_str().into());
+    User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() }
 }
 
 fn key(record: &KeyRecord) -> Key {

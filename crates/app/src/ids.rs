@@ -10,19 +10,24 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::Semaphore;
 
 /// How many ids are reserved at once, and how few may be left before more are.
 const BLOCK: u64 = 1000;
+
+/// How many may wait for an id before further ones are turned away: a reservation is a write, and writes may be stuck.
+const WAITING: usize = 4096;
 
 pub(crate) struct CustomerIds {
     store: Arc<dyn Store>,
     blocks: Mutex<VecDeque<Range<u64>>>,
     reserving: Arc<tokio::sync::Mutex<()>>,
+    places: Semaphore,
 }
 
 impl CustomerIds {
     pub(crate) fn new(store: Arc<dyn Store>) -> CustomerIds {
-        CustomerIds { store, blocks: Mutex::default(), reserving: Arc::default() }
+        CustomerIds { store, blocks: Mutex::default(), reserving: Arc::default(), places: Semaphore::new(WAITING) }
     }
 
     /// An id that nobody has ever been given.
@@ -30,6 +35,7 @@ impl CustomerIds {
         if let Some(id) = self.take() {
             return Ok(id);
         }
+        let _place = self.places.try_acquire().map_err(|_| StoreError::Busy)?;
         let _reserving = self.reserving.lock().await;
         loop {
             if let Some(id) = self.take() {

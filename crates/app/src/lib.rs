@@ -1,7 +1,8 @@
 //! The use cases, one function per operation.
 //!
 //! * [`authenticate`]: credentials in, a caller out
-//! * [`customers`]: create, read and edit, each behind a permit
+//! * [`customers`]: create, read, list and edit, each behind a permit
+//! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
@@ -12,6 +13,7 @@
 //!
 //! No HTTP, no SQL, no printing; time, randomness and the store are passed in.
 
+pub mod accounts;
 pub mod administration;
 pub mod api_key;
 pub mod authenticate;
@@ -27,7 +29,7 @@ pub use failure::Failure;
 pub use vault::{Entropy, MasterKey};
 
 use arc_swap::ArcSwap;
-use carnelian_domain::{Rules, UserId};
+use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
 use carnelian_store::{Clock, Store, StoreError};
 use directory::Directory;
 use ids::CustomerIds;
@@ -135,4 +137,9 @@ impl App {
         self.directory.store(Arc::new(directory));
         Ok(true)
     }
+}
+
+/// Refuses a caller whose role does not allow what is asked for.
+fn permit(caller: &Caller, permission: Permission) -> Result<(), Failure> {
+    if caller.role.allows(permission) { Ok(()) } else { Err(Problem::RoleNotAllowed.into()) }
 }

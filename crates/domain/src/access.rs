@@ -30,7 +30,7 @@ impl Role {
     /// Whether the role allows a permission.
     pub fn allows(self, permission: Permission) -> bool {
         match permission {
-            Permission::ReadCustomers => true,
+            Permission::ReadCustomers | Permission::ReadDirectory => true,
             Permission::WriteCustomers => self != Role::AccountReadOnly,
         }
     }
@@ -58,6 +58,8 @@ pub enum Permission {
     ReadCustomers,
     /// To create and edit customers, and to see security answers.
     WriteCustomers,
+    /// To read accounts and users.
+    ReadDirectory,
 }
 
 /// The accounts that a user may act in.
@@ -99,6 +101,7 @@ mod tests {
     #[test]
     fn a_read_only_role_reads_and_does_not_write() {
         assert!(Role::AccountReadOnly.allows(Permission::ReadCustomers));
+        assert!(Role::AccountReadOnly.allows(Permission::ReadDirectory));
         assert!(!Role::AccountReadOnly.allows(Permission::WriteCustomers));
         assert!(Role::AccountAdmin.allows(Permission::WriteCustomers));
         assert!(Role::Operator.allows(Permission::WriteCustomers));

@@ -172,7 +172,7 @@ impl Checker {
     }
 }
 
-fn fits(rule: &TextRule, text: &str) -> bool {
+pub(crate) fn fits(rule: &TextRule, text: &str) -> bool {
     // A character takes at least one byte, so a text that is short in bytes need not be counted.
     let short = text.len() <= rule.max || text.chars().count() <= rule.max;
     let long = rule.min == 0 || text.chars().count() >= rule.min;

@@ -33,11 +33,19 @@ pub struct CustomerName(pub Text);
 impl CustomerName {
     /// The form under which the name is unique in its account: trimmed, in Unicode NFC, case kept.
     pub fn unique_form(&self) -> String {
-        let trimmed = self.0.as_str().trim();
-        match is_nfc_quick(trimmed.chars()) {
-            IsNormalized::Yes => trimmed.to_owned(),
-            _ => trimmed.nfc().collect(),
-        }
+        composed(self.0.as_str().trim())
+    }
+
+    /// What the unique forms of names begin with that begin with this.
+    pub fn unique_prefix(prefix: &str) -> String {
+        composed(prefix.trim_start())
+    }
+}
+
+fn composed(text: &str) -> String {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.to_owned(),
+        _ => text.nfc().collect(),
     }
 }
 

@@ -65,6 +65,10 @@ catalogue! {
     InvalidCredentials: Unauthenticated, Some("10000001"), "Invalid credentials";
     /// `accountName` could not name any account.
     InvalidAccountId: BadRequest, Some("10000004"), "Invalid accountId.";
+    /// A page has another size than is allowed.
+    InvalidPageSize: BadRequest, Some("10000006"), "Invalid pageSize.";
+    /// Pages count from 1.
+    InvalidPageNumber: BadRequest, Some("10000007"), "Invalid pageNumber.";
     /// A field that the configuration makes mandatory, or a path parameter, is missing.
     RequiredFieldsMissing: BadRequest, Some("10000011"), "One or more required fields are missing.";
     /// The body is not the JSON document that is expected.
@@ -123,6 +127,8 @@ catalogue! {
     AccountNotFound: NotFound, Some("20000003"), "Resource not found - Invalid accountId.";
     /// No such customer, or not for this caller.
     CustomerNotFound: NotFound, Some("20000004"), "Resource not found - Invalid customerId.";
+    /// No such user, or not for this caller.
+    UserNotFound: NotFound, Some("20000005"), "Resource not found - Invalid userId.";
     /// Our fault.
     Internal: Internal, Some("30000001"), "Unknown server error.";
     /// Storage is busy, full or out of reach; also a server that is stopping.

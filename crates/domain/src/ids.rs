@@ -8,6 +8,13 @@ macro_rules! id {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(pub u64);
 
+        impl $name {
+            /// Reads an id as it stands in a path: decimal digits.
+            pub fn from_digits(text: &str) -> Option<$name> {
+                digits(text).map($name)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -39,12 +46,15 @@ impl CustomerId {
 
     /// Reads an id as it stands in a path: decimal digits, at most 2^53.
     pub fn parse(text: &str) -> Option<CustomerId> {
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let id = text.parse().ok()?;
-        (id <= Self::LIMIT).then_some(CustomerId(id))
+        Self::from_digits(text).filter(|id| id.0 <= Self::LIMIT)
     }
+}
+
+/// Reads a number that is written in decimal digits and nothing else.
+pub(crate) fn digits(text: &str) -> Option<u64> {
+    // The parser of the standard library takes a sign, too.
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
 }
 
 /// A moment in milliseconds since the UNIX epoch.

@@ -4,9 +4,12 @@
 //! * [`rules`]: the rule table, one row per field
 //! * [`check`]: raw input in, a valid customer or every violation out
 //! * [`customer`]: types that can only hold valid values
+//! * [`listing`]: which customers are asked for, and what of them
 //! * [`access`]: who may do what, and where
 //! * [`directory`]: accounts, groups, users and keys, and what they may be called
+//! * [`paging`]: which part of a listing is asked for, and that part
 //! * [`ids`]: identifiers and moments
+//! * [`moments`]: moments as they are written
 //!
 //! Nothing here is asynchronous, does I/O or reads a clock.
 
@@ -16,6 +19,9 @@ pub mod customer;
 pub mod directory;
 pub mod errors;
 pub mod ids;
+pub mod listing;
+pub mod moments;
+pub mod paging;
 pub mod rules;
 
 pub use access::{Caller, Permission, Role, Scope};
@@ -24,4 +30,6 @@ pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetail
 pub use directory::{AccountState, NameError};
 pub use errors::Problem;
 pub use ids::{AccountId, CustomerId, GroupId, Timestamp, UserId};
+pub use listing::{CustomerField, Listing, RawListing};
+pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

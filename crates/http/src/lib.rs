@@ -6,9 +6,9 @@
 //! * [`pipeline`]: what happens to every request, in order
 //! * [`framing`]: what could be read in two ways
 //! * [`routes`]: everything that is served, in one list
-//! * [`body`], [`credentials`], [`json`], [`extract`]: from bytes to what a handler takes
+//! * [`body`], [`credentials`], [`json`], [`query`], [`extract`]: from bytes to what a handler takes
 //! * [`error`]: from a failure to an answer
-//! * [`log`]: one line per request
+//! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
 //! * [`rws`], [`health`], [`published`]: the handlers
 //! * [`openapi`]: the published interface, as a document and as a page
@@ -25,6 +25,8 @@ mod malformed;
 pub mod openapi;
 mod pipeline;
 mod published;
+mod query;
+mod request_id;
 mod response;
 pub mod routes;
 mod rws;

@@ -6,6 +6,7 @@ use crate::{
     error::{self, ApiError},
     extract::Received,
     framing, log,
+    request_id::{REQUEST_ID, RequestIds},
     rws::v1,
 };
 use axum::{
@@ -15,19 +16,9 @@ use axum::{
 };
 use carnelian_app::App;
 use carnelian_domain::{Caller, Problem};
-use hyper::{
-    HeaderMap, Request,
-    body::Bytes,
-    header::{CONNECTION, HeaderValue},
-};
+use hyper::{HeaderMap, Request, body::Bytes, header::CONNECTION};
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
-
-/// The header that names a request in the answer and in the log.
-const REQUEST_ID: &str = "x-request-id";
-
-/// The longest request id that is taken over from a client.
-pub(crate) const MAX_REQUEST_ID: usize = 128;
 
 /// Everything below this path belongs to the API: its callers sign in first.
 pub(crate) const API: &str = "/rws/";
@@ -48,6 +39,7 @@ struct Seen {
 pub(crate) struct Pipeline {
     app: Arc<App>,
     router: Router,
+    request_ids: RequestIds,
     body_bytes: usize,
     body_timeout: Duration,
 }
@@ -55,7 +47,8 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Reads bodies of at most so many bytes, for at most so long.
     pub(crate) fn new(app: Arc<App>, router: Router, body_bytes: usize, body_timeout: Duration) -> Pipeline {
-        Pipeline { app, router, body_bytes, body_timeout }
+        let request_ids = RequestIds::new(app.entropy());
+        Pipeline { app, router, request_ids, body_bytes, body_timeout }
     }
 
     /// Answers a request, names it and logs it.
@@ -64,7 +57,7 @@ impl Pipeline {
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
         let start = self.app.clock().monotonic();
-        let id = self.request_id(request.headers());
+        let id = self.request_ids.of(request.headers());
         let method = request.method().clone();
         let mut seen = Seen::default();
         let answer = self.answer(peer, request, &mut seen).await;
@@ -106,26 +99,11 @@ impl Pipeline {
 
     /// Answers, names and logs what came without a request: a message that is none, or a connection too many.
     pub(crate) fn refuse(&self, problem: Problem) -> Vec<u8> {
-        let request_id = self.new_request_id();
+        let request_id = self.request_ids.make();
         let row = problem.row();
         let status = error::status_of(row.kind).as_u16();
         log::refusal(&request_id, status, row.code);
         error::closing_message(problem, &request_id)
-    }
-
-    /// The client's own id for the request, if it is harmless, or a new one.
-    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:/+=@".contains(byte);
-        let sane =
-            |value: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(harmless);
-        let given = headers.get(REQUEST_ID).filter(sane).cloned();
-        given.unwrap_or_else(|| HeaderValue::try_from(self.new_request_id()).expect("hexadecimal digits"))
-    }
-
-    fn new_request_id(&self) -> String {
-        let mut random = [0; 8];
-        self.app.entropy().fill(&mut random);
-        data_encoding::HEXLOWER.encode(&random)
     }
 }
 

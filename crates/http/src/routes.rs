@@ -40,10 +40,15 @@ macro_rules! routes {
 }
 
 routes! {
+    GET "/rws/api/v1/accounts" => v1::accounts::list_accounts;
+    GET "/rws/api/v1/accounts/{accountId}" => v1::accounts::get_account;
+    GET "/rws/api/v1/customers" => v1::customers::list_customers;
     POST "/rws/api/v1/customers" => v1::customers::create_customer;
     GET "/rws/api/v1/customers/{customerId}" => v1::customers::get_customer;
     PUT "/rws/api/v1/customers/{customerId}" => v1::customers::edit_customer;
     GET "/rws/api/v1/echo/{param}" => v1::echo::echo;
+    GET "/rws/api/v1/users" => v1::users::list_users;
+    GET "/rws/api/v1/users/{userId}" => v1::users::get_user;
     GET "/health/live" => health::live;
     GET "/health/ready" => health::ready;
     GET "/openapi.json" => published::openapi;
@@ -107,7 +112,14 @@ mod tests {
     #[test]
     fn a_route_s_operation_is_the_name_of_its_handler() {
         let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
-        let expected = ["create_customer", "get_customer", "edit_customer", "echo", "live", "ready", "openapi", "docs"];
-        assert_eq!(operations, expected);
+        let expected = [
+            ["list_accounts", "get_account"].as_slice(),
+            &["list_customers", "create_customer", "get_customer", "edit_customer"],
+            &["echo"],
+            &["list_users", "get_user"],
+            &["live", "ready"],
+            &["openapi", "docs"],
+        ];
+        assert_eq!(operations, expected.concat());
     }
 }

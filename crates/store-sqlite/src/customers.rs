@@ -3,12 +3,15 @@
 use crate::{
     SqliteStore,
     job::{WorkError, Writing},
-    names::{NameHash, Names},
+    listing,
+    names::{NameHash, Names, SharedNames},
 };
 use carnelian_domain::{AccountId, CustomerId};
-use carnelian_store::{Conflict, Customers, EditCustomer, NewCustomer, StoreError, StoredCustomer, Written};
-use rusqlite::{OptionalExtension, named_params, params};
-use std::ops::Range;
+use carnelian_store::{
+    Conflict, Customers, EditCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer, Written,
+};
+use rusqlite::{OptionalExtension, Row, named_params, params};
+use std::{ops::Range, sync::MutexGuard};
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
 const INSERT: &str = "
@@ -40,19 +43,14 @@ impl Customers for SqliteStore {
         let select = "SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer WHERE id = ?1";
         let found = self.readers.read(|connection| {
             let mut select = connection.prepare_cached(select)?;
-            let customer = select.query_row([id.0], |row| {
-                Ok(StoredCustomer {
-                    account: AccountId(row.get(0)?),
-                    name: row.get(1)?,
-                    ship_to_bill_address: row.get(2)?,
-                    sealed: row.get(3)?,
-                    version: row.get(4)?,
-                })
-            });
-            customer.optional()
+            select.query_row([id.0], stored).optional()
         })?;
         self.unsynced.wait_for(id).await?;
         Ok(found)
+    }
+
+    async fn list_customers(&self, list: &ListCustomers) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
+        listing::list(self, list).await
     }
 
     async fn edit_customer(&self, edit: EditCustomer) -> Result<Written, StoreError> {
@@ -63,6 +61,17 @@ impl Customers for SqliteStore {
         self.readers
             .read_afresh(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
     }
+}
+
+/// A customer from the columns that are read of one.
+pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
+    Ok(StoredCustomer {
+        account: AccountId(row.get(0)?),
+        name: row.get(1)?,
+        ship_to_bill_address: row.get(2)?,
+        sealed: row.get(3)?,
+        version: row.get(4)?,
+    })
 }
 
 fn create(writing: &mut Writing<'_>, new: &NewCustomer) -> Result<Written, WorkError> {
@@ -104,7 +113,7 @@ fn replace(writing: &mut Writing<'_>, edit: &EditCustomer) -> Result<Written, Wo
     if old != hash {
         let update = "UPDATE customer_name SET hash = ?2 WHERE customer_id = ?1";
         writing.connection.prepare_cached(update)?.execute(params![new.id.0, hash.0])?;
-        let names = names(writing)?;
+        let mut names = names(writing)?;
         names.remove(old, new.id);
         names.add(hash, new.id);
     }
@@ -141,7 +150,7 @@ fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rus
 }
 
 /// Whether another customer of the account has the name: the table says who may, the row says who does.
-fn name_is_taken(writing: &mut Writing<'_>, hash: NameHash, new: &NewCustomer) -> Result<bool, WorkError> {
+fn name_is_taken(writing: &Writing<'_>, hash: NameHash, new: &NewCustomer) -> Result<bool, WorkError> {
     let candidates: Vec<_> = names(writing)?.candidates(hash).filter(|candidate| *candidate != new.id).collect();
     for candidate in candidates {
         let found = current(writing, candidate)?;
@@ -152,8 +161,8 @@ fn name_is_taken(writing: &mut Writing<'_>, hash: NameHash, new: &NewCustomer) -
     Ok(false)
 }
 
-fn names<'a>(writing: &'a mut Writing<'_>) -> Result<&'a mut Names, WorkError> {
-    writing.names.as_deref_mut().ok_or(WorkError::NotAllowed)
+fn names<'a>(writing: &Writing<'a>) -> Result<MutexGuard<'a, Names>, WorkError> {
+    writing.names.map(SharedNames::lock).ok_or(WorkError::NotAllowed)
 }
 
 /// Says whether customers can be written in an account.

@@ -3,12 +3,12 @@
 use crate::{
     answers::Asker,
     failure::Refusal,
-    names::{NameHashKey, Names},
+    names::{NameHashKey, SharedNames},
 };
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What a piece of work sees of the transaction that it runs in.
 pub(crate) struct Writing<'a> {
@@ -17,7 +17,7 @@ pub(crate) struct Writing<'a> {
     /// The time of the commit.
     pub(crate) now: Timestamp,
     /// The names that are taken; `None` in a process that may not write customers.
-    pub(crate) names: Option<&'a mut Names>,
+    pub(crate) names: Option<&'a SharedNames>,
     /// Hashes names.
     pub(crate) name_hash_key: &'a NameHashKey,
     /// The customers that the transaction writes.
@@ -60,11 +60,17 @@ pub(crate) struct Waiting<W, T> {
     work: Option<W>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
+    /// Its place among those who wait.
+    place: OwnedSemaphorePermit,
 }
 
 impl<W, T> Waiting<W, T> {
-    pub(crate) fn new(work: W, reply: oneshot::Sender<Result<T, StoreError>>) -> Waiting<W, T> {
-        Waiting { work: Some(work), outcome: None, reply }
+    pub(crate) fn new(
+        work: W,
+        reply: oneshot::Sender<Result<T, StoreError>>,
+        place: OwnedSemaphorePermit,
+    ) -> Waiting<W, T> {
+        Waiting { work: Some(work), outcome: None, reply, place }
     }
 }
 
@@ -89,6 +95,8 @@ impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job fo
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(StoreError::Unavailable("the work was never run".into())),
         };
+        // Whoever is answered may take the place at once.
+        drop(self.place);
         // Whoever waited may be gone; the write stands all the same.
         let _ = self.reply.send(answer);
     }

@@ -11,6 +11,7 @@
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`customers`], [`directory`]: the port
+//! * [`listing`]: customers in the order of their ids, step by step
 //! * [`lock`]: one server per directory, and one opener at a time
 //!
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
@@ -23,6 +24,7 @@ mod directory;
 mod error;
 mod failure;
 mod job;
+mod listing;
 mod lock;
 mod names;
 mod readers;
@@ -36,7 +38,7 @@ pub use error::OpenError;
 use carnelian_store::{Clock, StoreError};
 use job::{WorkError, Writing};
 use lock::ServingLock;
-use names::Names;
+use names::{NameHashKey, SharedNames};
 use readers::Readers;
 use std::{
     path::{Path, PathBuf},
@@ -67,6 +69,9 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
+    /// The names that are taken; `None` in a process that may not write customers.
+    names: Option<SharedNames>,
+    name_hash_key: NameHashKey,
     _serving: Option<ServingLock>,
 }
 
@@ -87,17 +92,19 @@ impl SqliteStore {
         let connection = schema::open_for_writing(&path, alone)?;
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
-        let names = options.writes_customers.then(|| Names::load(&connection)).transpose()?;
+        let names = options.writes_customers.then(|| SharedNames::load(&connection)).transpose()?;
+        let name_hash_key = NameHashKey::read(&connection)?;
         let parts = WriterParts {
             connection,
-            names,
+            names: names.clone(),
             clock: options.clock,
             on_failure: options.on_failure,
             readers: readers.clone(),
             unsynced: unsynced.clone(),
             sync: syncer::sync_of(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?,
         };
-        Ok(SqliteStore { writer: Writer::start(parts, &path)?, readers, unsynced, _serving: serving })
+        let writer = Writer::start(parts, &path)?;
+        Ok(SqliteStore { writer, readers, unsynced, names, name_hash_key, _serving: serving })
     }
 
     /// Whether a directory holds a registry.

@@ -8,7 +8,10 @@ use carnelian_domain::{AccountId, CustomerId};
 use hashbrown::HashTable;
 use rusqlite::Connection;
 use siphasher::sip::SipHasher13;
-use std::hash::Hasher;
+use std::{
+    hash::Hasher,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// How many tables share the names: each grows on its own, so that none takes long to.
 const SHARDS: usize = 256;
@@ -83,6 +86,22 @@ enum Change {
     Removed(NameHash, CustomerId),
 }
 
+/// The table of names, as the writer and those who look names up share it.
+#[derive(Clone)]
+pub(crate) struct SharedNames(Arc<Mutex<Names>>);
+
+impl SharedNames {
+    /// Makes the table from the database.
+    pub(crate) fn load(connection: &Connection) -> Result<SharedNames, rusqlite::Error> {
+        Ok(SharedNames(Arc::new(Mutex::new(Names::load(connection)?))))
+    }
+
+    /// Held for single steps only: nobody waits long for anybody. After a panic the process ends.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Names> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The table of names.
 pub(crate) struct Names {
     shards: Vec<HashTable<Entry>>,
@@ -91,8 +110,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Makes the table from the database.
-    pub(crate) fn load(connection: &Connection) -> Result<Names, rusqlite::Error> {
+    fn load(connection: &Connection) -> Result<Names, rusqlite::Error> {
         let mut names = Names { shards: (0..SHARDS).map(|_| HashTable::new()).collect(), changes: Vec::new() };
         let count: usize = connection.query_row("SELECT count(*) FROM customer_name", [], |row| row.get(0))?;
         for shard in &mut names.shards {
@@ -106,7 +124,8 @@ impl Names {
         Ok(names)
     }
 
-    /// The customers that may have a name: every one that has it, and seldom another.
+    /// The customers that may have a name: every one that has it, in the last commit or in what is being written, and
+    /// seldom another.
     pub(crate) fn candidates(&self, hash: NameHash) -> impl Iterator<Item = CustomerId> {
         let kept = hash.kept();
         let found = self.shards[hash.shard()].iter_hash(spread(kept));
@@ -119,23 +138,25 @@ impl Names {
         self.changes.push(Change::Added(hash, id));
     }
 
-    /// Forgets a customer's name, until the next commit or undoing.
+    /// Forgets a customer's name with the next commit: until then, others still read it in the database.
     pub(crate) fn remove(&mut self, hash: NameHash, id: CustomerId) {
-        self.take(hash, id);
         self.changes.push(Change::Removed(hash, id));
     }
 
     /// The changes are committed.
     pub(crate) fn keep_changes(&mut self) {
-        self.changes.clear();
+        for change in std::mem::take(&mut self.changes) {
+            if let Change::Removed(hash, id) = change {
+                self.take(hash, id);
+            }
+        }
     }
 
     /// The changes were not committed.
     pub(crate) fn undo_changes(&mut self) {
         while let Some(change) = self.changes.pop() {
-            match change {
-                Change::Added(hash, id) => self.take(hash, id),
-                Change::Removed(hash, id) => self.put(hash, id),
+            if let Change::Added(hash, id) = change {
+                self.take(hash, id);
             }
         }
     }
@@ -187,6 +208,37 @@ mod tests {
         names.undo_changes();
         assert_eq!(candidates(&names, kept), [1]);
         assert_eq!(candidates(&names, undone), []);
+    }
+
+    #[test]
+    fn a_name_is_found_until_the_commit_that_gives_it_up() {
+        let (mut names, old, new) = (names(), NameHash(1), NameHash(2));
+        names.add(old, CustomerId(1));
+        names.keep_changes();
+        names.remove(old, CustomerId(1));
+        names.add(new, CustomerId(1));
+        assert_eq!((candidates(&names, old), candidates(&names, new)), (vec![1], vec![1]));
+        names.keep_changes();
+        assert_eq!((candidates(&names, old), candidates(&names, new)), (vec![], vec![1]));
+    }
+
+    #[test]
+    fn a_name_that_is_given_up_and_taken_back_within_a_commit_is_there_once() {
+        let (mut names, name, other) = (names(), NameHash(1), NameHash(2));
+        names.add(name, CustomerId(1));
+        names.keep_changes();
+        let there_and_back = |names: &mut Names| {
+            names.remove(name, CustomerId(1));
+            names.add(other, CustomerId(1));
+            names.remove(other, CustomerId(1));
+            names.add(name, CustomerId(1));
+        };
+        there_and_back(&mut names);
+        names.undo_changes();
+        assert_eq!((candidates(&names, name), candidates(&names, other)), (vec![1], vec![]));
+        there_and_back(&mut names);
+        names.keep_changes();
+        assert_eq!((candidates(&names, name), candidates(&names, other)), (vec![1], vec![]));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::{
 const APPLICATION_ID: u32 = 0x4352_4e4c;
 
 /// Every migration, in order; a shipped one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_registry.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_registry.sql"), include_str!("../migrations/0002_customers_of_an_account.sql")];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -175,13 +176,66 @@ mod tests {
         assert!(matches!(open_for_writing(&other, true), Err(OpenError::Foreign(_))));
     }
 
+    /// A registry of version 1 as it may be found.
+    const VERSION_1: &str = "
+        INSERT INTO account VALUES (1, 'Acme', 0, x'01', 5), (2, 'Gone', 2, x'02', 5), (3, 'Globex', 1, x'03', 6);
+        INSERT INTO account_group VALUES (1, 'West');
+        INSERT INTO group_account VALUES (1, 1);
+        INSERT INTO registry_user VALUES (1, 'ann', 1, 1, 'ACCOUNTADMIN', 1, 7);
+        INSERT INTO api_key VALUES (1, 'k1', 1, x'04', 0, NULL, 8, NULL, NULL);
+        INSERT INTO customer VALUES (7, 3, 'Seven', NULL, 2, 1, 9, 11, x'05'), (8, 1, ' Eight', 'Eight', 1, 0, 9, 9, x'06'),
+            (9, 3, 'Nine', NULL, 1, 0, 10, 10, x'');
+        INSERT INTO customer_name VALUES (7, 70), (8, -80), (9, 90);
+        UPDATE registry SET next_customer_id = 1001, key_proof = x'07';";
+
+    const TABLES_OF_VERSION_1: [&str; 8] = [
+        "registry",
+        "account",
+        "account_group",
+        "group_account",
+        "registry_user",
+        "api_key",
+        "customer",
+        "customer_name",
+    ];
+
+    /// The rows of a table, as text.
+    fn rows(connection: &Connection, table: &str) -> Vec<String> {
+        let mut select = connection.prepare(&format!("SELECT * FROM {table}")).expect("the table is there");
+        let columns = select.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let values = (0..columns).map(|column| row.get_ref(column).map(|value| format!("{value:?}")));
+            Ok(values.collect::<Result<Vec<_>, _>>()?.join(" "))
+        };
+        select.query_map([], row).and_then(Iterator::collect).expect("the table is read")
+    }
+
+    #[test]
+    fn a_registry_of_version_1_keeps_every_row_and_its_customers_can_be_listed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let old = Connection::open(&path).expect("opens");
+        old.execute_batch(MIGRATIONS[0]).and_then(|()| old.execute_batch(VERSION_1)).expect("fills");
+        old.pragma_update(None, "application_id", APPLICATION_ID).expect("is marked");
+        old.pragma_update(None, "user_version", 1).expect("is marked");
+        let before = TABLES_OF_VERSION_1.map(|table| rows(&old, table));
+        assert!(before.iter().all(|rows| !rows.is_empty()));
+        drop(old);
+
+        let connection = open_for_writing(&path, true).expect("opens and migrates");
+        assert_eq!(TABLES_OF_VERSION_1.map(|table| rows(&connection, table)), before);
+        let of_account = "(SELECT id, modified_at FROM customer INDEXED BY customer_of_account WHERE account_id = 3)";
+        assert_eq!(rows(&connection, of_account), ["Integer(7) Integer(11)", "Integer(9) Integer(10)"]);
+        assert_eq!(rows(&connection, "pragma_integrity_check"), ["Text([111, 107])"], "it is ok");
+    }
+
     #[test]
     fn shipped_migrations_are_what_they_were() {
         let lengths: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.len(), fingerprint(migration))).collect();
         assert_eq!(lengths, SHIPPED, "a shipped migration must not change; add another one");
     }
 
-    const SHIPPED: &[(usize, u64)] = &[(2562, 0x548c_c680_8f42_7948)];
+    const SHIPPED: &[(usize, u64)] = &[(2562, 0x548c_c680_8f42_7948), (312, 0x2214_9e37_21b5_672d)];
 
     /// FNV-1a, enough to notice an edit.
     fn fingerprint(text: &str) -> u64 {

@@ -21,13 +21,22 @@ pub(crate) struct Unsynced {
 #[derive(Default)]
 struct State {
     customers: HashSet<u64>,
+    /// How many times customers were noted.
+    noted: u64,
+    /// How many of those times are over.
+    cleared: u64,
     failed: bool,
 }
 
 impl Unsynced {
     /// Notes customers before the commit that writes them.
     pub(crate) fn note(&self, customers: &[CustomerId]) {
-        self.lock().customers.extend(customers.iter().map(|id| id.0));
+        if customers.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        state.customers.extend(customers.iter().map(|id| id.0));
+        state.noted += 1;
     }
 
     /// Clears customers: their commit is synced, or there was none.
@@ -39,6 +48,8 @@ impl Unsynced {
         for id in customers {
             state.customers.remove(&id.0);
         }
+        // There is no commit while another one is being synced.
+        state.cleared = state.noted;
         drop(state);
         self.changed.notify_waiters();
     }
@@ -51,7 +62,17 @@ impl Unsynced {
 
     /// Waits until what can be read of a customer is on stable storage.
     pub(crate) async fn wait_for(&self, id: CustomerId) -> Result<(), StoreError> {
-        if !self.lock().customers.contains(&id.0) {
+        self.wait_until(|state| !state.customers.contains(&id.0)).await
+    }
+
+    /// Waits until everything that can be read of customers is on stable storage: what there is, and what is no longer.
+    pub(crate) async fn wait_for_all(&self) -> Result<(), StoreError> {
+        let noted = self.lock().noted;
+        self.wait_until(|state| state.cleared >= noted).await
+    }
+
+    async fn wait_until(&self, synced: impl Fn(&State) -> bool) -> Result<(), StoreError> {
+        if synced(&self.lock()) {
             return Ok(());
         }
         loop {
@@ -59,7 +80,7 @@ impl Unsynced {
             changed.as_mut().enable();
             {
                 let state = self.lock();
-                if !state.customers.contains(&id.0) {
+                if synced(&state) {
                     return Ok(());
                 }
                 if state.failed {
@@ -96,6 +117,23 @@ mod tests {
         assert!(wait.as_mut().poll(&mut context).is_pending());
         unsynced.clear(&[CustomerId(1)]);
         assert!(wait.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_reader_of_many_waits_for_what_is_unsynced_now_and_not_for_what_comes_later() {
+        let unsynced = Unsynced::default();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(unsynced.wait_for_all()).poll(&mut context).is_ready());
+        unsynced.note(&[CustomerId(1)]);
+        let mut wait = pin!(unsynced.wait_for_all());
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        unsynced.clear(&[CustomerId(1)]);
+        unsynced.note(&[CustomerId(1)]);
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+        let mut wait = pin!(unsynced.wait_for_all());
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        unsynced.fail();
+        assert!(matches!(wait.as_mut().poll(&mut context), Poll::Ready(Err(StoreError::Unavailable(_)))));
     }
 
     #[test]

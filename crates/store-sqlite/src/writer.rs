@@ -13,7 +13,7 @@ use crate::{
     error::{is_fatal, read_error, recognise_read_only},
     failure::{Failure, Refusal},
     job::{Asked, Group, Waiting, WorkError, Writing},
-    names::{NameHashKey, Names},
+    names::{NameHashKey, SharedNames},
     readers::Readers,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
@@ -25,13 +25,13 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
-/// How many writes may wait before further ones are turned away.
+/// How many writes may wait, be it to be run or to be synced, before further ones are turned away.
 const QUEUE: usize = 4096;
 
 /// How many writes share a commit at most, unless there is a sync to wait for.
@@ -50,7 +50,7 @@ enum Message {
 /// What the writing thread works with.
 pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
-    pub(crate) names: Option<Names>,
+    pub(crate) names: Option<SharedNames>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
@@ -61,7 +61,9 @@ pub(crate) struct WriterParts {
 
 /// The handle to the writing thread; dropping it finishes what waits and ends the thread.
 pub(crate) struct Writer {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
+    /// One place for every write that may wait; a write keeps its place until it is answered, also if nobody listens.
+    places: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,7 +72,7 @@ impl Writer {
         let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
         let name_hash_key = NameHashKey::read(&parts.connection)?;
         let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone(), parts.readers.clone())?;
-        let (queue, messages) = sync_channel(QUEUE);
+        let (queue, messages) = channel();
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
@@ -93,7 +95,7 @@ impl Writer {
             now: Timestamp(0),
         };
         let thread = spawn("writer", move || writing.work(&messages))?;
-        Ok(Writer { queue, thread: Some(thread) })
+        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
     }
 
     /// Has a piece of work done and waits until it is on stable storage.
@@ -101,14 +103,12 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let asked = Asked { job: Box::new(Waiting::new(work, reply)), by: Asker::this_thread() };
+        let asked = Asked { job: Box::new(Waiting::new(work, reply, place)), by: Asker::this_thread() };
         let gone = || StoreError::Unavailable("the writer has stopped".into());
-        match self.queue.try_send(Message::Job(asked)) {
-            Ok(()) => answer.await.map_err(|_| gone())?,
-            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(gone()),
-        }
+        self.queue.send(Message::Job(asked)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 }
 
@@ -128,7 +128,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 struct WriterThread {
     connection: Connection,
-    names: Option<Names>,
+    names: Option<SharedNames>,
     name_hash_key: NameHashKey,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
@@ -206,7 +206,7 @@ impl WriterThread {
         asked.job.run(&mut Writing {
             connection: &self.connection,
             now: self.now,
-            names: self.names.as_mut(),
+            names: self.names.as_ref(),
             name_hash_key: &self.name_hash_key,
             written: &mut self.group.customers,
         })
@@ -259,8 +259,8 @@ impl WriterThread {
             return None;
         }
         self.readers.outdate_views();
-        if let Some(names) = &mut self.names {
-            names.keep_changes();
+        if let Some(names) = &self.names {
+            names.lock().keep_changes();
         }
         Some(std::mem::take(&mut self.group))
     }
@@ -268,8 +268,8 @@ impl WriterThread {
     /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
     fn undo(&mut self, refusal: &Refusal) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
-        if let Some(names) = &mut self.names {
-            names.undo_changes();
+        if let Some(names) = &self.names {
+            names.lock().undo_changes();
         }
         if !undone {
             self.failure.report("a transaction could not be undone".into());

@@ -47,6 +47,32 @@ pub struct StoredCustomer {
     pub version: u64,
 }
 
+/// Which customers are asked for: those that meet every condition that is there.
+#[derive(Clone, Debug, Default)]
+pub struct CustomerFilter {
+    /// The accounts that they are in; `None` for every account.
+    pub accounts: Option<Vec<AccountId>>,
+    /// The unique form of their name.
+    pub unique_name: Option<String>,
+    /// What the unique form of their name begins with.
+    pub name_prefix: Option<String>,
+    /// The earliest moment of their last write.
+    pub modified_since: Option<Timestamp>,
+}
+
+/// A part of the customers, in the order of their ids.
+#[derive(Clone, Debug)]
+pub struct ListCustomers {
+    /// Which customers.
+    pub filter: CustomerFilter,
+    /// Their ids are greater than this.
+    pub after: CustomerId,
+    /// How many of them are passed over.
+    pub skip: usize,
+    /// How many are wanted at most.
+    pub limit: usize,
+}
+
 /// A write that is on stable storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -68,6 +94,12 @@ pub trait Customers: Send + Sync {
 
     /// Reads a customer.
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError>;
+
+    /// Lists customers in the order of their ids.
+    ///
+    /// This may take several transactions. A customer that meets the conditions all the time is listed, exactly once;
+    /// one that is written meanwhile may be.
+    async fn list_customers(&self, list: &ListCustomers) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError>;
 
     /// Replaces a customer, unless it is not there or has moved, the account that it is to live in or the one that it
     /// lives in is gone or being erased, it has another version than expected, or the name is taken; the conflicts are

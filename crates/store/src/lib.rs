@@ -1,11 +1,11 @@
 //! The storage port: what every database adapter must do, in the words of the domain.
 //!
-//! * [`customers`]: create, read and edit customers
+//! * [`customers`]: create, read, list and edit customers
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * `contract` (feature `contract`): the suite that every adapter must pass
 //!
-//! One method is one transaction. What is not there is `None`. A write that returned `Ok` is on stable storage.
+//! One method is one transaction, unless it says else. What is not there is `None`. A write that returned `Ok` is on stable storage.
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -16,7 +16,7 @@ pub mod error;
 use carnelian_domain::Timestamp;
 use std::time::Duration;
 
-pub use customers::{Customers, EditCustomer, NewCustomer, StoredCustomer, Written};
+pub use customers::{CustomerFilter, Customers, EditCustomer, ListCustomers, NewCustomer, StoredCustomer, Written};
 pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserRecord, WrapKey,
 };

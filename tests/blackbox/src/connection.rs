@@ -29,6 +29,11 @@ impl Connection {
     pub fn set_patience(&self, patience: Duration) {
         self.stream.set_read_timeout(Some(patience)).expect("a socket takes a timeout");
     }
+
+    /// Never waits from now on: what cannot be read or written at once is silence.
+    pub fn never_wait(&self) {
+        self.stream.set_nonblocking(true).expect("a socket can be told not to wait");
+    }
 }
 
 impl<S: Read + Write> Connection<S> {
@@ -68,11 +73,20 @@ impl<S: Read + Write> Connection<S> {
 
     /// Receives one answer, be it an interim one; nothing is checked.
     pub fn receive_one(&mut self, method: &str) -> io::Result<Reply> {
-        let (status, headers) = parse_head(&self.read_head()?)?;
+        let head = self.read_head()?;
+        let (status, headers) = parse_head(&head)?;
         let mut reply = Reply { status, headers, body: Vec::new() };
         let bodiless = method == "HEAD" || matches!(status, 100..200 | 204 | 304);
-        if !bodiless {
-            reply.body = self.read_body(&reply)?;
+        if bodiless {
+            return Ok(reply);
+        }
+        match self.read_body(&reply) {
+            Ok(body) => reply.body = body,
+            Err(error) => {
+                // Whoever asks again later finds the answer from its beginning.
+                self.unread.splice(0..0, head);
+                return Err(error);
+            }
         }
         Ok(reply)
     }

@@ -24,10 +24,14 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 7] = [
+const FORMS: [&str; 11] = [
+    "/rws/api/v1/accounts",
+    "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
     "/rws/api/v1/customers/{customerId}",
     "/rws/api/v1/echo/{param}",
+    "/rws/api/v1/users",
+    "/rws/api/v1/users/{userId}",
     "/health/live",
     "/health/ready",
     "/openapi.json",

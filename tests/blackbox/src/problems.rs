@@ -30,6 +30,8 @@ macro_rules! problems {
 problems! {
     INVALID_CREDENTIALS = 401 Some("10000001"), "Invalid credentials";
     INVALID_ACCOUNT_ID = 400 Some("10000004"), "Invalid accountId.";
+    INVALID_PAGE_SIZE = 400 Some("10000006"), "Invalid pageSize.";
+    INVALID_PAGE_NUMBER = 400 Some("10000007"), "Invalid pageNumber.";
     REQUIRED_FIELDS_MISSING = 400 Some("10000011"), "One or more required fields are missing.";
     NOT_WELL_FORMED = 400 Some("10000023"), "The JSON in the request is not well formed.";
     INVALID_API_VERSION = 400 Some("10000024"), "Invalid apiVersion.";
@@ -59,6 +61,7 @@ problems! {
     ERASURE_IN_PROGRESS = 400 Some("10000603"), "Invalid account. Account erasure request is in progress for the account.";
     ACCOUNT_NOT_FOUND = 404 Some("20000003"), "Resource not found - Invalid accountId.";
     CUSTOMER_NOT_FOUND = 404 Some("20000004"), "Resource not found - Invalid customerId.";
+    USER_NOT_FOUND = 404 Some("20000005"), "Resource not found - Invalid userId.";
     SERVER_ERROR = 500 Some("30000001"), "Unknown server error.";
     UNAVAILABLE = 503 Some("30000001"), "Unknown server error.";
     RATE_LIMIT = 429 Some("40000029"), "Rate Limit Exceeded";

@@ -146,9 +146,14 @@ static enum action decide(const char *kind, int changes, const char *name) {
     if (strcmp(rule_kind, "any") == 0 ? !of_files : strcmp(rule_kind, kind) != 0) return NOTHING;
     if (!ends_with(name, rule_suffix)) return NOTHING;
     long number = ++rule_count;
-    int sticky = read_only || strcmp(rule_action, "fail-sticky") == 0;
+    int hold = strcmp(rule_action, "hold") == 0;
+    int sticky = read_only || hold || strcmp(rule_action, "fail-sticky") == 0;
     if (sticky ? number < rule_number : number != rule_number) return NOTHING;
     if (number == rule_number) record('F', 0, 0, number, name, kind, strlen(kind));
+    if (hold) {
+        while (armed) usleep(1000);
+        return NOTHING;
+    }
     if (strcmp(rule_action, "kill-before") == 0) return KILL_BEFORE;
     if (strcmp(rule_action, "kill-half") == 0) return KILL_HALF;
     if (strcmp(rule_action, "kill-after") == 0) return KILL_AFTER;

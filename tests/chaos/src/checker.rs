@@ -109,7 +109,8 @@ pub fn check(model: &Model, stored: &Stored, mut read: impl FnMut(u64) -> Readin
     violations
 }
 
-fn check_rows(stored: &Stored) -> Vec<Violation> {
+/// Everything that is wrong with the rows themselves, whoever has sent them.
+pub fn check_rows(stored: &Stored) -> Vec<Violation> {
     let mut violations: Vec<_> = stored.damage.iter().cloned().map(Violation::Damaged).collect();
     let mut names = HashSet::new();
     for row in &stored.rows {

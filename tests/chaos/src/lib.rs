@@ -2,16 +2,22 @@
 //!
 //! - [`seed`]: random choices that a printed number replays;
 //! - [`load`]: clients that remember what they were told;
+//! - [`crowd`]: many connections at once;
 //! - [`model`]: what must, may and must not be stored, as far as they can tell;
 //! - [`checker`]: compares what is stored with that;
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
-//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it.
+//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
+//! - [`process`]: what a server uses, and what it may use;
+//! - [`races`]: clients that race for few names, and whether what they were told could be.
 
 pub mod checker;
+pub mod crowd;
 pub mod disk;
 pub mod load;
 pub mod model;
+pub mod process;
+pub mod races;
 pub mod recording;
 pub mod scene;
 pub mod seed;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use blackbox::{CUSTOMERS, Connection, Login, Reply, Request, sample};
 use serde_json::{Value, json};
@@ -32,6 +33,10 @@ pub struct Report {
     pub acknowledged: usize,
     /// How many requests were answered with 503.
     pub unavailable: usize,
+    /// How many requests were not answered.
+    pub unanswered: usize,
+    /// How long each answer took.
+    pub latencies: Vec<Duration>,
     /// Requests that were acknowledged although they began after a 503.
     pub acknowledged_late: Vec<String>,
 }
@@ -104,10 +109,27 @@ impl Load {
 }
 
 impl Report {
+    /// Asserts that every request was answered, and none put off.
+    #[track_caller]
+    pub fn must_be_undisturbed(&self, case: &str) {
+        let (unavailable, unanswered) = (self.unavailable, self.unanswered);
+        assert!(self.acknowledged > 0, "{case}: nobody was served");
+        assert_eq!((unavailable, unanswered), (0, 0), "{case}: requests answered with 503, and not answered");
+    }
+
+    /// The time within which 99 of 100 answers came.
+    pub fn p99(&self) -> Duration {
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        latencies.get(latencies.len() * 99 / 100).copied().unwrap_or_default()
+    }
+
     fn and(mut self, other: Report) -> Report {
         self.stories.extend(other.stories);
         self.acknowledged += other.acknowledged;
         self.unavailable += other.unavailable;
+        self.unanswered += other.unanswered;
+        self.latencies.extend(other.latencies);
         self.acknowledged_late.extend(other.acknowledged_late);
         self
     }
@@ -225,7 +247,10 @@ impl Worker<'_> {
                 self.progress.unavailable.store(true, Ordering::SeqCst);
                 Outcome::Unknown
             }
-            None => Outcome::Unknown,
+            None => {
+                self.report.unanswered += 1;
+                Outcome::Unknown
+            }
         };
         Sent { request, body, outcome }
     }
@@ -242,7 +267,9 @@ impl Worker<'_> {
                 }
             },
         };
+        let began = Instant::now();
         let reply = connection.exchange(&message).ok()?;
+        self.report.latencies.push(began.elapsed());
         self.progress.answered.fetch_add(1, Ordering::Relaxed);
         if reply.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close")) {
             self.connection = Some(connection);

@@ -31,6 +31,8 @@ pub enum Action {
     FailFromThenOn(i32),
     /// It fails, and so does everything from then on that would change something: the file system is read-only.
     ReadOnly,
+    /// It waits until the rule no longer applies, and so does every later one.
+    Hold,
 }
 
 /// One operation, and what happens to it.
@@ -110,6 +112,7 @@ impl Rule {
             Action::Fail(errno) => ("fail-once", errno),
             Action::FailFromThenOn(errno) => ("fail-sticky", errno),
             Action::ReadOnly => ("read-only", EROFS),
+            Action::Hold => ("hold", 0),
         };
         format!("{action} {} {} {} {errno}", self.kind, self.suffix, self.number)
     }

@@ -5,7 +5,10 @@ use crate::{
     rws::v1::{shape, wire::CustomerReply},
 };
 use carnelian_app::{Failure, customers::CustomerDetails};
-use carnelian_domain::{AccountId, CustomerId, Problem, Rules, Violation, errors::CATALOGUE};
+use carnelian_domain::{
+    AccountId, AccountState, CustomerField, CustomerId, Problem, RawPaging, RawText, Role, Rules, Violation,
+    errors::CATALOGUE,
+};
 use serde_json::{Value, json};
 
 /// The customer that the API's own documentation creates.
@@ -51,12 +54,43 @@ pub(super) fn customer_details() -> Value {
         details: draft.details,
         version: 1,
     };
-    json!(CustomerReply::new(&rules, &details))
+    json!(CustomerReply::new(&rules, &details, &CustomerField::ALL))
+}
+
+/// A page of customers of whom some parts were asked for, as the query's own example does.
+pub(super) fn customer_page() -> Value {
+    let customer = customer_details();
+    page("customers", json!({ "name": customer["name"], "customerId": customer["customerId"] }))
+}
+
+/// A page of one entry.
+pub(super) fn page(key: &str, entry: Value) -> Value {
+    json!({ "pageNumber": 1, key: [entry], "lastPage": true })
+}
+
+/// The account of that customer.
+pub(super) fn account() -> Value {
+    json!({ "accountName": "Acme", "accountId": "1", "status": AccountState::Active.name() })
+}
+
+/// A user of that account.
+pub(super) fn user() -> Value {
+    json!({
+        "userName": "ann",
+        "userId": "1",
+        "accountName": "Acme",
+        "accountGroup": "Acme Group",
+        "role": Role::AccountAdmin.name(),
+        "status": "ENABLED",
+    })
 }
 
 /// The answer to every problem: with the rules that are broken, where a customer can be sent that breaks them.
 pub(super) fn errors(rules: &Rules) -> Vec<(Problem, Value)> {
-    let broken: Vec<_> = broken_customers(rules).iter().filter_map(|customer| refusal(rules, customer)).collect();
+    let customers = broken_customers(rules);
+    let customers = customers.iter().filter_map(|customer| refusal(rules, customer));
+    let pages = broken_pages().into_iter().filter_map(|page| page.check().err().map(Failure::Violations));
+    let broken: Vec<_> = customers.chain(pages).collect();
     let answer = |problem: Problem| match broken.iter().find(|failure| failure.problem() == problem) {
         Some(failure) => error::body(failure),
         None if problem == Problem::InvalidCustomerId => {
@@ -81,6 +115,13 @@ fn refusal(rules: &Rules, customer: &Value) -> Option<Failure> {
         Ok(raw) => rules.check(&raw).err().map(Failure::Violations),
         Err(failure) => Some(failure),
     }
+}
+
+/// Pages that break one rule each.
+fn broken_pages() -> [RawPaging<'static>; 2] {
+    let none = RawText::Text("0");
+    let page = RawPaging::default();
+    [RawPaging { page_size: none, ..page }, RawPaging { page_number: none, ..page }]
 }
 
 /// Customers that break one rule each.

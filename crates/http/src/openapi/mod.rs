@@ -74,7 +74,7 @@ pub fn document(interface: &Interface<'_>) -> Value {
                 "scheme": "basic",
                 "description": "The user name, and the API key as password.",
             } },
-            "parameters": parameters::all(),
+            "parameters": parameters::all(interface.rules),
             "headers": answers::headers(),
             "schemas": schemas::all(interface),
             "responses": answers::elsewhere(),

@@ -4,7 +4,8 @@ use carnelian_domain::{Problem, Rules};
 
 /// What the operations are grouped by, and what is true of each group.
 pub(super) const TAGS: &[(&str, &str)] = &[
-    ("Customers", "Create, read and edit customers in the accounts that the caller may act in."),
+    ("Customers", "Create, read, list and edit customers in the accounts that the caller may act in."),
+    ("Accounts and users", "What is in the caller's scope."),
     ("Echo", "Shows that a caller is signed in."),
     ("Health", "For whoever starts, stops and watches the server."),
     ("Interface", "This description of the interface."),
@@ -83,6 +84,9 @@ const fn with_version(reply: Reply) -> Reply {
     Reply { has_version: true, ..reply }
 }
 
+/// What can go wrong with a page.
+const PAGE: &[Problem] = &[Problem::InvalidPageSize, Problem::InvalidPageNumber];
+
 static OPERATIONS: &[Operation] = &[
     Operation {
         name: "create_customer",
@@ -94,6 +98,35 @@ static OPERATIONS: &[Operation] = &[
         body: Some("Customer"),
         reply: with_version(json("The customer was created.", "CustomerWritten")),
         own_problems: &[Problem::RoleNotAllowed],
+    },
+    Operation {
+        name: "list_customers",
+        tag: "Customers",
+        summary: "List and search customers",
+        description: "Lists the customers that the caller may read, in the order of their ids. Conditions hold \
+            together. To walk through all of them, give `after` the last `customerId` of the page before, without \
+            `pageNumber`, until `lastPage` is true.",
+        parameters: &[
+            "accountName",
+            "name",
+            "namePrefix",
+            "modifiedSince",
+            "fields",
+            "after",
+            "pageSize",
+            "pageNumber",
+        ],
+        body: None,
+        reply: json("A page of customers.", "CustomerPage"),
+        own_problems: &[
+            Problem::AccountNotFound,
+            Problem::InvalidAccountId,
+            Problem::InvalidCustomerName,
+            Problem::RequiredFieldsMissing,
+            Problem::InvalidCustomerId,
+            Problem::InvalidPageSize,
+            Problem::InvalidPageNumber,
+        ],
     },
     Operation {
         name: "get_customer",
@@ -121,6 +154,46 @@ static OPERATIONS: &[Operation] = &[
             Problem::CustomerNotFound,
             Problem::PreconditionFailed,
         ],
+    },
+    Operation {
+        name: "list_accounts",
+        tag: "Accounts and users",
+        summary: "List accounts",
+        description: "Lists the accounts in the caller's scope, in the order of their ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of accounts.", "AccountPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "get_account",
+        tag: "Accounts and users",
+        summary: "Get account details",
+        description: "Reads an account.",
+        parameters: &["accountId"],
+        body: None,
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::AccountNotFound],
+    },
+    Operation {
+        name: "list_users",
+        tag: "Accounts and users",
+        summary: "List users",
+        description: "Lists the users whose home account is in the caller's scope, in the order of their ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of users.", "UserPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "get_user",
+        tag: "Accounts and users",
+        summary: "Get user details",
+        description: "Reads a user, never a key.",
+        parameters: &["userId"],
+        body: None,
+        reply: json("The user.", "User"),
+        own_problems: &[Problem::UserNotFound],
     },
     Operation {
         name: "echo",

@@ -1,7 +1,8 @@
-//! What can stand in a path or a header, one row per parameter.
+//! What can stand in a path, a query or a header, one row per parameter.
 
-use crate::{pipeline::MAX_REQUEST_ID, rws::v1::echo::MAX_PARAM};
-use carnelian_domain::CustomerId;
+use super::schemas::{some_text, visible_text};
+use crate::{request_id, rws::v1::echo::MAX_PARAM};
+use carnelian_domain::{CustomerField, CustomerId, Rules, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
 /// The parameter that every operation takes.
@@ -11,7 +12,7 @@ struct Parameter {
     name: &'static str,
     place: &'static str,
     description: &'static str,
-    schema: fn() -> Value,
+    schema: fn(&Rules) -> Value,
     example: &'static str,
 }
 
@@ -20,22 +21,92 @@ static PARAMETERS: &[Parameter] = &[
         name: "customerId",
         place: "path",
         description: "The customer's id: decimal digits.",
-        schema: || json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": CustomerId::LIMIT }),
+        schema: |_| customer_id(),
         example: "1234",
+    },
+    Parameter {
+        name: "accountId",
+        place: "path",
+        description: "The account's id: decimal digits.",
+        schema: |_| digits(),
+        example: "1",
+    },
+    Parameter {
+        name: "userId",
+        place: "path",
+        description: "The user's id: decimal digits.",
+        schema: |_| digits(),
+        example: "1",
     },
     Parameter {
         name: "param",
         place: "path",
         description: "The text to send back.",
-        schema: || json!({ "type": "string", "minLength": 1, "maxLength": MAX_PARAM }),
+        schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_PARAM }),
         example: "hello",
+    },
+    Parameter {
+        name: "accountName",
+        place: "query",
+        description: "Only customers of this account.",
+        schema: |rules| some_text(&rules.account_name),
+        example: "Acme",
+    },
+    Parameter {
+        name: "name",
+        place: "query",
+        description: "Only customers of this name, compared as names are.",
+        schema: |rules| visible_text(&rules.name),
+        example: "Acme Customer",
+    },
+    Parameter {
+        name: "namePrefix",
+        place: "query",
+        description: "Only customers whose name begins so, compared as names are.",
+        schema: |rules| visible_text(&rules.name),
+        example: "Acme",
+    },
+    Parameter {
+        name: "modifiedSince",
+        place: "query",
+        description: "Only customers created or edited at this moment or later.",
+        schema: |_| json!({ "type": "string", "format": "date-time" }),
+        example: "2026-11-24T08:30:00Z",
+    },
+    Parameter {
+        name: "fields",
+        place: "query",
+        description: "Only these keys of each customer, between commas; they come in the order of the reply.",
+        schema: |_| fields(),
+        example: "name,customerId",
+    },
+    Parameter {
+        name: "after",
+        place: "query",
+        description: "Only customers whose id is greater; not together with `pageNumber`.",
+        schema: |_| customer_id(),
+        example: "1000",
+    },
+    Parameter {
+        name: "pageSize",
+        place: "query",
+        description: "How many entries a page has.",
+        schema: |_| json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": MAX_PAGE_SIZE }),
+        example: "10",
+    },
+    Parameter {
+        name: "pageNumber",
+        place: "query",
+        description: "Which page; they count from 1, and one past the end is empty.",
+        schema: |_| json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": u32::MAX }),
+        example: "1",
     },
     Parameter {
         name: "If-Match",
         place: "header",
         description: "Edit only a customer that has one of these versions, as `ETag` shows them: quoted, between \
             commas; `*` allows any. Without it the last write wins.",
-        schema: || json!({ "type": "string" }),
+        schema: |_| json!({ "type": "string" }),
         example: "\"1\"",
     },
     Parameter {
@@ -43,18 +114,32 @@ static PARAMETERS: &[Parameter] = &[
         place: "header",
         description: "Your own id for the request, taken over if it has letters, digits and `-._:/+=@` only and is \
             not too long; else the server makes one.",
-        schema: || json!({ "type": "string", "description": format!("At most {MAX_REQUEST_ID} characters.") }),
+        schema: |_| json!({ "type": "string", "description": format!("At most {} characters.", request_id::MAX_LENGTH) }),
         example: "order-4711",
     },
 ];
 
-/// Every parameter.
-pub(super) fn all() -> Map<String, Value> {
-    PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), described(parameter))).collect()
+fn customer_id() -> Value {
+    json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": CustomerId::LIMIT })
 }
 
-fn described(parameter: &Parameter) -> Value {
-    let schema = (parameter.schema)();
+fn digits() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]+$" })
+}
+
+/// Keys of a customer between commas.
+fn fields() -> Value {
+    let field = CustomerField::ALL.map(CustomerField::name).join("|");
+    json!({ "type": "string", "pattern": format!("^({field})(,({field}))*$") })
+}
+
+/// Every parameter.
+pub(super) fn all(rules: &Rules) -> Map<String, Value> {
+    PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), described(rules, parameter))).collect()
+}
+
+fn described(rules: &Rules, parameter: &Parameter) -> Value {
+    let schema = (parameter.schema)(rules);
     let number = (schema["type"] == "integer").then(|| parameter.example.parse::<u64>().ok()).flatten();
     json!({
         "name": parameter.name,

@@ -1,7 +1,9 @@
 //! How documents look, one row per schema; bounds come from the rule table.
 
+mod replies;
+
 use super::{Interface, examples};
-use carnelian_domain::{CustomerId, directory::is_control, rules::TextRule};
+use carnelian_domain::{directory::is_control, rules::TextRule};
 use serde_json::{Map, Value, json};
 
 /// One schema.
@@ -16,15 +18,41 @@ static SCHEMAS: &[Schema] = &[
     Schema { name: "Customer", make: customer, example: Some(examples::customer) },
     Schema { name: "Contact", make: contact, example: None },
     Schema { name: "Address", make: address, example: None },
-    Schema { name: "CustomerWritten", make: |_| customer_written(), example: Some(examples::customer_written) },
-    Schema { name: "CustomerDetails", make: |_| customer_details(), example: Some(examples::customer_details) },
-    Schema { name: "ContactDetails", make: |interface| shown(&interface.rules.contact), example: None },
-    Schema { name: "AddressDetails", make: |interface| shown(&interface.rules.address), example: None },
-    Schema { name: "Echo", make: |_| echo(), example: Some(|| json!({ "context": "hello" })) },
-    Schema { name: "Health", make: |_| health(), example: Some(|| json!({ "status": "ok" })) },
-    Schema { name: "Error", make: |_| error(), example: None },
-    Schema { name: "Violation", make: |_| violation(), example: None },
-    Schema { name: "Document", make: |_| document(), example: None },
+    Schema {
+        name: "CustomerWritten",
+        make: |_| replies::customer_written(),
+        example: Some(examples::customer_written),
+    },
+    Schema {
+        name: "CustomerDetails",
+        make: |_| replies::customer_details(),
+        example: Some(examples::customer_details),
+    },
+    Schema { name: "ContactDetails", make: |interface| replies::shown(&interface.rules.contact), example: None },
+    Schema { name: "AddressDetails", make: |interface| replies::shown(&interface.rules.address), example: None },
+    Schema { name: "ListedCustomer", make: |_| replies::listed_customer(), example: None },
+    Schema {
+        name: "CustomerPage",
+        make: |_| replies::page("customers", "ListedCustomer"),
+        example: Some(examples::customer_page),
+    },
+    Schema { name: "Account", make: |_| replies::account(), example: Some(examples::account) },
+    Schema {
+        name: "AccountPage",
+        make: |_| replies::page("accounts", "Account"),
+        example: Some(|| examples::page("accounts", examples::account())),
+    },
+    Schema { name: "User", make: |_| replies::user(), example: Some(examples::user) },
+    Schema {
+        name: "UserPage",
+        make: |_| replies::page("users", "User"),
+        example: Some(|| examples::page("users", examples::user())),
+    },
+    Schema { name: "Echo", make: |_| replies::echo(), example: Some(|| json!({ "context": "hello" })) },
+    Schema { name: "Health", make: |_| replies::health(), example: Some(|| json!({ "status": "ok" })) },
+    Schema { name: "Error", make: |_| replies::error(), example: None },
+    Schema { name: "Violation", make: |_| replies::violation(), example: None },
+    Schema { name: "Document", make: |_| replies::document(), example: None },
 ];
 
 /// Every schema.
@@ -50,12 +78,6 @@ fn or_null(schema: Value) -> Value {
     json!({ "oneOf": [schema, { "type": "null" }] })
 }
 
-/// An object of which every key is there, and no other.
-fn closed(properties: Value) -> Value {
-    let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-}
-
 fn customer(interface: &Interface<'_>) -> Value {
     let rules = interface.rules;
     let mut schema = json!({
@@ -63,8 +85,8 @@ fn customer(interface: &Interface<'_>) -> Value {
         "description": "A customer to create, or to put in the place of another. Unknown keys are ignored; null counts \
             as missing.",
         "properties": {
-            rules.name.field: required_text(&rules.name, &["Unique in its account. Not only white space."]),
-            rules.account_name.field: required_text(&rules.account_name, &["The account that the customer belongs to."]),
+            rules.name.field: with_description(visible_text(&rules.name), "Unique in its account. Not only white space."),
+            rules.account_name.field: with_description(some_text(&rules.account_name), "The account that the customer belongs to."),
             rules.security_question.field: optional_text(interface, &rules.security_question),
             rules.security_answer.field: optional_text(interface, &rules.security_answer),
             "shipToBillAddress": {
@@ -87,13 +109,19 @@ fn customer(interface: &Interface<'_>) -> Value {
     schema["then"] = given(answer);
     schema["else"] = json!({ "not": given(answer) });
     if rules.require_shipping_address {
-        let ships_to_billing =
-            json!({ "required": ["shipToBillAddress"], "properties": { "shipToBillAddress": { "const": true } } });
-        let has_address =
-            json!({ "required": ["shippingAddress"], "properties": { "shippingAddress": { "type": "object" } } });
-        schema["anyOf"] = json!([ships_to_billing, has_address]);
+        schema["anyOf"] = address_to_ship_to();
     }
     schema
+}
+
+/// One of two ways to say where goods go.
+fn address_to_ship_to() -> Value {
+    let to_billing = json!({ "shipToBillAddress": { "const": true } });
+    let to_its_own = json!({ "shippingAddress": { "type": "object" } });
+    json!([
+        { "required": ["shipToBillAddress"], "properties": to_billing },
+        { "required": ["shippingAddress"], "properties": to_its_own },
+    ])
 }
 
 /// Whether a text is there: null and the empty text count as missing.
@@ -128,17 +156,30 @@ fn optional_text(interface: &Interface<'_>, rule: &TextRule) -> Value {
     schema
 }
 
-/// A text that must have a character other than white space.
-fn required_text(rule: &TextRule, description: &[&str]) -> Value {
+/// A text that is not empty.
+pub(super) fn some_text(rule: &TextRule) -> Value {
+    required_text(rule, &format!("^[^{}]*$", class(is_control)))
+}
+
+/// A text that has a character other than white space.
+pub(super) fn visible_text(rule: &TextRule) -> Value {
     let any = format!("[^{}]*", class(is_control));
     let visible = format!("[^{}]", class(|character| is_control(character) || character.is_whitespace()));
+    required_text(rule, &format!("^{any}{visible}{any}$"))
+}
+
+fn required_text(rule: &TextRule, pattern: &str) -> Value {
     json!({
         "type": "string",
         "minLength": rule.min,
         "maxLength": rule.max,
-        "pattern": format!("^{any}{visible}{any}$"),
-        "description": description.concat(),
+        "pattern": pattern,
     })
+}
+
+fn with_description(mut schema: Value, description: &str) -> Value {
+    schema["description"] = json!(description);
+    schema
 }
 
 /// The characters that a predicate holds for, as ranges within the brackets of a regular expression.
@@ -155,92 +196,6 @@ fn class(holds: impl Fn(char) -> bool) -> String {
         _ => format!("\\u{first:04x}-\\u{last:04x}"),
     };
     ranges.into_iter().map(shown).collect()
-}
-
-fn customer_id() -> Value {
-    json!({ "type": "integer", "format": "int64", "minimum": 1, "exclusiveMaximum": CustomerId::LIMIT })
-}
-
-fn customer_written() -> Value {
-    closed(json!({
-        "customerId": customer_id(),
-        "timestamp": {
-            "type": "integer",
-            "format": "int64",
-            "description": "The time of the commit, in whole UNIX seconds.",
-        },
-    }))
-}
-
-fn customer_details() -> Value {
-    let text = || json!({ "type": ["string", "null"] });
-    closed(json!({
-        "name": { "type": "string" },
-        "accountName": { "type": "string" },
-        "securityQuestion": text(),
-        "securityAnswer": text(),
-        "shipToBillAddress": { "type": "boolean" },
-        "contacts": { "type": "array", "items": reference("ContactDetails") },
-        "billingAddress": or_null(reference("AddressDetails")),
-        "shippingAddress": or_null(reference("AddressDetails")),
-        "customerId": customer_id(),
-    }))
-}
-
-/// A contact or an address as it is shown.
-fn shown(rules: &[TextRule]) -> Value {
-    let properties: Map<_, _> =
-        rules.iter().map(|rule| (rule.field.to_owned(), json!({ "type": ["string", "null"] }))).collect();
-    closed(properties.into())
-}
-
-fn echo() -> Value {
-    closed(json!({ "context": { "type": "string" } }))
-}
-
-fn health() -> Value {
-    closed(json!({ "status": { "const": "ok" } }))
-}
-
-fn error() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "errorMessage": { "type": "string" },
-            "errorCode": { "type": "string", "pattern": "^[0-9]{8}$", "description": "Some errors have none." },
-            "violations": {
-                "type": "array",
-                "minItems": 1,
-                "items": reference("Violation"),
-                "description": "Every broken rule, the one that `errorCode` names first.",
-            },
-        },
-        "required": ["errorMessage"],
-        "additionalProperties": false,
-    })
-}
-
-fn violation() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "field": { "type": "string", "description": "The place in the request, as in `contacts[2].mobile`." },
-            "errorCode": { "type": "string", "pattern": "^[0-9]{8}$" },
-            "errorMessage": { "type": "string" },
-            "limit": { "type": "integer", "minimum": 0, "description": "The true upper limit, where there is one." },
-        },
-        "required": ["field", "errorCode", "errorMessage"],
-        "additionalProperties": false,
-    })
-}
-
-fn document() -> Value {
-    json!({
-        "type": "object",
-        "description": "An OpenAPI document.",
-        "properties": { "openapi": { "type": "string" }, "info": { "type": "object" }, "paths": { "type": "object" } },
-        "required": ["openapi", "info", "paths"],
-    })
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let (failed, failures) = mpsc::channel();
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
-    let names = Some(Names::load(&connection).expect("loads"));
+    let names = Some(SharedNames::load(&connection).expect("loads"));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let parts = WriterParts { connection, names, clock, on_failure, readers, unsynced: Arc::default(), sync };
     (directory, Writer::start(parts, &path).expect("starts"), failures)
@@ -179,19 +179,50 @@ async fn a_panic_in_the_writer_is_told() {
     assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
 }
 
+/// Asks for something and goes away; says whether it was turned away at once.
+fn ask(writer: &Writer, work: impl FnOnce() + Send + 'static) -> bool {
+    let mut write = pin!(writer.write(move |_| {
+        work();
+        Ok(())
+    }));
+    match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => {
+            assert!(matches!(answer, Err(StoreError::Busy)));
+            true
+        }
+        Poll::Pending => false,
+    }
+}
+
 #[tokio::test]
 async fn more_writes_than_the_queue_holds_are_turned_away() {
     let (_directory, writer, _failures) = start();
-    let asked = async {
-        let mut turned_away = 0;
-        for _ in 0..QUEUE + 5 {
-            let mut write = pin!(writer.write(|_| Ok(())));
-            if let Poll::Ready(answer) = write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                assert!(matches!(answer, Err(StoreError::Busy)));
-                turned_away += 1;
-            }
-        }
-        turned_away
-    };
-    assert_eq!(while_held_up(&writer, asked).await, 5);
+    let asked = async { (0..QUEUE + 5).filter(|_| ask(&writer, || ())).count() };
+    // What holds the writer up has a place as well.
+    assert_eq!(while_held_up(&writer, asked).await, 6);
+}
+
+#[tokio::test]
+async fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
+    let (begin, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let (_directory, writer, _failures) = start_with(Box::new(move || {
+        let _ = (begin.send(()), ended.lock().expect("one syncs at a time").recv());
+        Ok(())
+    }));
+    // Whatever happens, the sync ends before the writer does.
+    let end = end;
+    // Two that share a commit, so that the writer does not sync it itself and runs what comes after.
+    let (release, released) = mpsc::channel::<()>();
+    assert!(!ask(&writer, move || assert!(released.recv().is_err())));
+    assert!(!ask(&writer, || ()));
+    drop(release);
+    begun.recv_timeout(Duration::from_secs(30)).expect("the commit is synced");
+    assert_eq!((0..QUEUE - 3).filter(|_| ask(&writer, || ())).count(), 0);
+    let (run, has_run) = mpsc::channel();
+    assert!(!ask(&writer, move || run.send(()).expect("the test listens")));
+    has_run.recv_timeout(Duration::from_secs(30)).expect("the writer runs what waits");
+    assert!(ask(&writer, || ()), "a write beyond those that wait for their sync");
+    drop(end);
 }

@@ -1,6 +1,7 @@
 //! The contract suite: what every adapter must do, said through the port alone.
 //!
 //! * [`customers`]: creating and reading customers, and their ids
+//! * [`listing`]: listing customers
 //! * [`edits`]: replacing and moving customers
 //! * [`directory`]: accounts, groups, users and keys
 //!
@@ -9,6 +10,7 @@
 pub mod customers;
 pub mod directory;
 pub mod edits;
+pub mod listing;
 
 use crate::{Conflict, EditCustomer, NewCustomer, Store, StoreError, StoredCustomer};
 use carnelian_domain::{AccountId, CustomerId};
@@ -54,6 +56,17 @@ macro_rules! contract_tests {
                 edit_conflicts_are_found_in_their_order
                 a_refused_edit_changes_nothing
                 one_of_many_concurrent_edits_of_a_version_succeeds
+            }
+            listing {
+                a_new_registry_lists_nobody
+                a_listing_shows_what_a_read_shows
+                a_part_begins_after_a_customer_passes_some_over_and_ends_at_its_limit
+                a_listing_keeps_to_its_accounts
+                names_and_their_beginnings_are_compared_in_their_unique_form
+                an_edited_customer_is_listed_as_it_is_now
+                a_refused_edit_leaves_the_name_where_it_is_found
+                a_listing_is_of_what_was_written_since
+                a_long_walk_lists_everyone_once_while_others_are_created
             }
             directory {
                 a_new_registry_has_an_empty_directory
@@ -161,7 +174,12 @@ mod tests {
     #[test]
     fn every_case_becomes_a_test() {
         let listed: Vec<_> = include_str!("mod.rs").lines().map(str::trim).collect();
-        let sources = [include_str!("customers.rs"), include_str!("edits.rs"), include_str!("directory.rs")];
+        let sources = [
+            include_str!("customers.rs"),
+            include_str!("edits.rs"),
+            include_str!("listing.rs"),
+            include_str!("directory.rs"),
+        ];
         let cases = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {
             let (name, _) = line.strip_prefix("pub async fn ")?.split_once('(')?;
             Some(name)

@@ -48,6 +48,12 @@ fn the_examples_are_what_the_server_answers() {
     // As text, so that the order of keys counts.
     assert_eq!(site.client().read(id).text(), expected.to_string());
 
+    for key in ["accounts", "users"] {
+        let list = site.client().get(&format!("/rws/api/v1/{key}")).json();
+        let shown = example(&document, &format!("/paths/~1rws~1api~1v1~1{key}/get"), "responses/200");
+        assert_eq!((keys(&list), keys(&list[key][0])), (keys(&shown), keys(&shown[key][0])));
+    }
+
     let error = |name: &str| document["components"]["examples"][name]["value"].to_string();
     assert_eq!(site.client().create(&customer).text(), error("DuplicateCustomerName"));
     assert_eq!(site.client().get("/rws/api/v1/customers/x").text(), error("InvalidCustomerId"));

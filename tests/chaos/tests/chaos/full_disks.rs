@@ -17,14 +17,14 @@ fn writes_that_find_no_space_are_refused_until_there_is_some() {
     let scene = Scene::new();
     let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "*", number: 1 };
     let launch = Shim::new(&scene.data()).rule(&rule).armed_by_signal().under(scene.place.launch());
-    let trial = Trial::start("no space, by the shim", scene, launch);
+    let trial = Trial::start("no space, by the shim", scene, None, launch);
     trial.survive(CYCLES, |server| server.signal("USR1"), |server| server.signal("USR2"));
 }
 
 #[test]
 fn a_small_disk_fills_and_empties_and_loses_nothing() {
     let scene = Scene::new();
-    let Some(_mount) = move_registry(&scene, Mount::tmpfs) else { return };
+    let Some(mount) = move_registry(&scene, Mount::tmpfs) else { return };
     let (ballast, launch) = (scene.data().join("ballast"), scene.place.launch());
     let fill = || {
         let mut file = File::create(&ballast).expect("a file can be made");
@@ -32,5 +32,6 @@ fn a_small_disk_fills_and_empties_and_loses_nothing() {
         while file.write_all(&block).is_ok() {}
     };
     let free = || fs::remove_file(&ballast).expect("a file can be removed");
-    Trial::start("no space, on a small disk", scene, launch).survive(CYCLES, |_| fill(), |_| free());
+    let trial = Trial::start("no space, on a small disk", scene, Some(mount), launch);
+    trial.survive(CYCLES, |_| fill(), |_| free());
 }

@@ -1,5 +1,5 @@
-//! Faults: kills, power cuts, failing operations, full and read-only disks; and what others send: messages that are none,
-//! and too much.
+//! Faults: kills, power cuts, failing operations, full and read-only disks; races; and what others send: messages that are
+//! none, and too much.
 
 mod directories;
 mod framing;
@@ -8,6 +8,8 @@ mod io_errors;
 mod kills;
 mod mounts;
 mod power_cuts;
+mod races;
 mod read_only;
+mod resources;
 mod restarts;
 mod trial;

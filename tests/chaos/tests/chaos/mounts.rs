@@ -28,18 +28,19 @@ impl Mount {
         let mounted = permitted(&["mount", "-o", "loop,errors=remount-ro", plain(image), plain(at)]);
         mounted.then(|| Self(at.to_owned()))
     }
-
-    /// Mounts it anew with these options.
-    pub(crate) fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        assert!(permitted(&["mount", "-o", &options, plain(&self.0)]), "{options} was not possible");
-    }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = permitted(&["umount", "--lazy", plain(&self.0)]);
+        let at = plain(&self.0);
+        let _ = permitted(&["umount", at]) || permitted(&["umount", "--lazy", at]);
     }
+}
+
+/// Mounts what is mounted anew, with these options.
+pub(crate) fn remount(at: &Path, options: &str) {
+    let options = format!("remount,{options}");
+    assert!(permitted(&["mount", "-o", &options, plain(at)]), "{options} was not possible");
 }
 
 /// Moves a scene's registry, which nobody has open, to the file system that `mount` mounts.

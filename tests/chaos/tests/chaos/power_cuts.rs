@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use blackbox::{Login, Place, wait};
+use blackbox::{Login, Place, Server, wait};
 use chaos::recording::{Event, Recording};
 use chaos::{Action, Disk, Load, Model, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
 use tempfile::TempDir;
@@ -41,20 +41,20 @@ pub(crate) fn prepare() -> (Place, PathBuf, Login) {
 
 /// Records a run under `load`; `configure` changes what is under the server.
 fn run(load: &Load, random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Run {
-    run_until(load, random, configure, |_, _| {})
+    run_until(load, random, configure, |_, _, _| {})
 }
 
-/// Like [`run`], and `meanwhile` watches the log beside the load, which it may end.
+/// Like [`run`], and `meanwhile` watches the server and the log beside the load, which it may end.
 fn run_until(
     load: &Load,
     random: &mut Random,
     configure: impl FnOnce(Shim) -> Shim,
-    meanwhile: impl FnOnce(&Progress, &Path),
+    meanwhile: impl FnOnce(&Progress, &Server, &Path),
 ) -> Run {
     let (place, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
     let server = configure(Shim::new(&place.data()).record(&log)).under(place.launch()).start();
-    let report = load.run(server.address(), &ada, random, |progress| meanwhile(progress, &log));
+    let report = load.run(server.address(), &ada, random, |progress| meanwhile(progress, &server, &log));
     server.stop();
     let recording = Recording::read(&log);
     Run { place, ada, stories: report.stories, recording, prepared }
@@ -165,7 +165,7 @@ fn a_power_cut_around_a_checkpoint_loses_nothing_acknowledged() {
         &load,
         &mut random,
         |shim| shim,
-        |progress, log| {
+        |progress, _, log| {
             let prepared = Recording::read(log).events.len();
             wait::until("there is a checkpoint under load", wait::PATIENCE, || {
                 let recording = Recording::read(log);
@@ -174,6 +174,33 @@ fn a_power_cut_around_a_checkpoint_loses_nothing_acknowledged() {
                 events.find(|event| synced(event))?;
                 events.find(|event| matches!(event, Event::Answer { .. })).map(drop)
             });
+            progress.end();
+        },
+    );
+    run.check(seed::rounds(40), &mut random);
+}
+
+#[test]
+fn a_power_cut_after_the_disk_refused_writes_for_a_while_loses_nothing_acknowledged() {
+    let mut random = Random::of_test("power cuts, read-only");
+    let rule = Rule { action: Action::ReadOnly, kind: "write", suffix: "-wal", number: random.within(1..9) };
+    let load = Load { requests: usize::MAX, ..small_load() };
+    let run = run_until(
+        &load,
+        &mut random,
+        |shim| shim.rule(&rule).armed_by_signal(),
+        |progress, server, _| {
+            let await_answers = |number| {
+                let enough = progress.answered() + number;
+                wait::until("there are answers", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
+            };
+            for _ in 0..4 {
+                await_answers(30);
+                server.signal("USR1");
+                await_answers(10);
+                server.signal("USR2");
+            }
+            await_answers(30);
             progress.end();
         },
     );

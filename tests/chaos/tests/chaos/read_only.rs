@@ -1,9 +1,11 @@
 //! The file system becomes read-only, and then takes writes again.
 
-use blackbox::{Place, wait};
-use chaos::{Action, Load, Rule, Scene, Shim};
+use std::path::{Path, PathBuf};
 
-use crate::mounts::{Mount, move_registry};
+use blackbox::{Place, wait};
+use chaos::{Action, Load, Rule, Scene, Shim, seed};
+
+use crate::mounts::{Mount, move_registry, remount};
 use crate::trial::Trial;
 
 /// What the one sentence about a read-only file system says.
@@ -19,7 +21,7 @@ fn read_only_from(scene: &Scene, kind: &'static str, suffix: &'static str, numbe
 fn writes_on_a_read_only_file_system_are_refused_until_it_takes_them() {
     let scene = Scene::new();
     let launch = read_only_from(&scene, "write", "*", 1).under(scene.place.launch());
-    let trial = Trial::start("read-only, by the shim", scene, launch);
+    let trial = Trial::start("read-only, by the shim", scene, None, launch);
     trial.survive(10, |server| server.signal("USR1"), |server| server.signal("USR2"));
 }
 
@@ -31,7 +33,7 @@ fn a_file_system_that_becomes_read_only_within_a_commit_or_a_checkpoint_loses_no
         let scene = Scene::new();
         let launch = read_only_from(&scene, kind, suffix, number).under(scene.place.launch());
         let name = format!("read-only from {kind} {number} of {suffix} on");
-        let mut trial = Trial::start(&name, scene, launch);
+        let mut trial = Trial::start(&name, scene, None, launch);
         trial.server.signal("USR1");
         let load = Load { prefix: "L".to_owned(), workers: 8, requests: usize::MAX, large: 100 };
         trial.load(&load, |_, progress| {
@@ -45,32 +47,76 @@ fn a_file_system_that_becomes_read_only_within_a_commit_or_a_checkpoint_loses_no
     }
 }
 
-/// A kernel that has found an error makes the file system read-only while files are open for writing.
+/// A registry on an ext4 in a file; a kernel that has found an error there makes it read-only at once.
+struct Ext4<'a> {
+    trial: Trial<'a>,
+    image: PathBuf,
+}
+
+impl<'a> Ext4<'a> {
+    fn start(name: &'a str) -> Option<Self> {
+        let scene = Scene::new();
+        let image = scene.place.root().join("image");
+        let mount = move_registry(&scene, |at| Mount::ext4(&image, at))?;
+        let launch = scene.place.launch();
+        Some(Self { trial: Trial::start(name, scene, Some(mount), launch), image })
+    }
+
+    /// Asserts that everything is there once the journal has repaired the file system.
+    fn must_hold(mut self) {
+        drop(self.trial.mount.take());
+        self.trial.mount = Mount::ext4(&self.image, &self.trial.scene.data());
+        assert!(self.trial.mount.is_some(), "the file system cannot be mounted again");
+        self.trial.must_hold();
+    }
+}
+
+/// Makes the kernel find an error.
+fn fail(data: &Path) {
+    remount(data, "abort");
+}
+
 #[test]
 fn on_an_ext4_that_the_kernel_made_read_only_reads_go_on_and_nothing_is_lost() {
-    let scene = Scene::new();
-    let image = scene.place.root().join("image");
-    let Some(mount) = move_registry(&scene, |at| Mount::ext4(&image, at)) else { return };
-    let launch = scene.place.launch();
-    let mut trial = Trial::start("read-only, ext4", scene, launch);
+    let Some(mut ext4) = Ext4::start("read-only, ext4") else { return };
     let load = Load { prefix: "L".to_owned(), workers: 4, requests: 20, large: 10 };
-    trial.load(&load, |_, _| {});
-    mount.remount("abort");
-    trial.must_refuse_and_read();
-    trial.end_after(|scene| {
-        must_refuse_to_open(&scene.place);
-        drop(mount);
-        Mount::ext4(&image, &scene.data()).expect("what was mounted can be mounted again")
-    });
+    ext4.trial.load(&load, |_, _| {});
+    fail(&ext4.trial.scene.data());
+    ext4.trial.must_refuse_and_read();
+    assert_eq!(ext4.trial.stop(), 0, "the server did not stop in order");
+    must_refuse_to_open(&ext4.trial.scene.place);
+    ext4.must_hold();
+}
+
+#[test]
+fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged() {
+    for round in 0..seed::rounds(3) {
+        let Some(mut ext4) = Ext4::start("read-only, ext4 under load") else { return };
+        let trial = &mut ext4.trial;
+        let load = Load { prefix: "L".to_owned(), workers: 8, requests: usize::MAX, large: 10 };
+        let (enough, data) = (trial.random.within(1..400), trial.scene.data());
+        trial.load(&load, |_, progress| {
+            wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
+            fail(&data);
+            let refused = || (progress.refused_a_write() || progress.over()).then_some(());
+            wait::until("a write is refused", wait::PATIENCE, refused);
+            progress.end();
+        });
+        // A group that was just being synced ends the server, as any sync that fails does.
+        let code = trial.stop();
+        let log = trial.server.log();
+        assert!(code == 0 || code == 1 && log.contains("a sync failed"), "round {round}: {code}\n{log}");
+        ext4.must_hold();
+    }
 }
 
 #[test]
 fn a_registry_on_a_read_only_file_system_is_refused_in_a_sentence() {
     let scene = Scene::new();
-    let Some(mount) = move_registry(&scene, Mount::tmpfs) else { return };
-    mount.remount("ro");
+    let Some(_mount) = move_registry(&scene, Mount::tmpfs) else { return };
+    remount(&scene.data(), "ro");
     must_refuse_to_open(&scene.place);
-    mount.remount("rw");
+    remount(&scene.data(), "rw");
     scene.place.serve().stop();
 }
 

@@ -6,6 +6,8 @@ use blackbox::{Launch, Server, sample, wait};
 use chaos::model::Sent;
 use chaos::{Load, Model, Outcome, Progress, Random, Scene, seed};
 
+use crate::mounts::Mount;
+
 /// How soon a write must be refused.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -15,10 +17,12 @@ const RECOVERED: Duration = Duration::from_secs(5);
 /// A registry, its server, and a customer that was there before the disk refused anything.
 pub(crate) struct Trial<'a> {
     name: &'a str,
-    pub(crate) scene: Scene,
-    pub(crate) server: Server,
-    random: Random,
     known: u64,
+    pub(crate) random: Random,
+    // These go in this order.
+    pub(crate) server: Server,
+    pub(crate) mount: Option<Mount>,
+    pub(crate) scene: Scene,
 }
 
 /// What became of some requests.
@@ -28,13 +32,14 @@ pub(crate) struct Answers {
 }
 
 impl<'a> Trial<'a> {
-    pub(crate) fn start(name: &'a str, mut scene: Scene, launch: Launch) -> Self {
+    /// Starts a server on a registry, which may lie on a file system of its own.
+    pub(crate) fn start(name: &'a str, mut scene: Scene, mount: Option<Mount>, launch: Launch) -> Self {
         let random = Random::of_test(name);
         let server = launch.start();
         let body = sample::minimal("Known", "Acme");
         let known = server.client_of(&scene.ada).create(&body).customer_id();
         scene.stories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(known) }]);
-        Self { name, scene, server, random, known }
+        Self { name, known, random, server, mount, scene }
     }
 
     /// Lets `fail` make the disk refuse writes in the middle of a load, and `mend` make it take them again.
@@ -87,16 +92,23 @@ impl<'a> Trial<'a> {
         wait::until("writes succeed again", RECOVERED, || (self.try_once(0).acknowledged > 0).then_some(()));
     }
 
-    /// Stops the server in order, and asserts that everything is as the clients know it.
-    pub(crate) fn end(self) {
-        self.end_after(|_| {});
+    /// Stops the server, unless it has stopped by itself; its exit code.
+    pub(crate) fn stop(&mut self) -> i32 {
+        if self.server.is_running() {
+            self.server.signal("TERM");
+        }
+        self.server.wait()
     }
 
-    /// Like [`Trial::end`], after something was done to the registry that nobody has open.
-    pub(crate) fn end_after<T>(mut self, change: impl FnOnce(&Scene) -> T) {
-        self.server.stop();
-        let _kept = change(&self.scene);
+    /// Asserts that everything is as the clients know it, once the server has ended.
+    pub(crate) fn must_hold(mut self) {
         self.scene.must_hold(self.name, &mut self.random);
         eprintln!("{} acknowledged customers are there", Model::of(&self.scene.stories).certain());
+    }
+
+    /// Stops the server in order, and asserts that everything is as the clients know it.
+    pub(crate) fn end(mut self) {
+        assert_eq!(self.stop(), 0, "the server did not stop in order");
+        self.must_hold();
     }
 }

@@ -2,17 +2,18 @@
 
 use super::{
     shape,
-    wire::{CustomerReply, WrittenReply},
+    wire::{CustomerReply, PageReply, WrittenReply},
 };
 use crate::{
     error::ApiError,
     extract::{PathText, SignedIn, WholeBody},
     log::LoggedAccount,
+    query::Query,
     response,
 };
 use axum::{extract::State, response::Response};
 use carnelian_app::{App, customers::WrittenCustomer};
-use carnelian_domain::CustomerId;
+use carnelian_domain::{CustomerField, CustomerId};
 use hyper::{
     HeaderMap, StatusCode,
     header::{ETAG, HeaderValue, IF_MATCH},
@@ -40,10 +41,22 @@ pub(crate) async fn get_customer(
 ) -> Result<Response, ApiError> {
     let reader = app.customer_reader(&caller)?;
     let customer = reader.get_customer(customer_id(id)).await?;
-    let mut response = response::json(StatusCode::OK, &CustomerReply::new(app.rules(), &customer));
+    let mut response = response::json(StatusCode::OK, &CustomerReply::new(app.rules(), &customer, &CustomerField::ALL));
     response.headers_mut().insert(ETAG, entity_tag(customer.version));
     response.extensions_mut().insert(LoggedAccount(customer.account));
     Ok(response)
+}
+
+/// Lists the customers in scope that are asked for.
+pub(crate) async fn list_customers(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let reader = app.customer_reader(&caller)?;
+    let (page, fields) = reader.list_customers(&query.customers()).await?;
+    let show = |customer| CustomerReply::new(app.rules(), customer, &fields);
+    Ok(response::json(StatusCode::OK, &PageReply::new("customers", &page, show)))
 }
 
 /// Replaces a customer.

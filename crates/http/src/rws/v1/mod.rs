@@ -1,8 +1,10 @@
 //! Version 1 of the API.
 
+pub(crate) mod accounts;
 pub(crate) mod customers;
 pub(crate) mod echo;
 pub(crate) mod shape;
+pub(crate) mod users;
 pub(crate) mod wire;
 
 /// The name of this version in a path.

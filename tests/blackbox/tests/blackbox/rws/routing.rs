@@ -4,10 +4,14 @@ use blackbox::problems::*;
 use blackbox::{Connection, Request, Site};
 
 /// The paths that are served, and the methods that each takes.
-const PATHS: [(&str, &[&str], &[&str]); 7] = [
-    ("/rws/api/v1/customers", &["POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
+const PATHS: [(&str, &[&str], &[&str]); 11] = [
+    ("/rws/api/v1/accounts", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/rws/api/v1/accounts/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/rws/api/v1/customers", &["GET", "POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/customers/17", &["GET", "PUT"], &["POST", "DELETE", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/echo/hello", &["GET"], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    ("/rws/api/v1/users", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/rws/api/v1/users/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/live", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/ready", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/openapi.json", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
@@ -83,7 +87,8 @@ fn head_is_answered_like_get_without_a_body_and_the_connection_goes_on() {
         (ada("/rws/api/v1/echo/hello"), 200),
         (Request::new("HEAD", "/rws/api/v1/echo/hello"), 401),
         (ada("/rws/api/v1/customers/17"), 404),
-        (ada("/rws/api/v1/customers"), 405),
+        (ada("/rws/api/v1/customers"), 200),
+        (ada("/rws/api/v1/customers?pageSize=0"), 400),
         (Request::new("HEAD", "/nothing"), 404),
         (Request::new("HEAD", "/health/live"), 200),
     ];

@@ -3,5 +3,6 @@
 mod create;
 mod edit;
 mod get;
+mod list;
 mod roles;
 mod scope;

@@ -1,0 +1,176 @@
+//! A long run at a share of the peak, over a registry that stays as large as it is: does the server stay as it was?
+
+use std::{io, path::Path, process::Command, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+
+use crate::{
+    args::SoakArguments,
+    known::Known,
+    load::{
+        Pace, Plan, Until,
+        requests::{Kind, Scenario, Target, Work},
+        tally::Tally,
+    },
+    machine,
+    measure::{Place, measure},
+    process::Process,
+    record::{Journal, Memory, Record, Who},
+    registry::Registry,
+};
+
+/// How many connections make the customers, and then share the load.
+const CONNECTIONS: usize = 64;
+
+/// How long the peak is measured, as a share of the whole.
+const PEAK: f64 = 1.0 / 60.0;
+
+/// How many parts the run is cut into; the memory is looked at after each.
+const SLICES: usize = 60;
+
+/// The parts of which the latencies are compared.
+const QUARTERS: usize = 4;
+
+struct Soak {
+    server: Process,
+    registry: Registry,
+    /// Dropped after the server that writes to it.
+    _directory: TempDir,
+    known: Arc<Known>,
+    journal: Journal,
+    customers: u64,
+    runs: u32,
+}
+
+/// Runs it, prints what came of it, and fails if an answer was wrong or something is not as it was acknowledged.
+pub fn run(arguments: &SoakArguments) -> io::Result<()> {
+    let mut soak = Soak::begin(arguments)?;
+    soak.make_customers(arguments.customers)?;
+    let length = Duration::from_secs_f64(arguments.minutes * 60.0);
+    let peak = soak.load(Pace::Closed, length.mul_f64(PEAK))?.rate();
+    let rate = peak * arguments.share;
+    eprintln!("peak {peak:.0}/s, now {rate:.0}/s for {:.1} minutes", arguments.minutes);
+    let (mut quarters, mut memory) = ([const { None }; QUARTERS], Vec::new());
+    for slice in 0..SLICES {
+        let tally = soak.load(Pace::Open(rate), length / SLICES as u32)?;
+        merge(&mut quarters[slice * QUARTERS / SLICES], tally);
+        memory.push(soak.look()?);
+    }
+    let stored = soak.registry.stored()?;
+    if stored != soak.customers {
+        return Err(io::Error::other(format!("{stored} customers are stored, {} were acknowledged", soak.customers)));
+    }
+    println!("{}", summary(rate, arguments.minutes, &quarters, &memory));
+    let failed = quarters.iter().flatten().map(|tally| tally.unexpected + tally.broken).sum::<u64>();
+    if failed > 0 { Err(io::Error::other(format!("{failed} answers were wrong or missing"))) } else { Ok(()) }
+}
+
+fn merge(quarter: &mut Option<Tally>, tally: Tally) {
+    match quarter {
+        Some(quarter) => quarter.merge(tally),
+        None => *quarter = Some(tally),
+    }
+}
+
+impl Soak {
+    fn begin(arguments: &SoakArguments) -> io::Result<Self> {
+        let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.work)?;
+        let binary = arguments.server.canonicalize()?;
+        let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, &binary)?;
+        let mut journal = Journal::begin(&arguments.runs, &format!("{}-{}-soak", machine.date, machine.name))?;
+        journal.write(Record::Machine(machine))?;
+        let registry = Registry::make(&binary, directory.path())?;
+        let serve: Command = registry.serve();
+        // A line for every request of an hour would fill the disk, and is written all the same.
+        let server = Process::start(serve, Path::new("/dev/null"))?;
+        Ok(Self { server, registry, _directory: directory, known: Arc::default(), journal, customers: 0, runs: 0 })
+    }
+
+    fn make_customers(&mut self, count: u64) -> io::Result<()> {
+        let (tally, run) = self.carry_out(Scenario::Create, Pace::Closed, Until::Requests(count))?;
+        self.customers = tally.created;
+        self.known = Arc::new(Known::of(tally.ids, (run, tally.names)));
+        self.server.settle()
+    }
+
+    fn load(&mut self, pace: Pace, length: Duration) -> io::Result<Tally> {
+        self.carry_out(Scenario::Steady, pace, Until::Elapsed(length)).map(|(tally, _)| tally)
+    }
+
+    fn carry_out(&mut self, scenario: Scenario, pace: Pace, until: Until) -> io::Result<(Tally, u32)> {
+        self.runs += 1;
+        let target = Target {
+            address: self.server.address,
+            path: "/rws/api/v1/customers".to_owned(),
+            authorization: self.registry.authorization.clone(),
+            kind: Kind::Server,
+        };
+        let work = Arc::new(Work { target, scenario, known: Arc::clone(&self.known) });
+        let keep_ids = scenario == Scenario::Create;
+        let plan = Plan { work, run: self.runs, connections: CONNECTIONS, pace, until, keep_ids };
+        let place = Place { who: Who::Server, turn: None, filled: false, customers: self.customers };
+        let (load, tally) = measure(&plan, Some(&self.server), place)?;
+        self.journal.write(Record::Load(load))?;
+        Ok((tally, self.runs))
+    }
+
+    /// The resident memory, in bytes.
+    fn look(&mut self) -> io::Result<f64> {
+        let usage = self.server.usage()?;
+        self.journal.write(Record::Memory(Memory {
+            customers: self.customers,
+            resident_bytes: usage.resident,
+            peak_bytes: usage.peak,
+            disk_bytes: self.registry.size()?,
+        }))?;
+        Ok(usage.resident as f64)
+    }
+}
+
+fn summary(rate: f64, minutes: f64, quarters: &[Option<Tally>], memory: &[f64]) -> String {
+    let p99: Vec<_> = quarters.iter().flatten().map(|tally| tally.quantile_ms(0.99)).collect();
+    let shown: Vec<_> = p99.iter().map(|p99| format!("{p99:.2}")).collect();
+    let (first, last) = (p99.first().copied().unwrap_or_default(), p99.last().copied().unwrap_or_default());
+    // What the server still needs to reach its size is over after the first quarter.
+    let settled = &memory[memory.len() / QUARTERS..];
+    let an_hour = slope(settled) * memory.len() as f64 * 60.0 / minutes;
+    let mean = settled.iter().sum::<f64>() / settled.len() as f64;
+    format!(
+        "{rate:.0} requests a second for {minutes:.1} minutes\n\
+         p99 of the quarters: {} ms; the last to the first: {:.2}\n\
+         resident memory: {:.1} MB, growing by {:.2} % an hour after the first quarter",
+        shown.join(", "),
+        last / first,
+        mean / 1e6,
+        an_hour / mean * 100.0,
+    )
+}
+
+/// How much a value grows from one look to the next: the slope of the straight line that fits best.
+fn slope(values: &[f64]) -> f64 {
+    let count = values.len() as f64;
+    let (middle, mean) = ((count - 1.0) / 2.0, values.iter().sum::<f64>() / count);
+    let pairs = || values.iter().enumerate().map(|(at, value)| (at as f64 - middle, value - mean));
+    let spread: f64 = pairs().map(|(at, _)| at * at).sum();
+    if spread == 0.0 { 0.0 } else { pairs().map(|(at, value)| at * value).sum::<f64>() / spread }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slope_is_that_of_the_line() {
+        assert_eq!(slope(&[1.0, 3.0, 5.0, 7.0]), 2.0);
+        assert_eq!(slope(&[4.0, 4.0, 4.0]), 0.0);
+        assert_eq!(slope(&[4.0]), 0.0);
+    }
+
+    #[test]
+    fn growth_is_told_by_the_hour() {
+        let memory: Vec<_> = (0..SLICES).map(|slice| 100e6 + slice as f64 * 1e6).collect();
+        let text = summary(1.0, 60.0, &[], &memory);
+        // One megabyte a minute on a mean of 137.
+        assert!(text.contains("growing by 43.80 % an hour"), "{text}");
+    }
+}

@@ -1,0 +1,276 @@
+//! Customers in the order of their ids, step by step.
+//!
+//! A step looks at a bounded number of them within one view of the database. Between two steps others get their turn on
+//! the thread, and the connection goes back to the pool: a long walk holds up neither them nor a checkpoint. A step begins
+//! behind the last id that was looked at, so the cost of a part does not grow with the number of customers before it.
+
+use crate::{SqliteStore, customers::stored};
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+/// How many customers a step looks at.
+const STEP: usize = 1000;
+
+/// How many customers a step looks at in each account, however many accounts share it.
+const LEAST: usize = 16;
+
+/// The index is named, so that no other plan is ever chosen.
+const OF_ACCOUNT: &str = "
+    SELECT id, modified_at FROM customer INDEXED BY customer_of_account
+    WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+
+const OF_EVERY_ACCOUNT: &str = "SELECT id, modified_at FROM customer WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+const CUSTOMER: &str = "
+    SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer
+    WHERE id = :id AND modified_at >= :since
+        AND (:name IS NULL OR ifnull(unique_name, name) = :name)
+        AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
+
+/// Lists customers: by their name if one is asked for and the names are at hand, else on a walk.
+pub(crate) async fn list(
+    store: &SqliteStore,
+    list: &ListCustomers,
+) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
+    let mut walk = Walk::new(list);
+    match candidates(store, &walk)? {
+        Some(candidates) => store.readers.read(|connection| walk.visit(connection, candidates).map(drop))?,
+        None => {
+            let mut size = list.skip.saturating_add(list.limit).min(STEP);
+            while store.readers.read(|connection| walk.step(connection, size))? {
+                size = STEP;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    store.unsynced.wait_for_all().await?;
+    Ok(walk.found)
+}
+
+/// The customers that may have the name that is asked for, in order; `None` if they have to be looked for.
+fn candidates(store: &SqliteStore, walk: &Walk<'_>) -> Result<Option<Vec<Entry>>, StoreError> {
+    let (Some(name), Some(names)) = (&walk.list.filter.unique_name, &store.names) else { return Ok(None) };
+    let accounts = match &walk.accounts {
+        Some(accounts) => accounts.clone(),
+        None => store.readers.read_afresh(|connection| {
+            connection
+                .prepare_cached("SELECT id FROM account")?
+                .query_map([], |row| row.get(0).map(AccountId))?
+                .collect()
+        })?,
+    };
+    let mut ids = Vec::new();
+    for account in accounts {
+        ids.extend(names.lock().candidates(store.name_hash_key.hash(account, name)));
+    }
+    ids.retain(|id| *id > walk.after);
+    ids.sort_unstable();
+    ids.dedup();
+    // Whether they were written since is for the row to tell.
+    Ok(Some(ids.into_iter().map(|id| Entry { id, modified_at: Timestamp(i64::MAX) }).collect()))
+}
+
+/// What can be told of a customer without looking it up.
+struct Entry {
+    id: CustomerId,
+    modified_at: Timestamp,
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    Ok(Entry { id: CustomerId(row.get(0)?), modified_at: Timestamp(row.get(1)?) })
+}
+
+/// A walk over the customers that may be meant.
+struct Walk<'a> {
+    list: &'a ListCustomers,
+    /// The accounts that are meant, each once; `None` for every account.
+    accounts: Option<Vec<AccountId>>,
+    since: Timestamp,
+    after: CustomerId,
+    skip: usize,
+    found: Vec<(CustomerId, StoredCustomer)>,
+}
+
+impl Walk<'_> {
+    fn new(list: &ListCustomers) -> Walk<'_> {
+        let mut accounts = list.filter.accounts.clone();
+        if let Some(accounts) = &mut accounts {
+            accounts.sort_unstable();
+            accounts.dedup();
+        }
+        let since = list.filter.modified_since.unwrap_or(Timestamp(i64::MIN));
+        Walk { list, accounts, since, after: list.after, skip: list.skip, found: Vec::new() }
+    }
+
+    /// Looks at the next customers, about as many as said; says whether there is more to look at, and reason to.
+    fn step(&mut self, connection: &Connection, size: usize) -> Result<bool, rusqlite::Error> {
+        let (entries, end) = match &self.accounts {
+            Some(accounts) => of_accounts(connection, accounts, self.after, size)?,
+            None => of_every_account(connection, self.after, size)?,
+        };
+        let wanting = self.visit(connection, entries)?;
+        self.after = end.unwrap_or(self.after);
+        Ok(wanting && end.is_some())
+    }
+
+    /// Takes in what is wanted of some customers; says whether more is wanted.
+    fn visit(&mut self, connection: &Connection, entries: Vec<Entry>) -> Result<bool, rusqlite::Error> {
+        let filter = &self.list.filter;
+        let by_name = filter.unique_name.is_some() || filter.name_prefix.is_some();
+        for entry in entries.into_iter().filter(|entry| entry.modified_at >= self.since) {
+            if self.found.len() == self.list.limit {
+                return Ok(false);
+            }
+            if self.skip > 0 && !by_name {
+                self.skip -= 1;
+            } else if let Some(customer) = self.customer(connection, entry.id)? {
+                match self.skip {
+                    0 => self.found.push((entry.id, customer)),
+                    _ => self.skip -= 1,
+                }
+            }
+        }
+        Ok(self.found.len() < self.list.limit)
+    }
+
+    /// A customer, if it is meant.
+    fn customer(&self, connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
+        let filter = &self.list.filter;
+        let mut select = connection.prepare_cached(CUSTOMER)?;
+        let conditions = named_params! {
+            ":id": id.0,
+            ":since": self.since.0,
+            ":name": filter.unique_name,
+            ":prefix": filter.name_prefix,
+        };
+        let customer = select.query_row(conditions, stored).optional()?;
+        let meant = |account| self.accounts.as_ref().is_none_or(|accounts| accounts.binary_search(&account).is_ok());
+        Ok(customer.filter(|customer| meant(customer.account)))
+    }
+}
+
+/// The next customers of every account, and where the next step begins if there may be more.
+fn of_every_account(
+    connection: &Connection,
+    after: CustomerId,
+    size: usize,
+) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
+    let mut select = connection.prepare_cached(OF_EVERY_ACCOUNT)?;
+    let entries: Vec<_> = select.query_map(params![after.0, size], entry)?.collect::<Result<_, _>>()?;
+    let end = entries.last().filter(|_| entries.len() == size).map(|last| last.id);
+    Ok((entries, end))
+}
+
+/// The next customers of some accounts together, and where the next step begins if there may be more.
+///
+/// Each account gives its next ones. Where one has more than it gave, nothing beyond what it gave is certain.
+fn of_accounts(
+    connection: &Connection,
+    accounts: &[AccountId],
+    after: CustomerId,
+    size: usize,
+) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
+    let each = (size / accounts.len().max(1)).max(LEAST);
+    let mut select = connection.prepare_cached(OF_ACCOUNT)?;
+    let (mut entries, mut end) = (Vec::new(), None::<CustomerId>);
+    for account in accounts {
+        let before = entries.len();
+        for entry in select.query_map(params![account.0, after.0, each], entry)? {
+            entries.push(entry?);
+        }
+        if let Some(last) = entries.last().filter(|_| entries.len() - before == each) {
+            end = Some(end.map_or(last.id, |end| end.min(last.id)));
+        }
+    }
+    entries.retain(|entry: &Entry| end.is_none_or(|end| entry.id <= end));
+    entries.sort_unstable_by_key(|entry| entry.id);
+    Ok((entries, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        names::{NameHashKey, SharedNames},
+        readers::Readers,
+        schema,
+        syncer::Sync,
+        unsynced::Unsynced,
+        writer::{Writer, WriterParts},
+    };
+    use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer};
+    use std::{
+        path::Path,
+        pin::pin,
+        sync::{Arc, Mutex, mpsc},
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    struct StoppedClock;
+
+    impl Clock for StoppedClock {
+        fn now(&self) -> Timestamp {
+            Timestamp(1)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// A registry with one account, and a sync of the test's own.
+    fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
+        let connection = schema::open_for_writing(path, true).expect("opens");
+        connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
+        let (names, name_hash_key) = (Some(SharedNames::load(&connection)?), NameHashKey::read(&connection)?);
+        let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
+        let parts = WriterParts {
+            connection,
+            names: names.clone(),
+            clock: Arc::new(StoppedClock),
+            on_failure: Box::new(|detail| panic!("{detail}")),
+            readers: readers.clone(),
+            unsynced: unsynced.clone(),
+            sync,
+        };
+        let writer = Writer::start(parts, path)?;
+        Ok(SqliteStore { writer, readers, unsynced, names, name_hash_key, _serving: None })
+    }
+
+    #[test]
+    fn nothing_is_listed_before_it_is_on_stable_storage() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (committed, is_committed) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let sync = move || {
+            let _ = (committed.send(()), released.lock().map(|released| released.recv()));
+            Ok(())
+        };
+        let store = store(&directory.path().join("carnelian.db"), Box::new(sync)).expect("opens");
+        let mut context = Context::from_waker(Waker::noop());
+        let (name, sealed) = ("Customer".to_owned(), Vec::new());
+        let (id, account, unique_name) = (CustomerId(7), AccountId(1), name.clone());
+        let new = NewCustomer { id, account, name, unique_name, ship_to_bill_address: false, sealed };
+        let mut create = pin!(store.create_customer(new));
+        assert!(create.as_mut().poll(&mut context).is_pending());
+        is_committed.recv().expect("the writer commits");
+
+        let by = |filter| ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };
+        let by_name = by(CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() });
+        let (all, by_name) = (by(CustomerFilter::default()), by_name);
+        let mut lists = [&all, &by_name].map(|all| Box::pin(store.list_customers(all)));
+        for list in &mut lists {
+            assert!(list.as_mut().poll(&mut context).is_pending());
+        }
+        release.send(()).expect("the writer waits");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for list in lists {
+            let listed = runtime.block_on(list).expect("is listed");
+            assert_eq!(listed.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [7]);
+        }
+        runtime.block_on(create).expect("is created");
+    }
+}

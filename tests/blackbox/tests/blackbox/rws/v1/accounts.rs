@@ -1,0 +1,86 @@
+//! `GET /rws/api/v1/accounts` and `GET /rws/api/v1/accounts/{accountId}`.
+
+use blackbox::problems::*;
+use blackbox::{Login, json, wait};
+use serde_json::{Value, json};
+
+use super::paging::page;
+use crate::world::World;
+
+const ACCOUNTS: &str = "/rws/api/v1/accounts";
+
+fn names(world: &World, login: &Login) -> Vec<String> {
+    let (accounts, last) = page(&world.client(login), ACCOUNTS, "accounts", 1);
+    assert!(last);
+    accounts.iter().map(|account| account["accountName"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// The id of an account, as the command line tells it.
+fn id_of(world: &World, name: &str) -> String {
+    let listing = world.place.cli(&["account", "list", "--json"]).json();
+    let accounts = listing.as_array().expect("a list");
+    let account = accounts.iter().find(|account| account["accountName"] == name).expect("the account is there");
+    account["accountId"].as_str().map_or_else(|| account["accountId"].to_string(), str::to_owned)
+}
+
+#[test]
+fn an_account_shows_its_name_its_id_and_its_status() {
+    let world = World::start();
+    let client = world.client(&world.ada);
+    let (acme, leaving) = (id_of(&world, "Acme"), id_of(&world, "Leaving"));
+    let expected = json!({ "accountName": "Acme", "accountId": acme, "status": "ACTIVE" });
+    let (accounts, _) = page(&client, ACCOUNTS, "accounts", 1);
+    assert_eq!(accounts[0], expected);
+    assert_eq!(accounts[2], json!({ "accountName": "Leaving", "accountId": leaving, "status": "ERASURE_IN_PROGRESS" }));
+
+    let single = client.get(&format!("{ACCOUNTS}/{acme}"));
+    single.must_succeed("an account in scope");
+    assert_eq!(single.json(), expected);
+    assert_eq!(json::keys(single.text()), ["accountName", "accountId", "status"]);
+}
+
+#[test]
+fn only_what_is_in_scope_is_listed() {
+    let world = World::start();
+    for login in [&world.ada, &world.rita] {
+        assert_eq!(names(&world, login), ["Acme", "Acme East", "Leaving"], "{}", login.user);
+    }
+    assert_eq!(names(&world, &world.solo), ["Acme"]);
+    assert_eq!(names(&world, &world.rex), ["Rival"]);
+    assert_eq!(names(&world, &world.opal), ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"]);
+}
+
+#[test]
+fn a_foreign_account_looks_like_one_that_does_not_exist() {
+    let world = World::start();
+    let client = world.client(&world.ada);
+    let get = |id: &str| client.get(&format!("{ACCOUNTS}/{id}"));
+    let unknown = get("1000000");
+    unknown.must_be(&ACCOUNT_NOT_FOUND, "an unknown account");
+    let foreign = id_of(&world, "Rival");
+    for id in [&foreign, "0", "x", "-1", "+1", "1.0", "%20", "%FF", "99999999999999999999999", "Acme"] {
+        assert_eq!(get(id).comparable(), unknown.comparable(), "{id}");
+    }
+    world.client(&world.rex).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by who has it in scope");
+    world.client(&world.opal).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by an operator");
+}
+
+#[test]
+fn an_account_is_there_as_soon_as_it_is_made_and_goes_when_it_leaves_the_scope() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    for turn in 0..20 {
+        let id = world.place.account(&format!("New {turn}"));
+        let read = operator.get(&format!("{ACCOUNTS}/{id}"));
+        assert_eq!(read.must_succeed("a new account").json()["accountName"], format!("New {turn}"));
+        world.place.account(&format!("Newer {turn}"));
+        let (accounts, _) = page(&operator, ACCOUNTS, "accounts", 1);
+        assert_eq!(accounts.last().map(|account| &account["accountName"]), Some(&Value::from(format!("Newer {turn}"))));
+    }
+    world.place.cli(&["group", "remove", "West", "Acme East"]).done();
+    wait::until("the account is out of scope", wait::NOTICE, || {
+        (names(&world, &world.ada) == ["Acme", "Leaving"]).then_some(())
+    });
+    let gone = format!("{ACCOUNTS}/{}", id_of(&world, "Acme East"));
+    world.client(&world.ada).get(&gone).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
+}

@@ -1,0 +1,189 @@
+//! The clients that race, and what they call.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+
+use super::history::History;
+use super::registry::{Answer, Call, Home, Operation};
+use crate::seed::Random;
+
+/// How many clients race.
+pub const CLIENTS: usize = 8;
+
+/// What clients can call.
+pub trait Service: Sync {
+    /// What a client keeps from one call to the next.
+    type Session;
+
+    /// What a new client has.
+    fn session(&self) -> Self::Session;
+
+    /// Has an operation done.
+    fn perform(&self, session: &mut Self::Session, operation: &Operation) -> Answer;
+
+    /// Takes a moment, and changes nothing.
+    fn pause(&self, session: &mut Self::Session);
+}
+
+/// What the clients of a race do.
+#[derive(Clone, Debug)]
+pub struct Race {
+    /// How many accounts there are.
+    pub accounts: usize,
+    /// How many names.
+    pub names: usize,
+    /// How often each client calls.
+    pub calls: usize,
+    /// Whether all begin with a create of one name.
+    pub contested: bool,
+    /// How many in a hundred calls are edits.
+    pub edits: u64,
+    /// How many of the clients request and cancel erasures, and do nothing else.
+    pub erasers: usize,
+    /// How often the others pause before a call, at most: to have an account erased takes much longer than a write.
+    pub pauses: usize,
+}
+
+impl Race {
+    /// A race, drawn at random.
+    pub fn draw(random: &mut Random) -> Self {
+        Self {
+            accounts: random.within(1..3),
+            names: random.within(1..4),
+            calls: random.within(4..7),
+            contested: random.percent(50),
+            edits: *random.pick(&[20, 40, 60]),
+            erasers: random.within(0..3),
+            pauses: *random.pick(&[0, 10, 50]),
+        }
+    }
+
+    /// Lets the clients race to their end, and looks at everything then; returns what they saw.
+    pub fn run<S: Service>(&self, service: &S, random: &mut Random) -> History {
+        let shared = Shared {
+            race: self,
+            history: Mutex::default(),
+            known: Mutex::default(),
+            erasers: AtomicUsize::new(self.erasers),
+            start: Barrier::new(CLIENTS),
+        };
+        thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let (shared, random) = (&shared, random.branch());
+                scope.spawn(move || Client { number, shared, service, session: service.session(), random }.run());
+            }
+        });
+        let last =
+            Client { number: CLIENTS, shared: &shared, service, session: service.session(), random: random.branch() };
+        last.look_at_everything();
+        shared.history.into_inner().expect("no client has panicked")
+    }
+}
+
+/// What the clients of a race share.
+struct Shared<'a> {
+    race: &'a Race,
+    history: Mutex<History>,
+    /// The last version of each customer whose id a client was told.
+    known: Mutex<BTreeMap<u64, u64>>,
+    /// How many clients that have accounts erased are not done yet.
+    erasers: AtomicUsize,
+    start: Barrier,
+}
+
+struct Client<'a, S: Service> {
+    number: usize,
+    shared: &'a Shared<'a>,
+    service: &'a S,
+    session: S::Session,
+    random: Random,
+}
+
+impl<S: Service> Client<'_, S> {
+    fn run(mut self) {
+        let race = self.shared.race;
+        let is_eraser = self.number < race.erasers;
+        self.shared.start.wait();
+        for turn in 0..race.calls {
+            let call = match turn {
+                _ if is_eraser => self.erasure(turn),
+                0 if race.contested => Call::Create(Home { account: 0, name: 0 }),
+                _ => self.write_or_read(),
+            };
+            self.call(call);
+        }
+        if is_eraser {
+            self.shared.erasers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has every account active, reads every customer, and tries every name.
+    fn look_at_everything(mut self) {
+        let Race { accounts, names, .. } = *self.shared.race;
+        (0..accounts).for_each(|account| self.call(Call::CancelErasure(account)));
+        let known: Vec<u64> = self.known().into_keys().collect();
+        known.into_iter().for_each(|id| self.call(Call::Get(id)));
+        let homes = (0..accounts).flat_map(|account| (0..names).map(move |name| Home { account, name }));
+        homes.for_each(|home| self.call(Call::Create(home)));
+    }
+
+    fn call(&mut self, call: Call) {
+        let history = || self.shared.history.lock().expect("no client has panicked");
+        let operation = history().call(self.number, call);
+        let answer = self.service.perform(&mut self.session, &operation);
+        history().answer(self.number, answer);
+        let (id, version) = match (call, answer) {
+            (_, Answer::Written(id, version)) => (id, version),
+            (Call::Get(id), Answer::Shown(customer)) => (id, customer.version),
+            _ => return,
+        };
+        self.shared.known.lock().expect("no client has panicked").insert(id, version);
+    }
+
+    /// Mostly requests and cancels in turn, each eraser in an account of its own if there are enough.
+    fn erasure(&mut self, turn: usize) -> Call {
+        let account = self.number % self.shared.race.accounts;
+        let requests = turn.is_multiple_of(2) != self.random.percent(20);
+        if requests { Call::RequestErasure(account) } else { Call::CancelErasure(account) }
+    }
+
+    fn write_or_read(&mut self) -> Call {
+        let pauses = self.random.within(0..self.shared.race.pauses + 1);
+        for _ in 0..pauses {
+            if self.shared.erasers.load(Ordering::Relaxed) > 0 {
+                self.service.pause(&mut self.session);
+            }
+        }
+        let home = self.home();
+        let known: Vec<_> = self.known().into_iter().collect();
+        let Some(newest) = known.last() else { return Call::Create(home) };
+        let (id, version) = *self.random.pick(&known);
+        match self.random.number() % 100 {
+            percent if percent < self.shared.race.edits => Call::Edit(id, home, self.expected(version)),
+            // Perhaps somebody is about to create the one after the newest.
+            percent if percent >= 95 => Call::Get(newest.0 + 1),
+            percent if percent >= 75 => Call::Get(id),
+            _ => Call::Create(home),
+        }
+    }
+
+    /// Mostly nothing, or the version that was seen last, or the one that is to come.
+    fn expected(&mut self, seen: u64) -> Option<u64> {
+        match self.random.within(0..10) {
+            0..5 => None,
+            5..9 => Some(seen),
+            _ => Some(seen + 1),
+        }
+    }
+
+    fn home(&mut self) -> Home {
+        let Race { accounts, names, .. } = *self.shared.race;
+        Home { account: self.random.within(0..accounts), name: self.random.within(0..names) }
+    }
+
+    fn known(&self) -> BTreeMap<u64, u64> {
+        self.shared.known.lock().expect("no client has panicked").clone()
+    }
+}

@@ -1,0 +1,92 @@
+//! What clients called and were answered, in one order.
+
+use std::fmt;
+
+use super::registry::{Answer, Call, Operation};
+use super::search;
+
+/// A call or an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// Whose it is.
+    pub client: usize,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// It is about to call.
+    Called(Operation),
+    /// It was answered.
+    Answered(Answer),
+}
+
+/// What clients called and were answered: a call is noted before it is sent, an answer once it is there.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    events: Vec<Event>,
+    operations: usize,
+}
+
+impl History {
+    /// Notes a call, and gives it its number.
+    pub fn call(&mut self, client: usize, call: Call) -> Operation {
+        let operation = Operation { number: self.operations, call };
+        self.operations += 1;
+        self.events.push(Event { client, what: What::Called(operation) });
+        operation
+    }
+
+    /// Notes the answer to what the client called last.
+    pub fn answer(&mut self, client: usize, answer: Answer) {
+        self.events.push(Event { client, what: What::Answered(answer) });
+    }
+
+    /// Notes a call and its answer at once.
+    pub fn tell(&mut self, client: usize, call: Call, answer: Answer) {
+        self.call(client, call);
+        self.answer(client, answer);
+    }
+
+    /// All answers.
+    pub fn answers(&self) -> impl Iterator<Item = Answer> {
+        self.events.iter().filter_map(|event| match event.what {
+            What::Answered(answer) => Some(answer),
+            What::Called(_) => None,
+        })
+    }
+
+    /// Whether everything could have happened one thing after the other, each between its call and its answer.
+    pub fn is_linearizable(&self) -> bool {
+        search::finds_an_order(&self.events)
+    }
+
+    /// Asserts that.
+    #[track_caller]
+    pub fn must_be_linearizable(&self, case: &str) {
+        if !self.is_linearizable() {
+            let before = |end: &usize| search::finds_an_order(&self.events[..*end]);
+            let possible = (0..self.events.len()).take_while(before).last().unwrap_or(0);
+            panic!("{case}: the answer in line {} could not be given:\n{self}", possible + 1);
+        }
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Event { client, what }) in self.events.iter().enumerate() {
+            match what {
+                What::Called(operation) => {
+                    writeln!(f, "{:4}  {client}: #{} {:?}", index + 1, operation.number, operation.call)?;
+                }
+                What::Answered(answer) => writeln!(f, "{:4}  {client}:     → {answer:?}", index + 1)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The real server and the command line, as the clients of a race use them.
+
+use std::sync::{Mutex, MutexGuard};
+
+use blackbox::problems::{CUSTOMER_NOT_FOUND, DUPLICATE_NAME, ERASURE_IN_PROGRESS, PRECONDITION_FAILED};
+use blackbox::{CUSTOMERS, Client, Launch, Login, Place, Reply, Request, Server, sample};
+use serde_json::json;
+
+use super::clients::Service;
+use super::registry::{Answer, Call, Customer, Home, Operation};
+
+/// How many accounts there are.
+const ACCOUNTS: usize = 2;
+
+/// A registry that is served, and served again whenever its server was killed.
+pub struct Served<'a> {
+    place: &'a Place,
+    ada: Login,
+    /// What all names of a race begin with, so that it has them to itself.
+    label: String,
+    running: Mutex<Running<'a>>,
+}
+
+struct Running<'a> {
+    server: Server,
+    launch: Box<dyn FnMut() -> Launch + Send + 'a>,
+    kills: usize,
+}
+
+/// A client, and how many servers were killed before the one that it is connected to.
+pub struct Session {
+    client: Client,
+    kills: usize,
+}
+
+impl<'a> Served<'a> {
+    /// Makes a registry in `place`, and serves it by what `launch` gives, each time.
+    pub fn new(place: &'a Place, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
+        let accounts: Vec<_> = (0..ACCOUNTS).map(account_name).collect();
+        accounts.iter().for_each(|account| drop(place.account(account)));
+        let accounts: Vec<_> = accounts.iter().map(String::as_str).collect();
+        place.group("All", &accounts);
+        let ada = place.user("ada", accounts[0], &["--group", "All"]);
+        let running = Running { server: launch().start(), launch: Box::new(launch), kills: 0 };
+        Self { place, ada, label: String::new(), running: Mutex::new(running) }
+    }
+
+    /// Gives the next race names of its own.
+    pub fn next_race(&mut self, label: &str) {
+        self.label = label.to_owned();
+    }
+
+    /// Lets the rule of the server's shim apply from now on.
+    pub fn arm(&self) {
+        self.running().server.signal("USR1");
+    }
+
+    /// How many servers were killed.
+    pub fn kills(&self) -> usize {
+        self.running().kills
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running<'a>> {
+        self.running.lock().expect("no client has panicked")
+    }
+
+    /// Has a new server, unless another client was quicker.
+    fn serve_again(&self, session: &Session) {
+        let mut running = self.running();
+        if running.kills == session.kills {
+            assert_eq!(running.server.wait(), -1, "the server ended, and was not killed");
+            running.server = (running.launch)().start();
+            running.kills += 1;
+        }
+    }
+
+    fn exchange(&self, session: &mut Session, operation: &Operation, request: Request) -> Answer {
+        if session.kills != self.kills() {
+            *session = self.session();
+        }
+        match session.client.try_send(request) {
+            Ok(reply) => self.answer(operation, &reply),
+            Err(_) => {
+                self.serve_again(session);
+                Answer::Lost
+            }
+        }
+    }
+
+    fn answer(&self, operation: &Operation, reply: &Reply) -> Answer {
+        let refusals = [
+            (&DUPLICATE_NAME, Answer::Duplicate),
+            (&ERASURE_IN_PROGRESS, Answer::Erasing),
+            (&CUSTOMER_NOT_FOUND, Answer::NotFound),
+            (&PRECONDITION_FAILED, Answer::Stale),
+        ];
+        match reply.status {
+            503 => Answer::Lost,
+            200 if matches!(operation.call, Call::Get(_)) => Answer::Shown(self.customer(reply)),
+            200 => Answer::Written(reply.customer_id(), version(reply)),
+            _ => {
+                let known = refusals.iter().find(|(problem, _)| reply.is(problem));
+                known.unwrap_or_else(|| panic!("{operation:?}: {} {}", reply.status, reply.text())).1
+            }
+        }
+    }
+
+    fn customer(&self, reply: &Reply) -> Customer {
+        let shown = reply.json();
+        let number = |key: &str, prefix: &str| {
+            let number = shown[key].as_str().and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+            number.unwrap_or_else(|| panic!("no {prefix:?} and number in {key} of {shown}"))
+        };
+        let home = Home { account: number("accountName", "Account "), name: number("name", &self.label) };
+        Customer { home, version: version(reply), content: number("securityAnswer", &self.label) }
+    }
+
+    fn write(&self, method: &str, target: &str, home: Home, operation: &Operation) -> Request {
+        let mut body = sample::minimal(&format!("{}{}", self.label, home.name), &account_name(home.account));
+        body["securityQuestion"] = json!("Who?");
+        body["securityAnswer"] = json!(format!("{}{}", self.label, operation.number));
+        Request::new(method, target).json(&body)
+    }
+
+    fn command(&self, command: &str, account: usize, refusal: Answer) -> Answer {
+        let outcome = self.place.cli(&["account", command, &account_name(account)]);
+        if outcome.code == 0 {
+            return Answer::Done;
+        }
+        assert!(outcome.fails(1).contains("is in progress"), "{command} was refused for another reason");
+        refusal
+    }
+}
+
+impl Service for Served<'_> {
+    type Session = Session;
+
+    fn session(&self) -> Session {
+        let running = self.running();
+        Session { client: running.server.client_of(&self.ada), kills: running.kills }
+    }
+
+    fn perform(&self, session: &mut Session, operation: &Operation) -> Answer {
+        let request = match operation.call {
+            Call::RequestErasure(account) => return self.command("request-erasure", account, Answer::Erasing),
+            Call::CancelErasure(account) => return self.command("cancel-erasure", account, Answer::NotErasing),
+            Call::Create(home) => self.write("POST", CUSTOMERS, home, operation),
+            Call::Get(id) => Request::new("GET", &format!("{CUSTOMERS}/{id}")),
+            Call::Edit(id, home, version) => {
+                let request = self.write("PUT", &format!("{CUSTOMERS}/{id}"), home, operation);
+                version.iter().fold(request, |request, version| request.header("If-Match", &format!("\"{version}\"")))
+            }
+        };
+        self.exchange(session, operation, request)
+    }
+
+    fn pause(&self, session: &mut Session) {
+        if session.client.try_get("/health/live").is_err() {
+            self.serve_again(session);
+            *session = self.session();
+        }
+    }
+}
+
+fn account_name(number: usize) -> String {
+    format!("Account {number}")
+}
+
+fn version(reply: &Reply) -> u64 {
+    let tag = reply.header("etag").and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    tag.unwrap_or_else(|| panic!("no version in {:?}", reply.headers))
+}

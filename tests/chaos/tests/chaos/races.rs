@@ -1,0 +1,196 @@
+//! Clients race for few names, and what they are told could have happened one thing after the other.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, MutexGuard};
+
+use blackbox::Place;
+use chaos::checker::{self, Stored};
+use chaos::races::served::Session;
+use chaos::races::{Answer, CLIENTS, Call, History, Home, Operation, Race, Served, Service};
+use chaos::{Action, Random, Rule, Shim, seed};
+
+/// Every answer that a race can end in, but none at all.
+const ANSWERS: [&str; 8] = ["Written", "Shown", "Done", "NotFound", "Erasing", "NotErasing", "Stale", "Duplicate"];
+
+/// How many races must have been run before every answer must have been given.
+const ENOUGH: usize = 30;
+
+/// How often each answer was given.
+#[derive(Default)]
+struct Tally(BTreeMap<String, usize>);
+
+impl Tally {
+    fn count(&mut self, history: &History) {
+        for answer in history.answers() {
+            let kind = format!("{answer:?}").split('(').next().unwrap_or_default().to_owned();
+            *self.0.entry(kind).or_default() += 1;
+        }
+    }
+
+    fn must_be_enough(&self, races: usize) {
+        eprintln!("{races} races: {:?}", self.0);
+        let missing: Vec<_> = ANSWERS.iter().filter(|kind| !self.0.contains_key(**kind)).collect();
+        assert!(missing.is_empty() || races < ENOUGH, "too little was tried, nobody was answered {missing:?}");
+    }
+
+    /// How many in a hundred calls were not answered.
+    fn lost(&self) -> usize {
+        100 * self.0.get("Lost").copied().unwrap_or_default() / self.0.values().sum::<usize>()
+    }
+}
+
+/// Has clients race, each time after `before`, and asserts that what they were told could be.
+fn race(served: &mut Served<'_>, races: usize, random: &mut Random, before: impl Fn(&Served<'_>)) -> Tally {
+    let mut tally = Tally::default();
+    for number in 0..races {
+        served.next_race(&format!("R{number} "));
+        before(served);
+        let race = Race::draw(random);
+        let history = race.run(served, random);
+        history.must_be_linearizable(&format!("race {number}: {race:?}"));
+        tally.count(&history);
+    }
+    tally.must_be_enough(races);
+    tally
+}
+
+#[test]
+fn what_racing_clients_are_told_could_have_happened_one_thing_after_the_other() {
+    let mut random = Random::of_test("races");
+    let place = Place::new();
+    let mut served = Served::new(&place, || place.launch());
+    let tally = race(&mut served, seed::rounds(300), &mut random, |_| {});
+    assert_eq!(tally.lost(), 0, "calls were turned away, and so prove nothing");
+}
+
+/// The operations around which a server is killed, counted from its first race on.
+const KILLS: [(Action, &str, &str, Range<usize>); 7] = [
+    (Action::KillBefore, "write", "-wal", 1..40),
+    (Action::KillHalf, "write", "-wal", 1..40),
+    (Action::KillAfter, "write", "-wal", 1..40),
+    (Action::KillBefore, "sync", "-wal", 1..8),
+    (Action::KillAfter, "sync", "-wal", 1..8),
+    (Action::KillBefore, "send", "*", 1..30),
+    (Action::KillAfter, "send", "*", 1..30),
+];
+
+#[test]
+fn what_racing_clients_are_told_could_have_happened_although_the_server_is_killed_under_them() {
+    let mut random = Random::of_test("races across kills");
+    let place = Place::new();
+    let mut rules = random.branch();
+    let mut served = Served::new(&place, || {
+        let (action, kind, suffix, numbers) = rules.pick(&KILLS).clone();
+        let rule = Rule { action, kind, suffix, number: rules.within(numbers) };
+        Shim::new(&place.data()).rule(&rule).armed_by_signal().under(place.launch())
+    });
+    let races = seed::rounds(150);
+    race(&mut served, races, &mut random, |served| served.arm());
+    let kills = served.kills();
+    eprintln!("{kills} servers were killed");
+    assert!(kills > races / 2 || races < ENOUGH, "too little was tried: {kills} kills in {races} races");
+    drop(served);
+    let stored = Stored::read(&place.data()).expect("the files can be read");
+    assert_eq!(checker::check_rows(&stored), []);
+}
+
+/// Stands between the clients and the real registry, and looks after the names itself: what it stores has a name that
+/// nobody else asks for.
+struct Layer<'a, 'b> {
+    registry: &'a Served<'b>,
+    /// How many names the race has.
+    names: usize,
+    taken: Mutex<HashSet<Home>>,
+    step: Step,
+}
+
+/// How a layer checks and inserts.
+enum Step {
+    /// In one step.
+    One(Mutex<()>),
+    /// In two: the first that find a name free wait for each other before they take it.
+    Two { waiting: AtomicUsize, gap: Barrier },
+}
+
+impl<'a, 'b> Layer<'a, 'b> {
+    fn new(registry: &'a Served<'b>, race: &Race, step: Step) -> Self {
+        Self { registry, names: race.names, taken: Mutex::default(), step }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashSet<Home>> {
+        self.taken.lock().expect("no client has panicked")
+    }
+
+    fn create(&self, session: &mut Session, number: usize, home: Home) -> Answer {
+        let _one = match &self.step {
+            Step::One(step) => Some(step.lock().expect("no client has panicked")),
+            Step::Two { .. } => None,
+        };
+        if self.taken().contains(&home) {
+            return Answer::Duplicate;
+        }
+        if let Step::Two { waiting, gap } = &self.step
+            && waiting.fetch_add(1, Ordering::SeqCst) < CLIENTS
+        {
+            gap.wait();
+        }
+        let own = Home { name: home.name + self.names * (number + 1), ..home };
+        let answer = self.registry.perform(session, &Operation { number, call: Call::Create(own) });
+        if matches!(answer, Answer::Written(..)) {
+            self.taken().insert(home);
+        }
+        answer
+    }
+}
+
+impl Service for Layer<'_, '_> {
+    type Session = Session;
+
+    fn session(&self) -> Session {
+        self.registry.session()
+    }
+
+    fn perform(&self, session: &mut Session, operation: &Operation) -> Answer {
+        if let Call::Create(home) = operation.call {
+            return self.create(session, operation.number, home);
+        }
+        let mut answer = self.registry.perform(session, operation);
+        if let Answer::Shown(customer) = &mut answer {
+            customer.home.name %= self.names;
+        }
+        answer
+    }
+
+    fn pause(&self, session: &mut Session) {
+        self.registry.pause(session);
+    }
+}
+
+/// Races for names that a layer looks after; says of each history whether it could be.
+fn race_through_a_layer(name: &str, step: impl Fn() -> Step) -> Vec<bool> {
+    let mut random = Random::of_test(name);
+    let place = Place::new();
+    let mut served = Served::new(&place, || place.launch());
+    let verdicts = (0..10).map(|number| {
+        served.next_race(&format!("R{number} "));
+        let race = Race { contested: true, edits: 0, erasers: 0, ..Race::draw(&mut random) };
+        let layer = Layer::new(&served, &race, step());
+        race.run(&layer, &mut random).is_linearizable()
+    });
+    verdicts.collect()
+}
+
+#[test]
+fn a_server_that_checks_and_then_inserts_is_caught() {
+    let two_steps = || Step::Two { waiting: AtomicUsize::new(0), gap: Barrier::new(CLIENTS) };
+    let verdicts = race_through_a_layer("races for names that are checked and then inserted", two_steps);
+    assert_eq!(verdicts, [false; 10]);
+}
+
+#[test]
+fn the_same_server_that_checks_and_inserts_in_one_step_is_not() {
+    let verdicts = race_through_a_layer("races for names of a layer", || Step::One(Mutex::default()));
+    assert_eq!(verdicts, [true; 10]);
+}

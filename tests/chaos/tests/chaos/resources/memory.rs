@@ -1,0 +1,82 @@
+//! Little memory.
+
+use blackbox::problems::BODY_TOO_LARGE;
+use blackbox::{CUSTOMERS, Connection, Login, Request, sample};
+use chaos::model::Sent;
+use chaos::process::{self, Cage};
+use chaos::{Load, Outcome, Random, Scene, crowd, seed};
+use serde_json::Value;
+
+use super::PATIENT;
+
+/// How much memory there is, in bytes.
+const MEMORY: u64 = 128 << 20;
+
+/// How many connections use it.
+const CONNECTIONS: usize = 256;
+
+/// The largest body.
+const BODY: usize = 64 << 10;
+
+/// A create as large as it may be.
+fn largest(login: &Login, customer: &Value) -> Request {
+    let mut body = customer.clone();
+    body["unknown"] = "x".into();
+    let body = body.to_string();
+    let filler = "x".repeat(BODY + 1 - body.len());
+    let body = body.replace("\"unknown\":\"x\"", &format!("\"unknown\":\"{filler}\""));
+    assert_eq!(body.len(), BODY);
+    Request::new("POST", CUSTOMERS).login(login).json_bytes(body)
+}
+
+/// Sends creates on all connections so that the server has nearly all of all of them before any is complete.
+fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene) {
+    let customer = |number: usize| sample::full(&format!("Large {round} {number}"), "Acme");
+    let messages: Vec<_> = (0..crowd.len()).map(|number| largest(&scene.ada, &customer(number)).bytes()).collect();
+    for (connection, message) in crowd.iter_mut().zip(&messages) {
+        connection.send_bytes(&message[..message.len() - 1]).expect("the server reads on");
+    }
+    for (connection, message) in crowd.iter_mut().zip(&messages) {
+        connection.send_bytes(&message[message.len() - 1..]).expect("the server reads on");
+    }
+    for (number, connection) in crowd.iter_mut().enumerate() {
+        let id = connection.receive("POST", CUSTOMERS).expect("the server answers").customer_id();
+        let outcome = Outcome::Acknowledged(id);
+        scene.stories.push(vec![Sent { request: String::new(), body: customer(number), outcome }]);
+    }
+}
+
+#[test]
+fn in_128_mib_256_connections_send_the_largest_bodies() {
+    let mut random = Random::of_test("memory");
+    let mut scene = Scene::new();
+    let cage = Cage::of_memory(MEMORY);
+    let launch = scene.place.launch().config(PATIENT);
+    let server = match &cage {
+        Some(cage) => cage.around(launch).start(),
+        None => {
+            eprintln!("NO CONTROL GROUP CAN BE MADE HERE: the memory is only measured, not limited");
+            launch.start()
+        }
+    };
+    let address = server.address();
+    for round in 0..seed::rounds(4) {
+        let mut crowd = crowd::open(address, CONNECTIONS);
+        create_at_once(round, &mut crowd, &mut scene);
+        let too_large = Request::new("POST", CUSTOMERS).login(&scene.ada).json_bytes(vec![b' '; 8 * BODY]);
+        for connection in &mut crowd {
+            let reply = connection.exchange(&too_large).expect("the server answers");
+            reply.must_be(&BODY_TOO_LARGE, "eight times the largest body");
+        }
+        let load = Load { prefix: format!("R{round}"), workers: 32, requests: 20, large: 100 };
+        let report = load.run(address, &scene.ada, &mut random, |_| {});
+        report.must_be_undisturbed("little memory");
+        scene.note(report);
+    }
+    let peak = process::peak_memory(&server);
+    eprintln!("{CONNECTIONS} connections with the largest bodies: {} MiB at most", peak >> 20);
+    assert!(peak < MEMORY, "the server had {} MiB", peak >> 20);
+    assert_eq!(cage.as_ref().map_or(0, Cage::kills), 0, "a process was killed");
+    server.stop();
+    scene.must_hold("after little memory", &mut random);
+}

@@ -1,0 +1,174 @@
+//! More writes than the disk takes.
+
+use std::path::PathBuf;
+
+use blackbox::{CUSTOMERS, Connection, Login, Request, Server, sample, wait};
+use chaos::crowd::{self, Member};
+use chaos::model::Sent;
+use chaos::{Action, Outcome, Random, Recording, Rule, Scene, Shim};
+
+use super::{PATIENT, allowed_connections};
+
+/// How many writes may wait.
+const WAITING: usize = 4096;
+
+/// How many writes come.
+const WRITES: usize = WAITING + 500;
+
+/// A registry whose server can be made to wait for its disk.
+struct Stuck {
+    scene: Scene,
+    server: Server,
+    log: PathBuf,
+}
+
+/// A write that was sent, of a customer with a story.
+struct Write {
+    story: Vec<Sent>,
+    member: Member,
+}
+
+impl Write {
+    /// Creates a customer.
+    fn create(connection: Connection, login: &Login, name: &str) -> Self {
+        let body = sample::minimal(name, "Acme");
+        let request = Request::new("POST", CUSTOMERS).login(login).json(&body);
+        let sent = Sent { request: String::new(), body, outcome: Outcome::Unknown };
+        Self { story: vec![sent], member: Member::asking(connection, &request) }
+    }
+
+    /// Edits a customer that was created.
+    fn edit(mut story: Vec<Sent>, connection: Connection, login: &Login) -> Self {
+        let Outcome::Acknowledged(id) = story[0].outcome else { panic!("it was created") };
+        let body = sample::full(chaos::model::name(&story[0].body), "Acme");
+        let request = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).login(login).json(&body);
+        story.push(Sent { request: String::new(), body, outcome: Outcome::Unknown });
+        Self { story, member: Member::asking(connection, &request) }
+    }
+
+    /// What became of it; nothing as long as it waits.
+    fn status(&self) -> Option<u16> {
+        self.member.reply.as_ref().map(|reply| reply.status)
+    }
+
+    /// The customer's story and the connection, once the write is answered.
+    fn told(mut self) -> (Vec<Sent>, Connection) {
+        let reply = self.member.reply.expect("it was answered");
+        if reply.status == 200 {
+            let last = self.story.last_mut().expect("a story is not empty");
+            last.outcome = Outcome::Acknowledged(reply.customer_id());
+        }
+        (self.story, self.member.connection)
+    }
+}
+
+/// Receives what has come by now; how many have been answered so far.
+fn answered(writes: &mut [Write]) -> usize {
+    writes.iter_mut().map(|write| usize::from(write.member.is_answered())).sum()
+}
+
+impl Stuck {
+    fn new() -> Self {
+        let scene = Scene::new();
+        let log = scene.place.root().join("recording");
+        let rule = Rule { action: Action::Hold, kind: "sync", suffix: "-wal", number: 1 };
+        let shim = Shim::new(&scene.data()).rule(&rule).record(&log).armed_by_signal();
+        let server = shim.under(scene.place.launch()).config(PATIENT).start();
+        Self { scene, server, log }
+    }
+
+    /// Lets no sync end from now on; the writes that it took until one was held.
+    fn hold(&self) -> Vec<Write> {
+        self.server.signal("USR1");
+        let mut writes: Vec<Write> = Vec::new();
+        wait::until("a sync is held", wait::PATIENCE, || {
+            // The signal may come after a write is done.
+            if answered(&mut writes) == writes.len() {
+                let connection = Connection::open(self.server.address()).expect("the server accepts connections");
+                writes.push(Write::create(connection, &self.scene.ada, &format!("Held {}", writes.len())));
+            }
+            Recording::read(&self.log).fired().map(drop)
+        });
+        writes
+    }
+
+    /// Waits until all writes that are too many are refused, asserts that nothing else is answered meanwhile, lets
+    /// syncs end again, and asserts that what waited was written.
+    fn must_refuse_what_is_too_much(mut self, case: &str, mut held: Vec<Write>, mut writes: Vec<Write>) {
+        let too_many = writes.len() - WAITING;
+        wait::until("what is too much is refused", wait::PATIENCE, || {
+            (answered(&mut writes) >= too_many).then_some(())
+        });
+        self.must_go_on(&writes);
+        self.server.signal("USR2");
+        wait::until("what waited is answered", wait::PATIENCE, || {
+            (answered(&mut writes) == writes.len()).then_some(())
+        });
+        let refused = writes.iter().filter(|write| write.status() != Some(200)).count();
+        eprintln!("{case}: {refused} of {} writes were refused", writes.len());
+        assert!((too_many..=too_many + held.len() + 1).contains(&refused), "{refused} refused, {too_many} too many");
+        wait::until("the first is answered", wait::PATIENCE, || (answered(&mut held) == held.len()).then_some(()));
+        self.server.stop();
+        self.scene.stories.extend(held.into_iter().chain(writes).map(|write| write.told().0));
+        self.scene.must_hold(case, &mut Random::of_test(case));
+    }
+
+    /// Asserts that nothing is acknowledged, that a further write is refused at once, and that reads go on.
+    fn must_go_on(&self, writes: &[Write]) {
+        let client = self.server.client_of(&self.scene.ada);
+        for number in 0..20 {
+            let reply = client.create(&sample::minimal(&format!("Further {number}"), "Acme"));
+            assert_eq!(reply.status, 503, "a further write on a stuck disk: {}", reply.text());
+            client.get("/health/ready").must_succeed("a read on a stuck disk");
+        }
+        let early: Vec<_> = writes.iter().filter(|write| write.status().is_some()).collect();
+        assert!(early.iter().all(|write| write.status() == Some(503)), "a write was answered before its sync");
+        for write in early.iter().take(20) {
+            if let Outcome::Acknowledged(id) = write.story[0].outcome {
+                client.read(id).must_succeed("a customer whose edit was refused");
+            }
+        }
+    }
+}
+
+/// As many connections as are needed for more writes than may wait, if the system permits that.
+fn connections(stuck: &Stuck) -> Option<Vec<Connection>> {
+    let writes = allowed_connections(WRITES);
+    if writes <= WAITING {
+        eprintln!("NOTHING IS TESTED HERE: it takes more than {WAITING} connections");
+        return None;
+    }
+    Some(crowd::open(stuck.server.address(), writes))
+}
+
+#[test]
+fn on_a_stuck_disk_edits_that_are_too_many_are_refused_at_once_and_reads_go_on() {
+    let stuck = Stuck::new();
+    let Some(connections) = connections(&stuck) else { return };
+    let login = &stuck.scene.ada;
+    let connections = connections.into_iter().enumerate();
+    let mut created: Vec<_> = connections
+        .map(|(number, connection)| Write::create(connection, login, &format!("Customer {number}")))
+        .collect();
+    wait::until("everybody has a customer", wait::PATIENCE, || (answered(&mut created) == created.len()).then_some(()));
+    let held = stuck.hold();
+    let edit = |write: Write| {
+        let (story, connection) = write.told();
+        Write::edit(story, connection, login)
+    };
+    let edits = created.into_iter().map(edit).collect();
+    stuck.must_refuse_what_is_too_much("edits on a stuck disk", held, edits);
+}
+
+#[test]
+fn on_a_stuck_disk_creates_that_are_too_many_are_refused_at_once() {
+    let stuck = Stuck::new();
+    let Some(connections) = connections(&stuck) else { return };
+    // Nobody has an id yet: the first create waits for some to be reserved, and all the others with it.
+    let held = stuck.hold();
+    let connections = connections.into_iter().enumerate();
+    let creates = connections
+        .map(|(number, connection)| Write::create(connection, &stuck.scene.ada, &format!("Customer {number}")))
+        .collect();
+    stuck.must_refuse_what_is_too_much("creates on a stuck disk", held, creates);
+}

@@ -1,0 +1,43 @@
+//! Wrong keys, all at once.
+
+use std::time::{Duration, Instant};
+
+use blackbox::problems::INVALID_CREDENTIALS;
+use blackbox::{Login, Request, Site, wait};
+use chaos::crowd::{self, Member};
+
+/// Where everybody who is signed in is answered.
+const ECHO: &str = "/rws/api/v1/echo/hello";
+
+/// How many wrong keys come at once: many more than are answered without a delay.
+const FLOOD: usize = 400;
+
+#[test]
+fn a_flood_of_wrong_keys_waits_and_the_right_one_from_the_same_address_does_not() {
+    let site = Site::start();
+    let wrong = Login { user: "ada".to_owned(), key: "wrong".to_owned() };
+    let wrong = Request::new("GET", ECHO).login(&wrong);
+    let connections = crowd::open(site.server.address(), FLOOD);
+    let right = site.client();
+    right.get(ECHO).must_succeed("the right key before the flood");
+    let flooded = Instant::now();
+    let mut flood: Vec<_> = connections.into_iter().map(|connection| Member::asking(connection, &wrong)).collect();
+    let asked = Instant::now();
+    right.get(ECHO).must_succeed("the right key beside the flood");
+    let right_took = asked.elapsed();
+    wait::until("half of the flood is answered", wait::PATIENCE, || {
+        (crowd::answered(&mut flood) >= FLOOD / 2).then_some(())
+    });
+    let wrong_took = flooded.elapsed();
+    wait::until("all of the flood is answered", wait::PATIENCE, || {
+        (crowd::answered(&mut flood) == FLOOD).then_some(())
+    });
+    for member in &flood {
+        let reply = member.reply.as_ref().expect("everybody is answered");
+        reply.must_be(&INVALID_CREDENTIALS, "one of many wrong keys");
+    }
+    eprintln!("the right key took {right_took:?}, half of {FLOOD} wrong ones {wrong_took:?}");
+    // However fast the machine is, the wrong ones wait a second; however busy it is, the right one does not.
+    assert!(wrong_took >= Duration::from_secs(1), "half of {FLOOD} wrong keys took {wrong_took:?}");
+    assert!(right_took < wrong_took / 2, "the right key took {right_took:?}, the wrong ones {wrong_took:?}");
+}

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Administer API keys
     #[command(subcommand)]
     Key(Key),
-    /// Print a page of the reference in Markdown
+    /// Print a page of the reference: Markdown, and JSON for openapi
     Reference {
         /// Which page
         page: Page,
@@ -181,6 +181,8 @@ pub(crate) enum Page {
     Configuration,
     /// Every command
     CommandLine,
+    /// The whole interface as an OpenAPI document
+    Openapi,
 }
 
 /// A duration in seconds.

@@ -5,6 +5,7 @@
 
 use crate::Refusal;
 use carnelian_domain::{Problem, Rules};
+use carnelian_http::openapi::PublishedSetting;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{
     ffi::OsString,
@@ -232,6 +233,11 @@ impl Setting {
         format!("{ENV_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
     }
 
+    /// Whether it changes what a caller of the API is answered.
+    fn concerns_callers(&self) -> bool {
+        ["limits.", "compat."].iter().any(|table| self.key.starts_with(table))
+    }
+
     /// The value without any other, as it would be written.
     pub(crate) fn default(&self) -> Option<String> {
         (self.show)(&Settings::default())
@@ -350,6 +356,15 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// The settings that the published interface shows, with their values in force.
+    pub(crate) fn published(&self) -> Vec<PublishedSetting> {
+        let published = |setting: &'static Setting| {
+            let value = (setting.show)(self)?;
+            Some(PublishedSetting { key: setting.key, value, help: setting.help })
+        };
+        SETTINGS.iter().filter(|setting| setting.concerns_callers()).filter_map(published).collect()
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), Refusal> {

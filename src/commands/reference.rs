@@ -4,10 +4,14 @@ use super::output::data;
 use crate::{
     Refusal,
     cli::{Cli, Page},
-    config::{CONFIG_ENV, SETTINGS, Scope},
+    config::{CONFIG_ENV, SETTINGS, Scope, Settings},
 };
 use carnelian_domain::{Rules, errors::CATALOGUE};
-use carnelian_http::{ROUTES, status_of};
+use carnelian_http::{
+    ROUTES,
+    openapi::{Interface, document},
+    status_of,
+};
 use clap::CommandFactory;
 use std::fmt::Write;
 
@@ -18,8 +22,15 @@ pub(super) fn run(page: Page) -> Result<(), Refusal> {
         Page::Fields => fields(),
         Page::Configuration => configuration(),
         Page::CommandLine => command_line(),
+        Page::Openapi => openapi()?,
     };
     data(text.trim_end())
+}
+
+fn openapi() -> Result<String, Refusal> {
+    let settings = Settings::default().published();
+    let document = document(&Interface { rules: &Rules::default(), settings: &settings });
+    serde_json::to_string_pretty(&document).map_err(Refusal::refused)
 }
 
 /// A Markdown table.

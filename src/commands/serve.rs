@@ -102,6 +102,7 @@ fn http_settings(settings: &Settings) -> carnelian_http::Settings {
         header_timeout: Duration::from_secs(settings.header_seconds),
         body_timeout: Duration::from_secs(settings.body_seconds),
         threads: wiring::cores(),
+        published: settings.published(),
     }
 }
 

@@ -12,7 +12,7 @@ use carnelian_domain::{
 };
 use hyper::{
     StatusCode,
-    header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 
@@ -78,34 +78,48 @@ impl<F: Into<Failure>> From<F> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let row = self.0.problem().row();
-        let (violations, detail): (&[Violation], _) = match &self.0 {
-            Failure::Problem(_) => (&[], None),
-            Failure::Violations(violations) => (violations, None),
-            Failure::Unavailable(internal) | Failure::Internal(internal) => (&[], Some(internal.for_log().to_owned())),
+        let detail = match &self.0 {
+            Failure::Problem(_) | Failure::Violations(_) => None,
+            Failure::Unavailable(internal) | Failure::Internal(internal) => Some(internal.for_log().to_owned()),
         };
-        let mut response = response::json(status_of(row.kind), &envelope(row, violations));
-        set_headers(&mut response, row);
+        let mut response = response::json(status_of(row.kind), &envelope_of(&self.0));
+        if let Some((name, value)) = companion_header(row) {
+            response.headers_mut().insert(name, value);
+        }
         response.extensions_mut().insert(Logged { code: row.code, detail });
         response
     }
 }
 
-fn set_headers(response: &mut Response, row: &Row) {
-    let header = match row.kind {
-        Kind::Unauthenticated => (WWW_AUTHENTICATE, CHALLENGE),
-        Kind::TooManyRequests | Kind::Unavailable => (RETRY_AFTER, RETRY_SECONDS),
+/// The header that the answer to a problem carries, if there is one.
+pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
+    match row.kind {
+        Kind::Unauthenticated => Some((WWW_AUTHENTICATE, CHALLENGE)),
+        Kind::TooManyRequests | Kind::Unavailable => Some((RETRY_AFTER, RETRY_SECONDS)),
         // What is left of the request cannot be told from the next one.
-        Kind::RequestTimeout | Kind::TooLarge => (CONNECTION, CLOSE),
-        Kind::BadRequest if row.problem == Problem::MalformedRequest => (CONNECTION, CLOSE),
+        Kind::RequestTimeout | Kind::TooLarge => Some((CONNECTION, CLOSE)),
+        Kind::BadRequest if row.problem == Problem::MalformedRequest => Some((CONNECTION, CLOSE)),
         Kind::BadRequest
         | Kind::NotFound
         | Kind::MethodNotAllowed
         | Kind::PreconditionFailed
         | Kind::UnsupportedMediaType
         | Kind::HeadersTooLarge
-        | Kind::Internal => return,
+        | Kind::Internal => None,
+    }
+}
+
+/// The body of the answer to a failure.
+pub(crate) fn body(failure: &Failure) -> serde_json::Value {
+    serde_json::to_value(envelope_of(failure)).expect("an envelope is made of strings")
+}
+
+fn envelope_of(failure: &Failure) -> Envelope<'_> {
+    let violations: &[Violation] = match failure {
+        Failure::Violations(violations) => violations,
+        Failure::Problem(_) | Failure::Unavailable(_) | Failure::Internal(_) => &[],
     };
-    response.headers_mut().insert(header.0, header.1);
+    envelope(failure.problem().row(), violations)
 }
 
 fn envelope<'a>(row: &Row, violations: &'a [Violation]) -> Envelope<'a> {

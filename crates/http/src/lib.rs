@@ -10,7 +10,8 @@
 //! * [`error`]: from a failure to an answer
 //! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
-//! * [`rws`], [`health`]: the handlers
+//! * [`rws`], [`health`], [`published`]: the handlers
+//! * [`openapi`]: the published interface, as a document and as a page
 
 pub mod body;
 mod credentials;
@@ -21,7 +22,9 @@ mod health;
 pub mod json;
 mod log;
 mod malformed;
+pub mod openapi;
 mod pipeline;
+mod published;
 mod query;
 mod request_id;
 mod response;

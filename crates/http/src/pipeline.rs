@@ -21,7 +21,7 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
 
 /// Everything below this path belongs to the API: its callers sign in first.
-const API: &str = "/rws/";
+pub(crate) const API: &str = "/rws/";
 
 /// What precedes the version in the API's paths.
 const VERSIONED: &str = "/rws/api/";

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 /// The longest id that is taken over from a client.
-const MAX_LENGTH: usize = 128;
+pub(crate) const MAX_LENGTH: usize = 128;
 
 /// An odd number: multiplied by it, different numbers stay different and no longer look like neighbours.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

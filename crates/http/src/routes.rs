@@ -1,9 +1,13 @@
 //! Everything that is served, in one list.
 
-use crate::{error, health, rws::v1};
+use crate::{
+    error, health,
+    published::{self, Documents},
+    rws::v1,
+};
 use axum::{
     Router,
-    extract::{MatchedPath, Request},
+    extract::{FromRef, MatchedPath, Request},
     middleware::{Next, from_fn},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
@@ -29,7 +33,7 @@ macro_rules! routes {
             Route { method: stringify!($method), path: $path, operation: operation(stringify!($($module)::+)) },
         )*];
 
-        fn handlers() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
+        fn handlers() -> Vec<(&'static str, MethodRouter<Served>)> {
             vec![$(($path, on(MethodFilter::$method, $($module)::+)),)*]
         }
     };
@@ -47,6 +51,8 @@ routes! {
     GET "/rws/api/v1/users/{userId}" => v1::users::get_user;
     GET "/health/live" => health::live;
     GET "/health/ready" => health::ready;
+    GET "/openapi.json" => published::openapi;
+    GET "/docs" => published::docs;
 }
 
 /// Where an empty `{param}` leads: to the same handler, which says what is missing.
@@ -62,15 +68,34 @@ const fn operation(handler: &'static str) -> &'static str {
     handler.split_at(start).1
 }
 
+/// What handlers can ask for.
+#[derive(Clone)]
+struct Served {
+    app: Arc<App>,
+    documents: Arc<Documents>,
+}
+
+impl FromRef<Served> for Arc<App> {
+    fn from_ref(served: &Served) -> Arc<App> {
+        served.app.clone()
+    }
+}
+
+impl FromRef<Served> for Arc<Documents> {
+    fn from_ref(served: &Served) -> Arc<Documents> {
+        served.documents.clone()
+    }
+}
+
 /// The router over all routes.
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>, documents: Documents) -> Router {
     let router = Router::new().route(EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
     let router = handlers().into_iter().fold(router, |router, (path, handler)| router.route(path, handler));
     router
         .route_layer(from_fn(note_route))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(app)
+        .with_state(Served { app, documents: Arc::new(documents) })
 }
 
 /// Tells the log which route an answer came from.
@@ -93,6 +118,7 @@ mod tests {
             &["echo"],
             &["list_users", "get_user"],
             &["live", "ready"],
+            &["openapi", "docs"],
         ];
         assert_eq!(operations, expected.concat());
     }

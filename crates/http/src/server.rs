@@ -1,6 +1,9 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
-use crate::{malformed::Enveloping, pipeline::Pipeline, routes, tls::Tls, workers::Workers};
+use crate::{
+    malformed::Enveloping, openapi::PublishedSetting, pipeline::Pipeline, published::Documents, routes, tls::Tls,
+    workers::Workers,
+};
 use carnelian_app::App;
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
@@ -38,6 +41,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How many threads serve connections.
     pub threads: usize,
+    /// The settings that the published interface shows.
+    pub published: Vec<PublishedSetting>,
 }
 
 /// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
@@ -50,8 +55,10 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = Duration>,
 ) -> io::Result<()> {
+    let documents = Documents::new(app.rules(), &settings.published);
+    let router = routes::router(app.clone(), documents);
     let server = Server {
-        pipeline: Arc::new(Pipeline::new(app.clone(), routes::router(app), settings.body_bytes, settings.body_timeout)),
+        pipeline: Arc::new(Pipeline::new(app, router, settings.body_bytes, settings.body_timeout)),
         tls,
         free: Arc::new(Semaphore::new(settings.connections)),
         workers: Workers::start(settings.threads)?,

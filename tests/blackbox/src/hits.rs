@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 9] = [
+const FORMS: [&str; 11] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -34,6 +34,8 @@ const FORMS: [&str; 9] = [
     "/rws/api/v1/users/{userId}",
     "/health/live",
     "/health/ready",
+    "/openapi.json",
+    "/docs",
 ];
 
 /// The folder that holds the hits: `CARNELIAN_TEST_HITS`, or `target/blackbox-hits` in the workspace.

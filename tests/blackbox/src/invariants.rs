@@ -21,19 +21,24 @@ const TELLTALES: [&str; 13] = [
     "constraint",
 ];
 
+/// The one path that answers with a page for people.
+const PAGE: &str = "/docs";
+
 /// Asserts what holds for every answer; `method` and `target` are those of its request.
 #[track_caller]
 pub fn check(method: &str, target: &str, reply: &Reply) {
-    if let Err(broken) = verdict(method, reply) {
+    if let Err(broken) = verdict(method, target, reply) {
         panic!("{method} {target:.200}: {broken} in {} {:?} {:.2000}", reply.status, reply.headers, reply.text());
     }
 }
 
-fn verdict(method: &str, reply: &Reply) -> Result<(), String> {
+fn verdict(method: &str, target: &str, reply: &Reply) -> Result<(), String> {
     let id = reply.header("x-request-id").ok_or("there is no X-Request-Id")?;
     require(!id.is_empty(), "the X-Request-Id is empty")?;
     if !reply.body.is_empty() {
-        require(reply.header("content-type") == Some("application/json"), "the Content-Type is not application/json")?;
+        let is_page = target == PAGE && reply.status == 200;
+        let media_type = if is_page { "text/html; charset=utf-8" } else { "application/json" };
+        require(reply.header("content-type") == Some(media_type), &format!("the Content-Type is not {media_type}"))?;
     }
     if reply.status >= 400 {
         companion_headers(reply)?;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// A row of the published error table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorRow {
@@ -39,6 +41,13 @@ pub fn errors() -> Option<Vec<ErrorRow>> {
 pub fn routes() -> Option<Vec<RouteRow>> {
     let page = fs::read_to_string(workspace().join("docs/reference/routes.md")).ok()?;
     Some(rows(&page).filter_map(|cells| route_row(&cells)).collect())
+}
+
+/// The published OpenAPI document.
+pub fn openapi() -> Value {
+    let path = workspace().join("docs/reference/openapi.json");
+    let text = fs::read_to_string(path).expect("docs/reference/openapi.json is published");
+    serde_json::from_str(&text).expect("the published document is JSON")
 }
 
 /// Whether a path, or another template, is of the form of `template`.

@@ -7,6 +7,7 @@ mod damage;
 mod demo;
 mod durability;
 mod health;
+mod interface;
 mod logs;
 mod properties;
 mod races;

@@ -11,7 +11,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 /// The most characters that are echoed.
-const MAX_PARAM: usize = 255;
+pub(crate) const MAX_PARAM: usize = 255;
 
 #[derive(Serialize)]
 struct Echo {

@@ -3,9 +3,9 @@
 pub(crate) mod accounts;
 pub(crate) mod customers;
 pub(crate) mod echo;
-mod shape;
+pub(crate) mod shape;
 pub(crate) mod users;
-mod wire;
+pub(crate) mod wire;
 
 /// The name of this version in a path.
 pub(crate) const VERSION: &str = "v1";

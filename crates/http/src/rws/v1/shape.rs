@@ -38,7 +38,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a document into a raw customer, or names every place where its shape is wrong.
-pub(super) fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
+pub(crate) fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
     let Json::Object(entries) = document else { return Err(Problem::MalformedJson.into()) };
     let mut faults = Faults::default();
     find_repeated_keys(document, &mut String::new(), &mut faults);

@@ -26,14 +26,14 @@ impl From<&WrittenCustomer> for WrittenReply {
 }
 
 /// A customer, or some of its parts: whatever is asked for is there, and absent values are null.
-pub(super) struct CustomerReply<'a> {
+pub(crate) struct CustomerReply<'a> {
     rules: &'a Rules,
     customer: &'a CustomerDetails,
     fields: &'a [CustomerField],
 }
 
 impl<'a> CustomerReply<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         rules: &'a Rules,
         customer: &'a CustomerDetails,
         fields: &'a [CustomerField],

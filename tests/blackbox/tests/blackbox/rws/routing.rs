@@ -4,7 +4,7 @@ use blackbox::problems::*;
 use blackbox::{Connection, Request, Site};
 
 /// The paths that are served, and the methods that each takes.
-const PATHS: [(&str, &[&str], &[&str]); 9] = [
+const PATHS: [(&str, &[&str], &[&str]); 11] = [
     ("/rws/api/v1/accounts", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/accounts/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/customers", &["GET", "POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
@@ -14,6 +14,8 @@ const PATHS: [(&str, &[&str], &[&str]); 9] = [
     ("/rws/api/v1/users/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/live", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/health/ready", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/openapi.json", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
+    ("/docs", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
 ];
 
 #[test]
@@ -68,6 +70,8 @@ fn a_path_outside_the_api_is_not_found_by_anybody() {
         "/health/",
         "/health/other",
         "/metrics",
+        "/docs/",
+        "/openapi",
     ] {
         site.client().get(path).must_be(&NOT_FOUND, path);
         site.server.client().get(path).must_be(&NOT_FOUND, path);

@@ -1,0 +1,49 @@
+//! `GET /openapi.json` and `GET /docs`: the published interface.
+
+use crate::openapi::{self, Interface, PublishedSetting};
+use axum::{body::Body, extract::State, response::Response};
+use carnelian_domain::Rules;
+use hyper::{
+    body::Bytes,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+};
+use std::sync::Arc;
+
+/// What keeps a browser from doing anything with the page but showing it.
+const HARDENING: [(HeaderName, HeaderValue); 3] = [
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(openapi::POLICY)),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+/// The interface of this server, written once.
+pub(crate) struct Documents {
+    openapi: Bytes,
+    docs: Bytes,
+}
+
+impl Documents {
+    /// Writes the interface down with the rules and settings in force.
+    pub(crate) fn new(rules: &Rules, settings: &[PublishedSetting]) -> Documents {
+        let document = openapi::document(&Interface { rules, settings });
+        Documents { openapi: document.to_string().into(), docs: openapi::page(&document).into() }
+    }
+}
+
+/// Answers with the interface for programs.
+pub(crate) async fn openapi(State(documents): State<Arc<Documents>>) -> Response {
+    answer(documents.openapi.clone(), HeaderValue::from_static("application/json"))
+}
+
+/// Answers with the interface for people.
+pub(crate) async fn docs(State(documents): State<Arc<Documents>>) -> Response {
+    let mut response = answer(documents.docs.clone(), HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().extend(HARDENING);
+    response
+}
+
+fn answer(body: Bytes, media_type: HeaderValue) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}

@@ -1,0 +1,95 @@
+//! The published document in the hands of public tools, which know nothing of this server but the document; to be run
+//! after `scripts/interface-tools`.
+
+use std::process::Command;
+
+use blackbox::{Login, Site, reference};
+
+/// Where the generated requests start from; another number tries other requests.
+const SEED: &str = "20261124";
+
+/// The fewest requests that a run must have tried.
+const CASES: u32 = 500;
+
+/// What the tools do not check: a valid request may be refused for what is stored, which a check of ours looks into.
+const NOT_CHECKED: &str = "positive_data_acceptance";
+
+/// A tool in a fresh directory.
+fn tool(site: &Site, name: &str) -> Command {
+    let path = reference::workspace().join("target/interface-tools/bin").join(name);
+    assert!(path.is_file(), "there is no {}: run scripts/interface-tools first", path.display());
+    let mut command = Command::new(path);
+    command.current_dir(site.place.root());
+    command
+}
+
+fn script(name: &str) -> String {
+    reference::workspace().join("tests/interface").join(name).display().to_string()
+}
+
+fn document() -> String {
+    reference::workspace().join("docs/reference/openapi.json").display().to_string()
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+#[track_caller]
+fn run(mut command: Command) -> String {
+    let output = command.output().expect("the tool can be run");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(output.status.success(), "{}:\n{printed}", output.status);
+    printed
+}
+
+/// Tries generated requests, signed as `login` if there is one, and returns how many there were.
+fn schemathesis(site: &Site, login: Option<&Login>, phases: &str, examples: u32) -> u32 {
+    let mut command = tool(site, "schemathesis");
+    command.env("SCHEMATHESIS_HOOKS", script("hooks.py"));
+    command.args(["run", &format!("http://{}/openapi.json", site.server.address())]);
+    command.args(["--seed", SEED, "--max-examples", &examples.to_string(), "--exclude-checks", NOT_CHECKED]);
+    command.args(["--phases", phases]);
+    command.args(["--suppress-health-check", "all", "--no-color"]);
+    if let Some(Login { user, key }) = login {
+        command.args(["--auth", &format!("{user}:{key}")]);
+    }
+    let printed = run(command);
+    let cases = printed.lines().find_map(|line| line.trim().split_once(" generated, "));
+    let cases = cases.unwrap_or_else(|| panic!("no number of cases in\n{printed}")).0;
+    println!("seed {SEED}: {cases} cases\n{printed}");
+    cases.parse().unwrap_or_else(|_| panic!("{cases} is no number"))
+}
+
+#[test]
+fn the_document_is_valid_and_so_are_its_examples() {
+    let site = Site::start();
+    let mut check = tool(&site, "python");
+    check.args([script("document.py"), document()]);
+    run(check);
+}
+
+#[test]
+fn generated_requests_get_documented_answers_alone() {
+    let site = Site::start();
+    let cases = schemathesis(&site, Some(&site.ada), "examples,coverage,fuzzing,stateful", 60);
+    assert!(cases >= CASES, "only {cases} requests were tried");
+}
+
+#[test]
+fn generated_requests_without_credentials_get_documented_answers_alone() {
+    let site = Site::start();
+    // Wrong credentials are answered slowly once there are many, so there are few.
+    assert!(schemathesis(&site, None, "examples,fuzzing", 10) > 0);
+}
+
+#[test]
+fn a_generated_client_creates_reads_edits_and_lists() {
+    let site = Site::start();
+    let mut generate = tool(&site, "openapi-python-client");
+    generate.args(["generate", "--meta", "none", "--output-path", "carnelian_client", "--path", &document()]);
+    run(generate);
+    let mut walk = tool(&site, "python");
+    walk.env("PYTHONPATH", site.place.root());
+    walk.args([script("client.py"), format!("http://{}", site.server.address())]);
+    walk.args([&site.ada.user, &site.ada.key]);
+    run(walk);
+}

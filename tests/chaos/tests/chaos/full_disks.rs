@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 
 use chaos::shim::ENOSPC;
-use chaos::{Action, Rule, Scene, Shim};
+use chaos::{Action, Random, Rule, Scene, Shim};
 
 use crate::mounts::{Mount, move_registry};
 use crate::trial::Trial;
@@ -17,7 +17,8 @@ fn writes_that_find_no_space_are_refused_until_there_is_some() {
     let scene = Scene::new();
     let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "*", number: 1 };
     let launch = Shim::new(&scene.data()).rule(&rule).armed_by_signal().under(scene.place.launch());
-    let trial = Trial::start("no space, by the shim", scene, None, launch);
+    let name = "no space, by the shim";
+    let trial = Trial::start(name, Random::of_test(name), scene, None, launch);
     trial.survive(CYCLES, |server| server.signal("USR1"), |server| server.signal("USR2"));
 }
 
@@ -32,6 +33,7 @@ fn a_small_disk_fills_and_empties_and_loses_nothing() {
         while file.write_all(&block).is_ok() {}
     };
     let free = || fs::remove_file(&ballast).expect("a file can be removed");
-    let trial = Trial::start("no space, on a small disk", scene, Some(mount), launch);
+    let name = "no space, on a small disk";
+    let trial = Trial::start(name, Random::of_test(name), scene, Some(mount), launch);
     trial.survive(CYCLES, |_| fill(), |_| free());
 }

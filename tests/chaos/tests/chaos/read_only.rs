@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use blackbox::{Place, wait};
-use chaos::{Action, Load, Rule, Scene, Shim, seed};
+use chaos::{Action, Load, Random, Rule, Scene, Shim, seed};
 
 use crate::mounts::{Mount, move_registry, remount};
 use crate::trial::Trial;
@@ -21,19 +21,21 @@ fn read_only_from(scene: &Scene, kind: &'static str, suffix: &'static str, numbe
 fn writes_on_a_read_only_file_system_are_refused_until_it_takes_them() {
     let scene = Scene::new();
     let launch = read_only_from(&scene, "write", "*", 1).under(scene.place.launch());
-    let trial = Trial::start("read-only, by the shim", scene, None, launch);
+    let name = "read-only, by the shim";
+    let trial = Trial::start(name, Random::of_test(name), scene, None, launch);
     trial.survive(10, |server| server.signal("USR1"), |server| server.signal("USR2"));
 }
 
 #[test]
 fn a_file_system_that_becomes_read_only_within_a_commit_or_a_checkpoint_loses_nothing() {
+    let mut random = Random::of_test("read-only, at a moment");
     for (kind, suffix, number) in
         [("write", "-wal", 60), ("write", "-wal", 61), ("write", "carnelian.db", 40), ("truncate", "carnelian.db", 1)]
     {
         let scene = Scene::new();
         let launch = read_only_from(&scene, kind, suffix, number).under(scene.place.launch());
         let name = format!("read-only from {kind} {number} of {suffix} on");
-        let mut trial = Trial::start(&name, scene, None, launch);
+        let mut trial = Trial::start(&name, random.branch(), scene, None, launch);
         trial.server.signal("USR1");
         let load = Load { prefix: "L".to_owned(), workers: 8, requests: usize::MAX, large: 100 };
         trial.load(&load, |_, progress| {
@@ -54,12 +56,12 @@ struct Ext4<'a> {
 }
 
 impl<'a> Ext4<'a> {
-    fn start(name: &'a str) -> Option<Self> {
+    fn start(name: &'a str, random: Random) -> Option<Self> {
         let scene = Scene::new();
         let image = scene.place.root().join("image");
         let mount = move_registry(&scene, |at| Mount::ext4(&image, at))?;
         let launch = scene.place.launch();
-        Some(Self { trial: Trial::start(name, scene, Some(mount), launch), image })
+        Some(Self { trial: Trial::start(name, random, scene, Some(mount), launch), image })
     }
 
     /// Asserts that everything is there once the journal has repaired the file system.
@@ -78,7 +80,8 @@ fn fail(data: &Path) {
 
 #[test]
 fn on_an_ext4_that_the_kernel_made_read_only_reads_go_on_and_nothing_is_lost() {
-    let Some(mut ext4) = Ext4::start("read-only, ext4") else { return };
+    let name = "read-only, ext4";
+    let Some(mut ext4) = Ext4::start(name, Random::of_test(name)) else { return };
     let load = Load { prefix: "L".to_owned(), workers: 4, requests: 20, large: 10 };
     ext4.trial.load(&load, |_, _| {});
     fail(&ext4.trial.scene.data());
@@ -90,11 +93,13 @@ fn on_an_ext4_that_the_kernel_made_read_only_reads_go_on_and_nothing_is_lost() {
 
 #[test]
 fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged() {
+    let mut random = Random::of_test("read-only, ext4 under load");
     for round in 0..seed::rounds(3) {
-        let Some(mut ext4) = Ext4::start("read-only, ext4 under load") else { return };
+        let name = format!("round {round}");
+        let Some(mut ext4) = Ext4::start(&name, random.branch()) else { return };
         let trial = &mut ext4.trial;
         let load = Load { prefix: "L".to_owned(), workers: 8, requests: usize::MAX, large: 10 };
-        let (enough, data) = (trial.random.within(1..400), trial.scene.data());
+        let (enough, data) = (random.within(1..400), trial.scene.data());
         trial.load(&load, |_, progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
             fail(&data);
@@ -105,7 +110,7 @@ fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged
         // A group that was just being synced ends the server, as any sync that fails does.
         let code = trial.stop();
         let log = trial.server.log();
-        assert!(code == 0 || code == 1 && log.contains("a sync failed"), "round {round}: {code}\n{log}");
+        assert!(code == 0 || code == 1 && log.contains("a sync failed"), "{name}: {code}\n{log}");
         ext4.must_hold();
     }
 }

@@ -18,7 +18,7 @@ const RECOVERED: Duration = Duration::from_secs(5);
 pub(crate) struct Trial<'a> {
     name: &'a str,
     known: u64,
-    pub(crate) random: Random,
+    random: Random,
     // These go in this order.
     pub(crate) server: Server,
     pub(crate) mount: Option<Mount>,
@@ -33,8 +33,7 @@ pub(crate) struct Answers {
 
 impl<'a> Trial<'a> {
     /// Starts a server on a registry, which may lie on a file system of its own.
-    pub(crate) fn start(name: &'a str, mut scene: Scene, mount: Option<Mount>, launch: Launch) -> Self {
-        let random = Random::of_test(name);
+    pub(crate) fn start(name: &'a str, random: Random, mut scene: Scene, mount: Option<Mount>, launch: Launch) -> Self {
         let server = launch.start();
         let body = sample::minimal("Known", "Acme");
         let known = server.client_of(&scene.ada).create(&body).customer_id();

@@ -71,6 +71,17 @@ impl Progress {
     }
 }
 
+/// Ends a load beside which something has gone wrong: nobody else would, and the test would never end.
+struct EndIfPanicking<'a>(&'a Progress);
+
+impl Drop for EndIfPanicking<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end();
+        }
+    }
+}
+
 impl Load {
     /// Runs the clients to their end, and `meanwhile` beside them.
     pub fn run(
@@ -101,6 +112,7 @@ impl Load {
                     })
                 })
                 .collect();
+            let _end = EndIfPanicking(&progress);
             meanwhile(&progress);
             let reports = workers.into_iter().map(|worker| worker.join().expect("a worker ends in order"));
             reports.fold(Report::default(), Report::and)

@@ -128,6 +128,7 @@ const START_LINES: Family = Family {
         ("a NUL in the target", b"GET /health\0/live HTTP/1.1\r\n", NO),
         ("a DEL in the target", b"GET /health\x7f/live HTTP/1.1\r\n", NO),
         ("a carriage return in the target", b"GET /health\r/live HTTP/1.1\r\n", NO),
+        ("letters beyond ASCII in the target", b"GET /health/liv\xc3\xa9 HTTP/1.1\r\n", UNKNOWN),
         ("bytes that are not UTF-8 in the target", b"GET /health\xff\xfe HTTP/1.1\r\n", NO),
         ("a carriage return at the beginning", b"\rGET /health/live HTTP/1.1\r\n", NO),
         ("a carriage return for the end", b"GET /health/live HTTP/1.1\r", NO),

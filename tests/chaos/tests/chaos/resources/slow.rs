@@ -98,7 +98,7 @@ fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
     let mut readers: Vec<_> = (0..READERS).map(|_| Reader::asking(address, &questions)).collect();
     let mut headers: Vec<_> = (0..slow / 2).map(|_| Sender::starting(address, header)).collect();
     let mut bodies: Vec<_> = (0..slow / 2).map(|_| Sender::starting(address, &body)).collect();
-    let p99 = regulars.work(&mut scene, address, usize::MAX, |progress| {
+    let p99 = regulars.work(&mut scene, address, 100_000, |progress| {
         wait::until("all of them are cut off", wait::PATIENCE, || {
             let senders = headers.iter_mut().chain(&mut bodies).map(Sender::step);
             // All of them take their step, also behind one that is not cut off yet.

@@ -7,7 +7,7 @@ use hyper::{
     body::Bytes,
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What keeps a browser from doing anything with the page but showing it.
 const HARDENING: [(HeaderName, HeaderValue); 3] = [
@@ -16,28 +16,41 @@ const HARDENING: [(HeaderName, HeaderValue); 3] = [
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// The interface of this server, written once.
+/// The interface of this server: written down when somebody first asks, since most servers are never asked.
 pub(crate) struct Documents {
+    rules: Rules,
+    settings: Vec<PublishedSetting>,
+    written: OnceLock<Written>,
+}
+
+/// The interface, as it is answered.
+struct Written {
     openapi: Bytes,
     docs: Bytes,
 }
 
 impl Documents {
-    /// Writes the interface down with the rules and settings in force.
-    pub(crate) fn new(rules: &Rules, settings: &[PublishedSetting]) -> Documents {
-        let document = openapi::document(&Interface { rules, settings });
-        Documents { openapi: document.to_string().into(), docs: openapi::page(&document).into() }
+    /// The interface with the rules and settings in force.
+    pub(crate) fn new(rules: Rules, settings: Vec<PublishedSetting>) -> Documents {
+        Documents { rules, settings, written: OnceLock::new() }
+    }
+
+    fn written(&self) -> &Written {
+        self.written.get_or_init(|| {
+            let document = openapi::document(&Interface { rules: &self.rules, settings: &self.settings });
+            Written { openapi: document.to_string().into(), docs: openapi::page(&document).into() }
+        })
     }
 }
 
 /// Answers with the interface for programs.
 pub(crate) async fn openapi(State(documents): State<Arc<Documents>>) -> Response {
-    answer(documents.openapi.clone(), HeaderValue::from_static("application/json"))
+    answer(documents.written().openapi.clone(), HeaderValue::from_static("application/json"))
 }
 
 /// Answers with the interface for people.
 pub(crate) async fn docs(State(documents): State<Arc<Documents>>) -> Response {
-    let mut response = answer(documents.docs.clone(), HeaderValue::from_static("text/html; charset=utf-8"));
+    let mut response = answer(documents.written().docs.clone(), HeaderValue::from_static("text/html; charset=utf-8"));
     response.headers_mut().extend(HARDENING);
     response
 }

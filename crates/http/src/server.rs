@@ -55,7 +55,7 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = Duration>,
 ) -> io::Result<()> {
-    let documents = Documents::new(app.rules(), &settings.published);
+    let documents = Documents::new(app.rules().clone(), settings.published.clone());
     let router = routes::router(app.clone(), documents);
     let server = Server {
         pipeline: Arc::new(Pipeline::new(app, router, settings.body_bytes, settings.body_timeout)),

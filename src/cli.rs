@@ -1,9 +1,9 @@
 //! What can be typed.
 
 use crate::config::{EveryCommand, Flags, ServeCommand};
-use carnelian_domain::Role;
+use carnelian_domain::{Role, directory::check_name};
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// A self-hosted customer registry that speaks the rws REST API.
 #[derive(Debug, Parser)]
@@ -25,17 +25,16 @@ pub(crate) enum Command {
     /// Serve the API
     Serve(Serve),
     /// Administer accounts
-    #[command(subcommand)]
-    Account(Account),
+    Account(Administer<Account>),
     /// Administer groups of accounts
-    #[command(subcommand)]
-    Group(Group),
+    Group(Administer<Group>),
     /// Administer users
-    #[command(subcommand)]
-    User(User),
+    User(Administer<User>),
     /// Administer API keys
+    Key(Administer<Key>),
+    /// Look at the audit log: who changed what, when, from where and why
     #[command(subcommand)]
-    Key(Key),
+    Audit(Audit),
     /// Print a page of the reference: Markdown, and JSON for openapi
     Reference {
         /// Which page
@@ -51,6 +50,17 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     pub(crate) flags: Flags<ServeCommand>,
+}
+
+/// A command that may change something, and why it does.
+#[derive(Args, Debug)]
+pub(crate) struct Administer<C: Subcommand> {
+    /// Why, in a few words for the audit log
+    #[arg(long, value_name = "TEXT", global = true, value_parser = parse_reason)]
+    pub(crate) reason: Option<Arc<str>>,
+
+    #[command(subcommand)]
+    pub(crate) command: C,
 }
 
 #[derive(Debug, Subcommand)]
@@ -161,6 +171,25 @@ pub(crate) enum Key {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List entries, the oldest first
+    List {
+        /// Begin behind this entry
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+        /// How many entries at most
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Check that every entry is there as it was written, and print the last one's number and link
+    Verify,
+    /// Print every entry as a line of JSON
+    Export,
+}
+
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Listing {
     /// Print JSON
@@ -183,6 +212,10 @@ pub(crate) enum Page {
     CommandLine,
     /// The whole interface as an OpenAPI document
     Openapi,
+}
+
+fn parse_reason(text: &str) -> Result<Arc<str>, String> {
+    check_name(text).map(|()| text.into()).map_err(|why| why.to_string())
 }
 
 /// A duration in seconds.

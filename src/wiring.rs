@@ -1,7 +1,7 @@
 //! Where clock, randomness, store and application meet: the only place that asks the system for either.
 
 use crate::{Refusal, config::Settings, master_key};
-use carnelian_app::{App, Entropy, Parts};
+use carnelian_app::{App, AuditKey, Entropy, Parts};
 use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::Clock;
 use carnelian_store_sqlite::{OnFailure, Options, SqliteStore, make_directory};
@@ -76,6 +76,7 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
         },
         writes_customers: purpose == Purpose::Serving,
         clock: clock.clone(),
+        audit_chain: Arc::new(AuditKey::new(&master_key)),
         on_failure,
     };
     let store = Arc::new(SqliteStore::open(options).map_err(Refusal::refused)?);

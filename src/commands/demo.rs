@@ -2,7 +2,7 @@
 
 use crate::{Refusal, config::Settings};
 use carnelian_app::App;
-use carnelian_domain::Role;
+use carnelian_domain::{Actor, Origin, Role};
 use carnelian_store::NewUser;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -76,10 +76,10 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, Refusal> {
 
 /// Makes what is missing: an earlier attempt may have been cut short.
 async fn fill(app: &App) -> Result<Demo, Refusal> {
-    let refused = Refusal::refused;
+    let (refused, origin) = (Refusal::refused, Origin::of(Actor::CommandLine));
     let groups = app.list_groups().await.map_err(refused)?;
     if groups.is_empty() {
-        app.create_group(GROUP).await.map_err(refused)?;
+        app.create_group(GROUP, &origin).await.map_err(refused)?;
     }
     let members: Vec<_> = groups.into_iter().flat_map(|group| group.accounts).collect();
     let accounts = app.list_accounts().await.map_err(refused)?;
@@ -87,17 +87,17 @@ async fn fill(app: &App) -> Result<Demo, Refusal> {
     let mut users = Vec::new();
     for (account, grouped, user) in ACCOUNTS {
         if accounts.iter().all(|present| present.name != account) {
-            app.create_account(account).await.map_err(refused)?;
+            app.create_account(account, &origin).await.map_err(refused)?;
         }
         if grouped && members.iter().all(|member| member != account) {
-            app.add_to_group(GROUP, account).await.map_err(refused)?;
+            app.add_to_group(GROUP, account, &origin).await.map_err(refused)?;
         }
         if present.iter().all(|present| present.name != user) {
             let group = grouped.then(|| GROUP.to_owned());
             let new = NewUser { name: user.into(), account: account.into(), group, role: Role::AccountAdmin };
-            app.create_user(new).await.map_err(refused)?;
+            app.create_user(new, &origin).await.map_err(refused)?;
         }
-        let key = app.issue_key(user, Some("demo"), None).await.map_err(refused)?;
+        let key = app.issue_key(user, Some("demo"), None, &origin).await.map_err(refused)?;
         users.push(DemoUser { account: account.into(), user: user.into(), key: key.reveal().into() });
     }
     Ok(Demo { users })

@@ -3,23 +3,24 @@
 use super::output::{data, listing, words};
 use crate::{Refusal, cli::Group};
 use carnelian_app::App;
+use carnelian_domain::Origin;
 use serde_json::json;
 
-pub(super) async fn run(app: &App, command: Group) -> Result<(), Refusal> {
+pub(super) async fn run(app: &App, command: Group, origin: &Origin) -> Result<(), Refusal> {
     match command {
         Group::Create { name } => {
-            let id = app.create_group(&name).await.map_err(Refusal::refused)?;
+            let id = app.create_group(&name, origin).await.map_err(Refusal::refused)?;
             data(id)?;
             words(format_args!("created group {name:?}"));
             Ok(())
         }
         Group::Add { group, account } => {
-            app.add_to_group(&group, &account).await.map_err(Refusal::refused)?;
+            app.add_to_group(&group, &account, origin).await.map_err(Refusal::refused)?;
             words(format_args!("account {account:?} is now in group {group:?}"));
             Ok(())
         }
         Group::Remove { group, account } => {
-            app.remove_from_group(&group, &account).await.map_err(Refusal::refused)?;
+            app.remove_from_group(&group, &account, origin).await.map_err(Refusal::refused)?;
             words(format_args!("account {account:?} is no longer in group {group:?}"));
             Ok(())
         }

@@ -1,6 +1,7 @@
 //! The commands, one file each; every one is a call into the application.
 
 mod account;
+mod audit;
 mod demo;
 mod group;
 mod key;
@@ -11,12 +12,14 @@ mod user;
 
 use crate::{
     Refusal,
-    cli::{Account, Cli, Command, Group},
+    cli::{Account, Administer, Cli, Command, Group},
     config::{Settings, Sources},
     wiring::{self, Purpose},
 };
 use carnelian_app::App;
+use carnelian_domain::{Actor, Origin};
 use carnelian_store_sqlite::SqliteStore;
+use std::sync::Arc;
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
@@ -30,17 +33,27 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve.demo),
         Command::Reference { page } => reference::run(page),
-        Command::Account(command) => {
+        Command::Account(Administer { reason, command }) => {
             let first = matches!(command, Account::Create { .. });
-            administer(&settings, first, async |app| account::run(app, command).await)
+            administer(&settings, first, async |app| account::run(app, command, &origin(reason)).await)
         }
-        Command::Group(command) => {
+        Command::Group(Administer { reason, command }) => {
             let first = matches!(command, Group::Create { .. });
-            administer(&settings, first, async |app| group::run(app, command).await)
+            administer(&settings, first, async |app| group::run(app, command, &origin(reason)).await)
         }
-        Command::User(command) => administer(&settings, false, async |app| user::run(app, command).await),
-        Command::Key(command) => administer(&settings, false, async |app| key::run(app, command).await),
+        Command::User(Administer { reason, command }) => {
+            administer(&settings, false, async |app| user::run(app, command, &origin(reason)).await)
+        }
+        Command::Key(Administer { reason, command }) => {
+            administer(&settings, false, async |app| key::run(app, command, &origin(reason)).await)
+        }
+        Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
     }
+}
+
+/// What the audit log is told of a command.
+fn origin(reason: Option<Arc<str>>) -> Origin {
+    Origin { reason, ..Origin::of(Actor::CommandLine) }
 }
 
 /// Runs a short command on the registry, also while a server has it open.

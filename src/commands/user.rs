@@ -3,14 +3,15 @@
 use super::output::{data, listing, words};
 use crate::{Refusal, cli::User};
 use carnelian_app::App;
+use carnelian_domain::Origin;
 use carnelian_store::NewUser;
 use serde_json::json;
 
-pub(super) async fn run(app: &App, command: User) -> Result<(), Refusal> {
+pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(), Refusal> {
     match command {
         User::Create { username, account, group, role } => {
             let new = NewUser { name: username.clone(), account, group, role };
-            let id = app.create_user(new).await.map_err(Refusal::refused)?;
+            let id = app.create_user(new, origin).await.map_err(Refusal::refused)?;
             words(format_args!("created user {username:?}; `carnelian key issue` makes a key for it"));
             data(id)
         }
@@ -22,13 +23,13 @@ pub(super) async fn run(app: &App, command: User) -> Result<(), Refusal> {
             });
             listing(options.json, &["userName", "accountName", "groupName", "role", "status"], rows.collect())
         }
-        User::Disable { username } => set_enabled(app, &username, false).await,
-        User::Enable { username } => set_enabled(app, &username, true).await,
+        User::Disable { username } => set_enabled(app, &username, false, origin).await,
+        User::Enable { username } => set_enabled(app, &username, true, origin).await,
     }
 }
 
-async fn set_enabled(app: &App, username: &str, enabled: bool) -> Result<(), Refusal> {
-    app.set_user_enabled(username, enabled).await.map_err(Refusal::refused)?;
+async fn set_enabled(app: &App, username: &str, enabled: bool, origin: &Origin) -> Result<(), Refusal> {
+    app.set_user_enabled(username, enabled, origin).await.map_err(Refusal::refused)?;
     words(format_args!("user {username:?} {} sign in", if enabled { "can" } else { "can no longer" }));
     Ok(())
 }

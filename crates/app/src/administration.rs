@@ -5,7 +5,7 @@ use crate::{
     api_key::{IssuedKey, is_importable, new_key_id},
 };
 use carnelian_domain::{
-    AccountId, AccountState, GroupId, NameError, Role, Timestamp, UserId,
+    AccountId, AccountState, GroupId, NameError, Origin, Role, Timestamp, UserId,
     directory::{check_name, check_user_name},
 };
 use carnelian_store::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError};
@@ -117,10 +117,10 @@ impl KeyStatus {
 
 impl App {
     /// Creates an account with a data key of its own.
-    pub async fn create_account(&self, name: &str) -> Result<AccountId, AdminError> {
+    pub async fn create_account(&self, name: &str, origin: &Origin) -> Result<AccountId, AdminError> {
         named("an account", name, check_name)?;
         let vault = self.vault.clone();
-        Ok(self.store.create_account(name.to_owned(), Box::new(move |id| vault.new_data_key(id))).await?)
+        Ok(self.store.create_account(name.to_owned(), Box::new(move |id| vault.new_data_key(id)), origin).await?)
     }
 
     /// Every account that is not erased.
@@ -131,29 +131,29 @@ impl App {
     }
 
     /// Puts an account into "erasure in progress".
-    pub async fn request_erasure(&self, account: &str) -> Result<(), AdminError> {
-        Ok(self.store.request_erasure(account.to_owned()).await?)
+    pub async fn request_erasure(&self, account: &str, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.request_erasure(account.to_owned(), origin).await?)
     }
 
     /// Takes an erasure request back.
-    pub async fn cancel_erasure(&self, account: &str) -> Result<(), AdminError> {
-        Ok(self.store.cancel_erasure(account.to_owned()).await?)
+    pub async fn cancel_erasure(&self, account: &str, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.cancel_erasure(account.to_owned(), origin).await?)
     }
 
     /// Creates a group without accounts.
-    pub async fn create_group(&self, name: &str) -> Result<GroupId, AdminError> {
+    pub async fn create_group(&self, name: &str, origin: &Origin) -> Result<GroupId, AdminError> {
         named("a group", name, check_name)?;
-        Ok(self.store.create_group(name.to_owned()).await?)
+        Ok(self.store.create_group(name.to_owned(), origin).await?)
     }
 
     /// Adds an account to a group.
-    pub async fn add_to_group(&self, group: &str, account: &str) -> Result<(), AdminError> {
-        Ok(self.store.add_to_group(group.to_owned(), account.to_owned()).await?)
+    pub async fn add_to_group(&self, group: &str, account: &str, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.add_to_group(group.to_owned(), account.to_owned(), origin).await?)
     }
 
     /// Takes an account out of a group.
-    pub async fn remove_from_group(&self, group: &str, account: &str) -> Result<(), AdminError> {
-        Ok(self.store.remove_from_group(group.to_owned(), account.to_owned()).await?)
+    pub async fn remove_from_group(&self, group: &str, account: &str, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.remove_from_group(group.to_owned(), account.to_owned(), origin).await?)
     }
 
     /// Every group.
@@ -169,9 +169,9 @@ impl App {
     }
 
     /// Creates a user.
-    pub async fn create_user(&self, new: NewUser) -> Result<UserId, AdminError> {
+    pub async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, AdminError> {
         named("a user", &new.name, check_user_name)?;
-        Ok(self.store.create_user(new).await?)
+        Ok(self.store.create_user(new, origin).await?)
     }
 
     /// Every user.
@@ -191,8 +191,8 @@ impl App {
     }
 
     /// Lets a user sign in, or not.
-    pub async fn set_user_enabled(&self, user: &str, enabled: bool) -> Result<(), AdminError> {
-        Ok(self.store.set_user_enabled(user.to_owned(), enabled).await?)
+    pub async fn set_user_enabled(&self, user: &str, enabled: bool, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.set_user_enabled(user.to_owned(), enabled, origin).await?)
     }
 
     /// Makes a key for a user; this is the only time that it can be seen.
@@ -201,6 +201,7 @@ impl App {
         user: &str,
         label: Option<&str>,
         lifetime_seconds: Option<u64>,
+        origin: &Origin,
     ) -> Result<IssuedKey, AdminError> {
         if let Some(label) = label {
             named("a key", label, check_name)?;
@@ -214,12 +215,12 @@ impl App {
             label: label.map(str::to_owned),
             expires_at: lifetime_seconds.map(|seconds| self.clock.now().plus_seconds(seconds)),
         };
-        self.store.add_key(new).await?;
+        self.store.add_key(new, origin).await?;
         Ok(issued)
     }
 
     /// Takes over a key made elsewhere, and says under which id.
-    pub async fn import_key(&self, user: &str, key: &str) -> Result<String, AdminError> {
+    pub async fn import_key(&self, user: &str, key: &str, origin: &Origin) -> Result<String, AdminError> {
         if !is_importable(key) {
             return Err(AdminError::NotImportable);
         }
@@ -232,7 +233,7 @@ impl App {
             label: None,
             expires_at: None,
         };
-        self.store.add_key(new).await?;
+        self.store.add_key(new, origin).await?;
         Ok(key_id)
     }
 
@@ -246,8 +247,8 @@ impl App {
     }
 
     /// Revokes a key.
-    pub async fn revoke_key(&self, key_id: &str) -> Result<(), AdminError> {
-        Ok(self.store.revoke_key(key_id.to_owned()).await?)
+    pub async fn revoke_key(&self, key_id: &str, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.revoke_key(key_id.to_owned(), origin).await?)
     }
 }
 

@@ -1,17 +1,25 @@
-//! Customers: create, read, list and edit. A permit comes first, so that nothing is looked at for a caller who may not.
+//! Customers: create, read, list, edit and erase. A permit comes first, so that nothing is looked at for a caller who may not.
 
-use crate::{App, Failure, directory::Account, failure::Internal, permit, sealing};
+use crate::{
+    App, Failure,
+    directory::Account,
+    failure::Internal,
+    idempotency::{Asked, Idempotent, Turn},
+    permit, sealing,
+};
 use carnelian_domain::{
-    AccountId, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Page, Permission, PersonalDetails, Problem,
-    RawCustomer, RawListing, Scope, Timestamp,
+    AccountId, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Origin, Page, Permission, PersonalDetails,
+    Problem, RawCustomer, RawListing, Scope, audit::ANY_FIELD,
 };
 use carnelian_store::{
-    Conflict, CustomerFilter, EditCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer, Written,
+    Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer,
 };
 use std::sync::Arc;
 
-/// How often an edit is tried again when the customer moves to another account meanwhile.
-const EDIT_TRIES: usize = 3;
+pub use carnelian_store::Written;
+
+/// How often a write is tried again when the customer moves to another account meanwhile.
+const TRIES: usize = 3;
 
 /// A caller who may read customers.
 pub struct CustomerReader<'a> {
@@ -23,19 +31,7 @@ pub struct CustomerReader<'a> {
 pub struct CustomerWriter<'a> {
     app: &'a App,
     caller: &'a Caller,
-}
-
-/// A customer that was created or edited.
-#[derive(Clone, Copy, Debug)]
-pub struct WrittenCustomer {
-    /// Its id.
-    pub id: CustomerId,
-    /// The account that it belongs to.
-    pub account: AccountId,
-    /// The version that was made.
-    pub version: u64,
-    /// When it was committed.
-    pub at: Timestamp,
+    origin: &'a Origin,
 }
 
 /// A customer as a caller may see it.
@@ -65,9 +61,13 @@ impl App {
     }
 
     /// A permit to write customers, if the caller's role allows it.
-    pub fn customer_writer<'a>(&'a self, caller: &'a Caller) -> Result<CustomerWriter<'a>, Failure> {
+    pub fn customer_writer<'a>(
+        &'a self,
+        caller: &'a Caller,
+        origin: &'a Origin,
+    ) -> Result<CustomerWriter<'a>, Failure> {
         permit(caller, Permission::WriteCustomers)?;
-        Ok(CustomerWriter { app: self, caller })
+        Ok(CustomerWriter { app: self, caller, origin })
     }
 
     /// The account of that name within the caller's scope; one that another process has just made is found too.
@@ -111,38 +111,73 @@ impl App {
 
 impl CustomerWriter<'_> {
     /// Creates a customer; once it returns, the customer is on stable storage.
-    pub async fn create_customer(&self, raw: &RawCustomer<'_>) -> Result<WrittenCustomer, Failure> {
+    ///
+    /// A request that may be sent again is carried out once, and answered the same way then.
+    pub async fn create_customer(
+        &self,
+        raw: &RawCustomer<'_>,
+        request: Option<Idempotent<'_>>,
+    ) -> Result<Written, Failure> {
+        let turn = match self.app.ask_turn(self.caller, request, &[b"create_customer"]).await? {
+            Asked::Before(written) => return Ok(written),
+            Asked::Now(turn) => turn,
+        };
         let draft = self.app.rules.check(raw).map_err(Failure::Violations)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
         let id = self.app.customer_ids.next().await?;
         let new = self.app.sealed(id, &account, draft)?;
-        let written = self.app.store.create_customer(new).await?;
-        Ok(written_customer(id, account.id, written))
+        Ok(self.app.store.create_customer(new, self.origin, turn.as_ref().map(Turn::key)).await?)
     }
 
     /// Replaces a customer, and moves it if it names another account of the caller's scope.
     ///
     /// The id is `None` when the path held none; that is one violation among those of the body. If versions are
-    /// expected, the customer must have one of them; otherwise the last write wins.
+    /// expected, the customer must have one of them; otherwise the last write wins. A request that may be sent again is
+    /// carried out once.
     pub async fn edit_customer(
         &self,
         id: Option<CustomerId>,
         expected: Option<&[u64]>,
         raw: &RawCustomer<'_>,
-    ) -> Result<WrittenCustomer, Failure> {
+        request: Option<Idempotent<'_>>,
+    ) -> Result<Written, Failure> {
+        let target = id.map_or([0; 8], |id| id.0.to_be_bytes());
+        let turn = match self.app.ask_turn(self.caller, request, &[b"edit_customer", &target]).await? {
+            Asked::Before(written) => return Ok(written),
+            Asked::Now(turn) => turn,
+        };
         let (draft, id) = self.check_edit(id, raw)?;
-        for _ in 0..EDIT_TRIES {
-            let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
+        for _ in 0..TRIES {
+            let (current, old_account) = self.app.customer_in_scope(self.caller, id).await?;
             let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
-            let customer = self.app.sealed(id, &account, draft.clone())?;
-            let expected_versions = expected.map(<[u64]>::to_vec);
-            let edit = EditCustomer { customer, seen_in: current.account, expected_versions };
-            match self.app.store.edit_customer(edit).await {
+            let edit = EditCustomer {
+                changed_fields: changed_fields(id, &current, &old_account, &draft),
+                customer: self.app.sealed(id, &account, draft.clone())?,
+                seen_in: current.account,
+                seen_version: current.version,
+                expected_versions: expected.map(<[u64]>::to_vec),
+            };
+            match self.app.store.edit_customer(edit, self.origin, turn.as_ref().map(Turn::key)).await {
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
-                written => return Ok(written_customer(id, account.id, written?)),
+                written => return Ok(written?),
             }
         }
-        Err(Failure::Unavailable(Internal::new("the customer kept moving between accounts")))
+        Err(kept_moving())
+    }
+
+    /// Erases a customer for good; the id is `None` when the path held none. Expected versions are as with an edit.
+    pub async fn erase_customer(&self, id: Option<CustomerId>, expected: Option<&[u64]>) -> Result<Written, Failure> {
+        let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
+        for _ in 0..TRIES {
+            let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
+            let expected_versions = expected.map(<[u64]>::to_vec);
+            let erase = EraseCustomer { id, seen_in: current.account, expected_versions };
+            match self.app.store.erase_customer(erase, self.origin).await {
+                Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
+                written => return Ok(written?),
+            }
+        }
+        Err(kept_moving())
     }
 
     fn check_edit(
@@ -231,6 +266,30 @@ fn invalid_customer_id() -> carnelian_domain::Violation {
     carnelian_domain::Violation::new("customerId", Problem::InvalidCustomerId)
 }
 
-fn written_customer(id: CustomerId, account: AccountId, written: Written) -> WrittenCustomer {
-    WrittenCustomer { id, account, version: written.version, at: written.at }
+fn kept_moving() -> Failure {
+    Failure::Unavailable(Internal::new("the customer kept moving between accounts"))
+}
+
+/// The names of the fields that an edit changes. What does not open cannot be compared: then it may be any.
+fn changed_fields(
+    id: CustomerId,
+    current: &StoredCustomer,
+    account: &Account,
+    draft: &CustomerDraft,
+) -> Vec<&'static str> {
+    let opened = account.key().ok().and_then(|key| sealing::open(key, account.id, id, &current.sealed).ok());
+    let Some(old) = opened else { return vec![ANY_FIELD] };
+    let new = &draft.details;
+    let changed = |field: &CustomerField| match field {
+        CustomerField::Name => draft.name.0.as_str() != current.name,
+        CustomerField::AccountName => draft.account_name.as_str() != &*account.name,
+        CustomerField::SecurityQuestion => new.security_question != old.security_question,
+        CustomerField::SecurityAnswer => new.security_answer != old.security_answer,
+        CustomerField::ShipToBillAddress => draft.ship_to_bill_address != current.ship_to_bill_address,
+        CustomerField::Contacts => new.contacts != old.contacts,
+        CustomerField::BillingAddress => new.billing_address != old.billing_address,
+        CustomerField::ShippingAddress => new.shipping_address != old.shipping_address,
+        CustomerField::CustomerId => false,
+    };
+    CustomerField::ALL.into_iter().filter(changed).map(CustomerField::name).collect()
 }

@@ -75,6 +75,7 @@ fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
         Conflict::NameTaken => Problem::DuplicateCustomerName.into(),
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),
+        Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
         Conflict::CustomerMoved => Failure::Unavailable(detail),
         Conflict::NoErasureInProgress
         | Conflict::NoSuchGroup

@@ -1,7 +1,9 @@
 //! The use cases, one function per operation.
 //!
 //! * [`authenticate`]: credentials in, a caller out
-//! * [`customers`]: create, read, list and edit, each behind a permit
+//! * [`customers`]: create, read, list, edit and erase, each behind a permit
+//! * [`idempotency`]: requests that take effect once
+//! * [`audit`]: what was changed by whom, and whether the log of it is whole
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
@@ -16,22 +18,25 @@
 pub mod accounts;
 pub mod administration;
 pub mod api_key;
+pub mod audit;
 pub mod authenticate;
 pub mod customers;
 pub mod directory;
 pub mod failure;
+pub mod idempotency;
 mod ids;
 pub mod sealing;
 mod throttle;
 pub mod vault;
 
 pub use failure::Failure;
-pub use vault::{Entropy, MasterKey};
+pub use vault::{AuditKey, Entropy, MasterKey};
 
 use arc_swap::ArcSwap;
 use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
 use carnelian_store::{Clock, Store, StoreError};
 use directory::Directory;
+use idempotency::InFlight;
 use ids::CustomerIds;
 use std::{net::IpAddr, sync::Arc};
 use throttle::Throttle;
@@ -75,6 +80,8 @@ pub struct App {
     /// Held while the directory is read again, so that an older state never takes the place of a newer one.
     refreshing: tokio::sync::Mutex<()>,
     customer_ids: Arc<CustomerIds>,
+    in_flight: Arc<InFlight>,
+    audit_key: AuditKey,
     throttle: Throttle<UserId>,
     failed_sign_ins: Throttle<IpAddr>,
 }
@@ -90,6 +97,8 @@ impl App {
         let directory = Directory::new(parts.store.directory().await?, &vault);
         Ok(App {
             customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
+            in_flight: Arc::default(),
+            audit_key: AuditKey::new(&parts.master_key),
             throttle: Throttle::new(parts.requests_per_second),
             failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),
             store: parts.store,

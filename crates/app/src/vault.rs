@@ -6,7 +6,8 @@ use aws_lc_rs::{
     hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
     hmac,
 };
-use carnelian_domain::AccountId;
+use carnelian_domain::{AccountId, Timestamp};
+use carnelian_store::{AuditChain, Link};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -92,16 +93,18 @@ impl SealingKey {
 pub(crate) struct Vault {
     wrapping: SealingKey,
     pepper: hmac::Key,
+    fingerprints: hmac::Key,
     proof: [u8; KEY_BYTES],
     entropy: Arc<dyn Entropy>,
 }
 
 impl Vault {
     pub(crate) fn new(master: &MasterKey, entropy: Arc<dyn Entropy>) -> Vault {
-        let root = Salt::new(HKDF_SHA256, b"carnelian").extract(master.as_bytes());
+        let root = root(master);
         Vault {
             wrapping: SealingKey::new(derive(&root, b"data key wrapping 1").as_slice()).expect("a key of 32 bytes"),
-            pepper: hmac::Key::new(hmac::HMAC_SHA256, derive(&root, b"api key pepper 1").as_slice()),
+            pepper: hmac_key(&root, b"api key pepper 1"),
+            fingerprints: hmac_key(&root, b"request fingerprint 1"),
             proof: *derive(&root, b"master key proof 1"),
             entropy,
         }
@@ -126,10 +129,52 @@ impl Vault {
 
     /// The keyed digest of an API key, which is all that is stored of it.
     pub(crate) fn digest(&self, api_key: &str) -> [u8; KEY_BYTES] {
-        let mut digest = [0; KEY_BYTES];
-        digest.copy_from_slice(hmac::sign(&self.pepper, api_key.as_bytes()).as_ref());
-        digest
+        sign(&self.pepper, &[api_key.as_bytes()])
     }
+
+    /// What tells requests apart and gives nothing of them away.
+    pub(crate) fn fingerprint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+        sign(&self.fingerprints, parts)
+    }
+}
+
+/// Links the entries of the audit log, so that nobody without the master key can make one.
+pub struct AuditKey(hmac::Key);
+
+impl AuditKey {
+    /// The key of a registry with this master key.
+    pub fn new(master: &MasterKey) -> AuditKey {
+        AuditKey(hmac_key(&root(master), b"audit chain 1"))
+    }
+}
+
+impl AuditChain for AuditKey {
+    fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
+        sign(&self.0, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
+    }
+}
+
+/// Signs parts; each is told from its neighbours by its length.
+fn sign(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        if parts.len() > 1 {
+            context.update(&(part.len() as u64).to_be_bytes());
+        }
+        context.update(part);
+    }
+    let mut signature = [0; KEY_BYTES];
+    signature.copy_from_slice(context.sign().as_ref());
+    signature
+}
+
+/// What every other key is derived from.
+fn root(master: &MasterKey) -> Prk {
+    Salt::new(HKDF_SHA256, b"carnelian").extract(master.as_bytes())
+}
+
+fn hmac_key(root: &Prk, purpose: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, derive(root, purpose).as_slice())
 }
 
 /// Compares digests in a time that tells nothing about them.

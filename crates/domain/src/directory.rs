@@ -51,7 +51,7 @@ impl fmt::Display for NameError {
 /// The most characters that the name of an account, a group or a user can have.
 pub const MAX_NAME: usize = 100;
 
-/// Says whether an account, a group or a key's label can be called this.
+/// Says whether an account, a group or a key's label can be called this, or a reason can be put so.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     if name.is_empty() || name.trim() != name {
         Err(NameError::Blank)

@@ -16,12 +16,16 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request took longer to arrive than the server waits.
     RequestTimeout,
+    /// Another request stands in the way for the moment.
+    Conflict,
     /// A condition that the caller set does not hold.
     PreconditionFailed,
     /// The body exceeds the limit.
     TooLarge,
     /// The body is not in a format that is read here.
     UnsupportedMediaType,
+    /// The request contradicts an earlier one.
+    Unprocessable,
     /// The caller asks too often.
     TooManyRequests,
     /// The header section exceeds the limit.
@@ -141,6 +145,12 @@ catalogue! {
     NotFound: NotFound, None, "Not found";
     /// The path is served, this method is not.
     MethodNotAllowed: MethodNotAllowed, None, "Method not allowed";
+    /// `Idempotency-Key` is none.
+    InvalidIdempotencyKey: BadRequest, None, "Invalid Idempotency-Key";
+    /// A request with the same `Idempotency-Key` has no answer yet.
+    IdempotencyKeyInUse: Conflict, None, "A request with this Idempotency-Key is in progress";
+    /// `Idempotency-Key` was sent with another request before.
+    IdempotencyKeyReused: Unprocessable, None, "This Idempotency-Key was used for another request";
     /// `If-Match` names another version.
     PreconditionFailed: PreconditionFailed, None, "Precondition failed";
     /// The body's `Content-Type` is not JSON.

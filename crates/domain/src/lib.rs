@@ -6,6 +6,7 @@
 //! * [`customer`]: types that can only hold valid values
 //! * [`listing`]: which customers are asked for, and what of them
 //! * [`access`]: who may do what, and where
+//! * [`audit`]: who changed what, from where and why
 //! * [`directory`]: accounts, groups, users and keys, and what they may be called
 //! * [`paging`]: which part of a listing is asked for, and that part
 //! * [`ids`]: identifiers and moments
@@ -14,6 +15,7 @@
 //! Nothing here is asynchronous, does I/O or reads a clock.
 
 pub mod access;
+pub mod audit;
 pub mod check;
 pub mod customer;
 pub mod directory;
@@ -25,6 +27,7 @@ pub mod paging;
 pub mod rules;
 
 pub use access::{Caller, Permission, Role, Scope};
+pub use audit::{Action, Actor, Object, Origin};
 pub use check::{RawCustomer, RawText, Violation};
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};
 pub use directory::{AccountState, NameError};

@@ -16,6 +16,31 @@ impl Timestamp {
         let (of_day, millis) = time_of_day(time)?;
         Some(Timestamp((seconds + of_day) * 1000 + millis))
     }
+
+    /// Writes a moment: `2026-11-24T08:30:00.000Z`.
+    pub fn to_iso8601(self) -> String {
+        let (seconds, millis) = (self.0.div_euclid(1000), self.0.rem_euclid(1000));
+        let (days, of_day) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+        let (year, month, day) = date(days);
+        let (hour, minute, second) = (of_day / HOUR, of_day % HOUR / MINUTE, of_day % MINUTE);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    }
+}
+
+/// The year, the month and the day of it, that many days after the first day of 1970.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + days_before(1970);
+    // No year has more days than this, so the year is never guessed too late.
+    let mut year = days.div_euclid(366) + 1;
+    while days_before(year + 1) <= days {
+        year += 1;
+    }
+    let (mut month, mut day) = (1, days - days_before(year));
+    while day >= days_of(year, month) {
+        day -= days_of(year, month);
+        month += 1;
+    }
+    (year, month, day + 1)
 }
 
 /// A number of exactly so many digits, up to a bound.
@@ -81,6 +106,20 @@ fn offset_seconds(offset: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_it_is_read() {
+        assert_eq!(Timestamp(0).to_iso8601(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp(-1).to_iso8601(), "1969-12-31T23:59:59.999Z");
+        for text in [
+            "2026-11-24T08:30:59.123Z",
+            "2024-02-29T00:00:00.000Z",
+            "1999-12-31T23:59:59.999Z",
+            "9999-12-31T12:00:00.001Z",
+        ] {
+            assert_eq!(Timestamp::from_iso8601(text).map(Timestamp::to_iso8601).as_deref(), Some(text));
+        }
+    }
 
     #[test]
     fn a_moment_is_read_wherever_it_is_that_time() {

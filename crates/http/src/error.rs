@@ -33,9 +33,11 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Conflict => StatusCode::CONFLICT,
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Kind::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,7 +97,7 @@ impl IntoResponse for ApiError {
 pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
     match row.kind {
         Kind::Unauthenticated => Some((WWW_AUTHENTICATE, CHALLENGE)),
-        Kind::TooManyRequests | Kind::Unavailable => Some((RETRY_AFTER, RETRY_SECONDS)),
+        Kind::Conflict | Kind::TooManyRequests | Kind::Unavailable => Some((RETRY_AFTER, RETRY_SECONDS)),
         // What is left of the request cannot be told from the next one.
         Kind::RequestTimeout | Kind::TooLarge => Some((CONNECTION, CLOSE)),
         Kind::BadRequest if row.problem == Problem::MalformedRequest => Some((CONNECTION, CLOSE)),
@@ -104,6 +106,7 @@ pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
         | Kind::MethodNotAllowed
         | Kind::PreconditionFailed
         | Kind::UnsupportedMediaType
+        | Kind::Unprocessable
         | Kind::HeadersTooLarge
         | Kind::Internal => None,
     }

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use axum::extract::{FromRequestParts, Path};
 use carnelian_app::{Failure, failure::Internal};
-use carnelian_domain::Caller;
+use carnelian_domain::{Caller, Origin};
 use hyper::{body::Bytes, http::request::Parts};
 
 /// What the pipeline has found out about a request before its handler runs.
@@ -11,12 +11,17 @@ use hyper::{body::Bytes, http::request::Parts};
 pub(crate) struct Received {
     /// Who calls; nobody outside the API's paths.
     pub(crate) caller: Option<Caller>,
+    /// Where the request comes from, if somebody calls.
+    pub(crate) origin: Option<Origin>,
     /// The whole body.
     pub(crate) body: Bytes,
 }
 
 /// The caller: a handler that takes one runs only for someone who is signed in.
 pub(crate) struct SignedIn(pub(crate) Caller);
+
+/// Where the request comes from, for the audit log: there is an origin exactly if there is a caller.
+pub(crate) struct RequestOrigin(pub(crate) Origin);
 
 /// The whole body.
 pub(crate) struct WholeBody(pub(crate) Bytes);
@@ -29,9 +34,21 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<SignedIn, ApiError> {
         let caller = parts.extensions.get_mut::<Received>().and_then(|received| received.caller.take());
-        let unsigned = || Failure::Internal(Internal::new("a route of the API was reached without a caller"));
         caller.map(SignedIn).ok_or_else(|| unsigned().into())
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestOrigin, ApiError> {
+        let origin = parts.extensions.get_mut::<Received>().and_then(|received| received.origin.take());
+        origin.map(RequestOrigin).ok_or_else(|| unsigned().into())
+    }
+}
+
+fn unsigned() -> Failure {
+    Failure::Internal(Internal::new("a route of the API was reached without a caller"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for WholeBody {

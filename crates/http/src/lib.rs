@@ -6,7 +6,7 @@
 //! * [`pipeline`]: what happens to every request, in order
 //! * [`framing`]: what could be read in two ways
 //! * [`routes`]: everything that is served, in one list
-//! * [`body`], [`credentials`], [`json`], [`query`], [`extract`]: from bytes to what a handler takes
+//! * [`body`], [`credentials`], [`idempotency`], [`json`], [`query`], [`extract`]: from bytes to what a handler takes
 //! * [`error`]: from a failure to an answer
 //! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
@@ -19,6 +19,7 @@ mod error;
 mod extract;
 mod framing;
 mod health;
+mod idempotency;
 pub mod json;
 mod log;
 mod malformed;

@@ -15,8 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use carnelian_app::App;
-use carnelian_domain::{Caller, Problem};
-use hyper::{HeaderMap, Request, body::Bytes, header::CONNECTION};
+use carnelian_domain::{Actor, Caller, Origin, Problem};
+use hyper::{
+    HeaderMap, Request,
+    body::Bytes,
+    header::{CONNECTION, HeaderValue},
+};
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
 
@@ -60,7 +64,7 @@ impl Pipeline {
         let id = self.request_ids.of(request.headers());
         let method = request.method().clone();
         let mut seen = Seen::default();
-        let answer = self.answer(peer, request, &mut seen).await;
+        let answer = self.answer(peer, &id, request, &mut seen).await;
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         let took = self.app.clock().monotonic().saturating_sub(start);
         log::request(&id, &method, seen.caller.as_ref(), &response, took);
@@ -71,7 +75,13 @@ impl Pipeline {
         Ok(response)
     }
 
-    async fn answer<B>(&self, peer: IpAddr, request: Request<B>, seen: &mut Seen) -> Result<Response, ApiError>
+    async fn answer<B>(
+        &self,
+        peer: IpAddr,
+        id: &HeaderValue,
+        request: Request<B>,
+        seen: &mut Seen,
+    ) -> Result<Response, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
@@ -87,7 +97,9 @@ impl Pipeline {
             self.app.admit(seen.caller.insert(signed_in?))?;
             check_version(parts.uri.path())?;
         }
-        parts.extensions.insert(Received { caller: seen.caller.clone(), body: body.bytes });
+        let caller = seen.caller.clone();
+        let origin = caller.as_ref().map(|caller| origin(caller, peer, id));
+        parts.extensions.insert(Received { caller, origin, body: body.bytes });
         let Ok(response) = self.router.clone().call(Request::from_parts(parts, Body::empty())).await;
         Ok(response)
     }
@@ -105,6 +117,12 @@ impl Pipeline {
         log::refusal(&request_id, status, row.code);
         error::closing_message(problem, &request_id)
     }
+}
+
+/// What the audit log is told of a request.
+fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
+    let request_id = id.to_str().ok().map(Into::into);
+    Origin { actor: Actor::User(caller.user), address: Some(peer), request_id, reason: None }
 }
 
 /// Refuses a path of the API that names another version.

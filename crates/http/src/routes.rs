@@ -46,6 +46,7 @@ routes! {
     POST "/rws/api/v1/customers" => v1::customers::create_customer;
     GET "/rws/api/v1/customers/{customerId}" => v1::customers::get_customer;
     PUT "/rws/api/v1/customers/{customerId}" => v1::customers::edit_customer;
+    DELETE "/rws/api/v1/customers/{customerId}" => v1::customers::erase_customer;
     GET "/rws/api/v1/echo/{param}" => v1::echo::echo;
     GET "/rws/api/v1/users" => v1::users::list_users;
     GET "/rws/api/v1/users/{userId}" => v1::users::get_user;
@@ -114,7 +115,7 @@ mod tests {
         let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
         let expected = [
             ["list_accounts", "get_account"].as_slice(),
-            &["list_customers", "create_customer", "get_customer", "edit_customer"],
+            &["list_customers", "create_customer", "get_customer", "edit_customer", "erase_customer"],
             &["echo"],
             &["list_users", "get_user"],
             &["live", "ready"],

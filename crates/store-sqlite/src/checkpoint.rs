@@ -3,6 +3,9 @@
 //! SQLite's automatic checkpoint would run inside a commit and make everyone in the group wait. Here a thread of its
 //! own copies the log while the writer goes on. What came in meanwhile is little, and the writer copies that itself
 //! between two groups, because only a log that is copied whole can start again at its beginning.
+//!
+//! What was erased is overwritten in the database by that, but the log still has it. So a log that has is copied soon,
+//! however short it is, and cut off.
 
 use crate::{
     error::{is_fatal, recognise_read_only},
@@ -15,14 +18,24 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI32, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 /// The length of the log, in pages, from which on it is copied.
 const START_PAGES: i32 = 4_000;
+
+/// How long the log waits for more that is erased before it is copied for that.
+const SCRUB_DELAY: Duration = Duration::from_secs(1);
+
+/// How long the writer waits for readers to let go of the log before it puts cutting it off until later.
+const CUT_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Copies what no reader still needs, and waits for nobody.
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Nobody copies.
 const IDLE: u8 = 0;
@@ -35,6 +48,8 @@ const TAIL_LEFT: u8 = 2;
 pub(crate) struct Checkpointer {
     phase: Arc<AtomicU8>,
     log_pages: Arc<AtomicI32>,
+    /// The log holds what was erased.
+    scrub: Arc<AtomicBool>,
     failure: Arc<Failure>,
     readers: Arc<Readers>,
     wake: Option<SyncSender<()>>,
@@ -42,12 +57,13 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Takes over the checkpoints of the writer's connection.
+    /// Takes over the checkpoints of the writer's connection; `copied` tells the writer that its turn has come.
     pub(crate) fn start(
         writer: &mut Connection,
         path: &Path,
         failure: Arc<Failure>,
         readers: Arc<Readers>,
+        copied: impl Fn() + Send + 'static,
     ) -> Result<Checkpointer, rusqlite::Error> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let of_hook = log_pages.clone();
@@ -57,35 +73,57 @@ impl Checkpointer {
             Ok(())
         }))?;
         let connection = schema::open_for_checkpoints(path)?;
-        let phase = Arc::new(AtomicU8::new(IDLE));
-        let (of_thread, for_thread, views) = (phase.clone(), failure.clone(), readers.clone());
+        let (phase, scrub) = (Arc::new(AtomicU8::new(IDLE)), Arc::new(AtomicBool::new(false)));
+        let (of_thread, to_scrub) = (phase.clone(), scrub.clone());
+        let (for_thread, views) = (failure.clone(), readers.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
             while woken.recv().is_ok() {
+                if to_scrub.load(Ordering::Acquire) {
+                    // Nobody sends meanwhile; only the end of the writer cuts this short.
+                    let _ = woken.recv_timeout(SCRUB_DELAY);
+                }
                 views.give_up_views();
-                let copied = checkpoint(&connection, &for_thread);
-                of_thread.store(if copied { TAIL_LEFT } else { IDLE }, Ordering::Release);
+                let done = checkpoint(&connection, PASSIVE, &for_thread);
+                of_thread.store(if done { TAIL_LEFT } else { IDLE }, Ordering::Release);
+                copied();
             }
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
         let thread = Some(thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?);
-        Ok(Checkpointer { phase, log_pages, failure, readers, wake: Some(wake), thread })
+        Ok(Checkpointer { phase, log_pages, scrub, failure, readers, wake: Some(wake), thread })
+    }
+
+    /// What is erased with the next commit must not stay in the log for long.
+    pub(crate) fn scrub_soon(&self) {
+        self.scrub.store(true, Ordering::Release);
     }
 
     /// Called by the writer between two groups.
-    pub(crate) fn after_commit(&self, writer: &Connection) {
+    pub(crate) fn between_groups(&self, writer: &Connection) {
         match self.phase.load(Ordering::Acquire) {
             TAIL_LEFT => {
                 self.readers.give_up_views();
-                checkpoint(writer, &self.failure);
+                if self.scrub.load(Ordering::Acquire) {
+                    self.scrub.store(!cut_off(writer, &self.failure), Ordering::Release);
+                } else {
+                    checkpoint(writer, PASSIVE, &self.failure);
+                }
                 self.phase.store(IDLE, Ordering::Release);
+                if self.scrub.load(Ordering::Acquire) {
+                    self.start_copying();
+                }
             }
-            IDLE if self.log_pages.load(Ordering::Relaxed) >= START_PAGES => {
-                self.phase.store(COPYING, Ordering::Release);
-                let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
+            IDLE if self.log_pages.load(Ordering::Relaxed) >= START_PAGES || self.scrub.load(Ordering::Acquire) => {
+                self.start_copying();
             }
             _ => {}
         }
+    }
+
+    fn start_copying(&self) {
+        self.phase.store(COPYING, Ordering::Release);
+        let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
     }
 }
 
@@ -98,11 +136,18 @@ impl Drop for Checkpointer {
     }
 }
 
+/// Copies what is left of the log and cuts it off; says whether nothing is left of it.
+fn cut_off(writer: &Connection, failure: &Failure) -> bool {
+    let wait_for = |patience| writer.busy_timeout(patience).is_ok();
+    let whole = wait_for(CUT_PATIENCE) && checkpoint(writer, "PRAGMA wal_checkpoint(TRUNCATE)", failure);
+    wait_for(schema::BUSY_TIMEOUT) && whole
+}
+
 /// Copies what no reader still needs in the log; says whether all went well.
-fn checkpoint(connection: &Connection, failure: &Failure) -> bool {
-    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
-    match copied.map_err(|error| recognise_read_only(error, connection)) {
-        Ok(_) => true,
+fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> bool {
+    let busy = connection.query_row(how, [], |row| row.get::<_, bool>(0));
+    match busy.map_err(|error| recognise_read_only(error, connection)) {
+        Ok(busy) => !busy,
         Err(error) if is_fatal(&error) => {
             failure.report(format!("a checkpoint failed: {error}"));
             false

@@ -2,26 +2,29 @@
 
 use crate::{
     SqliteStore,
+    idempotency::{self, once},
     job::{WorkError, Writing},
     listing,
     names::{NameHash, Names, SharedNames},
 };
-use carnelian_domain::{AccountId, CustomerId};
+use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp, audit::ANY_FIELD};
 use carnelian_store::{
-    Conflict, Customers, EditCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer, Written,
+    AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer,
+    StoreError, StoredCustomer, Written,
 };
-use rusqlite::{OptionalExtension, Row, named_params, params};
+use rusqlite::{OptionalExtension, Row, named_params};
 use std::{ops::Range, sync::MutexGuard};
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
 const INSERT: &str = "
-    INSERT INTO customer (id, account_id, name, unique_name, version, ship_to_bill_address, created_at, modified_at, sealed)
-    SELECT :id, account.id, :name, nullif(:unique_name, :name), 1, :ship, :now, :now, :sealed
+    INSERT INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
+        created_at, modified_at, sealed)
+    SELECT :id, account.id, :name, nullif(:unique_name, :name), :name_hash, 1, :ship, :now, :now, :sealed
     FROM account WHERE account.id = :account AND account.state = 0";
 
 const UPDATE: &str = "
     UPDATE customer SET account_id = :account, name = :name, unique_name = nullif(:unique_name, :name),
-        version = version + 1, ship_to_bill_address = :ship, modified_at = :now, sealed = :sealed
+        name_hash = :name_hash, version = version + 1, ship_to_bill_address = :ship, modified_at = :now, sealed = :sealed
     WHERE id = :id";
 
 #[async_trait::async_trait]
@@ -35,8 +38,26 @@ impl Customers for SqliteStore {
         .await
     }
 
-    async fn create_customer(&self, new: NewCustomer) -> Result<Written, StoreError> {
-        self.write(move |writing| create(writing, &new)).await
+    async fn create_customer(
+        &self,
+        new: NewCustomer,
+        origin: &Origin,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written, StoreError> {
+        let entry =
+            AuditEntry::record(origin, Action::CreateCustomer, Object::Customer(new.id), Some(new.account), &[]);
+        self.write(move |writing| once(writing, idempotency.as_ref(), |writing| create(writing, &new, &entry))).await
+    }
+
+    async fn written_before(
+        &self,
+        idempotency: &IdempotencyKey,
+        now: Timestamp,
+    ) -> Result<Option<Written>, StoreError> {
+        let found = self.readers.read(|connection| idempotency::find(connection, idempotency, now))?;
+        let Some(written) = found.transpose()? else { return Ok(None) };
+        self.unsynced.wait_for(written.id).await?;
+        Ok(Some(written))
     }
 
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError> {
@@ -53,8 +74,20 @@ impl Customers for SqliteStore {
         listing::list(self, list).await
     }
 
-    async fn edit_customer(&self, edit: EditCustomer) -> Result<Written, StoreError> {
-        self.write(move |writing| replace(writing, &edit)).await
+    async fn edit_customer(
+        &self,
+        edit: EditCustomer,
+        origin: &Origin,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written, StoreError> {
+        let origin = origin.clone();
+        self.write(move |writing| once(writing, idempotency.as_ref(), |writing| replace(writing, &edit, &origin))).await
+    }
+
+    async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError> {
+        let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
+        let entry = AuditEntry::record(origin, action, object, Some(erase.seen_in), &[]);
+        self.write(move |writing| self::erase(writing, &erase, &entry)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -74,60 +107,69 @@ pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
     })
 }
 
-fn create(writing: &mut Writing<'_>, new: &NewCustomer) -> Result<Written, WorkError> {
+fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
     let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
     if name_is_taken(writing, hash, new)? {
         // Of several conflicts the account's come first.
         check_account(writing, new.account)?;
         return Err(Conflict::NameTaken.into());
     }
-    let inserted = write(writing, INSERT, new)?;
+    let inserted = write(writing, INSERT, new, hash)?;
     if inserted == 0 {
         check_account(writing, new.account)?;
         return Err(Conflict::NoSuchAccount.into());
     }
-    let insert = "INSERT INTO customer_name (customer_id, hash) VALUES (?1, ?2)";
-    writing.connection.prepare_cached(insert)?.execute(params![new.id.0, hash.0])?;
     names(writing)?.add(hash, new.id);
     writing.written.push(new.id);
-    Ok(Written { at: writing.now, version: 1 })
+    writing.record(entry)?;
+    Ok(Written { id: new.id, account: new.account, at: writing.now, version: 1 })
 }
 
-fn replace(writing: &mut Writing<'_>, edit: &EditCustomer) -> Result<Written, WorkError> {
+fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
     let new = &edit.customer;
-    let current = current(writing, new.id)?.ok_or(Conflict::NoSuchCustomer)?;
-    if current.account != edit.seen_in {
-        return Err(Conflict::CustomerMoved.into());
-    }
+    let current = seen(writing, new.id, edit.seen_in)?;
     check_account(writing, new.account)?;
     check_account(writing, current.account)?;
-    if edit.expected_versions.as_ref().is_some_and(|expected| !expected.contains(&current.version)) {
-        return Err(Conflict::StaleVersion.into());
-    }
+    check_version(&current, edit.expected_versions.as_deref())?;
     let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
     if name_is_taken(writing, hash, new)? {
         return Err(Conflict::NameTaken.into());
     }
-    write(writing, UPDATE, new)?;
+    write(writing, UPDATE, new, hash)?;
     let old = writing.name_hash_key.hash(current.account, &current.unique_name);
     if old != hash {
-        let update = "UPDATE customer_name SET hash = ?2 WHERE customer_id = ?1";
-        writing.connection.prepare_cached(update)?.execute(params![new.id.0, hash.0])?;
         let mut names = names(writing)?;
         names.remove(old, new.id);
         names.add(hash, new.id);
     }
     writing.written.push(new.id);
-    Ok(Written { at: writing.now, version: current.version + 1 })
+    // After another write in between, nobody has compared: any field may be another one now.
+    let fields = if current.version == edit.seen_version { edit.changed_fields.as_slice() } else { &[ANY_FIELD] };
+    let (action, object) = (Action::EditCustomer, Object::Customer(new.id));
+    writing.record(&AuditEntry::record(origin, action, object, Some(new.account), fields))?;
+    Ok(Written { id: new.id, account: new.account, at: writing.now, version: current.version + 1 })
+}
+
+fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Result<Written, WorkError> {
+    let current = seen(writing, erase.id, erase.seen_in)?;
+    check_version(&current, erase.expected_versions.as_deref())?;
+    writing.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
+    let hash = writing.name_hash_key.hash(current.account, &current.unique_name);
+    names(writing)?.remove(hash, erase.id);
+    writing.written.push(erase.id);
+    *writing.erased = true;
+    writing.record(entry)?;
+    Ok(Written { id: erase.id, account: current.account, at: writing.now, version: current.version + 1 })
 }
 
 /// Runs a statement that writes a customer; says how many rows it wrote.
-fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer) -> Result<usize, rusqlite::Error> {
+fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: NameHash) -> Result<usize, rusqlite::Error> {
     writing.connection.prepare_cached(statement)?.execute(named_params! {
         ":id": new.id.0,
         ":account": new.account.0,
         ":name": new.name,
         ":unique_name": new.unique_name,
+        ":name_hash": hash.0,
         ":ship": new.ship_to_bill_address,
         ":now": writing.now.0,
         ":sealed": new.sealed,
@@ -139,6 +181,17 @@ struct Current {
     account: AccountId,
     unique_name: String,
     version: u64,
+}
+
+/// A customer as it is, if it is still in the account that the caller saw it in.
+fn seen(writing: &Writing<'_>, id: CustomerId, account: AccountId) -> Result<Current, WorkError> {
+    let current = current(writing, id)?.ok_or(Conflict::NoSuchCustomer)?;
+    if current.account == account { Ok(current) } else { Err(Conflict::CustomerMoved.into()) }
+}
+
+fn check_version(current: &Current, expected: Option<&[u64]>) -> Result<(), Conflict> {
+    let stale = expected.is_some_and(|expected| !expected.contains(&current.version));
+    if stale { Err(Conflict::StaleVersion) } else { Ok(()) }
 }
 
 fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rusqlite::Error> {

@@ -6,12 +6,15 @@ use crate::{
     SqliteStore,
     job::{WorkError, Writing},
 };
-use carnelian_domain::{AccountId, AccountState, GroupId, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
-    AccountRecord, Conflict, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser,
-    StoreError, UserRecord, WrapKey,
+    AccountRecord, AuditEntry, Conflict, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey,
+    NewUser, StoreError, UserRecord, WrapKey,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Row, params,
+    types::{FromSql, Type},
+};
 
 #[async_trait::async_trait]
 impl Directory for SqliteStore {
@@ -31,97 +34,117 @@ impl Directory for SqliteStore {
         self.readers.read_afresh(snapshot)
     }
 
-    async fn create_account(&self, name: String, wrap_key: WrapKey) -> Result<AccountId, StoreError> {
-        self.change(move |writing| {
+    async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {
+        self.change(origin, move |change| {
             let taken = "SELECT 1 FROM account WHERE name = ?1 AND state <> 2";
-            refuse_if_found(writing, taken, &name, Conflict::NameTaken)?;
+            change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
             let next = "SELECT ifnull(max(id), 0) + 1 FROM account";
-            let id: u64 = writing.connection.query_row(next, [], |row| row.get(0))?;
+            let id = AccountId(change.connection().query_row(next, [], |row| row.get(0))?);
             let insert = "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, ?2, 0, ?3, ?4)";
-            writing.connection.execute(insert, params![id, name, wrap_key(AccountId(id)), writing.now.0])?;
-            Ok(AccountId(id))
+            change.execute(insert, params![id.0, name, wrap_key(id), change.now()])?;
+            change.record(Action::CreateAccount, Object::Account(id), Some(id))?;
+            Ok(id)
         })
         .await
     }
 
-    async fn request_erasure(&self, account: String) -> Result<(), StoreError> {
-        self.change(move |writing| move_account(writing, &account, 0, 1, Conflict::ErasureInProgress)).await
-    }
-
-    async fn cancel_erasure(&self, account: String) -> Result<(), StoreError> {
-        self.change(move |writing| move_account(writing, &account, 1, 0, Conflict::NoErasureInProgress)).await
-    }
-
-    async fn create_group(&self, name: String) -> Result<GroupId, StoreError> {
-        self.change(move |writing| {
-            refuse_if_found(writing, "SELECT 1 FROM account_group WHERE name = ?1", &name, Conflict::NameTaken)?;
-            writing.connection.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
-            Ok(GroupId(writing.connection.last_insert_rowid() as u64))
+    async fn request_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let id = change.move_account(&account, 0, 1, Conflict::ErasureInProgress)?;
+            change.record(Action::RequestErasure, Object::Account(id), Some(id))
         })
         .await
     }
 
-    async fn add_to_group(&self, group: String, account: String) -> Result<(), StoreError> {
-        self.change(move |writing| {
-            let (group, account) = (group_id(writing, &group)?, account_row(writing, &account)?.0);
+    async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let id = change.move_account(&account, 1, 0, Conflict::NoErasureInProgress)?;
+            change.record(Action::CancelErasure, Object::Account(id), Some(id))
+        })
+        .await
+    }
+
+    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError> {
+        self.change(origin, move |change| {
+            change.refuse_if_found("SELECT 1 FROM account_group WHERE name = ?1", &name, Conflict::NameTaken)?;
+            change.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
+            let id = GroupId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::CreateGroup, Object::Group(id), None)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn add_to_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let insert = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            refuse_if_unchanged(writing.connection.execute(insert, [group, account])?, Conflict::AlreadyInGroup)
+            refuse_if_unchanged(change.execute(insert, [group.0, account.0])?, Conflict::AlreadyInGroup)?;
+            change.record(Action::AddToGroup, Object::Group(group), Some(account))
         })
         .await
     }
 
-    async fn remove_from_group(&self, group: String, account: String) -> Result<(), StoreError> {
-        self.change(move |writing| {
-            let (group, account) = (group_id(writing, &group)?, account_row(writing, &account)?.0);
+    async fn remove_from_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let delete = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
-            refuse_if_unchanged(writing.connection.execute(delete, [group, account])?, Conflict::NotInGroup)
+            refuse_if_unchanged(change.execute(delete, [group.0, account.0])?, Conflict::NotInGroup)?;
+            change.record(Action::RemoveFromGroup, Object::Group(group), Some(account))
         })
         .await
     }
 
-    async fn create_user(&self, new: NewUser) -> Result<UserId, StoreError> {
-        self.change(move |writing| {
-            refuse_if_found(writing, "SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
-            let account = account_row(writing, &new.account)?.0;
-            let group = new.group.map(|group| group_id(writing, &group)).transpose()?;
+    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError> {
+        self.change(origin, move |change| {
+            change.refuse_if_found("SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
+            let account = change.account(&new.account)?.0;
+            let group = new.group.map(|group| change.group(&group)).transpose()?;
             let insert = "INSERT INTO registry_user (name, account_id, group_id, role, enabled, created_at)
                 VALUES (?1, ?2, ?3, ?4, 1, ?5)";
-            let values = params![new.name, account, group, new.role.name(), writing.now.0];
-            writing.connection.execute(insert, values)?;
-            Ok(UserId(writing.connection.last_insert_rowid() as u64))
+            let group = group.map(|group| group.0);
+            change.execute(insert, params![new.name, account.0, group, new.role.name(), change.now()])?;
+            let id = UserId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::CreateUser, Object::User(id), Some(account))?;
+            Ok(id)
         })
         .await
     }
 
-    async fn set_user_enabled(&self, user: String, enabled: bool) -> Result<(), StoreError> {
-        self.change(move |writing| {
-            let update = "UPDATE registry_user SET enabled = ?2 WHERE name = ?1";
-            refuse_if_unchanged(writing.connection.execute(update, params![user, enabled])?, Conflict::NoSuchUser)
+    async fn set_user_enabled(&self, user: String, enabled: bool, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (id, account) = change.user(&user)?;
+            change.execute("UPDATE registry_user SET enabled = ?2 WHERE id = ?1", params![id.0, enabled])?;
+            let action = if enabled { Action::EnableUser } else { Action::DisableUser };
+            change.record(action, Object::User(id), Some(account))
         })
         .await
     }
 
-    async fn add_key(&self, new: NewKey) -> Result<(), StoreError> {
-        self.change(move |writing| {
-            let select = "SELECT id FROM registry_user WHERE name = ?1";
-            let user: u64 = find(writing, select, &new.user)?.ok_or(Conflict::NoSuchUser)?;
+    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (user, account) = change.user(&new.user)?;
             let insert = "INSERT INTO api_key (key_id, user_id, digest, kind, label, created_at, expires_at)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
-            let kind = u8::from(new.kind == KeyKind::Imported);
+            let imported = new.kind == KeyKind::Imported;
             let expires_at = new.expires_at.map(|moment| moment.0);
-            let values = params![new.key_id, user, new.digest, kind, new.label, writing.now.0, expires_at];
-            refuse_if_unchanged(writing.connection.execute(insert, values)?, Conflict::KeyKnown)
+            let values =
+                params![new.key_id, user.0, new.digest, u8::from(imported), new.label, change.now(), expires_at];
+            refuse_if_unchanged(change.execute(insert, values)?, Conflict::KeyKnown)?;
+            let action = if imported { Action::ImportKey } else { Action::IssueKey };
+            change.record(action, Object::Key(&new.key_id), Some(account))
         })
         .await
     }
 
-    async fn revoke_key(&self, key_id: String) -> Result<(), StoreError> {
-        self.change(move |writing| {
-            let found: Option<u64> = find(writing, "SELECT id FROM api_key WHERE key_id = ?1", &key_id)?;
-            let id = found.ok_or(Conflict::NoSuchKey)?;
-            let update = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
-            let changed = writing.connection.execute(update, params![id, writing.now.0])?;
-            refuse_if_unchanged(changed, Conflict::AlreadyRevoked)
+    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let account = "SELECT account_id FROM api_key JOIN registry_user ON registry_user.id = user_id
+                WHERE key_id = ?1";
+            let account = change.find(account, &key_id)?.map(AccountId).ok_or(Conflict::NoSuchKey)?;
+            let update = "UPDATE api_key SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
+            refuse_if_unchanged(change.execute(update, params![key_id, change.now()])?, Conflict::AlreadyRevoked)?;
+            change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))
         })
         .await
     }
@@ -131,10 +154,12 @@ impl SqliteStore {
     /// Changes the directory and counts its version up, unless the change is refused.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+        origin: &Origin,
+        work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let origin = origin.clone();
         self.write(move |writing| {
-            let done = work(writing)?;
+            let done = work(&mut Change { writing, origin: &origin })?;
             writing.connection.execute("UPDATE registry SET directory_version = directory_version + 1", [])?;
             Ok(done)
         })
@@ -142,40 +167,72 @@ impl SqliteStore {
     }
 }
 
-fn find<T: rusqlite::types::FromSql>(writing: &Writing<'_>, select: &str, name: &str) -> Result<Option<T>, WorkError> {
-    Ok(writing.connection.query_row(select, [name], |row| row.get(0)).optional()?)
+/// A change of the directory while it is made.
+struct Change<'a, 'w> {
+    writing: &'a mut Writing<'w>,
+    origin: &'a Origin,
 }
 
-fn refuse_if_found(writing: &Writing<'_>, select: &str, name: &str, conflict: Conflict) -> Result<(), WorkError> {
-    match find::<i64>(writing, select, name)? {
-        Some(_) => Err(conflict.into()),
-        None => Ok(()),
+impl Change<'_, '_> {
+    fn connection(&self) -> &Connection {
+        self.writing.connection
+    }
+
+    fn now(&self) -> i64 {
+        self.writing.now.0
+    }
+
+    fn execute(&self, statement: &str, values: impl Params) -> Result<usize, WorkError> {
+        Ok(self.connection().execute(statement, values)?)
+    }
+
+    /// Writes the change down in the audit log.
+    fn record(&mut self, action: Action, object: Object<'_>, account: Option<AccountId>) -> Result<(), WorkError> {
+        self.writing.record(&AuditEntry::record(self.origin, action, object, account, &[]))
+    }
+
+    fn find<T: FromSql>(&self, select: &str, name: &str) -> Result<Option<T>, WorkError> {
+        Ok(self.connection().query_row(select, [name], |row| row.get(0)).optional()?)
+    }
+
+    fn refuse_if_found(&self, select: &str, name: &str, conflict: Conflict) -> Result<(), WorkError> {
+        match self.find::<i64>(select, name)? {
+            Some(_) => Err(conflict.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn group(&self, name: &str) -> Result<GroupId, WorkError> {
+        let found = self.find("SELECT id FROM account_group WHERE name = ?1", name)?;
+        Ok(found.map(GroupId).ok_or(Conflict::NoSuchGroup)?)
+    }
+
+    /// A user and its home account.
+    fn user(&self, name: &str) -> Result<(UserId, AccountId), WorkError> {
+        let select = "SELECT id, account_id FROM registry_user WHERE name = ?1";
+        let row = |row: &Row<'_>| Ok((UserId(row.get(0)?), AccountId(row.get(1)?)));
+        Ok(self.connection().query_row(select, [name], row).optional()?.ok_or(Conflict::NoSuchUser)?)
+    }
+
+    /// An account that is not erased, and its state.
+    fn account(&self, name: &str) -> Result<(AccountId, u8), WorkError> {
+        let select = "SELECT id, state FROM account WHERE name = ?1 AND state <> 2";
+        let row = |row: &Row<'_>| Ok((AccountId(row.get(0)?), row.get(1)?));
+        Ok(self.connection().query_row(select, [name], row).optional()?.ok_or(Conflict::NoSuchAccount)?)
+    }
+
+    fn move_account(&self, name: &str, from: u8, to: u8, otherwise: Conflict) -> Result<AccountId, WorkError> {
+        let (id, state) = self.account(name)?;
+        if state != from {
+            return Err(otherwise.into());
+        }
+        self.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![id.0, to])?;
+        Ok(id)
     }
 }
 
 fn refuse_if_unchanged(rows: usize, conflict: Conflict) -> Result<(), WorkError> {
     if rows == 0 { Err(conflict.into()) } else { Ok(()) }
-}
-
-fn group_id(writing: &Writing<'_>, name: &str) -> Result<u64, WorkError> {
-    let found = find(writing, "SELECT id FROM account_group WHERE name = ?1", name)?;
-    Ok(found.ok_or(Conflict::NoSuchGroup)?)
-}
-
-/// The id and the state of an account that is not erased.
-fn account_row(writing: &Writing<'_>, name: &str) -> Result<(u64, u8), WorkError> {
-    let select = "SELECT id, state FROM account WHERE name = ?1 AND state <> 2";
-    let row = writing.connection.query_row(select, [name], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(row.optional()?.ok_or(Conflict::NoSuchAccount)?)
-}
-
-fn move_account(writing: &Writing<'_>, name: &str, from: u8, to: u8, otherwise: Conflict) -> Result<(), WorkError> {
-    let (id, state) = account_row(writing, name)?;
-    if state != from {
-        return Err(otherwise.into());
-    }
-    writing.connection.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![id, to])?;
-    Ok(())
 }
 
 /// Reads everything in one transaction, so that all parts are of the same moment.

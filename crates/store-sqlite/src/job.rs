@@ -2,6 +2,7 @@
 
 use crate::{
     answers::Asker,
+    audit::AuditTail,
     failure::Refusal,
     names::{NameHashKey, SharedNames},
 };
@@ -20,8 +21,19 @@ pub(crate) struct Writing<'a> {
     pub(crate) names: Option<&'a SharedNames>,
     /// Hashes names.
     pub(crate) name_hash_key: &'a NameHashKey,
+    /// Where the audit log ends.
+    pub(crate) audit: &'a mut AuditTail,
     /// The customers that the transaction writes.
     pub(crate) written: &'a mut Vec<CustomerId>,
+    /// Whether it erases something that must not stay in the log.
+    pub(crate) erased: &'a mut bool,
+}
+
+impl Writing<'_> {
+    /// Writes an entry of the audit log.
+    pub(crate) fn record(&mut self, entry: &str) -> Result<(), WorkError> {
+        self.audit.append(self.connection, self.now, entry)
+    }
 }
 
 /// Why a piece of work did not succeed.
@@ -108,11 +120,12 @@ pub(crate) struct Asked {
     pub(crate) by: Asker,
 }
 
-/// Work that shares a transaction, and the customers that it writes.
+/// Work that shares a transaction, the customers that it writes, and whether it erases something.
 #[derive(Default)]
 pub(crate) struct Group {
     pub(crate) asked: Vec<Asked>,
     pub(crate) customers: Vec<CustomerId>,
+    pub(crate) erased: bool,
 }
 
 impl Group {

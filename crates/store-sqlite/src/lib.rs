@@ -10,7 +10,8 @@
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`readers`]: connections that read without waiting for the writer
-//! * [`customers`], [`directory`]: the port
+//! * [`customers`], [`directory`], [`audit`]: the port
+//! * [`idempotency`]: writes that happen once
 //! * [`listing`]: customers in the order of their ids, step by step
 //! * [`lock`]: one server per directory, and one opener at a time
 //!
@@ -18,11 +19,13 @@
 //! order their transactions.
 
 mod answers;
+mod audit;
 mod checkpoint;
 mod customers;
 mod directory;
 mod error;
 mod failure;
+mod idempotency;
 mod job;
 mod listing;
 mod lock;
@@ -35,7 +38,8 @@ mod writer;
 
 pub use error::OpenError;
 
-use carnelian_store::{Clock, StoreError};
+use audit::AuditTail;
+use carnelian_store::{AuditChain, Clock, StoreError};
 use job::{WorkError, Writing};
 use lock::ServingLock;
 use names::{NameHashKey, SharedNames};
@@ -60,6 +64,8 @@ pub struct Options {
     pub writes_customers: bool,
     /// Tells the time of a commit.
     pub clock: Arc<dyn Clock>,
+    /// Links the entries of the audit log.
+    pub audit_chain: Arc<dyn AuditChain>,
     /// Told when the store has failed for good.
     pub on_failure: OnFailure,
 }
@@ -97,6 +103,7 @@ impl SqliteStore {
         let parts = WriterParts {
             connection,
             names: names.clone(),
+            audit: AuditTail::new(options.audit_chain),
             clock: options.clock,
             on_failure: options.on_failure,
             readers: readers.clone(),

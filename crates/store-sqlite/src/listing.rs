@@ -192,6 +192,7 @@ fn of_accounts(
 mod tests {
     use super::*;
     use crate::{
+        audit::AuditTail,
         names::{NameHashKey, SharedNames},
         readers::Readers,
         schema,
@@ -199,7 +200,8 @@ mod tests {
         unsynced::Unsynced,
         writer::{Writer, WriterParts},
     };
-    use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer};
+    use carnelian_domain::{Actor, Origin};
+    use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer, contract::KeylessChain};
     use std::{
         path::Path,
         pin::pin,
@@ -229,6 +231,7 @@ mod tests {
         let parts = WriterParts {
             connection,
             names: names.clone(),
+            audit: AuditTail::new(Arc::new(KeylessChain)),
             clock: Arc::new(StoppedClock),
             on_failure: Box::new(|detail| panic!("{detail}")),
             readers: readers.clone(),
@@ -256,7 +259,8 @@ mod tests {
         let (name, sealed) = ("Customer".to_owned(), Vec::new());
         let (id, account, unique_name) = (CustomerId(7), AccountId(1), name.clone());
         let new = NewCustomer { id, account, name, unique_name, ship_to_bill_address: false, sealed };
-        let mut create = pin!(store.create_customer(new));
+        let origin = Origin::of(Actor::Server);
+        let mut create = pin!(store.create_customer(new, &origin, None));
         assert!(create.as_mut().poll(&mut context).is_pending());
         is_committed.recv().expect("the writer commits");
 

@@ -13,14 +13,18 @@ use std::{
 const APPLICATION_ID: u32 = 0x4352_4e4c;
 
 /// Every migration, in order; a shipped one is never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_registry.sql"), include_str!("../migrations/0002_customers_of_an_account.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_registry.sql"),
+    include_str!("../migrations/0002_customers_of_an_account.sql"),
+    include_str!("../migrations/0003_one_row_less.sql"),
+    include_str!("../migrations/0004_audit.sql"),
+];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a writer waits for another process, which never holds a transaction for long.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Refuses a SQLite that cannot be trusted.
 pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
@@ -47,10 +51,16 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, O
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -4_096)?;
+    // What is erased is overwritten, not only forgotten.
+    let _: bool = connection.pragma_update_and_check(None, "secure_delete", true, |row| row.get(0))?;
     if alone {
         renew_log(&connection, path)?;
     }
     migrate(&mut connection)?;
+    if alone {
+        // The log may hold what was erased since.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
     // From here on commits are synced by the writer's own hand, before anybody hears of them.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
@@ -188,15 +198,16 @@ mod tests {
         INSERT INTO customer_name VALUES (7, 70), (8, -80), (9, 90);
         UPDATE registry SET next_customer_id = 1001, key_proof = x'07';";
 
-    const TABLES_OF_VERSION_1: [&str; 8] = [
-        "registry",
+    /// What a registry of version 1 holds, as later versions still have it.
+    const OF_VERSION_1: [&str; 7] = [
+        "(SELECT one, directory_version, next_customer_id, key_proof, name_hash_key FROM registry)",
         "account",
         "account_group",
         "group_account",
         "registry_user",
         "api_key",
-        "customer",
-        "customer_name",
+        "(SELECT id, account_id, name, unique_name, version, ship_to_bill_address, created_at, modified_at, sealed
+            FROM customer)",
     ];
 
     /// The rows of a table, as text.
@@ -218,12 +229,14 @@ mod tests {
         old.execute_batch(MIGRATIONS[0]).and_then(|()| old.execute_batch(VERSION_1)).expect("fills");
         old.pragma_update(None, "application_id", APPLICATION_ID).expect("is marked");
         old.pragma_update(None, "user_version", 1).expect("is marked");
-        let before = TABLES_OF_VERSION_1.map(|table| rows(&old, table));
+        let before = OF_VERSION_1.map(|table| rows(&old, table));
+        let hashes = rows(&old, "(SELECT customer_id, hash FROM customer_name)");
         assert!(before.iter().all(|rows| !rows.is_empty()));
         drop(old);
 
         let connection = open_for_writing(&path, true).expect("opens and migrates");
-        assert_eq!(TABLES_OF_VERSION_1.map(|table| rows(&connection, table)), before);
+        assert_eq!(OF_VERSION_1.map(|table| rows(&connection, table)), before);
+        assert_eq!(rows(&connection, "(SELECT id, name_hash FROM customer ORDER BY id)"), hashes);
         let of_account = "(SELECT id, modified_at FROM customer INDEXED BY customer_of_account WHERE account_id = 3)";
         assert_eq!(rows(&connection, of_account), ["Integer(7) Integer(11)", "Integer(9) Integer(10)"]);
         assert_eq!(rows(&connection, "pragma_integrity_check"), ["Text([111, 107])"], "it is ok");
@@ -235,7 +248,12 @@ mod tests {
         assert_eq!(lengths, SHIPPED, "a shipped migration must not change; add another one");
     }
 
-    const SHIPPED: &[(usize, u64)] = &[(2562, 0x548c_c680_8f42_7948), (312, 0x2214_9e37_21b5_672d)];
+    const SHIPPED: &[(usize, u64)] = &[
+        (2562, 0x548c_c680_8f42_7948),
+        (312, 0x2214_9e37_21b5_672d),
+        (495, 0x7cdb_47ec_5650_65c9),
+        (917, 0x8eff_96a3_172e_6a57),
+    ];
 
     /// FNV-1a, enough to notice an edit.
     fn fingerprint(text: &str) -> u64 {

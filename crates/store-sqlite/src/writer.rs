@@ -9,6 +9,7 @@
 use crate::{
     OnFailure,
     answers::Asker,
+    audit::AuditTail,
     checkpoint::Checkpointer,
     error::{is_fatal, read_error, recognise_read_only},
     failure::{Failure, Refusal},
@@ -43,6 +44,8 @@ enum Message {
     Job(Asked),
     /// The group that was handed over is synced, or will never be.
     Synced,
+    /// The log was copied: there may be something to do between two groups.
+    Copied,
     /// Nothing more will come.
     Close,
 }
@@ -51,6 +54,7 @@ enum Message {
 pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
     pub(crate) names: Option<SharedNames>,
+    pub(crate) audit: AuditTail,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
@@ -71,8 +75,10 @@ impl Writer {
     pub(crate) fn start(mut parts: WriterParts, path: &Path) -> Result<Writer, rusqlite::Error> {
         let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
         let name_hash_key = NameHashKey::read(&parts.connection)?;
-        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone(), parts.readers.clone())?;
         let (queue, messages) = channel();
+        let (readers, to_writer) = (parts.readers.clone(), queue.clone());
+        let copied = move || drop(to_writer.send(Message::Copied));
+        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone(), readers, copied)?;
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
@@ -82,6 +88,7 @@ impl Writer {
             connection: parts.connection,
             names: parts.names,
             name_hash_key,
+            audit: parts.audit,
             clock: parts.clock,
             checkpointer,
             failure,
@@ -130,6 +137,7 @@ struct WriterThread {
     connection: Connection,
     names: Option<SharedNames>,
     name_hash_key: NameHashKey,
+    audit: AuditTail,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
     failure: Arc<Failure>,
@@ -155,6 +163,7 @@ impl WriterThread {
                 match message {
                     Message::Job(asked) => self.run(asked, messages),
                     Message::Synced => self.syncing = false,
+                    Message::Copied => {}
                     Message::Close => self.closing = true,
                 }
                 if self.closing {
@@ -208,17 +217,20 @@ impl WriterThread {
             now: self.now,
             names: self.names.as_ref(),
             name_hash_key: &self.name_hash_key,
+            audit: &mut self.audit,
             written: &mut self.group.customers,
+            erased: &mut self.group.erased,
         })
     }
 
     /// Turns away a piece of work and all that waits behind it: what stands in the way of one stands in the way of all.
     fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &Refusal) {
-        let mut group = Group { asked: vec![asked], customers: Vec::new() };
+        let mut group = Group { asked: vec![asked], ..Group::default() };
         for _ in 0..QUEUE {
             match messages.try_recv() {
                 Ok(Message::Job(asked)) => group.asked.push(asked),
                 Ok(Message::Synced) => self.syncing = false,
+                Ok(Message::Copied) => {}
                 Ok(Message::Close) => self.closing = true,
                 Err(_) => break,
             }
@@ -228,15 +240,16 @@ impl WriterThread {
 
     /// Commits what has been run, and has it synced and answered.
     fn commit(&mut self) {
-        let Some(group) = self.commit_group() else { return };
-        if group.asked.len() == 1 {
-            // Nobody to share with: handing it over would only take time.
-            let result = self.syncer.sync(&group);
-            group.answer(&result);
-        } else {
-            self.syncing = self.to_sync.send(group).is_ok();
+        match self.commit_group() {
+            Some(group) if group.asked.len() == 1 => {
+                // Nobody to share with: handing it over would only take time.
+                let result = self.syncer.sync(&group);
+                group.answer(&result);
+            }
+            Some(group) => self.syncing = self.to_sync.send(group).is_ok(),
+            None => {}
         }
-        self.checkpointer.after_commit(&self.connection);
+        self.checkpointer.between_groups(&self.connection);
     }
 
     /// Commits what has been run, if there is anything and the commit succeeds.
@@ -249,7 +262,8 @@ impl WriterThread {
             return None;
         }
         self.unsynced.note(&self.group.customers);
-        let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        let finished = self.audit.finish(&self.connection);
+        let committed = finished.and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = committed {
             let refusal = self.refusal(error);
             let noted = std::mem::take(&mut self.group.customers);
@@ -259,6 +273,9 @@ impl WriterThread {
             return None;
         }
         self.readers.outdate_views();
+        if self.group.erased {
+            self.checkpointer.scrub_soon();
+        }
         if let Some(names) = &self.names {
             names.lock().keep_changes();
         }
@@ -271,6 +288,7 @@ impl WriterThread {
         if let Some(names) = &self.names {
             names.lock().undo_changes();
         }
+        self.audit.forget();
         if !undone {
             self.failure.report("a transaction could not be undone".into());
         }

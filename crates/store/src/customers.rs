@@ -1,7 +1,7 @@
 //! Customers as the store knows them: a name that it can compare, and sealed bytes that it cannot read.
 
 use crate::StoreError;
-use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_domain::{AccountId, CustomerId, Origin, Timestamp, UserId};
 use std::ops::Range;
 
 /// A customer to be created.
@@ -28,8 +28,39 @@ pub struct EditCustomer {
     pub customer: NewCustomer,
     /// The account that the caller saw it in.
     pub seen_in: AccountId,
+    /// The version that the caller saw.
+    pub seen_version: u64,
+    /// The names of the fields that are other than in that version, for the audit log.
+    pub changed_fields: Vec<&'static str>,
     /// The versions of which it must have one, if the caller asks for some.
     pub expected_versions: Option<Vec<u64>>,
+}
+
+/// A customer to be erased, and what the caller believes of it.
+#[derive(Clone, Debug)]
+pub struct EraseCustomer {
+    /// Its id.
+    pub id: CustomerId,
+    /// The account that the caller saw it in.
+    pub seen_in: AccountId,
+    /// The versions of which it must have one, if the caller asks for some.
+    pub expected_versions: Option<Vec<u64>>,
+}
+
+/// What makes a write happen once, however often it is asked for.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// Whose key it is: keys of different users have nothing to do with each other.
+    pub user: UserId,
+    /// The key.
+    pub key: String,
+    /// What tells this request from another one with the same key.
+    pub fingerprint: Vec<u8>,
+}
+
+impl IdempotencyKey {
+    /// How long the write that was made under a key is remembered, in milliseconds.
+    pub const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
 }
 
 /// A customer as it is stored.
@@ -76,6 +107,10 @@ pub struct ListCustomers {
 /// A write that is on stable storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
+    /// The customer that was written.
+    pub id: CustomerId,
+    /// The account that it was written in.
+    pub account: AccountId,
     /// When it was committed.
     pub at: Timestamp,
     /// The version that it made.
@@ -90,7 +125,19 @@ pub trait Customers: Send + Sync {
 
     /// Creates a customer, unless its account is gone or being erased or the name is taken; the conflicts are found in
     /// this order.
-    async fn create_customer(&self, new: NewCustomer) -> Result<Written, StoreError>;
+    ///
+    /// A write that was made under the same idempotency key is found before everything else: it is the answer, or a
+    /// conflict if it was asked for in other words. What was refused is not remembered.
+    async fn create_customer(
+        &self,
+        new: NewCustomer,
+        origin: &Origin,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written, StoreError>;
+
+    /// The write that was made under an idempotency key, or a conflict if it was asked for in other words.
+    async fn written_before(&self, idempotency: &IdempotencyKey, now: Timestamp)
+    -> Result<Option<Written>, StoreError>;
 
     /// Reads a customer.
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError>;
@@ -103,8 +150,17 @@ pub trait Customers: Send + Sync {
 
     /// Replaces a customer, unless it is not there or has moved, the account that it is to live in or the one that it
     /// lives in is gone or being erased, it has another version than expected, or the name is taken; the conflicts are
-    /// found in this order.
-    async fn edit_customer(&self, edit: EditCustomer) -> Result<Written, StoreError>;
+    /// found in this order. The idempotency key is as with [`Customers::create_customer`].
+    async fn edit_customer(
+        &self,
+        edit: EditCustomer,
+        origin: &Origin,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Written, StoreError>;
+
+    /// Erases a customer, unless it is not there, has moved, or has another version than expected; the conflicts are
+    /// found in this order. Its name is free from then on. What was stored of it is soon overwritten.
+    async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError>;
 
     /// Says whether the store can be read.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
 use crate::StoreError;
-use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, GroupId, Origin, Role, Timestamp, UserId};
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -135,32 +135,32 @@ pub trait Directory: Send + Sync {
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError>;
 
     /// Creates an account.
-    async fn create_account(&self, name: String, wrap_key: WrapKey) -> Result<AccountId, StoreError>;
+    async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError>;
 
     /// Puts an account into "erasure in progress": from this commit on nothing is created or edited in it.
-    async fn request_erasure(&self, account: String) -> Result<(), StoreError>;
+    async fn request_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError>;
 
     /// Takes an erasure request back.
-    async fn cancel_erasure(&self, account: String) -> Result<(), StoreError>;
+    async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError>;
 
     /// Creates a group without accounts.
-    async fn create_group(&self, name: String) -> Result<GroupId, StoreError>;
+    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError>;
 
     /// Adds an account to a group.
-    async fn add_to_group(&self, group: String, account: String) -> Result<(), StoreError>;
+    async fn add_to_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError>;
 
     /// Takes an account out of a group.
-    async fn remove_from_group(&self, group: String, account: String) -> Result<(), StoreError>;
+    async fn remove_from_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError>;
 
     /// Creates a user.
-    async fn create_user(&self, new: NewUser) -> Result<UserId, StoreError>;
+    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError>;
 
     /// Lets a user sign in, or not.
-    async fn set_user_enabled(&self, user: String, enabled: bool) -> Result<(), StoreError>;
+    async fn set_user_enabled(&self, user: String, enabled: bool, origin: &Origin) -> Result<(), StoreError>;
 
     /// Adds a key to a user.
-    async fn add_key(&self, new: NewKey) -> Result<(), StoreError>;
+    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError>;
 
     /// Revokes a key.
-    async fn revoke_key(&self, key_id: String) -> Result<(), StoreError>;
+    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError>;
 }

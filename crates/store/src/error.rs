@@ -24,6 +24,9 @@ pub enum Conflict {
     /// The customer no longer has the version that the caller saw.
     #[error("the customer has another version")]
     StaleVersion,
+    /// Another write was made under the idempotency key.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     /// There is no such group.
     #[error("there is no such group")]
     NoSuchGroup,

@@ -1,12 +1,14 @@
 //! The storage port: what every database adapter must do, in the words of the domain.
 //!
-//! * [`customers`]: create, read, list and edit customers
+//! * [`customers`]: create, read, list, edit and erase customers
 //! * [`directory`]: accounts, groups, users and keys
+//! * [`audit`]: who changed what
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * `contract` (feature `contract`): the suite that every adapter must pass
 //!
 //! One method is one transaction, unless it says else. What is not there is `None`. A write that returned `Ok` is on stable storage.
 
+pub mod audit;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod customers;
@@ -16,16 +18,20 @@ pub mod error;
 use carnelian_domain::Timestamp;
 use std::time::Duration;
 
-pub use customers::{CustomerFilter, Customers, EditCustomer, ListCustomers, NewCustomer, StoredCustomer, Written};
+pub use audit::{Audit, AuditChain, AuditEntry, AuditHead, FIRST_LINK, Link, StoredEntry};
+pub use customers::{
+    CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,
+    Written,
+};
 pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserRecord, WrapKey,
 };
 pub use error::{Conflict, StoreError};
 
 /// A whole storage adapter.
-pub trait Store: Customers + Directory {}
+pub trait Store: Audit + Customers + Directory {}
 
-impl<T: Customers + Directory> Store for T {}
+impl<T: Audit + Customers + Directory> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

@@ -28,10 +28,21 @@ pub struct Row {
 pub struct Stored {
     /// The customers.
     pub rows: Vec<Row>,
-    /// The customers in the table of names.
-    pub named: Vec<u64>,
+    /// The audit log.
+    pub log: Log,
     /// What SQLite itself finds wrong.
     pub damage: Vec<String>,
+}
+
+/// What an audit log tells of customers.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The numbers of its entries, in their order.
+    pub sequences: Vec<u64>,
+    /// How many entries there are by what the registry has noted.
+    pub noted: u64,
+    /// The customers that were created and not erased.
+    pub customers: Vec<u64>,
 }
 
 /// A broken promise.
@@ -49,8 +60,8 @@ pub enum Violation {
     ReusedId(u64),
     /// The customer shows something else than what was sent.
     Altered(u64, String),
-    /// The table of names does not fit the customers.
-    NameTable(String),
+    /// The audit log does not fit the customers.
+    AuditLog(String),
     /// The database is damaged.
     Damaged(String),
 }
@@ -82,9 +93,43 @@ impl Stored {
             Ok(Row { id: id as u64, account: account as u64, name: row.get(2)?, unique_name: row.get(3)? })
         })?;
         let rows = rows.collect::<Result<_, _>>()?;
-        let mut select = database.prepare("SELECT customer_id FROM customer_name")?;
-        let named = select.query_map([], |row| row.get::<_, i64>(0).map(|id| id as u64))?;
-        Ok(Self { rows, named: named.collect::<Result<_, _>>()?, damage })
+        Ok(Self { rows, log: Log::read_from(database)?, damage })
+    }
+}
+
+impl Log {
+    fn read_from(database: &Connection) -> Result<Self, rusqlite::Error> {
+        let noted = database.query_row("SELECT audit_sequence FROM registry", [], |row| row.get::<_, i64>(0))?;
+        let mut log = Self { noted: noted as u64, ..Self::default() };
+        let mut select = database.prepare(
+            "SELECT sequence, entry ->> 'action', cast(substr(entry ->> 'object', 10) AS INTEGER)
+            FROM audit ORDER BY sequence",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let (sequence, action, id) = (row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?);
+            log.sequences.push(sequence as u64);
+            match action.as_str() {
+                "create_customer" => log.customers.push(id as u64),
+                "erase_customer" => log.customers.retain(|created| *created != id as u64),
+                _ => {}
+            }
+        }
+        Ok(log)
+    }
+
+    /// What is wrong with it, if these are the customers.
+    fn check(&self, customers: &HashSet<u64>) -> Vec<Violation> {
+        let told: HashSet<u64> = self.customers.iter().copied().collect();
+        let mut faults: Vec<_> = customers.difference(&told).map(|id| format!("{id} is not told of")).collect();
+        faults.extend(told.difference(customers).map(|id| format!("{id} is told of and not there")));
+        if told.len() != self.customers.len() {
+            faults.push("a customer is told of twice".to_owned());
+        }
+        if !self.sequences.iter().copied().eq(1..=self.noted) {
+            faults.push(format!("{} entries, {} noted", self.sequences.len(), self.noted));
+        }
+        faults.into_iter().map(Violation::AuditLog).collect()
     }
 }
 
@@ -118,10 +163,7 @@ pub fn check_rows(stored: &Stored) -> Vec<Violation> {
             violations.push(Violation::DuplicateName(row.name.clone()));
         }
     }
-    let rows: HashSet<u64> = stored.rows.iter().map(|row| row.id).collect();
-    let named: HashSet<u64> = stored.named.iter().copied().collect();
-    violations.extend(rows.difference(&named).map(|id| Violation::NameTable(format!("{id} is missing"))));
-    violations.extend(named.difference(&rows).map(|id| Violation::NameTable(format!("{id} is left over"))));
+    violations.extend(stored.log.check(&stored.rows.iter().map(|row| row.id).collect()));
     violations
 }
 

@@ -1,10 +1,11 @@
 //! What each route does, takes and answers, one row per operation.
 
+use crate::idempotency::IDEMPOTENCY_KEY;
 use carnelian_domain::{Problem, Rules};
 
 /// What the operations are grouped by, and what is true of each group.
 pub(super) const TAGS: &[(&str, &str)] = &[
-    ("Customers", "Create, read, list and edit customers in the accounts that the caller may act in."),
+    ("Customers", "Create, read, list, edit and erase customers in the accounts that the caller may act in."),
     ("Accounts and users", "What is in the caller's scope."),
     ("Echo", "Shows that a caller is signed in."),
     ("Health", "For whoever starts, stops and watches the server."),
@@ -71,6 +72,9 @@ const CUSTOMER: &[Problem] = &[
     Problem::AccountNotFound,
     Problem::ErasureInProgress,
     Problem::DuplicateCustomerName,
+    Problem::InvalidIdempotencyKey,
+    Problem::IdempotencyKeyInUse,
+    Problem::IdempotencyKeyReused,
 ];
 
 /// What is answered only where no operation is.
@@ -94,7 +98,7 @@ static OPERATIONS: &[Operation] = &[
         summary: "Create customer",
         description: "Creates a customer in the caller's home account, or in another account of the caller's group. \
             The customer is on stable storage when the answer arrives.",
-        parameters: &[],
+        parameters: &[IDEMPOTENCY_KEY],
         body: Some("Customer"),
         reply: with_version(json("The customer was created.", "CustomerWritten")),
         own_problems: &[Problem::RoleNotAllowed],
@@ -145,9 +149,24 @@ static OPERATIONS: &[Operation] = &[
         summary: "Edit customer details",
         description: "Replaces a customer: a field that is missing takes its default. If `accountName` names another \
             account that the caller may act in, the customer moves there.",
-        parameters: &["customerId", "If-Match"],
+        parameters: &["customerId", "If-Match", IDEMPOTENCY_KEY],
         body: Some("Customer"),
         reply: with_version(json("The customer was replaced.", "CustomerWritten")),
+        own_problems: &[
+            Problem::RoleNotAllowed,
+            Problem::InvalidCustomerId,
+            Problem::CustomerNotFound,
+            Problem::PreconditionFailed,
+        ],
+    },
+    Operation {
+        name: "erase_customer",
+        tag: "Customers",
+        summary: "Erase a customer",
+        description: "Erases a customer for good. Its name is free from then on; its id is never given again.",
+        parameters: &["customerId", "If-Match"],
+        body: None,
+        reply: json("The customer was erased.", "CustomerWritten"),
         own_problems: &[
             Problem::RoleNotAllowed,
             Problem::InvalidCustomerId,

@@ -1,7 +1,11 @@
 //! What can stand in a path, a query or a header, one row per parameter.
 
 use super::schemas::{some_text, visible_text};
-use crate::{request_id, rws::v1::echo::MAX_PARAM};
+use crate::{
+    idempotency::{IDEMPOTENCY_KEY, MAX_KEY},
+    request_id,
+    rws::v1::echo::MAX_PARAM,
+};
 use carnelian_domain::{CustomerField, CustomerId, Rules, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
@@ -104,10 +108,19 @@ static PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "If-Match",
         place: "header",
-        description: "Edit only a customer that has one of these versions, as `ETag` shows them: quoted, between \
+        description: "Edit or erase only a customer that has one of these versions, as `ETag` shows them: quoted, between \
             commas; `*` allows any. Without it the last write wins.",
         schema: |_| json!({ "type": "string" }),
         example: "\"1\"",
+    },
+    Parameter {
+        name: IDEMPOTENCY_KEY,
+        place: "header",
+        description: "A text of your own that makes the request safe to send again: it takes effect once, and for 24 \
+            hours the same request with the same key gets the same answer. A request that was refused may be sent \
+            again with its key.",
+        schema: |_| json!({ "type": "string", "pattern": r#"^("[!#-\[\]-~]+"|[!#-\[\]-~]+)$"#, "maxLength": MAX_KEY }),
+        example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
     Parameter {
         name: REQUEST_ID,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::schema;
-use carnelian_store::Conflict;
+use carnelian_store::{Conflict, contract::KeylessChain};
 use std::{
     io,
     pin::pin,
@@ -45,7 +45,8 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
     let names = Some(SharedNames::load(&connection).expect("loads"));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
-    let parts = WriterParts { connection, names, clock, on_failure, readers, unsynced: Arc::default(), sync };
+    let audit = AuditTail::new(Arc::new(KeylessChain));
+    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced: Arc::default(), sync };
     (directory, Writer::start(parts, &path).expect("starts"), failures)
 }
 

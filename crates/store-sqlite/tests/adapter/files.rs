@@ -1,19 +1,23 @@
 //! What is in the files, and who else may use them.
 
 use crate::{StoppedClock, open, open_beside};
-use carnelian_domain::{AccountId, CustomerId};
-use carnelian_store::{Conflict, Customers, Directory, EditCustomer, NewCustomer, StoreError, Written};
+use carnelian_domain::{AccountId, Actor, CustomerId, Origin};
+use carnelian_store::{Conflict, Customers, Directory, EditCustomer, EraseCustomer, NewCustomer, StoreError, Written};
 use carnelian_store_sqlite::SqliteStore;
+use rusqlite::Connection;
 use std::{
     fs,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     pin::pin,
     task::{Context, Waker},
+    time::Duration,
 };
 
+const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+
 async fn account(store: &SqliteStore) -> AccountId {
-    store.create_account("acme".into(), Box::new(|_| vec![1])).await.expect("an account is created")
+    store.create_account("acme".into(), Box::new(|_| vec![1]), &ORIGIN).await.expect("an account is created")
 }
 
 fn customer(id: u64, account: AccountId, sealed: Vec<u8>) -> NewCustomer {
@@ -32,7 +36,7 @@ async fn everything_is_there_after_reopening() {
     let store = open(directory.path());
     let account = account(&store).await;
     let ids = store.reserve_customer_ids(10).await.expect("are reserved");
-    store.create_customer(customer(ids.start, account, vec![7; 50])).await.expect("is created");
+    store.create_customer(customer(ids.start, account, vec![7; 50]), &ORIGIN, None).await.expect("is created");
     let (stored, snapshot) = (store.customer(CustomerId(ids.start)).await, store.directory().await);
     drop(store);
 
@@ -53,17 +57,23 @@ async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
     let store = open(directory.path());
     let account = account(&store).await;
     for id in 1..=1000 {
-        store.create_customer(customer(id, account, vec![])).await.expect("is created");
+        store.create_customer(customer(id, account, vec![]), &ORIGIN, None).await.expect("is created");
     }
     let renamed = NewCustomer { unique_name: "Other".into(), name: "Other".into(), ..customer(1, account, vec![]) };
-    let edit = EditCustomer { customer: renamed, seen_in: account, expected_versions: None };
-    store.edit_customer(edit).await.expect("is renamed");
+    let edit = EditCustomer {
+        customer: renamed,
+        seen_in: account,
+        seen_version: 1,
+        changed_fields: vec!["name"],
+        expected_versions: None,
+    };
+    store.edit_customer(edit, &ORIGIN, None).await.expect("is renamed");
     drop(store);
 
     let store = open(directory.path());
     let taken = async |name: &str| {
         let again = NewCustomer { name: name.into(), unique_name: name.into(), ..customer(5000, account, vec![]) };
-        matches!(store.create_customer(again).await, Err(StoreError::Conflict(Conflict::NameTaken)))
+        matches!(store.create_customer(again, &ORIGIN, None).await, Err(StoreError::Conflict(Conflict::NameTaken)))
     };
     for id in 2..=1000 {
         assert!(taken(&format!("Customer {id}")).await, "{id}");
@@ -72,13 +82,67 @@ async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
     assert!(!taken("Customer 1").await);
 }
 
+/// Whether a text stands anywhere in the files of a registry.
+fn is_in_files(directory: &Path, text: &str) -> bool {
+    let files = fs::read_dir(directory).expect("is there").map(|entry| entry.expect("can be listed").path());
+    let mut contents = files.filter_map(|path| fs::read(path).ok());
+    contents.any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+}
+
+fn erase(id: u64, account: AccountId) -> EraseCustomer {
+    EraseCustomer { id: CustomerId(id), seen_in: account, expected_versions: None }
+}
+
+#[tokio::test]
+async fn what_was_erased_is_soon_in_no_file_although_nothing_else_is_written() {
+    const SECRET: &str = "a-text-that-stands-nowhere-else";
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    store.create_customer(customer(1, account, SECRET.into()), &ORIGIN, None).await.expect("is created");
+    assert!(is_in_files(directory.path(), SECRET));
+    // A reader that keeps its view must not keep what the view shows.
+    assert!(exists(&store, 1).await);
+    store.erase_customer(erase(1, account), &ORIGIN).await.expect("is erased");
+    let gone = async {
+        while is_in_files(directory.path(), SECRET) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("it is overwritten");
+}
+
+#[tokio::test]
+async fn what_was_erased_is_in_no_file_once_the_registry_is_opened_again() {
+    const SECRET: &str = "a-text-that-stands-nowhere-else";
+    let (directory, copy) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let store = open(directory.path());
+    let account = account(&store).await;
+    store.create_customer(customer(1, account, SECRET.into()), &ORIGIN, None).await.expect("is created");
+    store.create_customer(customer(2, account, vec![]), &ORIGIN, None).await.expect("is created");
+    // Somebody who still reads the log keeps it from being cut off, and a kill comes before that is over.
+    let reader = Connection::open(directory.path().join("carnelian.db")).expect("opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM customer").expect("reads");
+    store.erase_customer(erase(1, account), &ORIGIN).await.expect("is erased");
+    for entry in fs::read_dir(directory.path()).expect("is there") {
+        let path = entry.expect("can be listed").path();
+        fs::copy(&path, copy.path().join(path.file_name().expect("has a name"))).expect("can be copied");
+    }
+    assert!(is_in_files(copy.path(), SECRET));
+    let reopened = open(copy.path());
+    assert!(!is_in_files(copy.path(), SECRET));
+    assert_eq!((exists(&reopened, 1).await, exists(&reopened, 2).await), (false, true));
+    let again = NewCustomer { id: CustomerId(3), ..customer(1, account, vec![]) };
+    reopened.create_customer(again, &ORIGIN, None).await.expect("the name is free");
+}
+
 #[tokio::test]
 async fn a_write_bears_the_time_of_the_clock() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
-    let written = store.create_customer(customer(1, account, vec![])).await.expect("is created");
-    assert_eq!(written, Written { at: StoppedClock::NOW, version: 1 });
+    let written = store.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.expect("is created");
+    assert_eq!(written, Written { id: CustomerId(1), account, at: StoppedClock::NOW, version: 1 });
 }
 
 #[tokio::test]
@@ -90,12 +154,15 @@ async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
 
     let serve = async {
         for id in 1..=100 {
-            server.create_customer(customer(id, account, vec![])).await.expect("the other one lets go in time");
+            server
+                .create_customer(customer(id, account, vec![]), &ORIGIN, None)
+                .await
+                .expect("the other one lets go in time");
         }
     };
     let administer = async {
         for turn in 0..50 {
-            command_line.create_group(format!("group {turn}")).await.expect("the other one lets go in time");
+            command_line.create_group(format!("group {turn}"), &ORIGIN).await.expect("the other one lets go in time");
         }
     };
     tokio::join!(serve, administer);
@@ -104,7 +171,7 @@ async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
     for id in 1..=100 {
         assert!(exists(&server, id).await);
     }
-    server.create_customer(customer(1000, account, vec![])).await.expect("the server goes on alone");
+    server.create_customer(customer(1000, account, vec![]), &ORIGIN, None).await.expect("the server goes on alone");
 }
 
 #[tokio::test]
@@ -112,9 +179,9 @@ async fn only_one_process_writes_customers() {
     let directory = tempfile::tempdir().expect("a directory");
     let (server, command_line) = (open(directory.path()), open_beside(directory.path()));
     let account = account(&server).await;
-    assert!(command_line.create_customer(customer(1, account, vec![])).await.is_err());
+    assert!(command_line.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.is_err());
     assert!(!exists(&server, 1).await);
-    server.create_customer(customer(1, account, vec![])).await.expect("is created");
+    server.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.expect("is created");
 }
 
 #[tokio::test]
@@ -123,7 +190,7 @@ async fn a_new_registry_can_be_opened_and_written_and_closed_by_many_at_once() {
         let directory = tempfile::tempdir().expect("a directory");
         let write = &|name: String| {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            runtime.block_on(open_beside(directory.path()).create_group(name)).expect("is created");
+            runtime.block_on(open_beside(directory.path()).create_group(name, &ORIGIN)).expect("is created");
         };
         std::thread::scope(|scope| {
             for turn in 0..6 {
@@ -141,7 +208,7 @@ async fn writes_that_wait_are_done_before_the_store_is_gone() {
     let account = account(&store).await;
     for id in 1..=500 {
         // Asked once, a write is in the queue; then whoever asked goes away.
-        let mut write = pin!(store.create_customer(customer(id, account, vec![])));
+        let mut write = pin!(store.create_customer(customer(id, account, vec![]), &ORIGIN, None));
         let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
     drop(store);
@@ -156,8 +223,8 @@ async fn a_value_that_sqlite_cannot_hold_does_not_stop_the_registry() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
-    assert!(store.create_customer(customer(1, AccountId(u64::MAX), vec![])).await.is_err());
-    store.create_customer(customer(1, account, vec![])).await.expect("is created");
+    assert!(store.create_customer(customer(1, AccountId(u64::MAX), vec![]), &ORIGIN, None).await.is_err());
+    store.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.expect("is created");
 }
 
 #[test]
@@ -177,7 +244,7 @@ async fn the_log_starts_again_at_its_beginning_under_sustained_writes() {
     let (first_turn, mut written) = (log_turn(directory.path()), 0);
     while log_turn(directory.path()) < first_turn + 3 {
         let id = store.reserve_customer_ids(1).await.expect("is reserved").start;
-        store.create_customer(customer(id, account, vec![0; 1 << 20])).await.expect("is created");
+        store.create_customer(customer(id, account, vec![0; 1 << 20]), &ORIGIN, None).await.expect("is created");
         assert!(exists(&store, id).await);
         written += 1;
         assert!(written < 500, "the log has {written} MiB and still grows");

@@ -4,7 +4,7 @@ mod contract;
 mod files;
 
 use carnelian_domain::Timestamp;
-use carnelian_store::Clock;
+use carnelian_store::{Clock, contract::KeylessChain};
 use carnelian_store_sqlite::{Options, SqliteStore};
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -41,6 +41,7 @@ fn open_for(directory: &Path, writes_customers: bool) -> SqliteStore {
         readers: 2,
         writes_customers,
         clock: Arc::new(StoppedClock),
+        audit_chain: Arc::new(KeylessChain),
         on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
     };
     SqliteStore::open(options).expect("the registry opens")

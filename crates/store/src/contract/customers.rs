@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, account, assert_one_succeeded, conflict, customer, draft, edit, read, together};
+use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, draft, edit, read, together};
 use crate::{Conflict, NewCustomer, Store, StoreError, StoredCustomer, Written};
 use carnelian_domain::{AccountId, CustomerId};
 
@@ -17,7 +17,7 @@ pub async fn a_customer_reads_back_as_it_was_created(store: &dyn Store) {
     for (name, unique_name, ship_to_bill_address, sealed) in samples {
         let unique_name = unique_name.into();
         let new = NewCustomer { unique_name, ship_to_bill_address, sealed, ..draft(store, account, name).await };
-        let written = store.create_customer(new.clone()).await.expect("is created");
+        let written = store.create_customer(new.clone(), &ORIGIN, None).await.expect("is created");
         assert_eq!(written.version, 1);
         let NewCustomer { account, name, ship_to_bill_address, sealed, .. } = new;
         let expected = StoredCustomer { account, name, ship_to_bill_address, sealed, version: 1 };
@@ -36,17 +36,17 @@ pub async fn a_customer_that_was_never_created_is_absent(store: &dyn Store) {
 pub async fn a_name_is_taken_by_its_unique_form(store: &dyn Store) {
     let account = account(store, "acme").await;
     let folded = NewCustomer { unique_name: "straße".into(), ..draft(store, account, "Straße").await };
-    store.create_customer(folded.clone()).await.expect("is created");
+    store.create_customer(folded.clone(), &ORIGIN, None).await.expect("is created");
     customer(store, account, "plain").await;
 
     for (name, unique_name) in
         [("STRASSE", "straße"), ("straße", "straße"), ("Straße", "straße"), ("PLAIN", "plain"), ("plain", "plain")]
     {
         let again = NewCustomer { unique_name: unique_name.into(), ..draft(store, account, name).await };
-        assert_eq!(conflict(store.create_customer(again).await), Conflict::NameTaken, "{name}");
+        assert_eq!(conflict(store.create_customer(again, &ORIGIN, None).await), Conflict::NameTaken, "{name}");
     }
     let same_name = NewCustomer { unique_name: "another form".into(), ..draft(store, account, "Straße").await };
-    store.create_customer(same_name).await.expect("only the unique form counts");
+    store.create_customer(same_name, &ORIGIN, None).await.expect("only the unique form counts");
 }
 
 pub async fn a_name_is_taken_in_its_own_account_only(store: &dyn Store) {
@@ -67,41 +67,41 @@ pub async fn nothing_is_created_in_an_unknown_account(store: &dyn Store) {
     let account = account(store, "acme").await;
     customer(store, account, "Taken").await;
     let nowhere = draft(store, AccountId(account.0 + 1), "Taken").await;
-    assert_eq!(conflict(store.create_customer(nowhere.clone()).await), Conflict::NoSuchAccount);
+    assert_eq!(conflict(store.create_customer(nowhere.clone(), &ORIGIN, None).await), Conflict::NoSuchAccount);
     assert_eq!(store.customer(nowhere.id).await.expect("the store can be read"), None);
 }
 
 pub async fn nothing_is_created_while_erasure_is_in_progress(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = customer(store, account, "Before").await;
-    store.request_erasure("acme".into()).await.expect("is requested");
+    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
 
     let new = draft(store, account, "New").await;
-    assert_eq!(conflict(store.create_customer(new.clone()).await), Conflict::ErasureInProgress);
+    assert_eq!(conflict(store.create_customer(new.clone(), &ORIGIN, None).await), Conflict::ErasureInProgress);
     assert_eq!(read(store, before.id).await.name, "Before");
 
-    store.cancel_erasure("acme".into()).await.expect("is cancelled");
-    store.create_customer(new).await.expect("is created");
+    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
+    store.create_customer(new, &ORIGIN, None).await.expect("is created");
 }
 
 pub async fn a_create_finds_the_erasure_before_the_taken_name(store: &dyn Store) {
     let account = account(store, "acme").await;
     customer(store, account, "Taken").await;
     let again = draft(store, account, "Taken").await;
-    store.request_erasure("acme".into()).await.expect("is requested");
-    assert_eq!(conflict(store.create_customer(again.clone()).await), Conflict::ErasureInProgress);
-    store.cancel_erasure("acme".into()).await.expect("is cancelled");
-    assert_eq!(conflict(store.create_customer(again).await), Conflict::NameTaken);
+    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    assert_eq!(conflict(store.create_customer(again.clone(), &ORIGIN, None).await), Conflict::ErasureInProgress);
+    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
+    assert_eq!(conflict(store.create_customer(again, &ORIGIN, None).await), Conflict::NameTaken);
 }
 
 pub async fn a_refused_create_leaves_nothing_behind(store: &dyn Store) {
     let (account, other) = (account(store, "acme").await, account(store, "other").await);
     customer(store, account, "Taken").await;
     let refused = draft(store, account, "Taken").await;
-    assert_eq!(conflict(store.create_customer(refused.clone()).await), Conflict::NameTaken);
+    assert_eq!(conflict(store.create_customer(refused.clone(), &ORIGIN, None).await), Conflict::NameTaken);
     assert_eq!(store.customer(refused.id).await.expect("the store can be read"), None);
     let elsewhere = NewCustomer { account: other, ..refused };
-    store.create_customer(elsewhere).await.expect("the id is still free");
+    store.create_customer(elsewhere, &ORIGIN, None).await.expect("the id is still free");
 }
 
 pub async fn reserved_ids_are_positive_and_safe_in_json(store: &dyn Store) {
@@ -130,7 +130,7 @@ pub async fn one_of_many_concurrent_creates_of_a_name_succeeds(store: &dyn Store
     for _ in 0..50 {
         drafts.push(draft(store, account, "Wanted").await);
     }
-    let answers = together(drafts.iter().map(|draft| store.create_customer(draft.clone()))).await;
+    let answers = together(drafts.iter().map(|draft| store.create_customer(draft.clone(), &ORIGIN, None))).await;
     for (draft, answer) in drafts.iter().zip(&answers) {
         let stored = store.customer(draft.id).await.expect("the store can be read");
         assert_eq!(stored.is_some(), answer.is_ok());
@@ -150,11 +150,11 @@ pub async fn concurrent_writes_of_every_kind_are_all_answered(store: &dyn Store)
         created.push(new.id);
         edited.push(existing.id);
         refused += 1;
-        asked.push(Box::pin(async { store.create_customer(new).await.map(Some) }));
-        asked.push(Box::pin(async { store.edit_customer(change).await.map(Some) }));
-        asked.push(Box::pin(async { store.create_customer(taken).await.map(Some) }));
+        asked.push(Box::pin(async { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
+        asked.push(Box::pin(async { store.edit_customer(change, &ORIGIN, None).await.map(Some) }));
+        asked.push(Box::pin(async { store.create_customer(taken, &ORIGIN, None).await.map(Some) }));
         asked.push(Box::pin(async { store.reserve_customer_ids(3).await.map(|_| None) }));
-        asked.push(Box::pin(async move { store.create_group(format!("group {turn}")).await.map(|_| None) }));
+        asked.push(Box::pin(async move { store.create_group(format!("group {turn}"), &ORIGIN).await.map(|_| None) }));
     }
     let answers = together(asked).await;
 

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, account, assert_one_succeeded, conflict, customer, edit, together};
+use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, edit, together};
 use crate::{Conflict, DirectorySnapshot, KeyKind, NewKey, NewUser, Store, StoreError};
 use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
 use std::sync::mpsc;
@@ -12,7 +12,7 @@ async fn snapshot(store: &dyn Store) -> DirectorySnapshot {
 }
 
 async fn group(store: &dyn Store, name: &str) -> GroupId {
-    store.create_group(name.into()).await.expect("a group is created")
+    store.create_group(name.into(), &ORIGIN).await.expect("a group is created")
 }
 
 fn new_user(name: &str, account: &str) -> NewUser {
@@ -20,7 +20,7 @@ fn new_user(name: &str, account: &str) -> NewUser {
 }
 
 async fn user(store: &dyn Store, name: &str, account: &str) -> UserId {
-    store.create_user(new_user(name, account)).await.expect("a user is created")
+    store.create_user(new_user(name, account), &ORIGIN).await.expect("a user is created")
 }
 
 fn new_key(key_id: &str, user: &str) -> NewKey {
@@ -35,14 +35,14 @@ fn new_key(key_id: &str, user: &str) -> NewKey {
 }
 
 async fn key(store: &dyn Store, key_id: &str, user: &str) {
-    store.add_key(new_key(key_id, user)).await.expect("a key is added");
+    store.add_key(new_key(key_id, user), &ORIGIN).await.expect("a key is added");
 }
 
 /// An account `acme`, alone in a group `europe`, with a user `alice`, who has a key `k1`.
 async fn populate(store: &dyn Store) {
     account(store, "acme").await;
     group(store, "europe").await;
-    store.add_to_group("europe".into(), "acme".into()).await.expect("is added");
+    store.add_to_group("europe".into(), "acme".into(), &ORIGIN).await.expect("is added");
     user(store, "alice", "acme").await;
     key(store, "k1", "alice").await;
 }
@@ -55,9 +55,9 @@ pub async fn a_new_registry_has_an_empty_directory(store: &dyn Store) {
 
 pub async fn the_snapshot_shows_accounts_and_their_states(store: &dyn Store) {
     let wrap = |bytes: &'static [u8]| Box::new(move |_| bytes.to_vec());
-    let first = store.create_account("first".into(), wrap(b"\x00\xff")).await.expect("is created");
-    let second = store.create_account("zweiter Ä".into(), wrap(b"other")).await.expect("is created");
-    store.request_erasure("first".into()).await.expect("is requested");
+    let first = store.create_account("first".into(), wrap(b"\x00\xff"), &ORIGIN).await.expect("is created");
+    let second = store.create_account("zweiter Ä".into(), wrap(b"other"), &ORIGIN).await.expect("is created");
+    store.request_erasure("first".into(), &ORIGIN).await.expect("is requested");
 
     let shown = |snapshot: DirectorySnapshot| -> Vec<_> {
         let accounts = snapshot.accounts.into_iter();
@@ -71,7 +71,7 @@ pub async fn the_snapshot_shows_accounts_and_their_states(store: &dyn Store) {
     };
     assert!(first < second);
     assert_eq!(shown(snapshot(store).await), expected(AccountState::ErasureInProgress));
-    store.cancel_erasure("first".into()).await.expect("is cancelled");
+    store.cancel_erasure("first".into(), &ORIGIN).await.expect("is cancelled");
     assert_eq!(shown(snapshot(store).await), expected(AccountState::Active));
 }
 
@@ -79,16 +79,16 @@ pub async fn the_snapshot_shows_groups_and_their_accounts_in_order(store: &dyn S
     let (a, b) = (account(store, "a").await, account(store, "b").await);
     let (empty, both) = (group(store, "empty").await, group(store, "both").await);
     for account in ["b", "a"] {
-        store.add_to_group("both".into(), account.into()).await.expect("is added");
+        store.add_to_group("both".into(), account.into(), &ORIGIN).await.expect("is added");
     }
     let shown = |snapshot: DirectorySnapshot| -> Vec<_> {
         snapshot.groups.into_iter().map(|group| (group.id, group.name, group.accounts)).collect()
     };
     let expected = |accounts| vec![(empty, "empty".to_owned(), vec![]), (both, "both".to_owned(), accounts)];
     assert_eq!(shown(snapshot(store).await), expected(vec![a, b]));
-    store.remove_from_group("both".into(), "a".into()).await.expect("is removed");
+    store.remove_from_group("both".into(), "a".into(), &ORIGIN).await.expect("is removed");
     assert_eq!(shown(snapshot(store).await), expected(vec![b]));
-    store.add_to_group("both".into(), "a".into()).await.expect("can be added again");
+    store.add_to_group("both".into(), "a".into(), &ORIGIN).await.expect("can be added again");
     assert_eq!(shown(snapshot(store).await), expected(vec![a, b]));
 }
 
@@ -96,11 +96,13 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
     let (home, team) = (account(store, "home").await, group(store, "team").await);
     let mut ids = Vec::new();
     for role in Role::ALL {
-        ids.push(store.create_user(NewUser { role, ..new_user(role.name(), "home") }).await.expect("is created"));
+        ids.push(
+            store.create_user(NewUser { role, ..new_user(role.name(), "home") }, &ORIGIN).await.expect("is created"),
+        );
     }
     let member = NewUser { group: Some("team".into()), ..new_user("member", "home") };
-    ids.push(store.create_user(member).await.expect("is created"));
-    store.set_user_enabled("member".into(), false).await.expect("is disabled");
+    ids.push(store.create_user(member, &ORIGIN).await.expect("is created"));
+    store.set_user_enabled("member".into(), false, &ORIGIN).await.expect("is disabled");
 
     let shown = snapshot(store).await.users;
     assert_eq!(shown.iter().map(|user| user.id).collect::<Vec<_>>(), ids);
@@ -109,7 +111,7 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
         assert!(user.role == role && user.enabled);
     }
     assert_eq!((shown[3].group, shown[3].role, shown[3].enabled), (Some(team), Role::AccountAdmin, false));
-    store.set_user_enabled("member".into(), true).await.expect("is enabled");
+    store.set_user_enabled("member".into(), true, &ORIGIN).await.expect("is enabled");
     assert!(snapshot(store).await.users[3].enabled);
 }
 
@@ -123,9 +125,9 @@ pub async fn the_snapshot_shows_keys_in_the_order_of_creation(store: &dyn Store)
         digest: (0..=255).collect(),
         ..new_key("z", "bob")
     };
-    store.add_key(imported).await.expect("is added");
+    store.add_key(imported, &ORIGIN).await.expect("is added");
     key(store, "a", "alice").await;
-    store.revoke_key("a".into()).await.expect("is revoked");
+    store.revoke_key("a".into(), &ORIGIN).await.expect("is revoked");
 
     let keys = snapshot(store).await.keys;
     let [old, new] = keys.as_slice() else { panic!("not two keys: {keys:?}") };
@@ -145,7 +147,7 @@ pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store)
         tell.send(id).expect("the case listens");
         format!("key of {id}").into_bytes()
     };
-    let id = store.create_account("acme".into(), Box::new(wrap)).await.expect("is created");
+    let id = store.create_account("acme".into(), Box::new(wrap), &ORIGIN).await.expect("is created");
     assert_eq!(told.iter().last(), Some(id));
     assert_eq!(snapshot(store).await.accounts[1].wrapped_key, format!("key of {id}").into_bytes());
 }
@@ -153,18 +155,18 @@ pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store)
 pub async fn the_version_grows_with_every_change(store: &dyn Store) {
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
     let changes: [Asked<'_, Result<(), StoreError>>; 12] = [
-        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1])).await.map(|_| ()) }),
-        Box::pin(async { store.create_group(europe()).await.map(|_| ()) }),
-        store.add_to_group(europe(), acme()),
-        Box::pin(async { store.create_user(new_user("alice", "acme")).await.map(|_| ()) }),
-        store.add_key(new_key("k1", "alice")),
-        store.revoke_key("k1".into()),
-        store.set_user_enabled("alice".into(), false),
-        store.set_user_enabled("alice".into(), true),
-        store.request_erasure(acme()),
-        store.cancel_erasure(acme()),
-        store.remove_from_group(europe(), acme()),
-        store.add_to_group(europe(), acme()),
+        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
+        Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
+        store.add_to_group(europe(), acme(), &ORIGIN),
+        Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
+        store.add_key(new_key("k1", "alice"), &ORIGIN),
+        store.revoke_key("k1".into(), &ORIGIN),
+        store.set_user_enabled("alice".into(), false, &ORIGIN),
+        store.set_user_enabled("alice".into(), true, &ORIGIN),
+        store.request_erasure(acme(), &ORIGIN),
+        store.cancel_erasure(acme(), &ORIGIN),
+        store.remove_from_group(europe(), acme(), &ORIGIN),
+        store.add_to_group(europe(), acme(), &ORIGIN),
     ];
     let mut last = snapshot(store).await.version;
     for (turn, change) in changes.into_iter().enumerate() {
@@ -178,20 +180,20 @@ pub async fn the_version_grows_with_every_change(store: &dyn Store) {
 
 pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
     populate(store).await;
-    store.revoke_key("k1".into()).await.expect("is revoked");
+    store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
     let before = format!("{:?}", snapshot(store).await);
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
     let refused: [Asked<'_, Result<(), StoreError>>; 10] = [
-        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1])).await.map(|_| ()) }),
-        Box::pin(async { store.create_group(europe()).await.map(|_| ()) }),
-        Box::pin(async { store.create_user(new_user("alice", "acme")).await.map(|_| ()) }),
-        store.add_to_group(europe(), acme()),
-        store.remove_from_group(europe(), "nobody".into()),
-        store.add_key(new_key("k1", "alice")),
-        store.revoke_key("k1".into()),
-        store.set_user_enabled("nobody".into(), false),
-        store.request_erasure("nobody".into()),
-        store.cancel_erasure(acme()),
+        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
+        Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
+        Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
+        store.add_to_group(europe(), acme(), &ORIGIN),
+        store.remove_from_group(europe(), "nobody".into(), &ORIGIN),
+        store.add_key(new_key("k1", "alice"), &ORIGIN),
+        store.revoke_key("k1".into(), &ORIGIN),
+        store.set_user_enabled("nobody".into(), false, &ORIGIN),
+        store.request_erasure("nobody".into(), &ORIGIN),
+        store.cancel_erasure(acme(), &ORIGIN),
     ];
     for change in refused {
         conflict(change.await);
@@ -203,15 +205,17 @@ pub async fn customer_writes_leave_the_version_alone(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = store.directory_version().await.expect("is read");
     let created = customer(store, account, "Created").await;
-    store.edit_customer(edit(&created)).await.expect("is edited");
+    store.edit_customer(edit(&created), &ORIGIN, None).await.expect("is edited");
     assert_eq!(store.directory_version().await.expect("is read"), before);
 }
 
 pub async fn accounts_are_refused(store: &dyn Store) {
     account(store, "acme").await;
-    let create = || store.create_account("acme".into(), Box::new(|_| vec![1]));
-    let (request, cancel) =
-        (|name: &str| store.request_erasure(name.into()), |name: &str| store.cancel_erasure(name.into()));
+    let create = || store.create_account("acme".into(), Box::new(|_| vec![1]), &ORIGIN);
+    let (request, cancel) = (
+        |name: &str| store.request_erasure(name.into(), &ORIGIN),
+        |name: &str| store.cancel_erasure(name.into(), &ORIGIN),
+    );
     assert_eq!(conflict(create().await), Conflict::NameTaken);
     assert_eq!(conflict(request("nobody").await), Conflict::NoSuchAccount);
     assert_eq!(conflict(cancel("nobody").await), Conflict::NoSuchAccount);
@@ -226,9 +230,9 @@ pub async fn accounts_are_refused(store: &dyn Store) {
 pub async fn groups_are_refused(store: &dyn Store) {
     populate(store).await;
     account(store, "other").await;
-    let add = |group: &str, account: &str| store.add_to_group(group.into(), account.into());
-    let remove = |group: &str, account: &str| store.remove_from_group(group.into(), account.into());
-    assert_eq!(conflict(store.create_group("europe".into()).await), Conflict::NameTaken);
+    let add = |group: &str, account: &str| store.add_to_group(group.into(), account.into(), &ORIGIN);
+    let remove = |group: &str, account: &str| store.remove_from_group(group.into(), account.into(), &ORIGIN);
+    assert_eq!(conflict(store.create_group("europe".into(), &ORIGIN).await), Conflict::NameTaken);
     assert_eq!(conflict(add("nowhere", "acme").await), Conflict::NoSuchGroup);
     assert_eq!(conflict(add("europe", "nobody").await), Conflict::NoSuchAccount);
     assert_eq!(conflict(add("europe", "acme").await), Conflict::AlreadyInGroup);
@@ -244,11 +248,11 @@ pub async fn users_are_refused(store: &dyn Store) {
     let taken = new_user("alice", "acme");
     let homeless = new_user("bob", "nobody");
     let groupless = NewUser { group: Some("nowhere".into()), ..new_user("bob", "acme") };
-    assert_eq!(conflict(store.create_user(taken).await), Conflict::NameTaken);
-    assert_eq!(conflict(store.create_user(homeless).await), Conflict::NoSuchAccount);
-    assert_eq!(conflict(store.create_user(groupless).await), Conflict::NoSuchGroup);
+    assert_eq!(conflict(store.create_user(taken, &ORIGIN).await), Conflict::NameTaken);
+    assert_eq!(conflict(store.create_user(homeless, &ORIGIN).await), Conflict::NoSuchAccount);
+    assert_eq!(conflict(store.create_user(groupless, &ORIGIN).await), Conflict::NoSuchGroup);
     for enabled in [true, false] {
-        assert_eq!(conflict(store.set_user_enabled("bob".into(), enabled).await), Conflict::NoSuchUser);
+        assert_eq!(conflict(store.set_user_enabled("bob".into(), enabled, &ORIGIN).await), Conflict::NoSuchUser);
     }
     user(store, "bob", "acme").await;
 }
@@ -257,15 +261,19 @@ pub async fn keys_are_refused(store: &dyn Store) {
     populate(store).await;
     let same_digest = NewKey { digest: new_key("k1", "alice").digest, ..new_key("k2", "alice") };
     let same_id = NewKey { digest: b"another".to_vec(), ..new_key("k1", "alice") };
-    assert_eq!(conflict(store.add_key(new_key("k2", "nobody")).await), Conflict::NoSuchUser);
-    assert_eq!(conflict(store.add_key(same_digest).await), Conflict::KeyKnown);
-    assert_eq!(conflict(store.add_key(same_id).await), Conflict::KeyKnown);
-    assert_eq!(conflict(store.revoke_key("k2".into()).await), Conflict::NoSuchKey);
-    store.revoke_key("k1".into()).await.expect("is revoked");
+    assert_eq!(conflict(store.add_key(new_key("k2", "nobody"), &ORIGIN).await), Conflict::NoSuchUser);
+    assert_eq!(conflict(store.add_key(same_digest, &ORIGIN).await), Conflict::KeyKnown);
+    assert_eq!(conflict(store.add_key(same_id, &ORIGIN).await), Conflict::KeyKnown);
+    assert_eq!(conflict(store.revoke_key("k2".into(), &ORIGIN).await), Conflict::NoSuchKey);
+    store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
     let revoked_at = snapshot(store).await.keys[0].revoked_at;
-    assert_eq!(conflict(store.revoke_key("k1".into()).await), Conflict::AlreadyRevoked);
+    assert_eq!(conflict(store.revoke_key("k1".into(), &ORIGIN).await), Conflict::AlreadyRevoked);
     assert_eq!(snapshot(store).await.keys[0].revoked_at, revoked_at);
-    assert_eq!(conflict(store.add_key(new_key("k1", "alice")).await), Conflict::KeyKnown, "even a revoked one");
+    assert_eq!(
+        conflict(store.add_key(new_key("k1", "alice"), &ORIGIN).await),
+        Conflict::KeyKnown,
+        "even a revoked one"
+    );
 }
 
 pub async fn names_are_unique_among_their_kind_and_to_the_byte(store: &dyn Store) {
@@ -287,9 +295,11 @@ pub async fn the_first_key_proof_stays(store: &dyn Store) {
 }
 
 pub async fn one_of_many_concurrent_creates_of_an_account_succeeds(store: &dyn Store) {
-    let answers = together((0..20).map(|_| store.create_account("wanted".into(), Box::new(|_| vec![1])))).await;
+    let answers =
+        together((0..20).map(|_| store.create_account("wanted".into(), Box::new(|_| vec![1]), &ORIGIN))).await;
     assert_one_succeeded(answers, Conflict::NameTaken);
-    let others = together((0..20).map(|turn| store.create_account(format!("{turn}"), Box::new(|_| vec![1])))).await;
+    let others =
+        together((0..20).map(|turn| store.create_account(format!("{turn}"), Box::new(|_| vec![1]), &ORIGIN))).await;
     let mut ids: Vec<_> = others.into_iter().map(|answer| answer.expect("is created")).collect();
     ids.sort();
     ids.dedup();

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, account, customer, draft, edit, read, together};
+use super::{Asked, ORIGIN, account, customer, draft, edit, read, together};
 use crate::{CustomerFilter, EditCustomer, ListCustomers, NewCustomer, Store, StoreError, StoredCustomer, Written};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 
@@ -51,7 +51,7 @@ async fn many(store: &dyn Store, accounts: &[AccountId], count: usize) -> Vec<Ne
         sealed: Vec::new(),
     };
     let all: Vec<_> = ids.zip(accounts.iter().cycle()).map(new).collect();
-    for answer in together(all.iter().rev().map(|new| store.create_customer(new.clone()))).await {
+    for answer in together(all.iter().rev().map(|new| store.create_customer(new.clone(), &ORIGIN, None))).await {
         answer.expect("is created");
     }
     all
@@ -69,8 +69,8 @@ pub async fn a_listing_shows_what_a_read_shows(store: &dyn Store) {
     let acme = account(store, "acme").await;
     let plain = customer(store, acme, "Plain").await;
     let other = NewCustomer { ship_to_bill_address: true, ..draft(store, acme, "Gr\u{f6}\u{df}e \u{1f600}").await };
-    store.create_customer(other.clone()).await.expect("is created");
-    store.edit_customer(edit(&plain)).await.expect("is edited");
+    store.create_customer(other.clone(), &ORIGIN, None).await.expect("is created");
+    store.edit_customer(edit(&plain), &ORIGIN, None).await.expect("is edited");
     for filter in [CustomerFilter::default(), within(&[acme])] {
         let expected = vec![(plain.id, read(store, plain.id).await), (other.id, read(store, other.id).await)];
         assert_eq!(listed(store, filter, 0, 0, 10).await, expected);
@@ -116,7 +116,7 @@ pub async fn a_listing_keeps_to_its_accounts(store: &dyn Store) {
 pub async fn names_and_their_beginnings_are_compared_in_their_unique_form(store: &dyn Store) {
     let (acme, other) = (account(store, "acme").await, account(store, "other").await);
     let folded = NewCustomer { unique_name: "stra\u{df}e 100%".into(), ..draft(store, acme, "STRASSE 100%").await };
-    store.create_customer(folded.clone()).await.expect("is created");
+    store.create_customer(folded.clone(), &ORIGIN, None).await.expect("is created");
     let plain = customer(store, acme, "Plain_").await;
     let elsewhere = customer(store, other, "Plain_").await;
 
@@ -152,8 +152,8 @@ pub async fn an_edited_customer_is_listed_as_it_is_now(store: &dyn Store) {
     let (acme, other) = (account(store, "acme").await, account(store, "other").await);
     let before = customer(store, acme, "Before").await;
     let after = NewCustomer { account: other, name: "After".into(), unique_name: "After".into(), ..before.clone() };
-    let moved = EditCustomer { customer: after, seen_in: acme, expected_versions: None };
-    store.edit_customer(moved).await.expect("is moved");
+    let moved = EditCustomer { seen_in: acme, ..edit(&after) };
+    store.edit_customer(moved, &ORIGIN, None).await.expect("is moved");
     for filter in [within(&[acme]), named("Before"), beginning("Bef")] {
         assert!(ids(store, filter).await.is_empty());
     }
@@ -168,7 +168,7 @@ pub async fn a_refused_edit_leaves_the_name_where_it_is_found(store: &dyn Store)
     let acme = account(store, "acme").await;
     let (one, two) = (customer(store, acme, "One").await, customer(store, acme, "Two").await);
     let taken = NewCustomer { name: "Two".into(), unique_name: "Two".into(), ..one.clone() };
-    store.edit_customer(edit(&taken)).await.expect_err("the name is taken");
+    store.edit_customer(edit(&taken), &ORIGIN, None).await.expect_err("the name is taken");
     assert_eq!(ids(store, named("One")).await, [one.id.0]);
     assert_eq!(ids(store, named("Two")).await, [two.id.0]);
 }
@@ -177,9 +177,9 @@ pub async fn a_listing_is_of_what_was_written_since(store: &dyn Store) {
     let acme = account(store, "acme").await;
     let first = draft(store, acme, "First").await;
     let second = draft(store, acme, "Second").await;
-    let created = store.create_customer(first.clone()).await.expect("is created").at;
-    store.create_customer(second.clone()).await.expect("is created");
-    let edited = store.edit_customer(edit(&first)).await.expect("is edited").at;
+    let created = store.create_customer(first.clone(), &ORIGIN, None).await.expect("is created").at;
+    store.create_customer(second.clone(), &ORIGIN, None).await.expect("is created");
+    let edited = store.edit_customer(edit(&first), &ORIGIN, None).await.expect("is edited").at;
     for accounts in [None, Some(vec![acme])] {
         for unique_name in [None, Some("First".to_owned())] {
             let since = async |moment| {
@@ -205,7 +205,7 @@ pub async fn a_long_walk_lists_everyone_once_while_others_are_created(store: &dy
     for id in later {
         let name = format!("Later {id}");
         let new = NewCustomer { id: CustomerId(id), unique_name: name.clone(), name, ..before[0].clone() };
-        asked.push(Box::pin(async move { store.create_customer(new).await.map(Some) }));
+        asked.push(Box::pin(async move { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
     }
     for filter in [CustomerFilter::default(), within(&[one, two]), within(&[two]), beginning("Customer")] {
         let meant = |new: &&NewCustomer| filter.accounts.as_ref().is_none_or(|only| only.contains(&new.account));

@@ -3,20 +3,27 @@
 //! * [`customers`]: creating and reading customers, and their ids
 //! * [`listing`]: listing customers
 //! * [`edits`]: replacing and moving customers
+//! * [`erasing`]: erasing customers
+//! * [`idempotency`]: writes that happen once
+//! * [`audit`]: who changed what
 //! * [`directory`]: accounts, groups, users and keys
 //!
 //! Each case gets an empty registry of its own. [`contract_tests!`](crate::contract_tests) makes a test of each.
 
+pub mod audit;
 pub mod customers;
 pub mod directory;
 pub mod edits;
+pub mod erasing;
+pub mod idempotency;
 pub mod listing;
 
-use crate::{Conflict, EditCustomer, NewCustomer, Store, StoreError, StoredCustomer};
-use carnelian_domain::{AccountId, CustomerId};
+use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer};
+use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
     fmt::Debug,
     future::{Future, poll_fn},
+    hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
     task::Poll,
 };
@@ -56,6 +63,28 @@ macro_rules! contract_tests {
                 edit_conflicts_are_found_in_their_order
                 a_refused_edit_changes_nothing
                 one_of_many_concurrent_edits_of_a_version_succeeds
+            }
+            erasing {
+                an_erased_customer_is_gone_and_its_name_is_free
+                an_erased_customer_cannot_be_erased_or_edited_again
+                erasure_conflicts_are_found_in_their_order
+                a_customer_is_erased_also_while_its_account_is
+            }
+            idempotency {
+                a_create_under_a_key_happens_once
+                an_edit_under_a_key_happens_once
+                a_key_belongs_to_one_request_of_one_user
+                what_was_refused_is_not_remembered
+                a_write_is_remembered_for_a_day
+                of_many_creates_under_one_key_one_happens
+            }
+            audit {
+                a_new_registry_has_an_empty_log
+                every_change_of_a_customer_is_told
+                every_change_of_the_directory_is_told
+                an_entry_tells_who_from_where_and_why
+                what_was_refused_is_not_told
+                each_entry_is_linked_to_the_one_before
             }
             listing {
                 a_new_registry_lists_nobody
@@ -98,9 +127,25 @@ macro_rules! contract_tests {
     )+)+ };
 }
 
+/// Links entries of the audit log without a key, so that a test can tell which link comes next.
+pub struct KeylessChain;
+
+impl AuditChain for KeylessChain {
+    fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
+        let mut hash = DefaultHasher::new();
+        (previous, sequence, at.0, entry).hash(&mut hash);
+        let mut link = [0; 32];
+        link[..8].copy_from_slice(&hash.finish().to_be_bytes());
+        link
+    }
+}
+
+/// Whoever changes something where it does not matter who does.
+const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+
 /// Creates an account.
 async fn account(store: &dyn Store, name: &str) -> AccountId {
-    store.create_account(name.into(), Box::new(|_| b"wrapped".to_vec())).await.expect("an account is created")
+    store.create_account(name.into(), Box::new(|_| b"wrapped".to_vec()), &ORIGIN).await.expect("an account is created")
 }
 
 /// A customer that could be created, with an id of its own.
@@ -119,7 +164,7 @@ async fn draft(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer
 /// Creates a customer.
 async fn customer(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer {
     let new = draft(store, account, name).await;
-    store.create_customer(new.clone()).await.expect("a customer is created");
+    store.create_customer(new.clone(), &ORIGIN, None).await.expect("a customer is created");
     new
 }
 
@@ -130,7 +175,13 @@ async fn read(store: &dyn Store, id: CustomerId) -> StoredCustomer {
 
 /// An edit that makes a customer this, by a caller who saw it in the account that it is to stay in.
 fn edit(customer: &NewCustomer) -> EditCustomer {
-    EditCustomer { customer: customer.clone(), seen_in: customer.account, expected_versions: None }
+    EditCustomer {
+        customer: customer.clone(),
+        seen_in: customer.account,
+        seen_version: 1,
+        changed_fields: Vec::new(),
+        expected_versions: None,
+    }
 }
 
 /// The conflict that a write must have met.
@@ -176,8 +227,11 @@ mod tests {
     fn every_case_becomes_a_test() {
         let listed: Vec<_> = include_str!("mod.rs").lines().map(str::trim).collect();
         let sources = [
+            include_str!("audit.rs"),
             include_str!("customers.rs"),
             include_str!("edits.rs"),
+            include_str!("erasing.rs"),
+            include_str!("idempotency.rs"),
             include_str!("listing.rs"),
             include_str!("directory.rs"),
         ];

@@ -10,7 +10,10 @@ fn row(id: u64, name: &str) -> Row {
 }
 
 fn stored(rows: &[Row]) -> Stored {
-    Stored { rows: rows.to_vec(), named: rows.iter().map(|row| row.id).collect(), damage: Vec::new() }
+    let customers: Vec<u64> = rows.iter().map(|row| row.id).collect();
+    let noted = customers.len() as u64;
+    let log = Log { sequences: (1..=noted).collect(), noted, customers };
+    Stored { rows: rows.to_vec(), log, damage: Vec::new() }
 }
 
 /// A server that shows for every id the customer with that number as its name.
@@ -86,12 +89,28 @@ fn a_customer_that_cannot_be_read_is_altered() {
 }
 
 #[test]
-fn the_table_of_names_must_have_every_customer_and_no_other() {
+fn the_audit_log_must_tell_of_every_customer_once_and_of_no_other() {
     let model = Model::of(&[vec![sent("1", Outcome::Acknowledged(1))]]);
-    let mut stored = stored(&[row(1, "1")]);
-    stored.named = vec![2];
-    let found = check(&model, &stored, shown);
-    assert!(matches!(found[..], [Violation::NameTable(_), Violation::NameTable(_)]), "{found:?}");
+    let stored = stored(&[row(1, "1")]);
+    for (customers, faults) in [(vec![2], 2), (vec![1, 1], 1), (vec![], 1)] {
+        let log = Log { customers, ..stored.log.clone() };
+        let found = check(&model, &Stored { log, ..stored.clone() }, shown);
+        assert!(
+            found.iter().all(|found| matches!(found, Violation::AuditLog(_))) && found.len() == faults,
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_audit_log_must_have_every_entry_that_was_noted() {
+    let model = Model::of(&[vec![sent("1", Outcome::Acknowledged(1))]]);
+    let stored = stored(&[row(1, "1")]);
+    for (sequences, noted) in [(vec![], 1), (vec![2], 2), (vec![1, 2], 1)] {
+        let log = Log { sequences, noted, ..stored.log.clone() };
+        let found = check(&model, &Stored { log, ..stored.clone() }, shown);
+        assert!(matches!(found[..], [Violation::AuditLog(_)]), "{found:?}");
+    }
 }
 
 #[test]

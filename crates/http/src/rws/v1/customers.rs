@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    extract::{PathText, SignedIn, WholeBody},
+    extract::{PathText, RequestOrigin, SignedIn, WholeBody},
+    idempotency::idempotent,
     log::LoggedAccount,
     query::Query,
     response,
 };
 use axum::{extract::State, response::Response};
-use carnelian_app::{App, customers::WrittenCustomer};
+use carnelian_app::{App, customers::Written};
 use carnelian_domain::{CustomerField, CustomerId};
 use hyper::{
     HeaderMap, StatusCode,
@@ -24,13 +25,15 @@ use std::sync::Arc;
 pub(crate) async fn create_customer(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
+    RequestOrigin(origin): RequestOrigin,
     WholeBody(body): WholeBody,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let writer = app.customer_writer(&caller)?;
+    let writer = app.customer_writer(&caller, &origin)?;
+    let request = idempotent(&headers, &body)?;
     let document = shape::document(&headers, &body)?;
     let raw = shape::raw_customer(app.rules(), &document)?;
-    Ok(written(&writer.create_customer(&raw).await?))
+    Ok(written(&writer.create_customer(&raw, request).await?))
 }
 
 /// Reads a customer.
@@ -63,18 +66,36 @@ pub(crate) async fn list_customers(
 pub(crate) async fn edit_customer(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
+    RequestOrigin(origin): RequestOrigin,
     PathText(id): PathText,
     WholeBody(body): WholeBody,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let writer = app.customer_writer(&caller)?;
+    let writer = app.customer_writer(&caller, &origin)?;
+    let request = idempotent(&headers, &body)?;
     let document = shape::document(&headers, &body)?;
     let raw = shape::raw_customer(app.rules(), &document)?;
     let expected = expected_versions(&headers);
-    Ok(written(&writer.edit_customer(customer_id(id), expected.as_deref(), &raw).await?))
+    Ok(written(&writer.edit_customer(customer_id(id), expected.as_deref(), &raw, request).await?))
 }
 
-fn written(customer: &WrittenCustomer) -> Response {
+/// Erases a customer.
+pub(crate) async fn erase_customer(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    RequestOrigin(origin): RequestOrigin,
+    PathText(id): PathText,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let writer = app.customer_writer(&caller, &origin)?;
+    let erased = writer.erase_customer(customer_id(id), expected_versions(&headers).as_deref()).await?;
+    let mut response = written(&erased);
+    // There is no such version to ask for.
+    response.headers_mut().remove(ETAG);
+    Ok(response)
+}
+
+fn written(customer: &Written) -> Response {
     let mut response = response::json(StatusCode::OK, &WrittenReply::from(customer));
     response.headers_mut().insert(ETAG, entity_tag(customer.version));
     response.extensions_mut().insert(LoggedAccount(customer.account));

@@ -2,7 +2,7 @@
 
 use carnelian_app::{
     accounts::UserDetails,
-    customers::{CustomerDetails, WrittenCustomer},
+    customers::{CustomerDetails, Written},
     directory::Account,
 };
 use carnelian_domain::{Address, Contact, CustomerField, Page, Rules, Text, rules::TextRule};
@@ -11,7 +11,7 @@ use serde::{
     ser::{SerializeMap, SerializeSeq},
 };
 
-/// The reply to create and edit.
+/// The reply to create, edit and erase.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WrittenReply {
@@ -19,8 +19,8 @@ pub(super) struct WrittenReply {
     timestamp: i64,
 }
 
-impl From<&WrittenCustomer> for WrittenReply {
-    fn from(written: &WrittenCustomer) -> WrittenReply {
+impl From<&Written> for WrittenReply {
+    fn from(written: &Written) -> WrittenReply {
         WrittenReply { customer_id: written.id.0, timestamp: written.at.unix_seconds() }
     }
 }

@@ -1,0 +1,77 @@
+//! The audit log: entries go in with the changes that they tell of, and each is linked to the one before.
+
+use crate::{SqliteStore, job::WorkError};
+use carnelian_domain::Timestamp;
+use carnelian_store::{Audit, AuditChain, AuditHead, Link, StoreError, StoredEntry};
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+
+/// The end of the log, as the writer knows it within a transaction. Other processes append as well.
+pub(crate) struct AuditTail {
+    chain: Arc<dyn AuditChain>,
+    /// Known from the first entry of a transaction until its end.
+    head: Option<AuditHead>,
+}
+
+impl AuditTail {
+    pub(crate) fn new(chain: Arc<dyn AuditChain>) -> AuditTail {
+        AuditTail { chain, head: None }
+    }
+
+    /// Appends an entry within the open transaction.
+    pub(crate) fn append(&mut self, connection: &Connection, now: Timestamp, entry: &str) -> Result<(), WorkError> {
+        let head = match self.head {
+            Some(head) => head,
+            None => read_head(connection)?,
+        };
+        let sequence = head.sequence + 1;
+        let link = self.chain.link(&head.link, sequence, now, entry);
+        let insert = "INSERT INTO audit (sequence, at, entry, link) VALUES (?1, ?2, ?3, ?4)";
+        connection.prepare_cached(insert)?.execute(params![sequence, now.0, entry, link])?;
+        self.head = Some(AuditHead { sequence, link });
+        Ok(())
+    }
+
+    /// Notes where the log ends: the last thing that a transaction does, once for all entries in it.
+    pub(crate) fn finish(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        let Some(head) = self.head.take() else { return Ok(()) };
+        let update = "UPDATE registry SET audit_sequence = ?1, audit_link = ?2";
+        connection.prepare_cached(update)?.execute(params![head.sequence, head.link])?;
+        Ok(())
+    }
+
+    /// The transaction was undone.
+    pub(crate) fn forget(&mut self) {
+        self.head = None;
+    }
+}
+
+fn read_head(connection: &Connection) -> Result<AuditHead, rusqlite::Error> {
+    let select = "SELECT audit_sequence, audit_link FROM registry";
+    connection
+        .prepare_cached(select)?
+        .query_row([], |row| Ok(AuditHead { sequence: row.get(0)?, link: row.get::<_, Link>(1)? }))
+}
+
+#[async_trait::async_trait]
+impl Audit for SqliteStore {
+    async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        let select = "SELECT sequence, at, entry, link FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+        self.readers.read_afresh(|connection| {
+            let mut select = connection.prepare_cached(select)?;
+            let entries = select.query_map(params![after, limit], |row| {
+                let at = Timestamp(row.get(1)?);
+                Ok(StoredEntry { sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
+            })?;
+            entries.collect()
+        })
+    }
+
+    async fn audit_head(&self) -> Result<AuditHead, StoreError> {
+        self.readers.read_afresh(|connection| read_head(connection))
+    }
+
+    async fn append_audit(&self, entry: String) -> Result<(), StoreError> {
+        self.write(move |writing| writing.record(&entry)).await
+    }
+}

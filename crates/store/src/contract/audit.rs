@@ -1,0 +1,130 @@
+//! The audit log.
+
+#![expect(missing_docs, reason = "the name of a case says what it asserts")]
+
+use super::{KeylessChain, ORIGIN, account, customer, draft, edit};
+use crate::{
+    AuditChain, AuditEntry, AuditHead, EditCustomer, EraseCustomer, FIRST_LINK, KeyKind, NewCustomer, NewKey, NewUser,
+    Store, StoredEntry,
+};
+use carnelian_domain::{Action, Actor, Origin, Role, UserId};
+use std::net::{IpAddr, Ipv4Addr};
+
+async fn entries(store: &dyn Store) -> Vec<StoredEntry> {
+    store.audit_entries(0, 1000).await.expect("the log can be read")
+}
+
+/// What the entries say, without the actor, who is always the same here.
+async fn told(store: &dyn Store) -> Vec<String> {
+    let entries = entries(store).await;
+    entries.iter().map(|stored| stored.entry.replace(r#","actor":"server""#, "")).collect()
+}
+
+pub async fn a_new_registry_has_an_empty_log(store: &dyn Store) {
+    assert_eq!(entries(store).await, []);
+    assert_eq!(store.audit_head().await.expect("can be read"), AuditHead { sequence: 0, link: FIRST_LINK });
+}
+
+pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
+    let home = account(store, "acme").await;
+    let created = customer(store, home, "A").await;
+    let id = created.id;
+    let renamed = NewCustomer { name: "B".into(), unique_name: "B".into(), ..created };
+    let changed = EditCustomer { changed_fields: vec!["name"], ..edit(&renamed) };
+    store.edit_customer(changed.clone(), &ORIGIN, None).await.expect("is edited");
+    // Whoever edits has not seen the version that is there now.
+    store.edit_customer(changed, &ORIGIN, None).await.expect("is edited");
+    let erase = EraseCustomer { id, seen_in: home, expected_versions: None };
+    store.erase_customer(erase, &ORIGIN).await.expect("is erased");
+    let expected = [
+        format!(r#"{{"action":"create_account","object":"account:{home}","accountId":{home}}}"#),
+        format!(r#"{{"action":"create_customer","object":"customer:{id}","accountId":{home}}}"#),
+        format!(r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{home},"fields":["name"]}}"#),
+        format!(r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{home},"fields":["*"]}}"#),
+        format!(r#"{{"action":"erase_customer","object":"customer:{id}","accountId":{home}}}"#),
+    ];
+    assert_eq!(told(store).await, expected);
+}
+
+pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
+    let home = account(store, "acme").await;
+    let group = store.create_group("west".into(), &ORIGIN).await.expect("is created");
+    store.add_to_group("west".into(), "acme".into(), &ORIGIN).await.expect("is added");
+    store.remove_from_group("west".into(), "acme".into(), &ORIGIN).await.expect("is taken out");
+    let new = NewUser { name: "ann".into(), account: "acme".into(), group: None, role: Role::AccountAdmin };
+    let user = store.create_user(new, &ORIGIN).await.expect("is created");
+    store.set_user_enabled("ann".into(), false, &ORIGIN).await.expect("is disabled");
+    store.set_user_enabled("ann".into(), true, &ORIGIN).await.expect("is enabled");
+    for (key_id, kind) in [("k1", KeyKind::Issued), ("k2", KeyKind::Imported)] {
+        let digest = key_id.as_bytes().to_vec();
+        let (key_id, user) = (key_id.into(), "ann".into());
+        let new = NewKey { key_id, user, digest, kind, label: None, expires_at: None };
+        store.add_key(new, &ORIGIN).await.expect("is added");
+    }
+    store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
+    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
+    let expected = [
+        ("create_account", format!("account:{home}"), true),
+        ("create_group", format!("group:{group}"), false),
+        ("add_to_group", format!("group:{group}"), true),
+        ("remove_from_group", format!("group:{group}"), true),
+        ("create_user", format!("user:{user}"), true),
+        ("disable_user", format!("user:{user}"), true),
+        ("enable_user", format!("user:{user}"), true),
+        ("issue_key", "key:k1".into(), true),
+        ("import_key", "key:k2".into(), true),
+        ("revoke_key", "key:k1".into(), true),
+        ("request_erasure", format!("account:{home}"), true),
+        ("cancel_erasure", format!("account:{home}"), true),
+    ];
+    let expected = expected.map(|(action, object, of_account)| {
+        let account = if of_account { format!(r#","accountId":{home}"#) } else { String::new() };
+        format!(r#"{{"action":"{action}","object":"{object}"{account}}}"#)
+    });
+    assert_eq!(told(store).await, expected);
+}
+
+pub async fn an_entry_tells_who_from_where_and_why(store: &dyn Store) {
+    let home = account(store, "acme").await;
+    let origin = Origin {
+        actor: Actor::User(UserId(7)),
+        address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        request_id: Some("r-1".into()),
+        reason: Some("they asked".into()),
+    };
+    let new = draft(store, home, "A").await;
+    let written = store.create_customer(new, &origin, None).await.expect("is created");
+    let stored = entries(store).await.pop().expect("there are entries");
+    assert_eq!((stored.sequence, stored.at), (2, written.at));
+    let entry: AuditEntry<'_> = serde_json::from_str(&stored.entry).expect("is JSON");
+    assert_eq!((&*entry.action, &*entry.actor), (Action::CreateCustomer.name(), "user:7"));
+    assert_eq!((entry.address, entry.request_id.as_deref()), (origin.address, Some("r-1")));
+    assert_eq!(entry.reason.as_deref(), Some("they asked"));
+}
+
+pub async fn what_was_refused_is_not_told(store: &dyn Store) {
+    let home = account(store, "acme").await;
+    let created = customer(store, home, "A").await;
+    let before = entries(store).await;
+    let taken = NewCustomer { id: draft(store, home, "x").await.id, ..created };
+    assert!(store.create_customer(taken, &ORIGIN, None).await.is_err());
+    assert!(store.create_account("acme".into(), Box::new(|_| Vec::new()), &ORIGIN).await.is_err());
+    assert_eq!(entries(store).await, before);
+}
+
+pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
+    let home = account(store, "acme").await;
+    for name in ["A", "B", "C"] {
+        customer(store, home, name).await;
+    }
+    store.append_audit("{}".into()).await.expect("is appended");
+    let (mut link, entries) = (FIRST_LINK, entries(store).await);
+    for (index, stored) in entries.iter().enumerate() {
+        assert_eq!(stored.sequence, index as u64 + 1);
+        link = KeylessChain.link(&link, stored.sequence, stored.at, &stored.entry);
+        assert_eq!(stored.link, link);
+    }
+    assert_eq!(store.audit_head().await.expect("can be read"), AuditHead { sequence: 5, link });
+    assert_eq!(store.audit_entries(2, 2).await.expect("can be read"), entries[2..4]);
+}

@@ -3,7 +3,7 @@
 //!
 //! A flag wins over the environment, the environment over the file, the file over the default.
 
-use crate::Refusal;
+use crate::{Refusal, seconds::Seconds};
 use carnelian_domain::{Problem, Rules};
 use carnelian_http::openapi::PublishedSetting;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -71,6 +71,7 @@ pub(crate) struct Settings {
     pub(crate) header_seconds: u64,
     pub(crate) body_seconds: u64,
     pub(crate) require_shipping_address: bool,
+    pub(crate) erasure_grace: Seconds,
 }
 
 impl Default for Settings {
@@ -92,6 +93,7 @@ impl Default for Settings {
             header_seconds: 10,
             body_seconds: 10,
             require_shipping_address: rules.require_shipping_address,
+            erasure_grace: Seconds(30 * 24 * 60 * 60),
         }
     }
 }
@@ -173,6 +175,8 @@ settings! {
         "How long a request's body may take to arrive";
     "compat.require_shipping_address", require_shipping_address, None, Serve, "true or false", ANY,
         "Refuse a customer without a shipping address unless it ships to the billing address";
+    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number and s, m, h or d, as in 90d, or 0", ANY,
+        "How long after it was asked for an account is erased; 0 for at once";
 }
 
 /// A value that can be read from a text and shown as one.
@@ -196,7 +200,7 @@ macro_rules! values {
     )*};
 }
 
-values!(bool, usize, u32, u64, SocketAddr, LogFormat);
+values!(bool, usize, u32, u64, SocketAddr, LogFormat, Seconds);
 
 impl Value for PathBuf {
     fn read(&mut self, text: &str) -> Result<(), ()> {

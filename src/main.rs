@@ -5,6 +5,7 @@
 //! * [`wiring`]: where clock, randomness, store and application meet
 //! * [`master_key`]: the file that holds the master key
 //! * [`logging`]: where log events go
+//! * [`seconds`]: spans of time as people write them
 //! * [`open_files`]: how many connections the system leaves room for
 //! * [`commands`]: one file per command
 
@@ -14,6 +15,7 @@ mod config;
 mod logging;
 mod master_key;
 mod open_files;
+mod seconds;
 mod wiring;
 
 use clap::Parser;

@@ -87,6 +87,7 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
         entropy,
         rules: rules(settings),
         requests_per_second: settings.requests_per_second,
+        erasure_grace_seconds: settings.erasure_grace.0,
     };
     App::open(parts).await.map_err(Refusal::refused)
 }

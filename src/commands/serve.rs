@@ -37,6 +37,9 @@ const BACKLOG: u32 = 4096;
 /// How often the server looks whether another process has changed accounts, groups, users or keys.
 const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often the server looks whether an erasure is due.
+const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long anything still running may take once the server has stopped.
 const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
@@ -67,10 +70,12 @@ async fn serve(
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
     announce(&listener, settings, tls.is_some(), demo.as_ref())?;
     let watching = tokio::spawn(watch_directory(app.clone()));
+    let erasing = tokio::spawn(erase_when_due(app.clone()));
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
     let served = carnelian_http::run(listener, app.clone(), acceptor, http_settings(settings), stop).await;
     watching.abort();
+    erasing.abort();
     served.map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
     match why {
@@ -137,6 +142,18 @@ async fn watch_directory(app: Arc<App>) {
         ticks.tick().await;
         if let Err(error) = app.refresh_directory().await {
             tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
+        }
+    }
+}
+
+/// Carries out erasures. One that is cut short goes on at the next start.
+async fn erase_when_due(app: Arc<App>) {
+    let mut ticks = interval(ERASURE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(failure) = app.run_erasures().await {
+            tracing::warn!(?failure, "an erasure could not go on; it will be tried again");
         }
     }
 }

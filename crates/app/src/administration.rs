@@ -5,7 +5,7 @@ use crate::{
     api_key::{IssuedKey, is_importable, new_key_id},
 };
 use carnelian_domain::{
-    AccountId, AccountState, GroupId, NameError, Origin, Role, Timestamp, UserId,
+    AccountId, AccountState, ErasureId, GroupId, NameError, Origin, Role, Timestamp, UserId,
     directory::{check_name, check_user_name},
 };
 use carnelian_store::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError};
@@ -130,12 +130,12 @@ impl App {
         Ok(present.map(|account| AccountEntry { id: account.id, name: account.name, state: account.state }).collect())
     }
 
-    /// Puts an account into "erasure in progress".
-    pub async fn request_erasure(&self, account: &str, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.request_erasure(account.to_owned(), origin).await?)
+    /// Puts an account into "erasure in progress"; it is erased when the time of grace is over.
+    pub async fn request_erasure(&self, account: &str, origin: &Origin) -> Result<ErasureId, AdminError> {
+        Ok(self.store.request_erasure(account.to_owned(), self.erasure_grace_seconds, origin).await?)
     }
 
-    /// Takes an erasure request back.
+    /// Takes an erasure request back, unless the erasure has begun.
     pub async fn cancel_erasure(&self, account: &str, origin: &Origin) -> Result<(), AdminError> {
         Ok(self.store.cancel_erasure(account.to_owned(), origin).await?)
     }

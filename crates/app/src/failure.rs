@@ -78,6 +78,8 @@ fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
         Conflict::CustomerMoved => Failure::Unavailable(detail),
         Conflict::NoErasureInProgress
+        | Conflict::ErasureRunning
+        | Conflict::NoSuchErasure
         | Conflict::NoSuchGroup
         | Conflict::AlreadyInGroup
         | Conflict::NotInGroup

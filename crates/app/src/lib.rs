@@ -6,6 +6,7 @@
 //! * [`audit`]: what was changed by whom, and whether the log of it is whole
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
+//! * [`erasure`]: erasing accounts, with receipts
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
 //! * [`api_key`]: what a key looks like
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod customers;
 pub mod directory;
+pub mod erasure;
 pub mod failure;
 pub mod idempotency;
 mod ids;
@@ -40,7 +42,7 @@ use idempotency::InFlight;
 use ids::CustomerIds;
 use std::{net::IpAddr, sync::Arc};
 use throttle::Throttle;
-use vault::Vault;
+use vault::{ReceiptKey, Vault};
 
 /// What the application is made of.
 pub struct Parts {
@@ -56,6 +58,8 @@ pub struct Parts {
     pub rules: Rules,
     /// How many calls a second a user may make; 0 for any number.
     pub requests_per_second: u32,
+    /// How long after it was asked for an account's erasure is carried out.
+    pub erasure_grace_seconds: u64,
 }
 
 /// Why the application cannot work with a store.
@@ -82,6 +86,8 @@ pub struct App {
     customer_ids: Arc<CustomerIds>,
     in_flight: Arc<InFlight>,
     audit_key: AuditKey,
+    receipt_key: ReceiptKey,
+    erasure_grace_seconds: u64,
     throttle: Throttle<UserId>,
     failed_sign_ins: Throttle<IpAddr>,
 }
@@ -99,6 +105,8 @@ impl App {
             customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
+            receipt_key: ReceiptKey::new(&parts.master_key),
+            erasure_grace_seconds: parts.erasure_grace_seconds,
             throttle: Throttle::new(parts.requests_per_second),
             failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),
             store: parts.store,

@@ -5,6 +5,7 @@ use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
     hmac,
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use carnelian_domain::{AccountId, Timestamp};
 use carnelian_store::{AuditChain, Link};
@@ -151,6 +152,32 @@ impl AuditKey {
 impl AuditChain for AuditKey {
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
         sign(&self.0, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
+    }
+}
+
+/// Signs receipts, so that whoever has the public key can check them.
+pub(crate) struct ReceiptKey(Ed25519KeyPair);
+
+impl ReceiptKey {
+    /// The key of a registry with this master key.
+    pub(crate) fn new(master: &MasterKey) -> ReceiptKey {
+        let seed = derive(&root(master), b"receipt signing 1");
+        ReceiptKey(Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("a seed of 32 bytes"))
+    }
+
+    /// The public key.
+    pub(crate) fn public(&self) -> &impl AsRef<[u8]> {
+        self.0.public_key()
+    }
+
+    /// An Ed25519 signature.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
+    /// Whether a signature is this key's.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.public()).verify(message, signature).is_ok()
     }
 }
 

@@ -108,6 +108,8 @@ actions! {
     RequestErasure = "request_erasure";
     /// A request for erasure was taken back.
     CancelErasure = "cancel_erasure";
+    /// An account was erased.
+    EraseAccount = "erase_account";
     /// A group was created.
     CreateGroup = "create_group";
     /// An account was added to a group.

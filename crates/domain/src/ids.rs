@@ -36,6 +36,10 @@ id!(
     UserId
 );
 id!(
+    /// Identifies an erasure of an account.
+    ErasureId
+);
+id!(
     /// Identifies a customer: below 2^53, so that every JSON reader holds it exactly, and never reused.
     CustomerId
 );

@@ -32,7 +32,7 @@ pub use check::{RawCustomer, RawText, Violation};
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};
 pub use directory::{AccountState, NameError};
 pub use errors::Problem;
-pub use ids::{AccountId, CustomerId, GroupId, Timestamp, UserId};
+pub use ids::{AccountId, CustomerId, ErasureId, GroupId, Timestamp, UserId};
 pub use listing::{CustomerField, Listing, RawListing};
 pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

@@ -32,7 +32,7 @@ pub(crate) fn request(id: &HeaderValue, method: &Method, caller: Option<&Caller>
         route = extensions.get::<MatchedPath>().map(MatchedPath::as_str),
         status = response.status().as_u16(),
         code = logged.and_then(|logged| logged.code),
-        user = caller.map(|caller| &*caller.user_name),
+        user_id = caller.map(|caller| caller.user.0),
         account_id = extensions.get::<LoggedAccount>().map(|account| account.0.0),
         duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "request"

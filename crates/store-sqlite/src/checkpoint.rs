@@ -16,6 +16,7 @@ use crate::{
 use rusqlite::Connection;
 use std::{
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
@@ -24,6 +25,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// The length of the log, in pages, from which on it is copied.
 const START_PAGES: i32 = 4_000;
@@ -44,12 +46,46 @@ const COPYING: u8 = 1;
 /// The thread has copied what was there when it began: the writer's turn.
 const TAIL_LEFT: u8 = 2;
 
+/// Whether the log holds what was erased.
+#[derive(Default)]
+pub(crate) struct Scrub {
+    asked: AtomicBool,
+    over: Notify,
+}
+
+impl Scrub {
+    /// What the last commit erased must not stay in the log for long.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    fn tell_done(&self) {
+        self.asked.store(false, Ordering::Release);
+        self.over.notify_waiters();
+    }
+
+    /// Waits until the log holds nothing that was erased before.
+    pub(crate) async fn done(&self) {
+        loop {
+            let mut over = pin!(self.over.notified());
+            over.as_mut().enable();
+            if !self.is_asked() {
+                return;
+            }
+            over.await;
+        }
+    }
+}
+
 /// The handle to the checkpointing thread, held by the writer; dropping it ends the thread.
 pub(crate) struct Checkpointer {
     phase: Arc<AtomicU8>,
     log_pages: Arc<AtomicI32>,
-    /// The log holds what was erased.
-    scrub: Arc<AtomicBool>,
+    scrub: Arc<Scrub>,
     failure: Arc<Failure>,
     readers: Arc<Readers>,
     wake: Option<SyncSender<()>>,
@@ -63,6 +99,7 @@ impl Checkpointer {
         path: &Path,
         failure: Arc<Failure>,
         readers: Arc<Readers>,
+        scrub: Arc<Scrub>,
         copied: impl Fn() + Send + 'static,
     ) -> Result<Checkpointer, rusqlite::Error> {
         let log_pages = Arc::new(AtomicI32::new(0));
@@ -73,13 +110,13 @@ impl Checkpointer {
             Ok(())
         }))?;
         let connection = schema::open_for_checkpoints(path)?;
-        let (phase, scrub) = (Arc::new(AtomicU8::new(IDLE)), Arc::new(AtomicBool::new(false)));
+        let phase = Arc::new(AtomicU8::new(IDLE));
         let (of_thread, to_scrub) = (phase.clone(), scrub.clone());
         let (for_thread, views) = (failure.clone(), readers.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
             while woken.recv().is_ok() {
-                if to_scrub.load(Ordering::Acquire) {
+                if to_scrub.is_asked() {
                     // Nobody sends meanwhile; only the end of the writer cuts this short.
                     let _ = woken.recv_timeout(SCRUB_DELAY);
                 }
@@ -94,27 +131,24 @@ impl Checkpointer {
         Ok(Checkpointer { phase, log_pages, scrub, failure, readers, wake: Some(wake), thread })
     }
 
-    /// What is erased with the next commit must not stay in the log for long.
-    pub(crate) fn scrub_soon(&self) {
-        self.scrub.store(true, Ordering::Release);
-    }
-
     /// Called by the writer between two groups.
     pub(crate) fn between_groups(&self, writer: &Connection) {
         match self.phase.load(Ordering::Acquire) {
             TAIL_LEFT => {
                 self.readers.give_up_views();
-                if self.scrub.load(Ordering::Acquire) {
-                    self.scrub.store(!cut_off(writer, &self.failure), Ordering::Release);
+                if self.scrub.is_asked() {
+                    if cut_off(writer, &self.failure) {
+                        self.scrub.tell_done();
+                    }
                 } else {
                     checkpoint(writer, PASSIVE, &self.failure);
                 }
                 self.phase.store(IDLE, Ordering::Release);
-                if self.scrub.load(Ordering::Acquire) {
+                if self.scrub.is_asked() {
                     self.start_copying();
                 }
             }
-            IDLE if self.log_pages.load(Ordering::Relaxed) >= START_PAGES || self.scrub.load(Ordering::Acquire) => {
+            IDLE if self.log_pages.load(Ordering::Relaxed) >= START_PAGES || self.scrub.is_asked() => {
                 self.start_copying();
             }
             _ => {}

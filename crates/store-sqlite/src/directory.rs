@@ -6,7 +6,7 @@ use crate::{
     SqliteStore,
     job::{WorkError, Writing},
 };
-use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, Action, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
     AccountRecord, AuditEntry, Conflict, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey,
     NewUser, StoreError, UserRecord, WrapKey,
@@ -48,10 +48,22 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn request_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
+    async fn request_erasure(
+        &self,
+        account: String,
+        grace_seconds: u64,
+        origin: &Origin,
+    ) -> Result<ErasureId, StoreError> {
         self.change(origin, move |change| {
             let id = change.move_account(&account, 0, 1, Conflict::ErasureInProgress)?;
-            change.record(Action::RequestErasure, Object::Account(id), Some(id))
+            let insert = "INSERT INTO erasure (account_id, state, requested_at, requested_by, reason, due_at)
+                VALUES (?1, 0, ?2, ?3, ?4, ?5)";
+            let due_at = Timestamp(change.now()).plus_seconds(grace_seconds).0;
+            let (actor, reason) = (change.origin.actor.to_string(), change.origin.reason.as_deref());
+            change.execute(insert, params![id.0, change.now(), actor, reason, due_at])?;
+            let erasure = ErasureId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::RequestErasure, Object::Account(id), Some(id))?;
+            Ok(erasure)
         })
         .await
     }
@@ -59,6 +71,8 @@ impl Directory for SqliteStore {
     async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| {
             let id = change.move_account(&account, 1, 0, Conflict::NoErasureInProgress)?;
+            let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
+            refuse_if_unchanged(change.execute(cancel, [id.0])?, Conflict::ErasureRunning)?;
             change.record(Action::CancelErasure, Object::Account(id), Some(id))
         })
         .await
@@ -159,8 +173,9 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let origin = origin.clone();
         self.write(move |writing| {
-            let done = work(&mut Change { writing, origin: &origin })?;
-            writing.connection.execute("UPDATE registry SET directory_version = directory_version + 1", [])?;
+            let mut change = Change { writing, origin: &origin };
+            let done = work(&mut change)?;
+            change.count_up()?;
             Ok(done)
         })
         .await
@@ -168,27 +183,37 @@ impl SqliteStore {
 }
 
 /// A change of the directory while it is made.
-struct Change<'a, 'w> {
-    writing: &'a mut Writing<'w>,
-    origin: &'a Origin,
+pub(crate) struct Change<'a, 'w> {
+    pub(crate) writing: &'a mut Writing<'w>,
+    pub(crate) origin: &'a Origin,
 }
 
 impl Change<'_, '_> {
-    fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Connection {
         self.writing.connection
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.writing.now.0
     }
 
-    fn execute(&self, statement: &str, values: impl Params) -> Result<usize, WorkError> {
+    pub(crate) fn execute(&self, statement: &str, values: impl Params) -> Result<usize, WorkError> {
         Ok(self.connection().execute(statement, values)?)
     }
 
     /// Writes the change down in the audit log.
-    fn record(&mut self, action: Action, object: Object<'_>, account: Option<AccountId>) -> Result<(), WorkError> {
+    pub(crate) fn record(
+        &mut self,
+        action: Action,
+        object: Object<'_>,
+        account: Option<AccountId>,
+    ) -> Result<(), WorkError> {
         self.writing.record(&AuditEntry::record(self.origin, action, object, account, &[]))
+    }
+
+    /// Counts the directory's version up, so that every process reads it again.
+    pub(crate) fn count_up(&self) -> Result<(), WorkError> {
+        self.execute("UPDATE registry SET directory_version = directory_version + 1", []).map(drop)
     }
 
     fn find<T: FromSql>(&self, select: &str, name: &str) -> Result<Option<T>, WorkError> {

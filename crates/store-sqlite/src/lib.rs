@@ -10,7 +10,7 @@
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`readers`]: connections that read without waiting for the writer
-//! * [`customers`], [`directory`], [`audit`]: the port
+//! * [`customers`], [`directory`], [`erasure`], [`audit`]: the port
 //! * [`idempotency`]: writes that happen once
 //! * [`listing`]: customers in the order of their ids, step by step
 //! * [`lock`]: one server per directory, and one opener at a time
@@ -23,6 +23,7 @@ mod audit;
 mod checkpoint;
 mod customers;
 mod directory;
+mod erasure;
 mod error;
 mod failure;
 mod idempotency;
@@ -40,6 +41,7 @@ pub use error::OpenError;
 
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
+use checkpoint::Scrub;
 use job::{WorkError, Writing};
 use lock::ServingLock;
 use names::{NameHashKey, SharedNames};
@@ -75,6 +77,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
+    scrub: Arc<Scrub>,
     /// The names that are taken; `None` in a process that may not write customers.
     names: Option<SharedNames>,
     name_hash_key: NameHashKey,
@@ -110,8 +113,9 @@ impl SqliteStore {
             unsynced: unsynced.clone(),
             sync: syncer::sync_of(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?,
         };
-        let writer = Writer::start(parts, &path)?;
-        Ok(SqliteStore { writer, readers, unsynced, names, name_hash_key, _serving: serving })
+        let scrub = Arc::new(Scrub::default());
+        let writer = Writer::start(parts, scrub.clone(), &path)?;
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: serving })
     }
 
     /// Whether a directory holds a registry.

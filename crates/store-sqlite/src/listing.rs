@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::{
         audit::AuditTail,
+        checkpoint::Scrub,
         names::{NameHashKey, SharedNames},
         readers::Readers,
         schema,
@@ -238,8 +239,9 @@ mod tests {
             unsynced: unsynced.clone(),
             sync,
         };
-        let writer = Writer::start(parts, path)?;
-        Ok(SqliteStore { writer, readers, unsynced, names, name_hash_key, _serving: None })
+        let scrub = Arc::new(Scrub::default());
+        let writer = Writer::start(parts, scrub.clone(), path)?;
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: None })
     }
 
     #[test]

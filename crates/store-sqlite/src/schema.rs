@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_customers_of_an_account.sql"),
     include_str!("../migrations/0003_one_row_less.sql"),
     include_str!("../migrations/0004_audit.sql"),
+    include_str!("../migrations/0005_erasure.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.

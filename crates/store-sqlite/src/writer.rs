@@ -10,7 +10,7 @@ use crate::{
     OnFailure,
     answers::Asker,
     audit::AuditTail,
-    checkpoint::Checkpointer,
+    checkpoint::{Checkpointer, Scrub},
     error::{is_fatal, read_error, recognise_read_only},
     failure::{Failure, Refusal},
     job::{Asked, Group, Waiting, WorkError, Writing},
@@ -72,13 +72,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(mut parts: WriterParts, path: &Path) -> Result<Writer, rusqlite::Error> {
+    pub(crate) fn start(mut parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, rusqlite::Error> {
         let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
         let name_hash_key = NameHashKey::read(&parts.connection)?;
         let (queue, messages) = channel();
         let (readers, to_writer) = (parts.readers.clone(), queue.clone());
         let copied = move || drop(to_writer.send(Message::Copied));
-        let checkpointer = Checkpointer::start(&mut parts.connection, path, failure.clone(), readers, copied)?;
+        let checkpointer =
+            Checkpointer::start(&mut parts.connection, path, failure.clone(), readers, scrub.clone(), copied)?;
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
@@ -91,6 +92,7 @@ impl Writer {
             audit: parts.audit,
             clock: parts.clock,
             checkpointer,
+            scrub,
             failure,
             readers: parts.readers,
             unsynced,
@@ -140,6 +142,7 @@ struct WriterThread {
     audit: AuditTail,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
+    scrub: Arc<Scrub>,
     failure: Arc<Failure>,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
@@ -274,7 +277,7 @@ impl WriterThread {
         }
         self.readers.outdate_views();
         if self.group.erased {
-            self.checkpointer.scrub_soon();
+            self.scrub.ask();
         }
         if let Some(names) = &self.names {
             names.lock().keep_changes();

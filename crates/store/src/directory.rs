@@ -1,7 +1,7 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
 use crate::StoreError;
-use carnelian_domain::{AccountId, AccountState, GroupId, Origin, Role, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, ErasureId, GroupId, Origin, Role, Timestamp, UserId};
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -138,9 +138,15 @@ pub trait Directory: Send + Sync {
     async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError>;
 
     /// Puts an account into "erasure in progress": from this commit on nothing is created or edited in it.
-    async fn request_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError>;
+    /// It is due after a time of grace.
+    async fn request_erasure(
+        &self,
+        account: String,
+        grace_seconds: u64,
+        origin: &Origin,
+    ) -> Result<ErasureId, StoreError>;
 
-    /// Takes an erasure request back.
+    /// Takes an erasure request back, unless the erasure has begun.
     async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError>;
 
     /// Creates a group without accounts.

@@ -12,6 +12,12 @@ pub enum Conflict {
     /// No erasure of the account was requested.
     #[error("no erasure of the account is in progress")]
     NoErasureInProgress,
+    /// The erasure of the account has begun.
+    #[error("the erasure of the account has begun and cannot be taken back")]
+    ErasureRunning,
+    /// There is no such erasure.
+    #[error("there is no such erasure")]
+    NoSuchErasure,
     /// The name is taken.
     #[error("the name is taken")]
     NameTaken,

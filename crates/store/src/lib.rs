@@ -2,6 +2,7 @@
 //!
 //! * [`customers`]: create, read, list, edit and erase customers
 //! * [`directory`]: accounts, groups, users and keys
+//! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: who changed what
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * `contract` (feature `contract`): the suite that every adapter must pass
@@ -13,6 +14,7 @@ pub mod audit;
 pub mod contract;
 pub mod customers;
 pub mod directory;
+pub mod erasure;
 pub mod error;
 
 use carnelian_domain::Timestamp;
@@ -26,12 +28,13 @@ pub use customers::{
 pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserRecord, WrapKey,
 };
+pub use erasure::{ErasureRecord, ErasureState, Erasures};
 pub use error::{Conflict, StoreError};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Customers + Directory {}
+pub trait Store: Audit + Customers + Directory + Erasures {}
 
-impl<T: Audit + Customers + Directory> Store for T {}
+impl<T: Audit + Customers + Directory + Erasures> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

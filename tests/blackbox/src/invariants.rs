@@ -56,7 +56,7 @@ fn companion_headers(reply: &Reply) -> Result<(), String> {
             require(realm, "WWW-Authenticate is missing or other than promised")
         }
         405 => require(reply.header("allow").is_some_and(|allow| !allow.is_empty()), "there is no Allow"),
-        429 | 503 => {
+        409 | 429 | 503 => {
             let after = reply.header("retry-after").and_then(|after| after.parse::<u64>().ok());
             require(after.is_some_and(|after| after > 0), "there is no Retry-After in seconds")
         }

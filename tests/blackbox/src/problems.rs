@@ -68,6 +68,9 @@ problems! {
     AUTHENTICATION_REQUIRED = 401 None, "Full authentication is required to access this resource";
     NOT_FOUND = 404 None, "Not found";
     METHOD_NOT_ALLOWED = 405 None, "Method not allowed";
+    INVALID_IDEMPOTENCY_KEY = 400 None, "Invalid Idempotency-Key";
+    IDEMPOTENCY_KEY_IN_USE = 409 None, "A request with this Idempotency-Key is in progress";
+    IDEMPOTENCY_KEY_REUSED = 422 None, "This Idempotency-Key was used for another request";
     PRECONDITION_FAILED = 412 None, "Precondition failed";
     UNSUPPORTED_MEDIA_TYPE = 415 None, "Unsupported media type";
     BODY_TOO_LARGE = 413 None, "Request body too large";

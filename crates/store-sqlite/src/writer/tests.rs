@@ -47,7 +47,7 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let audit = AuditTail::new(Arc::new(KeylessChain));
     let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced: Arc::default(), sync };
-    (directory, Writer::start(parts, &path).expect("starts"), failures)
+    (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
 }
 
 /// Asks for something while the writer is held up, so that all of it waits in the queue together.

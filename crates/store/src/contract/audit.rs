@@ -62,7 +62,7 @@ pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
         store.add_key(new, &ORIGIN).await.expect("is added");
     }
     store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
-    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
     let expected = [
         ("create_account", format!("account:{home}"), true),

@@ -74,7 +74,7 @@ pub async fn nothing_is_created_in_an_unknown_account(store: &dyn Store) {
 pub async fn nothing_is_created_while_erasure_is_in_progress(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = customer(store, account, "Before").await;
-    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
 
     let new = draft(store, account, "New").await;
     assert_eq!(conflict(store.create_customer(new.clone(), &ORIGIN, None).await), Conflict::ErasureInProgress);
@@ -88,7 +88,7 @@ pub async fn a_create_finds_the_erasure_before_the_taken_name(store: &dyn Store)
     let account = account(store, "acme").await;
     customer(store, account, "Taken").await;
     let again = draft(store, account, "Taken").await;
-    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     assert_eq!(conflict(store.create_customer(again.clone(), &ORIGIN, None).await), Conflict::ErasureInProgress);
     store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
     assert_eq!(conflict(store.create_customer(again, &ORIGIN, None).await), Conflict::NameTaken);

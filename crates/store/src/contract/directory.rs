@@ -57,7 +57,7 @@ pub async fn the_snapshot_shows_accounts_and_their_states(store: &dyn Store) {
     let wrap = |bytes: &'static [u8]| Box::new(move |_| bytes.to_vec());
     let first = store.create_account("first".into(), wrap(b"\x00\xff"), &ORIGIN).await.expect("is created");
     let second = store.create_account("zweiter Ä".into(), wrap(b"other"), &ORIGIN).await.expect("is created");
-    store.request_erasure("first".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("first".into(), 0, &ORIGIN).await.expect("is requested");
 
     let shown = |snapshot: DirectorySnapshot| -> Vec<_> {
         let accounts = snapshot.accounts.into_iter();
@@ -163,7 +163,7 @@ pub async fn the_version_grows_with_every_change(store: &dyn Store) {
         store.revoke_key("k1".into(), &ORIGIN),
         store.set_user_enabled("alice".into(), false, &ORIGIN),
         store.set_user_enabled("alice".into(), true, &ORIGIN),
-        store.request_erasure(acme(), &ORIGIN),
+        Box::pin(async { store.request_erasure(acme(), 0, &ORIGIN).await.map(|_| ()) }),
         store.cancel_erasure(acme(), &ORIGIN),
         store.remove_from_group(europe(), acme(), &ORIGIN),
         store.add_to_group(europe(), acme(), &ORIGIN),
@@ -192,7 +192,7 @@ pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
         store.add_key(new_key("k1", "alice"), &ORIGIN),
         store.revoke_key("k1".into(), &ORIGIN),
         store.set_user_enabled("nobody".into(), false, &ORIGIN),
-        store.request_erasure("nobody".into(), &ORIGIN),
+        Box::pin(async { store.request_erasure("nobody".into(), 0, &ORIGIN).await.map(|_| ()) }),
         store.cancel_erasure(acme(), &ORIGIN),
     ];
     for change in refused {
@@ -213,7 +213,7 @@ pub async fn accounts_are_refused(store: &dyn Store) {
     account(store, "acme").await;
     let create = || store.create_account("acme".into(), Box::new(|_| vec![1]), &ORIGIN);
     let (request, cancel) = (
-        |name: &str| store.request_erasure(name.into(), &ORIGIN),
+        |name: &str| store.request_erasure(name.into(), 0, &ORIGIN),
         |name: &str| store.cancel_erasure(name.into(), &ORIGIN),
     );
     assert_eq!(conflict(create().await), Conflict::NameTaken);

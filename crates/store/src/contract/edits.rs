@@ -98,7 +98,7 @@ pub async fn nothing_moves_out_of_or_into_an_account_being_erased(store: &dyn St
         EditCustomer { seen_in: erased, ..moved(&inside, here) },
         EditCustomer { seen_in: here, ..moved(&outside, erased) },
     ];
-    store.request_erasure("erased".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("erased".into(), 0, &ORIGIN).await.expect("is requested");
     for edit in &edits {
         assert_eq!(conflict(store.edit_customer(edit.clone(), &ORIGIN, None).await), Conflict::ErasureInProgress);
     }
@@ -114,8 +114,8 @@ pub async fn edit_conflicts_are_found_in_their_order(store: &dyn Store) {
     let existing = customer(store, here, "Existing").await;
     let nowhere = AccountId(there.0 + 1);
     let unknown = draft(store, nowhere, "Taken").await;
-    store.request_erasure("here".into(), &ORIGIN).await.expect("is requested");
-    store.request_erasure("there".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("here".into(), 0, &ORIGIN).await.expect("is requested");
+    store.request_erasure("there".into(), 0, &ORIGIN).await.expect("is requested");
 
     // Everything is wrong with it at first; each step puts the reason of the refusal right.
     let mut edit = EditCustomer { expected_versions: Some(vec![9]), ..edit(&unknown) };
@@ -140,7 +140,7 @@ pub async fn a_refused_edit_changes_nothing(store: &dyn Store) {
     let (here, erased) = (account(store, "here").await, account(store, "erased").await);
     customer(store, here, "Taken").await;
     let existing = customer(store, here, "Existing").await;
-    store.request_erasure("erased".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("erased".into(), 0, &ORIGIN).await.expect("is requested");
     let before = read(store, existing.id).await;
 
     let changed = NewCustomer { name: "Changed".into(), ship_to_bill_address: true, sealed: vec![1], ..existing };

@@ -55,7 +55,7 @@ pub async fn erasure_conflicts_are_found_in_their_order(store: &dyn Store) {
 pub async fn a_customer_is_erased_also_while_its_account_is(store: &dyn Store) {
     let account = account(store, "acme").await;
     let erased = customer(store, account, "Gone").await;
-    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     store.erase_customer(erase(&erased), &ORIGIN).await.expect("is erased");
     assert_eq!(store.customer(erased.id).await.expect("the store can be read"), None);
 }

@@ -6,6 +6,7 @@
 //! * [`erasing`]: erasing customers
 //! * [`idempotency`]: writes that happen once
 //! * [`audit`]: who changed what
+//! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
 //!
 //! Each case gets an empty registry of its own. [`contract_tests!`](crate::contract_tests) makes a test of each.
@@ -15,6 +16,7 @@ pub mod customers;
 pub mod directory;
 pub mod edits;
 pub mod erasing;
+pub mod erasure;
 pub mod idempotency;
 pub mod listing;
 
@@ -69,6 +71,14 @@ macro_rules! contract_tests {
                 an_erased_customer_cannot_be_erased_or_edited_again
                 erasure_conflicts_are_found_in_their_order
                 a_customer_is_erased_also_while_its_account_is
+            }
+            erasure {
+                an_erasure_waits_until_it_is_due
+                an_account_is_erased_step_by_step_and_whole
+                an_erased_account_s_name_is_free_and_its_users_are_nobody
+                an_erasure_goes_on_where_it_was_until_it_has_a_receipt
+                an_erasure_can_be_taken_back_until_it_begins
+                an_account_can_be_erased_once_at_a_time
             }
             idempotency {
                 a_create_under_a_key_happens_once
@@ -231,6 +241,7 @@ mod tests {
             include_str!("customers.rs"),
             include_str!("edits.rs"),
             include_str!("erasing.rs"),
+            include_str!("erasure.rs"),
             include_str!("idempotency.rs"),
             include_str!("listing.rs"),
             include_str!("directory.rs"),

@@ -1,6 +1,7 @@
 //! The administrator's commands.
 
 mod accounts;
+mod audit;
 mod groups;
 mod keys;
 mod usage;

@@ -6,6 +6,7 @@ mod configuration;
 mod damage;
 mod demo;
 mod durability;
+mod erasure;
 mod health;
 mod interface;
 mod logs;

@@ -8,7 +8,7 @@ const PATHS: [(&str, &[&str], &[&str]); 11] = [
     ("/rws/api/v1/accounts", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/accounts/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/customers", &["GET", "POST"], &["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]),
-    ("/rws/api/v1/customers/17", &["GET", "PUT"], &["POST", "DELETE", "PATCH", "OPTIONS", "BREW"]),
+    ("/rws/api/v1/customers/17", &["GET", "PUT", "DELETE"], &["POST", "PATCH", "OPTIONS", "BREW"]),
     ("/rws/api/v1/echo/hello", &["GET"], &["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     ("/rws/api/v1/users", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/users/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),

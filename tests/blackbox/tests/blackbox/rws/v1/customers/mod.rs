@@ -2,7 +2,9 @@
 
 mod create;
 mod edit;
+mod erase;
 mod get;
+mod idempotency;
 mod list;
 mod roles;
 mod scope;

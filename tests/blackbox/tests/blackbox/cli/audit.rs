@@ -1,0 +1,122 @@
+//! `carnelian audit`.
+
+use blackbox::{CUSTOMERS, Place, Request, Site, sample};
+use rusqlite::Connection as Database;
+use serde_json::{Value, json};
+
+use super::assert_keys;
+
+fn list(place: &Place) -> Vec<Value> {
+    let listing = place.cli(&["audit", "list", "--json", "--limit", "1000"]).json();
+    listing.as_array().expect("a listing is an array").clone()
+}
+
+fn change(place: &Place, sql: &str) {
+    Database::open(place.data().join("carnelian.db")).and_then(|database| database.execute_batch(sql)).expect("runs");
+}
+
+/// A site in which a customer was created, edited and erased, and what its server was told in passing.
+fn with_a_life() -> (Site, u64) {
+    let site = Site::start();
+    let client = site.client();
+    let create = Request::new("POST", CUSTOMERS).header("X-Request-Id", "create-1").json(&sample::full("A", "Acme"));
+    let id = client.send(create).customer_id();
+    let mut edited = sample::full("B", "Acme");
+    edited["securityAnswer"] = "another one".into();
+    client.edit(id, &edited).must_succeed("an edit");
+    client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}"))).must_succeed("an erasure");
+    (site, id)
+}
+
+#[test]
+fn every_change_is_told_with_who_from_where_and_what_but_never_a_value() {
+    let (site, id) = with_a_life();
+    site.place.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();
+    let entries = list(&site.place);
+    let columns =
+        ["sequence", "at", "actor", "action", "object", "accountId", "fields", "address", "requestId", "reason"];
+    assert_keys(&json!(entries), &columns);
+    let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().expect("an action")).collect();
+    let set_up = ["create_account", "create_user", "issue_key"];
+    let life = ["create_customer", "edit_customer", "erase_customer", "disable_user"];
+    assert_eq!(actions, [set_up.as_slice(), &life].concat());
+    let sequences: Vec<_> = entries.iter().map(|entry| entry["sequence"].as_u64()).collect();
+    assert_eq!(sequences, (1..=7).map(Some).collect::<Vec<_>>());
+    let (create, edit, disable) = (&entries[3], &entries[4], &entries[6]);
+    assert_eq!((&create["object"], &create["actor"]), (&json!(format!("customer:{id}")), &json!("user:1")));
+    assert_eq!((&create["requestId"], &create["address"]), (&json!("create-1"), &json!("127.0.0.1")));
+    assert_eq!(edit["fields"], json!(["name", "securityAnswer"]));
+    assert_eq!((&disable["actor"], &disable["reason"]), (&json!("command_line"), &json!("left the company")));
+    let whole = json!(entries).to_string();
+    for value in ["another one", "Acme", "ada", "Anytown"] {
+        assert!(!whole.contains(value), "{value} stands in {whole}");
+    }
+}
+
+#[test]
+fn a_listing_can_be_read_in_parts() {
+    let (site, _) = with_a_life();
+    let all = list(&site.place);
+    let part = site.place.cli(&["audit", "list", "--json", "--after", "2", "--limit", "3"]).json();
+    assert_eq!(part, json!(all[2..5]));
+    let words = site.place.cli(&["audit", "list"]).done();
+    assert_eq!(words.lines().count(), all.len() + 1, "{words}");
+}
+
+#[test]
+fn an_export_has_every_entry_as_a_line_of_json() {
+    let (site, _) = with_a_life();
+    let export = site.place.cli(&["audit", "export"]).done();
+    let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect();
+    let entries = list(&site.place);
+    assert_eq!(lines.len(), entries.len());
+    for (line, entry) in lines.iter().zip(&entries) {
+        for key in ["sequence", "at", "actor", "action", "object"] {
+            assert_eq!(line[key], entry[key]);
+        }
+        assert_eq!(line["link"].as_str().map(str::len), Some(64));
+    }
+}
+
+#[test]
+fn a_log_as_it_was_written_is_whole_and_its_end_can_be_noted_elsewhere() {
+    let (site, _) = with_a_life();
+    let before = site.place.cli(&["audit", "verify"]).line();
+    assert!(before.starts_with("6 ") && before.len() == 2 + 64, "{before}");
+    site.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
+    let after = site.place.cli(&["audit", "verify"]).line();
+    assert!(after.starts_with("7 "), "{after}");
+}
+
+#[test]
+fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
+    let tampered = [
+        ("UPDATE audit SET entry = replace(entry, 'user:1', 'user:2') WHERE sequence = 4", 4),
+        ("UPDATE audit SET at = at + 1 WHERE sequence = 5", 5),
+        ("DELETE FROM audit WHERE sequence = 1", 1),
+        ("DELETE FROM audit WHERE sequence = 5", 5),
+        ("DELETE FROM audit WHERE sequence = 6", 6),
+        ("DELETE FROM audit WHERE sequence = 5; UPDATE audit SET sequence = 5 WHERE sequence = 6", 5),
+        ("DELETE FROM audit", 1),
+    ];
+    let (mut site, _) = with_a_life();
+    site.server.signal("TERM");
+    site.server.wait();
+    let whole = std::fs::read(site.place.data().join("carnelian.db")).expect("is there");
+    for (sql, sequence) in tampered {
+        std::fs::write(site.place.data().join("carnelian.db"), &whole).expect("can be written");
+        change(&site.place, sql);
+        let outcome = site.place.cli(&["audit", "verify"]);
+        assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
+        outcome.fails(1);
+    }
+}
+
+#[test]
+fn a_reason_is_a_short_text() {
+    let place = Place::new();
+    for bad in ["", " ", "two\nlines", &"x".repeat(101)] {
+        place.cli(&["account", "create", "Acme", "--reason", bad]).fails(2);
+    }
+    place.cli(&["account", "create", "Acme", "--reason", &"x".repeat(100)]).done();
+}

@@ -1,0 +1,187 @@
+//! Erasing accounts: from the request to the receipt.
+
+use blackbox::problems::*;
+use blackbox::{CUSTOMERS, Client, Place, Server, Site, sample, wait};
+use rusqlite::Connection as Database;
+use serde_json::{Value, json};
+
+/// What makes an erasure due at once.
+const AT_ONCE: &str = "--erasure-grace=0";
+
+fn request(place: &Place, account: &str) -> String {
+    place.cli(&["account", "request-erasure", account, AT_ONCE, "--reason", "contract ended"]).line()
+}
+
+/// Waits for the receipt of an erasure.
+fn receipt(place: &Place, erasure: &str) -> Value {
+    let text = wait::until("there is a receipt", wait::PROCESS, || {
+        let outcome = place.cli(&["account", "receipt", erasure]);
+        (outcome.code == 0).then_some(outcome.stdout)
+    });
+    serde_json::from_str(&text).expect("a receipt is JSON")
+}
+
+fn check(place: &Place, receipt: &str) -> bool {
+    let file = place.write("receipt.json", receipt);
+    place.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).code == 0
+}
+
+fn erasures(place: &Place) -> Value {
+    place.cli(&["account", "erasures", "--json"]).json()
+}
+
+fn create_many(client: &Client, account: &str, count: usize) -> Vec<u64> {
+    (0..count)
+        .map(|number| client.create(&sample::full(&format!("Customer {number}"), account)).customer_id())
+        .collect()
+}
+
+/// An account beside `Acme`, with a user.
+fn neighbour(site: &Site) -> Client {
+    site.place.account("Neighbour");
+    site.server.client_of(&site.place.user("nora", "Neighbour", &[]))
+}
+
+#[test]
+fn an_erased_account_is_gone_with_everything_in_it_and_nothing_else() {
+    let site = Site::start();
+    let nora = neighbour(&site);
+    let opal = site.server.client_of(&site.place.user("opal", "Neighbour", &["--role", "OPERATOR"]));
+    let ids = create_many(&site.client(), "Acme", 250);
+    let kept = nora.create(&sample::full("Kept", "Neighbour")).customer_id();
+    let erasure = request(&site.place, "Acme");
+    let receipt = receipt(&site.place, &erasure);
+    for id in [ids[0], ids[125], ids[249]] {
+        opal.read(id).must_be(&CUSTOMER_NOT_FOUND, "an erased customer");
+    }
+    opal.create(&sample::minimal("A", "Acme")).must_be(&ACCOUNT_NOT_FOUND, "an erased account");
+    site.client().get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
+    let accounts = opal.get("/rws/api/v1/accounts").json();
+    assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1), "{accounts}");
+    sample::assert_shows(&nora.read(kept).json(), &sample::full("Kept", "Neighbour"), kept);
+    let told = [("customers", 250), ("users", 1), ("keys", 1), ("accountId", 1)];
+    for (key, count) in told {
+        assert_eq!(receipt[key], count, "{receipt}");
+    }
+    assert_eq!((&receipt["requestedBy"], &receipt["reason"]), (&json!("command_line"), &json!("contract ended")));
+    let entry = &erasures(&site.place)[0];
+    assert_eq!((&entry["status"], &entry["customers"]), (&json!("RECEIPTED"), &json!(250)));
+    site.place.account("Acme");
+    let new = site.place.user("ada", "Acme", &[]);
+    let again = site.server.client_of(&new).create(&sample::full("Customer 0", "Acme")).customer_id();
+    assert!(again > ids[249], "ids are never given again");
+}
+
+#[test]
+fn a_receipt_can_be_checked_and_not_be_altered() {
+    let site = Site::start();
+    let erasure = request(&site.place, "Acme");
+    receipt(&site.place, &erasure);
+    let text = site.place.cli(&["account", "receipt", &erasure]).line();
+    assert!(check(&site.place, &text));
+    for (from, to) in [("\"customers\":0", "\"customers\":1"), ("contract", "Contract"), ("command_line", "user:1")] {
+        assert!(text.contains(from) && !check(&site.place, &text.replace(from, to)), "{from} became {to}");
+    }
+    assert!(!check(&site.place, "{}") && !check(&site.place, ""));
+    site.place.cli(&["account", "receipt", "99"]).fails(1);
+}
+
+#[test]
+fn nothing_personal_of_an_erased_account_is_in_any_file() {
+    const ACCOUNT: &str = "Quetzalcoatlus & Daughters";
+    const USER: &str = "opisthocoelicaudia";
+    const LABEL: &str = "laptop of Parasaurolophus";
+    let place = Place::new();
+    place.account(ACCOUNT);
+    place.account("Neighbour");
+    place.group("West", &["Neighbour", ACCOUNT]);
+    let login = place.user(USER, ACCOUNT, &["--group", "West"]);
+    place.key(USER, &["--label", LABEL]);
+    let server = place.serve();
+    let client = server.client_of(&login);
+    let planted = |number: usize| format!("Therizinosaurus-{number}-x");
+    for number in 0..300 {
+        let mut customer = sample::full(&planted(number), ACCOUNT);
+        customer["securityAnswer"] = planted(number + 1000).into();
+        let id = client.create(&customer).customer_id();
+        if number % 3 == 0 {
+            customer["name"] = planted(number + 2000).into();
+            client.edit(id, &customer).must_succeed("an edit");
+        }
+    }
+    assert!(holds(&place, &planted(1)) && holds(&place, ACCOUNT) && holds(&place, LABEL), "else this proves nothing");
+    let erasure = request(&place, ACCOUNT);
+    receipt(&place, &erasure);
+    let secrets = [ACCOUNT, USER, LABEL, "Therizinosaurus", &login.key];
+    for secret in secrets {
+        assert!(!holds(&place, secret), "{secret} is left in a file");
+        assert!(!server.log().contains(secret), "{secret} stands in the log");
+    }
+    server.stop();
+    for secret in secrets {
+        assert!(!holds(&place, secret), "{secret} is left in a file");
+    }
+}
+
+fn holds(place: &Place, text: &str) -> bool {
+    place.data_files().iter().any(|(_, bytes)| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+}
+
+#[test]
+fn an_erasure_waits_for_its_time_and_can_be_taken_back_until_then() {
+    let site = Site::start();
+    let client = site.client();
+    let id = client.create(&sample::full("Kept", "Acme")).customer_id();
+    site.place.cli(&["account", "request-erasure", "Acme"]).line();
+    let entry = &erasures(&site.place)[0];
+    let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
+    assert_eq!(entry["status"], "WAITING");
+    assert!(at("dueAt")[..10] > at("requestedAt")[..10], "{entry}");
+    client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while it waits");
+    sample::assert_shows(&client.read(id).json(), &sample::full("Kept", "Acme"), id);
+    site.place.cli(&["account", "receipt", "1"]).fails(1);
+    site.place.cli(&["account", "cancel-erasure", "Acme"]).done();
+    assert_eq!(erasures(&site.place)[0]["status"], "CANCELLED");
+    wait::until("the cancellation is noticed", wait::NOTICE, || {
+        (client.create(&sample::full("New", "Acme")).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn an_erasure_that_was_killed_goes_on_until_all_is_erased() {
+    const CUSTOMERS_OF_ACME: usize = 2000;
+    let mut site = Site::start();
+    create_many(&site.client(), "Acme", CUSTOMERS_OF_ACME);
+    let erasure = request(&site.place, "Acme");
+    let mut kills = 0;
+    // Killed as soon as it has come a step further, until there is nothing left to go on with.
+    let mut seen = 0;
+    while let Some(now) = wait_for_progress(&site.place, seen) {
+        seen = now;
+        site.server = restart_after_kill(site.server, &site.place);
+        kills += 1;
+    }
+    assert!(kills > 0, "it was never killed half way");
+    let receipt = receipt(&site.place, &erasure);
+    assert_eq!(receipt["customers"], CUSTOMERS_OF_ACME);
+    site.place.cli(&["audit", "verify"]).done();
+}
+
+fn restart_after_kill(server: Server, place: &Place) -> Server {
+    server.kill();
+    place.serve()
+}
+
+/// How many customers are erased, once these are more than before; nothing once the erasure is through.
+fn wait_for_progress(place: &Place, seen: u64) -> Option<u64> {
+    let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+    let select = "SELECT state < 2, customers FROM erasure";
+    wait::until("the erasure goes on", wait::PROCESS, || {
+        let row = database.query_row(select, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+        let (runs, customers): (bool, i64) = row.expect("it can be read");
+        match (runs, u64::try_from(customers).expect("a count")) {
+            (true, customers) => (customers > seen).then_some(Some(customers)),
+            (false, _) => Some(None),
+        }
+    })
+}

@@ -1,0 +1,158 @@
+//! `Idempotency-Key` on create and edit.
+
+use std::time::Duration;
+
+use blackbox::problems::*;
+use blackbox::{CUSTOMERS, Client, Connection, Reply, Request, Site, sample, wait};
+use rusqlite::Connection as Database;
+use serde_json::Value;
+
+use crate::world::World;
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+fn request(method: &str, target: &str, key: &str, body: &Value) -> Request {
+    Request::new(method, target).header("Idempotency-Key", key).json(body)
+}
+
+fn create(client: &Client, key: &str, body: &Value) -> Reply {
+    client.send(request("POST", CUSTOMERS, key, body))
+}
+
+fn names(client: &Client) -> Vec<String> {
+    let list = client.get(CUSTOMERS).json();
+    let customers = list["customers"].as_array().expect("a page");
+    customers.iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_create_that_is_sent_again_gets_the_first_answer_also_after_a_restart() {
+    let mut site = Site::start();
+    let body = sample::full("Once", "Acme");
+    let first = create(&site.client(), KEY, &body);
+    first.must_succeed("the first");
+    let again = create(&site.client(), KEY, &body);
+    assert_eq!((again.text(), again.header("etag")), (first.text(), first.header("etag")));
+    create(&site.client(), &format!("\"{KEY}\""), &body).must_succeed("the same key in quotes");
+    site.server.kill();
+    site.server = site.place.serve();
+    assert_eq!(create(&site.client(), KEY, &body).text(), first.text());
+    assert_eq!(names(&site.client()), ["Once"]);
+    site.client().create(&body).must_be(&DUPLICATE_NAME, "without a key");
+    create(&site.client(), "another", &body).must_be(&DUPLICATE_NAME, "with another key");
+}
+
+#[test]
+fn an_edit_that_is_sent_again_is_made_once() {
+    let site = Site::start();
+    let client = site.client();
+    let id = client.create(&sample::minimal("Before", "Acme")).customer_id();
+    let (target, body) = (format!("{CUSTOMERS}/{id}"), sample::full("After", "Acme"));
+    let first = client.send(request("PUT", &target, KEY, &body));
+    client.edit(id, &sample::full("Later", "Acme")).must_succeed("another edit");
+    let again = client.send(request("PUT", &target, KEY, &body));
+    assert_eq!((again.text(), again.header("etag")), (first.text(), Some("\"2\"")));
+    assert_eq!(names(&client), ["Later"]);
+}
+
+#[test]
+fn what_was_answered_is_answered_again_although_the_customer_is_gone() {
+    let site = Site::start();
+    let client = site.client();
+    let body = sample::minimal("Gone", "Acme");
+    let first = create(&client, KEY, &body);
+    let id = first.customer_id();
+    client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}"))).must_succeed("an erasure");
+    assert_eq!(create(&client, KEY, &body).text(), first.text());
+    assert!(names(&client).is_empty());
+}
+
+#[test]
+fn a_key_belongs_to_one_request() {
+    let site = Site::start();
+    let client = site.client();
+    let id = create(&client, KEY, &sample::minimal("First", "Acme")).customer_id();
+    create(&client, KEY, &sample::minimal("Second", "Acme")).must_be(&IDEMPOTENCY_KEY_REUSED, "another body");
+    let edit = request("PUT", &format!("{CUSTOMERS}/{id}"), KEY, &sample::minimal("First", "Acme"));
+    client.send(edit).must_be(&IDEMPOTENCY_KEY_REUSED, "another operation");
+    assert_eq!(names(&client), ["First"]);
+}
+
+#[test]
+fn a_key_belongs_to_one_user() {
+    let world = World::start();
+    create(&world.client(&world.ada), KEY, &sample::minimal("Of ada", "Acme")).must_succeed("one user");
+    create(&world.client(&world.rex), KEY, &sample::minimal("Of rex", "Rival")).must_succeed("another user");
+    let reader = create(&world.client(&world.rita), KEY, &sample::minimal("Of ada", "Acme"));
+    reader.must_be(&ROLE_NOT_ALLOWED, "a reader");
+}
+
+#[test]
+fn a_request_that_was_refused_may_be_mended_under_its_key() {
+    let site = Site::start();
+    let client = site.client();
+    create(&client, KEY, &sample::minimal("", "Acme")).must_be(&NAME_REQUIRED, "a bad one");
+    client.create(&sample::minimal("Taken", "Acme")).must_succeed("somebody else");
+    create(&client, KEY, &sample::minimal("Taken", "Acme")).must_be(&DUPLICATE_NAME, "a taken name");
+    create(&client, KEY, &sample::minimal("Free", "Acme")).must_succeed("a good one");
+}
+
+#[test]
+fn what_is_no_key_is_refused() {
+    let site = Site::start();
+    let client = site.client();
+    let body = sample::minimal("Refused", "Acme");
+    for key in ["", "\"\"", "a b", &"k".repeat(256)] {
+        create(&client, key, &body).must_be(&INVALID_IDEMPOTENCY_KEY, key);
+    }
+    let twice = request("POST", CUSTOMERS, "a", &body).header("Idempotency-Key", "a");
+    client.send(twice).must_be(&INVALID_IDEMPOTENCY_KEY, "two keys");
+    create(&client, &"k".repeat(255), &body).must_succeed("the longest key");
+}
+
+#[test]
+fn while_a_request_has_no_answer_another_one_with_its_key_is_told_so() {
+    let site = Site::start();
+    let body = sample::minimal("Held up", "Acme");
+    // Whoever holds the database holds the server's writes up.
+    let database = Database::open(site.place.data().join("carnelian.db")).expect("opens");
+    database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let bytes = request("POST", CUSTOMERS, KEY, &body).login(&site.ada).bytes();
+    let mut both = [(); 2].map(|()| Connection::open(site.server.address()).expect("connects"));
+    for connection in &mut both {
+        connection.send_bytes(&bytes).expect("is sent");
+        connection.set_patience(Duration::from_millis(20));
+    }
+    // Either may have been the first.
+    let (refused, reply) = wait::until("one of them is told", wait::NOTICE, || {
+        let mut answers = both.iter_mut().map(|connection| connection.receive("POST", CUSTOMERS)).enumerate();
+        answers.find_map(|(which, reply)| Some((which, reply.ok()?)))
+    });
+    reply.must_be(&IDEMPOTENCY_KEY_IN_USE, "in flight");
+    database.execute_batch("ROLLBACK").expect("lets go");
+    let first = &mut both[1 - refused];
+    first.set_patience(wait::PROCESS);
+    let first = first.receive("POST", CUSTOMERS).expect("is answered");
+    first.must_succeed("the first");
+    assert_eq!(create(&site.client(), KEY, &body).text(), first.text());
+    assert_eq!(names(&site.client()), ["Held up"]);
+}
+
+#[test]
+fn a_client_that_lost_its_connection_and_sends_again_makes_one_customer() {
+    let site = Site::start();
+    for turn in 0..50 {
+        let (key, body) = (format!("turn-{turn}"), sample::minimal(&format!("Turn {turn}"), "Acme"));
+        let mut lost = Connection::open(site.server.address()).expect("connects");
+        let bytes = request("POST", CUSTOMERS, &key, &body).login(&site.ada).bytes();
+        lost.send_bytes(&bytes[..bytes.len() - turn % 2]).expect("is sent");
+        drop(lost);
+        let client = site.client();
+        wait::until("an answer", wait::NOTICE, || {
+            let reply = create(&client, &key, &body);
+            (reply.status != 409).then_some(reply)
+        })
+        .must_succeed("sent again");
+    }
+    assert_eq!(names(&site.client()).len(), 50);
+}

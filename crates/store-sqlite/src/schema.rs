@@ -254,6 +254,7 @@ mod tests {
         (312, 0x2214_9e37_21b5_672d),
         (495, 0x7cdb_47ec_5650_65c9),
         (917, 0x8eff_96a3_172e_6a57),
+        (834, 0xbb5c_efe8_718d_c1b7),
     ];
 
     /// FNV-1a, enough to notice an edit.

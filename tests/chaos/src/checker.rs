@@ -50,7 +50,7 @@ pub struct Log {
 pub enum Violation {
     /// It was acknowledged and is not stored.
     Lost(String),
-    /// It was refused and is stored.
+    /// It was refused or erased, and is stored.
     Resurrected(String),
     /// It is stored, and nobody has sent it.
     Invented(String),
@@ -145,7 +145,9 @@ pub fn check(model: &Model, stored: &Stored, mut read: impl FnMut(u64) -> Readin
     for row in &stored.rows {
         match customers.take(row) {
             Some(customer) => violations.extend(check_content(customer, row.id, &mut read)),
-            None if refused.contains(row.name.as_str()) => violations.push(Violation::Resurrected(row.name.clone())),
+            None if refused.contains(row.name.as_str()) || model.erased.contains(&row.id) => {
+                violations.push(Violation::Resurrected(row.name.clone()))
+            }
             None => violations.push(Violation::Invented(format!("{} {}", row.id, row.name))),
         }
     }

@@ -1,4 +1,4 @@
-//! Clients that create, edit and are refused, and remember what they were told.
+//! Clients that create, edit, erase and are refused, and remember what they were told.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -164,7 +164,8 @@ impl Worker<'_> {
         while self.sent < self.load.requests && !self.progress.over() {
             match self.random.within(0..100) {
                 0..50 => self.create(),
-                50..80 => self.edit(),
+                50..76 => self.edit(),
+                76..80 => self.erase(),
                 80..90 => self.be_refused(),
                 _ => self.send_a_taken_name(),
             }
@@ -175,6 +176,13 @@ impl Worker<'_> {
         let body = self.customer(None);
         let sent = self.send("POST", CUSTOMERS.to_owned(), body);
         self.report.stories.push(vec![sent]);
+    }
+
+    fn erase(&mut self) {
+        let Some((index, id)) = self.known() else { return self.create() };
+        self.sent += 1;
+        let sent = self.send("DELETE", format!("{CUSTOMERS}/{id}"), Value::Null);
+        self.report.stories[index].push(sent);
     }
 
     fn edit(&mut self) {
@@ -215,13 +223,13 @@ impl Worker<'_> {
         }
     }
 
-    /// One of the customers whose id is known.
+    /// One of the customers whose id is known, and whose erasure nobody has asked for.
     fn known(&mut self) -> Option<(usize, u64)> {
         let id = |story: &Story| match story[0].outcome {
             Outcome::Acknowledged(id) => Some(id),
             _ => None,
         };
-        let stories = self.report.stories.iter().enumerate();
+        let stories = self.report.stories.iter().enumerate().filter(|(_, story)| !story.iter().any(Sent::erases));
         let known: Vec<_> = stories.filter_map(|(index, story)| Some((index, id(story)?))).collect();
         if known.is_empty() { None } else { Some(*self.random.pick(&known)) }
     }
@@ -268,7 +276,11 @@ impl Worker<'_> {
     }
 
     fn exchange(&mut self, method: &str, target: &str, request: &str, body: &Value) -> Option<Reply> {
-        let message = Request::new(method, target).login(self.login).header("X-Request-Id", request).json(body);
+        let message = Request::new(method, target).login(self.login).header("X-Request-Id", request);
+        let message = match body {
+            Value::Null => message,
+            body => message.header("Idempotency-Key", request).json(body),
+        };
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => match Connection::open(self.address) {

@@ -13,18 +13,25 @@ pub enum Outcome {
     Unknown,
 }
 
-/// A create or an edit that was sent.
+/// A create, an edit or an erasure that was sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// The id of the request, of its own for every request of a test.
     pub request: String,
-    /// The document.
+    /// The document; null for an erasure.
     pub body: Value,
     /// What is known about it.
     pub outcome: Outcome,
 }
 
-/// A customer: its create and then its edits, in the order in which one client sent them.
+impl Sent {
+    /// Whether it is an erasure.
+    pub fn erases(&self) -> bool {
+        self.body.is_null()
+    }
+}
+
+/// A customer: its create, then its edits, and perhaps its erasure at the end, in the order in which one client sent them.
 pub type Story = Vec<Sent>;
 
 /// A customer as it may be stored.
@@ -45,6 +52,8 @@ pub struct Model {
     pub customers: Vec<Customer>,
     /// Names that were refused, and never used otherwise.
     pub refused: Vec<String>,
+    /// Customers that must not be there any more.
+    pub erased: Vec<u64>,
 }
 
 impl Model {
@@ -75,9 +84,15 @@ impl Model {
             _ => None,
         };
         let last = story.iter().rposition(acknowledged);
+        if let (Some(id), Some(last)) = (id, last)
+            && story[last].erases()
+        {
+            return self.erased.push(id);
+        }
         let possible = story[last.unwrap_or(0)..].iter().filter(|sent| sent.outcome != Outcome::Refused);
-        let contents = possible.map(|sent| sent.body.clone()).collect();
-        self.customers.push(Customer { id, certain: last.is_some(), contents });
+        let (erasures, writes): (Vec<_>, Vec<_>) = possible.partition(|sent| sent.erases());
+        let contents = writes.into_iter().map(|sent| sent.body.clone()).collect();
+        self.customers.push(Customer { id, certain: last.is_some() && erasures.is_empty(), contents });
     }
 
     /// How many customers must be stored.

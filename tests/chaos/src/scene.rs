@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use blackbox::problems::DUPLICATE_NAME;
-use blackbox::{Client, Launch, Login, Place, sample};
+use blackbox::{CUSTOMERS, Client, Launch, Login, Place, Request, Server, sample};
 use tempfile::TempDir;
 
 use crate::checker::{self, Stored, Violation};
@@ -42,6 +42,21 @@ impl Scene {
     /// Takes note of what clients saw.
     pub fn note(&mut self, report: Report) {
         self.stories.extend(report.stories);
+    }
+
+    /// Sends every create again that was not answered, as its client would: it must succeed, be it for the first time or
+    /// not. Says how many there were.
+    pub fn send_again(&mut self, server: &Server) -> usize {
+        let client = server.client_of(&self.ada);
+        let unknown = self.stories.iter_mut().filter_map(|story| match &mut story[..] {
+            [create] if create.outcome == Outcome::Unknown => Some(create),
+            _ => None,
+        });
+        let sent_again = unknown.map(|create| {
+            let request = Request::new("POST", CUSTOMERS).header("Idempotency-Key", &create.request);
+            create.outcome = Outcome::Acknowledged(client.send(request.json(&create.body)).customer_id());
+        });
+        sent_again.count()
     }
 
     /// Starts a server and asserts that everything is as the clients know it.

@@ -127,3 +127,23 @@ fn before_its_acknowledgement_a_create_may_be_stored_and_after_it_must_be() {
     assert_eq!(check(&Model::at(&stories, |_| false), &stored(&[row(1, "1")]), shown), []);
     assert_ne!(check(&Model::at(&stories, |_| true), &stored(&[]), shown), []);
 }
+
+fn erased(outcome: Outcome) -> Story {
+    let erasure = Sent { request: "e".to_owned(), body: Value::Null, outcome };
+    vec![sent("1", Outcome::Acknowledged(1)), erasure]
+}
+
+#[test]
+fn an_erased_customer_must_be_gone() {
+    let stories = [erased(Outcome::Acknowledged(1))];
+    assert_eq!(violations(&stories, &[]), []);
+    assert_eq!(violations(&stories, &[row(1, "1")]), [Violation::Resurrected("1".to_owned())]);
+}
+
+#[test]
+fn a_customer_whose_erasure_is_unknown_may_be_gone_or_not_and_one_whose_erasure_was_refused_may_not() {
+    assert_eq!(violations(&[erased(Outcome::Unknown)], &[]), []);
+    assert_eq!(violations(&[erased(Outcome::Unknown)], &[row(1, "1")]), []);
+    let found = violations(&[erased(Outcome::Refused)], &[]);
+    assert!(matches!(found[..], [Violation::Lost(_)]), "{found:?}");
+}

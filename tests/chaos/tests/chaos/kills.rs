@@ -31,6 +31,29 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_at_random_moments() {
     eprintln!("{certain} acknowledged customers are there");
 }
 
+#[test]
+fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again() {
+    let mut random = Random::of_test("sent again");
+    let mut scene = Scene::new();
+    let mut sent_again = 0;
+    for round in 0..seed::rounds(10) {
+        let server = scene.place.serve();
+        let enough = random.within(1..200);
+        let address = server.address();
+        let report = load(format!("R{round}")).run(address, &scene.ada, &mut random, |progress| {
+            wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
+            server.kill();
+        });
+        scene.note(report);
+        let server = scene.place.serve();
+        sent_again += scene.send_again(&server);
+        server.kill();
+        scene.must_hold(&format!("round {round}"), &mut random);
+    }
+    assert!(sent_again > 0, "every create had its answer");
+    eprintln!("{sent_again} creates were sent again");
+}
+
 /// Kills at the operations with these numbers, counted from the start of the server, while it is under load.
 fn kill_at(name: &str, rounds: usize, load: &Load, rules: &[(Action, &'static str, &'static str, Range<usize>)]) {
     let mut random = Random::of_test(name);

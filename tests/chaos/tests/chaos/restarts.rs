@@ -26,6 +26,8 @@ impl Restarted {
         server.kill();
         let rule = Rule { action, kind: "sync", suffix: "-wal", number: 1 };
         let mut server = recorded().rule(&rule).armed_by_signal().under(place.launch()).start();
+        // The first commit of a log syncs the log's head as well.
+        server.client_of(&ada).create(&sample::full("First of the log", "Acme")).must_succeed("a first commit");
         server.signal("USR1");
         let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(&sample::full("Edited", "Acme"));
         let reply = server.client_of(&ada).try_send(edit);

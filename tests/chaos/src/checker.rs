@@ -41,8 +41,10 @@ pub struct Log {
     pub sequences: Vec<u64>,
     /// How many entries there are by what the registry has noted.
     pub noted: u64,
-    /// The customers that were created and not erased.
-    pub customers: Vec<u64>,
+    /// The customers that were created and not erased, and the account of each.
+    pub customers: Vec<(u64, u64)>,
+    /// The accounts that are erased, or of which some customers may be.
+    pub erased: HashSet<u64>,
 }
 
 /// A broken promise.
@@ -101,17 +103,24 @@ impl Log {
     fn read_from(database: &Connection) -> Result<Self, rusqlite::Error> {
         let noted = database.query_row("SELECT audit_sequence FROM registry", [], |row| row.get::<_, i64>(0))?;
         let mut log = Self { noted: noted as u64, ..Self::default() };
+        let mut erased = database.prepare("SELECT account_id FROM erasure WHERE state IN (1, 2, 3)")?;
+        let erased = erased.query_map([], |row| row.get::<_, i64>(0).map(|id| id as u64))?;
+        log.erased = erased.collect::<Result<_, _>>()?;
         let mut select = database.prepare(
-            "SELECT sequence, entry ->> 'action', cast(substr(entry ->> 'object', 10) AS INTEGER)
+            "SELECT sequence, entry ->> 'action', cast(substr(entry ->> 'object', 10) AS INTEGER),
+                ifnull(entry ->> 'accountId', 0)
             FROM audit ORDER BY sequence",
         )?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            let (sequence, action, id) = (row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?);
-            log.sequences.push(sequence as u64);
-            match action.as_str() {
-                "create_customer" => log.customers.push(id as u64),
-                "erase_customer" => log.customers.retain(|created| *created != id as u64),
+            let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
+            let (id, account) = (number(2)?, number(3)?);
+            log.sequences.push(number(0)?);
+            let known = log.customers.iter().position(|(known, _)| *known == id);
+            match (row.get::<_, String>(1)?.as_str(), known) {
+                ("create_customer", _) => log.customers.push((id, account)),
+                ("edit_customer", Some(known)) => log.customers[known].1 = account,
+                ("erase_customer", Some(known)) => drop(log.customers.remove(known)),
                 _ => {}
             }
         }
@@ -120,9 +129,11 @@ impl Log {
 
     /// What is wrong with it, if these are the customers.
     fn check(&self, customers: &HashSet<u64>) -> Vec<Violation> {
-        let told: HashSet<u64> = self.customers.iter().copied().collect();
-        let mut faults: Vec<_> = customers.difference(&told).map(|id| format!("{id} is not told of")).collect();
-        faults.extend(told.difference(customers).map(|id| format!("{id} is told of and not there")));
+        let told: HashMap<u64, u64> = self.customers.iter().copied().collect();
+        let untold = customers.iter().filter(|id| !told.contains_key(id));
+        let mut faults: Vec<_> = untold.map(|id| format!("{id} is not told of")).collect();
+        let gone = told.iter().filter(|(id, account)| !customers.contains(id) && !self.erased.contains(account));
+        faults.extend(gone.map(|(id, _)| format!("{id} is told of and not there")));
         if told.len() != self.customers.len() {
             faults.push("a customer is told of twice".to_owned());
         }

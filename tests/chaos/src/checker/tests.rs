@@ -10,9 +10,9 @@ fn row(id: u64, name: &str) -> Row {
 }
 
 fn stored(rows: &[Row]) -> Stored {
-    let customers: Vec<u64> = rows.iter().map(|row| row.id).collect();
+    let customers: Vec<_> = rows.iter().map(|row| (row.id, row.account)).collect();
     let noted = customers.len() as u64;
-    let log = Log { sequences: (1..=noted).collect(), noted, customers };
+    let log = Log { sequences: (1..=noted).collect(), noted, customers, erased: HashSet::new() };
     Stored { rows: rows.to_vec(), log, damage: Vec::new() }
 }
 
@@ -92,7 +92,7 @@ fn a_customer_that_cannot_be_read_is_altered() {
 fn the_audit_log_must_tell_of_every_customer_once_and_of_no_other() {
     let model = Model::of(&[vec![sent("1", Outcome::Acknowledged(1))]]);
     let stored = stored(&[row(1, "1")]);
-    for (customers, faults) in [(vec![2], 2), (vec![1, 1], 1), (vec![], 1)] {
+    for (customers, faults) in [(vec![(2, 1)], 2), (vec![(1, 1), (1, 1)], 1), (vec![], 1)] {
         let log = Log { customers, ..stored.log.clone() };
         let found = check(&model, &Stored { log, ..stored.clone() }, shown);
         assert!(

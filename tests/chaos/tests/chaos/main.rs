@@ -2,6 +2,7 @@
 //! none, and too much.
 
 mod directories;
+mod erasures;
 mod framing;
 mod full_disks;
 mod io_errors;

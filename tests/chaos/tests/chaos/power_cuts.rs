@@ -25,18 +25,25 @@ pub(crate) fn prepare() -> (Place, PathBuf, Login) {
     let place = Place::new();
     let log = place.root().join("recording");
     let shim = Shim::new(&place.data()).record(&log);
-    let cli = |arguments: &[&str]| {
-        let mut command = place.command();
-        command.args(arguments).arg("--data").arg(place.data());
-        shim.under_command(&mut command);
-        let output = command.output().expect("the binary can be run");
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
-    };
-    cli(&["account", "create", "Acme"]);
-    cli(&["user", "create", "ada", "--account", "Acme"]);
-    let ada = Login { user: "ada".to_owned(), key: cli(&["key", "issue", "ada"]) };
+    cli(&place, &shim, &["account", "create", "Acme"]);
+    let ada = user(&place, &shim, "ada", "Acme");
     (place, log, ada)
+}
+
+/// Runs a command under a shim, and returns what it prints.
+pub(crate) fn cli(place: &Place, shim: &Shim, arguments: &[&str]) -> String {
+    let mut command = place.command();
+    command.args(arguments).arg("--data").arg(place.data());
+    shim.under_command(&mut command);
+    let output = command.output().expect("the binary can be run");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+/// Creates a user under a shim, and issues a key.
+pub(crate) fn user(place: &Place, shim: &Shim, name: &str, account: &str) -> Login {
+    cli(place, shim, &["user", "create", name, "--account", account]);
+    Login { user: name.to_owned(), key: cli(place, shim, &["key", "issue", name]) }
 }
 
 /// Records a run under `load`; `configure` changes what is under the server.

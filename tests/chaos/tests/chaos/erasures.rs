@@ -1,0 +1,148 @@
+//! An account is erased while the ground breaks.
+
+use std::path::Path;
+
+use blackbox::{Place, Server, sample, wait};
+use chaos::recording::Recording;
+use chaos::shim::ENOSPC;
+use chaos::{Action, Disk, Load, Model, Random, Rule, Scene, Shim, Unsynced, scene, seed};
+use rusqlite::Connection as Database;
+
+use crate::power_cuts::{cli, prepare, user};
+
+/// How many customers the account has that is erased: several steps of the erasure.
+const CUSTOMERS: usize = 350;
+
+/// A text that stands in every part of the account that is erased.
+const PLANTED: &str = "Therizinosaurus";
+
+/// Fills an account that is to go, through a server, and asks for its erasure at once; all of it under a shim.
+fn prepare_leaver(place: &Place, shim: &Shim) -> Server {
+    cli(place, shim, &["account", "create", PLANTED]);
+    let user = user(place, shim, &format!("of {PLANTED}"), PLANTED);
+    let server = shim.under(place.launch()).start();
+    let client = server.client_of(&user);
+    for number in 0..CUSTOMERS {
+        client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer that will go");
+    }
+    cli(place, shim, &["account", "request-erasure", PLANTED, "--erasure-grace=0"]);
+    server
+}
+
+/// Whether the one erasure of a registry has its receipt.
+fn has_receipt(data: &Path) -> bool {
+    let database = Database::open(data.join("carnelian.db")).expect("opens");
+    database.query_row("SELECT state = 3 FROM erasure", [], |row| row.get(0)).expect("there is one")
+}
+
+fn wait_for_receipt(data: &Path) {
+    wait::until("there is a receipt", wait::PATIENCE, || has_receipt(data).then_some(()));
+}
+
+/// Asserts that nothing of the account is left in a registry that nobody serves, and that its log is whole.
+fn must_be_gone(place: &Place, data: &Path) {
+    for entry in std::fs::read_dir(data).expect("there is a registry") {
+        let path = entry.expect("can be listed").path();
+        let bytes = std::fs::read(&path).expect("can be read");
+        let found = bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes());
+        assert!(!found, "{PLANTED} is left in {}", path.display());
+    }
+    let data = data.to_str().expect("a plain name");
+    place.bare_cli(&["audit", "verify", "--data", data]).done();
+    let erased = place.bare_cli(&["account", "erasures", "--json", "--data", data]).json();
+    assert_eq!(erased[0]["customers"], CUSTOMERS, "{erased}");
+}
+
+#[test]
+fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
+    use Action::*;
+    let rules: [(Action, &str, &str, std::ops::Range<usize>); 7] = [
+        (KillBefore, "write", "-wal", 1..120),
+        (KillHalf, "write", "-wal", 1..120),
+        (KillBefore, "sync", "-wal", 1..12),
+        (KillAfter, "sync", "-wal", 1..12),
+        (KillBefore, "write", "carnelian.db", 1..30),
+        (KillAfter, "sync", "carnelian.db", 1..3),
+        (KillBefore, "truncate", "-wal", 1..2),
+    ];
+    let mut random = Random::of_test("kills while erasing");
+    let mut kills_in_all = 0;
+    for round in 0..seed::rounds(5) {
+        let mut scene = Scene::new();
+        let server = prepare_leaver(&scene.place, &Shim::new(&scene.data()));
+        let load = Load { prefix: "Others".to_owned(), workers: 2, requests: 60, large: 0 };
+        scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
+        server.kill();
+        let mut kills = 0;
+        while !has_receipt(&scene.data()) && kills < 20 {
+            let (action, kind, suffix, numbers) = random.pick(&rules).clone();
+            let rule = Rule { action, kind, suffix, number: random.within(numbers) };
+            let Ok(mut server) = Shim::new(&scene.data()).rule(&rule).under(scene.place.launch()).try_start() else {
+                kills += 1;
+                continue;
+            };
+            let ended = wait::until("it is killed, or through", wait::PATIENCE, || {
+                let ended = !server.is_running();
+                (ended || has_receipt(&scene.data())).then_some(ended)
+            });
+            kills += usize::from(ended);
+        }
+        let server = scene.place.serve();
+        wait_for_receipt(&scene.data());
+        server.stop();
+        must_be_gone(&scene.place, &scene.data());
+        scene.must_hold(&format!("round {round}, {kills} kills"), &mut random);
+        kills_in_all += kills;
+    }
+    assert!(kills_in_all > 0, "nothing was killed");
+    eprintln!("{kills_in_all} kills");
+}
+
+#[test]
+fn an_erasure_goes_on_after_a_power_cut_at_any_moment_of_it() {
+    let mut random = Random::of_test("power cuts while erasing");
+    let (place, log, _ada) = prepare();
+    let server = prepare_leaver(&place, &Shim::new(&place.data()).record(&log));
+    wait_for_receipt(&place.data());
+    server.kill();
+    let recording = Recording::read(&log);
+    // The last third has all of the erasure in it, and the end of what came before.
+    let (first, end) = (recording.events.len() * 2 / 3, recording.events.len() + 1);
+    for image in 0..seed::rounds(12) {
+        let directory = scene::fast_directory();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).expect("a directory can be made");
+        let unsynced = *random.pick(&[Unsynced::Dropped, Unsynced::Torn(4096)]);
+        let cut = random.within(first..end);
+        Disk::after(&recording, cut).write_image(&data, unsynced, &mut random);
+        let server = scene::launch(&place, &data).start();
+        let requested = Database::open(data.join("carnelian.db"))
+            .and_then(|database| database.query_row("SELECT count(*) FROM erasure", [], |row| row.get::<_, bool>(0)));
+        if requested.expect("can be read") {
+            wait_for_receipt(&data);
+            server.stop();
+            must_be_gone(&place, &data);
+        }
+        eprintln!("image {image}, cut at {cut}");
+    }
+}
+
+#[test]
+fn an_erasure_on_a_full_disk_waits_for_space_and_loses_nothing() {
+    let mut random = Random::of_test("full disk while erasing");
+    let mut scene = Scene::new();
+    let server = prepare_leaver(&scene.place, &Shim::new(&scene.data()));
+    server.kill();
+    let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "-wal", number: 1 };
+    let shim = Shim::new(&scene.data()).rule(&rule).armed_by_signal();
+    let server = shim.under(scene.place.launch()).start();
+    server.signal("USR1");
+    let load = Load { prefix: "Full".to_owned(), workers: 1, requests: 10, large: 0 };
+    scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
+    server.signal("USR2");
+    wait_for_receipt(&scene.data());
+    server.stop();
+    must_be_gone(&scene.place, &scene.data());
+    scene.must_hold("after the disk was full", &mut random);
+    assert!(Model::of(&scene.stories).certain() > 0);
+}

@@ -35,6 +35,33 @@ pub(crate) enum Command {
     User(Administer<User>),
     /// Administer API keys
     Key(Administer<Key>),
+    /// Write everything into a backup, also while a server runs, and beside it the ledger that opens it
+    Backup {
+        /// The backup; the ledger is FILE.ledger
+        file: PathBuf,
+        /// Overwrite files that are there
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Write the ledger that opens backups again: the keys of all accounts that are not erased
+    Ledger {
+        /// The ledger
+        file: PathBuf,
+        /// Overwrite a file that is there
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Make a registry of a backup and the newest ledger; what was erased since does not come back
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// The ledger; FILE.ledger unless given
+        #[arg(long, value_name = "FILE")]
+        ledger: Option<PathBuf>,
+        /// Put it in the place of the registry that is there
+        #[arg(long)]
+        replace: bool,
+    },
     /// Look at the audit log: who changed what, when, from where and why
     #[command(subcommand)]
     Audit(Audit),

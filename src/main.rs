@@ -6,6 +6,7 @@
 //! * [`master_key`]: the file that holds the master key
 //! * [`logging`]: where log events go
 //! * [`seconds`]: spans of time as people write them
+//! * [`whole_file`]: files that are there whole or not at all
 //! * [`open_files`]: how many connections the system leaves room for
 //! * [`commands`]: one file per command
 
@@ -16,6 +17,7 @@ mod logging;
 mod master_key;
 mod open_files;
 mod seconds;
+mod whole_file;
 mod wiring;
 
 use clap::Parser;

@@ -39,6 +39,16 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
     }
 }
 
+/// Reads the master key where it must be.
+pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, Refusal> {
+    let path = settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE));
+    if path.exists() {
+        return read(&path);
+    }
+    let advice = "put the master key of the backup there, or name it with --master-key-file";
+    Err(Refusal::refused(format!("{} is missing: {advice}", path.display())))
+}
+
 fn read(path: &Path) -> Result<MasterKey, Refusal> {
     let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
     let mode = fs::metadata(path).map_err(|error| explain(path, &error))?.permissions().mode();

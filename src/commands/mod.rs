@@ -2,11 +2,13 @@
 
 mod account;
 mod audit;
+mod backup;
 mod demo;
 mod group;
 mod key;
 mod output;
 mod reference;
+mod restore;
 mod serve;
 mod user;
 
@@ -46,6 +48,16 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
         }
         Command::Key(Administer { reason, command }) => {
             administer(&settings, false, async |app| key::run(app, command, &origin(reason)).await)
+        }
+        Command::Backup { file, replace } => {
+            administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(None)).await)
+        }
+        Command::Ledger { file, replace } => {
+            administer(&settings, false, async |app| backup::ledger(app, &file, replace))
+        }
+        Command::Restore { file, ledger, replace } => {
+            restore::run(&settings, &file, ledger.as_deref(), replace)?;
+            administer(&settings, false, async |app| app.note_restore(&origin(None)).await.map_err(Refusal::refused))
         }
         Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
     }

@@ -7,6 +7,7 @@
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing accounts, with receipts
+//! * [`backup`]: backups, and the ledger that opens them
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
 //! * [`api_key`]: what a key looks like
@@ -21,6 +22,7 @@ pub mod administration;
 pub mod api_key;
 pub mod audit;
 pub mod authenticate;
+pub mod backup;
 pub mod customers;
 pub mod directory;
 pub mod erasure;
@@ -32,7 +34,7 @@ mod throttle;
 pub mod vault;
 
 pub use failure::Failure;
-pub use vault::{AuditKey, Entropy, MasterKey};
+pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 
 use arc_swap::ArcSwap;
 use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
@@ -87,6 +89,7 @@ pub struct App {
     in_flight: Arc<InFlight>,
     audit_key: AuditKey,
     receipt_key: ReceiptKey,
+    backup_vault: BackupVault,
     erasure_grace_seconds: u64,
     throttle: Throttle<UserId>,
     failed_sign_ins: Throttle<IpAddr>,
@@ -106,6 +109,7 @@ impl App {
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
             receipt_key: ReceiptKey::new(&parts.master_key),
+            backup_vault: BackupVault::new(&parts.master_key),
             erasure_grace_seconds: parts.erasure_grace_seconds,
             throttle: Throttle::new(parts.requests_per_second),
             failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),

@@ -90,6 +90,9 @@ impl SealingKey {
     }
 }
 
+/// What the key is derived for that wraps data keys.
+const WRAPPING: &[u8] = b"data key wrapping 1";
+
 /// Derives, wraps and unwraps.
 pub(crate) struct Vault {
     wrapping: SealingKey,
@@ -103,7 +106,7 @@ impl Vault {
     pub(crate) fn new(master: &MasterKey, entropy: Arc<dyn Entropy>) -> Vault {
         let root = root(master);
         Vault {
-            wrapping: SealingKey::new(derive(&root, b"data key wrapping 1").as_slice()).expect("a key of 32 bytes"),
+            wrapping: SealingKey::new(derive(&root, WRAPPING).as_slice()).expect("a key of 32 bytes"),
             pepper: hmac_key(&root, b"api key pepper 1"),
             fingerprints: hmac_key(&root, b"request fingerprint 1"),
             proof: *derive(&root, b"master key proof 1"),
@@ -152,6 +155,60 @@ impl AuditKey {
 impl AuditChain for AuditKey {
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
         sign(&self.0, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
+    }
+}
+
+/// Seals and signs backups.
+pub struct BackupVault {
+    wrapping: SealingKey,
+    general: SealingKey,
+    signing: hmac::Key,
+}
+
+impl BackupVault {
+    /// The keys of a registry with this master key.
+    pub fn new(master: &MasterKey) -> BackupVault {
+        let root = root(master);
+        let sealing = |purpose: &[u8]| SealingKey::new(derive(&root, purpose).as_slice()).expect("a key of 32 bytes");
+        BackupVault {
+            wrapping: sealing(WRAPPING),
+            general: sealing(b"backup sealing 1"),
+            signing: hmac_key(&root, b"backup signing 1"),
+        }
+    }
+
+    /// Seals what belongs to no account.
+    pub(crate) fn general(&self) -> &SealingKey {
+        &self.general
+    }
+
+    /// Seals what belongs to an account; it comes from the account's data key, which seals nothing twice.
+    pub(crate) fn account_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+        let key = self.wrapping.open(&wrapping_context(account), wrapped)?;
+        let root = Salt::new(HKDF_SHA256, b"carnelian").extract(&key);
+        SealingKey::new(derive(&root, b"backup of account 1").as_slice())
+    }
+
+    /// Begins a signature.
+    pub(crate) fn sign(&self) -> Signing {
+        Signing(hmac::Context::with_key(&self.signing))
+    }
+}
+
+/// A signature that is being made.
+pub(crate) struct Signing(hmac::Context);
+
+impl Signing {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0.sign().as_ref().to_vec()
+    }
+
+    pub(crate) fn verify(self, signature: &[u8]) -> bool {
+        same_digest(&self.finish(), signature)
     }
 }
 

@@ -110,6 +110,10 @@ actions! {
     CancelErasure = "cancel_erasure";
     /// An account was erased.
     EraseAccount = "erase_account";
+    /// Everything was written into a backup.
+    BackUp = "back_up";
+    /// Everything was restored from a backup.
+    Restore = "restore";
     /// A group was created.
     CreateGroup = "create_group";
     /// An account was added to a group.

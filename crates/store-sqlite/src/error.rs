@@ -40,6 +40,9 @@ pub enum OpenError {
     /// The file system lacks what a write-ahead log needs: shared memory and file locks.
     #[error("the file system of {} cannot hold a write-ahead log", .0.display())]
     NoLog(PathBuf),
+    /// What was restored does not hold together.
+    #[error("the backup does not hold together: nothing was restored")]
+    NotWhole,
     /// SQLite says no.
     #[error("cannot open the registry: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -10,7 +10,7 @@
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`readers`]: connections that read without waiting for the writer
-//! * [`customers`], [`directory`], [`erasure`], [`audit`]: the port
+//! * [`customers`], [`directory`], [`erasure`], [`audit`], [`backup`]: the port
 //! * [`idempotency`]: writes that happen once
 //! * [`listing`]: customers in the order of their ids, step by step
 //! * [`lock`]: one server per directory, and one opener at a time
@@ -20,6 +20,7 @@
 
 mod answers;
 mod audit;
+mod backup;
 mod checkpoint;
 mod customers;
 mod directory;
@@ -37,6 +38,7 @@ mod syncer;
 mod unsynced;
 mod writer;
 
+pub use backup::{Restoring, install};
 pub use error::OpenError;
 
 use audit::AuditTail;

@@ -142,21 +142,46 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), OpenError> {
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    migrate_to(connection, MIGRATIONS.len() as u32)
+}
+
+fn migrate_to(connection: &mut Connection, wanted: u32) -> Result<(), OpenError> {
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as u32;
-    if found > known {
-        return Err(OpenError::TooNew { found, known });
+    if found.max(wanted) > known {
+        return Err(OpenError::TooNew { found: found.max(wanted), known });
     }
-    if found == known {
+    if found >= wanted {
         return Ok(());
     }
-    for migration in &MIGRATIONS[found as usize..] {
+    for migration in &MIGRATIONS[found as usize..wanted as usize] {
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "user_version", wanted)?;
     Ok(transaction.commit()?)
+}
+
+/// Makes an empty database as an earlier release would have, to be filled from a backup of that release.
+pub(crate) fn make_of_version(path: &Path, version: u32) -> Result<Connection, OpenError> {
+    make_private(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
+    let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrate_to(&mut connection, version)?;
+    Ok(connection)
+}
+
+/// Migrates a database that was filled from a backup, and refuses it if it is not whole.
+pub(crate) fn bring_up_to_date(mut connection: Connection) -> Result<(), OpenError> {
+    migrate(&mut connection)?;
+    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    let dangling: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
+    if verdict == "ok" && dangling == 0 {
+        Ok(connection.close().map_err(|(_, error)| error)?)
+    } else {
+        Err(OpenError::NotWhole)
+    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: who changed what
+//! * [`backup`]: everything at one moment
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * `contract` (feature `contract`): the suite that every adapter must pass
 //!
 //! One method is one transaction, unless it says else. What is not there is `None`. A write that returned `Ok` is on stable storage.
 
 pub mod audit;
+pub mod backup;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod customers;
@@ -21,6 +23,7 @@ use carnelian_domain::Timestamp;
 use std::time::Duration;
 
 pub use audit::{Audit, AuditChain, AuditEntry, AuditHead, FIRST_LINK, Link, StoredEntry};
+pub use backup::{BackupPart, BackupRow, Backups, Ledger, TakePart};
 pub use customers::{
     CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,
     Written,
@@ -32,9 +35,9 @@ pub use erasure::{ErasureRecord, ErasureState, Erasures};
 pub use error::{Conflict, StoreError};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Customers + Directory + Erasures {}
+pub trait Store: Audit + Backups + Customers + Directory + Erasures {}
 
-impl<T: Audit + Customers + Directory + Erasures> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

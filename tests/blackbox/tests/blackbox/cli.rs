@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod groups;
 mod keys;
 mod usage;

@@ -1,0 +1,41 @@
+//! `carnelian backup` and `carnelian ledger`.
+
+use super::output::words;
+use crate::{Refusal, whole_file};
+use carnelian_app::App;
+use carnelian_domain::Origin;
+use std::path::{Path, PathBuf};
+
+/// What is added to the name of a backup for its ledger.
+const LEDGER: &str = ".ledger";
+
+/// Where the ledger of a backup is, unless another place is named.
+pub(super) fn ledger_of(backup: &Path) -> PathBuf {
+    let mut ledger = backup.as_os_str().to_owned();
+    ledger.push(LEDGER);
+    ledger.into()
+}
+
+pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), Refusal> {
+    let ledger = ledger_of(file);
+    whole_file::refuse_if_there([file, &ledger], replace)?;
+    let mut draft = whole_file::Draft::new(file)?;
+    let rows = app.back_up(draft.file(), origin).await.map_err(|error| whole_file::explain(file, &error))?;
+    // Written after it, so that the ledger knows every account that is in the backup.
+    write_ledger(app, &ledger)?;
+    draft.keep()?;
+    words(format_args!("{rows} rows are in {}; {} opens them", file.display(), ledger.display()));
+    Ok(())
+}
+
+pub(super) fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), Refusal> {
+    whole_file::refuse_if_there([file], replace)?;
+    write_ledger(app, file)
+}
+
+fn write_ledger(app: &App, file: &Path) -> Result<(), Refusal> {
+    let text = app.ledger().map_err(Refusal::refused)?;
+    let mut draft = whole_file::Draft::new(file)?;
+    draft.write(text.as_bytes())?;
+    draft.keep()
+}

@@ -1,0 +1,67 @@
+//! Files that are there whole or not at all.
+
+use crate::Refusal;
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// A file that gets its name when it is whole; dropped before, it is gone.
+pub(crate) struct Draft {
+    path: PathBuf,
+    draft: PathBuf,
+    file: BufWriter<File>,
+}
+
+/// Refuses to overwrite files, unless that is asked for.
+pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), Refusal> {
+    match files.into_iter().find(|file| !replace && file.exists()) {
+        Some(file) => Err(Refusal::refused(format!("{} is there already; --replace overwrites it", file.display()))),
+        None => Ok(()),
+    }
+}
+
+/// An error of a file, with its name.
+pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> Refusal {
+    Refusal::refused(format!("{}: {error}", path.display()))
+}
+
+impl Draft {
+    /// Begins a file that only its owner can read.
+    pub(crate) fn new(path: &Path) -> Result<Draft, Refusal> {
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{}", std::process::id()));
+        let draft = PathBuf::from(draft);
+        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+        let file = BufWriter::new(file.map_err(|error| explain(&draft, &error))?);
+        Ok(Draft { path: path.to_owned(), draft, file })
+    }
+
+    /// Where to write.
+    pub(crate) fn file(&mut self) -> &mut (dyn Write + Send) {
+        &mut self.file
+    }
+
+    /// Writes bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.file.write_all(bytes).map_err(|error| explain(&self.draft, &error))
+    }
+
+    /// Makes sure that all of it is on stable storage, and gives it its name.
+    pub(crate) fn keep(mut self) -> Result<(), Refusal> {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let kept = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        let kept = kept.and_then(|()| fs::rename(&self.draft, &self.path));
+        kept.and_then(|()| File::open(parent)?.sync_all()).map_err(|error| explain(&self.path, &error))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Once it has its name, there is no draft left.
+        let _ = fs::remove_file(&self.draft);
+    }
+}

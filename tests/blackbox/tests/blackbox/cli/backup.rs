@@ -1,0 +1,210 @@
+//! `carnelian backup`, `carnelian ledger` and `carnelian restore`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use blackbox::problems::*;
+use blackbox::{CUSTOMERS, Client, Login, Place, Request, Server, Site, sample, wait};
+use serde_json::Value;
+
+fn plain(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have plain names")
+}
+
+/// Backs a place up, and returns where.
+fn back_up(place: &Place, name: &str) -> PathBuf {
+    let file = place.root().join(name);
+    place.cli(&["backup", plain(&file)]).done();
+    file
+}
+
+/// Another place with the master key of one, as after a lost disk.
+fn elsewhere(place: &Place) -> Place {
+    let other = Place::new();
+    fs::create_dir(other.data()).expect("can be made");
+    let key = other.data().join("master.key");
+    fs::copy(place.data().join("master.key"), &key).expect("can be copied");
+    other
+}
+
+fn restore(place: &Place, file: &Path, more: &[&str]) -> blackbox::Outcome {
+    place.cli(&[&["restore", plain(file)], more].concat())
+}
+
+/// Everything that a client sees of an account.
+fn seen(client: &Client) -> Value {
+    client.get(CUSTOMERS).json()
+}
+
+fn erase_account(site: &Site, account: &str) {
+    let erasure = site.place.cli(&["account", "request-erasure", account, "--erasure-grace=0"]).line();
+    wait::until("there is a receipt", wait::PROCESS, || {
+        (site.place.cli(&["account", "receipt", &erasure]).code == 0).then_some(())
+    });
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[test]
+fn what_is_restored_elsewhere_is_what_was_backed_up_while_serving() {
+    let site = Site::start();
+    site.place.group("West", &["Acme"]);
+    let rita = site.place.user("rita", "Acme", &["--role", "ACCOUNTREADONLY", "--group", "West"]);
+    let client = site.client();
+    for number in 0..120 {
+        client.create(&sample::full(&format!("Customer {number}"), "Acme")).must_succeed("a create");
+    }
+    let id = client.create(&sample::full(" J\u{f6}rg \"quoted\" ", "Acme")).customer_id();
+    client.edit(id, &sample::minimal("Edited", "Acme")).must_succeed("an edit");
+    let file = back_up(&site.place, "backup");
+    client.create(&sample::minimal("Later", "Acme")).must_succeed("after the backup");
+
+    let other = elsewhere(&site.place);
+    restore(&other, &file, &[]).done();
+    let server = other.serve();
+    let restored = server.client_of(&site.ada);
+    assert_eq!(seen(&restored), seen(&client));
+    sample::assert_shows(&restored.read(id).json(), &sample::minimal("Edited", "Acme"), id);
+    assert_eq!(restored.read(id).header("etag"), Some("\"2\""));
+    server.client_of(&rita).create(&sample::minimal("A", "Acme")).must_be(&ROLE_NOT_ALLOWED, "a reader stays one");
+    restored.create(&sample::minimal("Customer 7", "Acme")).must_be(&DUPLICATE_NAME, "names are taken");
+    let later = restored.create(&sample::minimal("Later", "Acme")).customer_id();
+    assert!(later > id, "no id is given again");
+    other.cli(&["audit", "verify"]).done();
+    let audit = other.cli(&["audit", "export"]).done();
+    assert!(audit.contains("\"back_up\"") && audit.contains("\"restore\""), "{audit}");
+}
+
+#[test]
+fn a_backup_tells_nothing_to_who_has_no_key() {
+    let site = Site::start();
+    site.client().create(&sample::full("Quetzalcoatlus", "Acme")).must_succeed("a create");
+    let file = back_up(&site.place, "backup");
+    for path in [&file, &site.place.root().join("backup.ledger")] {
+        let bytes = fs::read(path).expect("is there");
+        for secret in ["Quetzalcoatlus", "Acme", "ada", "FirstConcert", &site.ada.key] {
+            assert!(!holds(&bytes, secret), "{secret} stands in {}", path.display());
+        }
+    }
+    let stranger = Place::new();
+    stranger.account("Own key");
+    let other = elsewhere(&stranger);
+    let why = restore(&other, &file, &[]).fails(1);
+    assert!(why.contains("master key"), "{why}");
+}
+
+#[test]
+fn an_account_that_was_erased_since_does_not_come_back() {
+    const GONE: &str = "Therizinosaurus";
+    let site = Site::start();
+    site.place.account(GONE);
+    let gone = site.place.user("greta", GONE, &[]);
+    let gone_client = site.server.client_of(&gone);
+    for number in 0..20 {
+        gone_client.create(&sample::full(&format!("{GONE} {number}"), GONE)).must_succeed("a create");
+    }
+    let kept = site.client().create(&sample::full("Kept", "Acme")).customer_id();
+    let erased = site.client().create(&sample::full("Erased", "Acme")).customer_id();
+    let file = back_up(&site.place, "old");
+    erase_account(&site, GONE);
+    site.client().send(Request::new("DELETE", &format!("{CUSTOMERS}/{erased}"))).must_succeed("an erasure");
+    let ledger = site.place.root().join("new.ledger");
+    site.place.cli(&["ledger", plain(&ledger)]).done();
+
+    let other = elsewhere(&site.place);
+    restore(&other, &file, &["--ledger", plain(&ledger)]).done();
+    assert!(other.data_files().iter().all(|(_, bytes)| !holds(bytes, GONE)), "{GONE} came back");
+    let server = other.serve();
+    let client = server.client_of(&site.ada);
+    sample::assert_shows(&client.read(kept).json(), &sample::full("Kept", "Acme"), kept);
+    client.read(erased).must_be(&CUSTOMER_NOT_FOUND, "a customer that was erased since");
+    server.client_of(&gone).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
+    other.account(GONE);
+    let id = other.cli(&["user", "create", "greta", "--account", GONE]).line();
+    assert!(id.parse::<u64>().expect("an id") > 2, "the id of an erased user was given again: {id}");
+}
+
+#[test]
+fn a_backup_or_ledger_that_is_cut_short_or_altered_is_refused_whole() {
+    let site = Site::start();
+    site.client().create(&sample::full("Kept", "Acme")).must_succeed("a create");
+    let file = back_up(&site.place, "backup");
+    let (whole, ledger) = (fs::read(&file).expect("is there"), fs::read(site.place.root().join("backup.ledger")));
+    let ledger = ledger.expect("is there");
+    let other = elsewhere(&site.place);
+    let damaged = other.root().join("damaged");
+    let refused = |bytes: &[u8], ledger: &[u8], case: &str| {
+        fs::write(&damaged, bytes).expect("can be written");
+        fs::write(other.root().join("damaged.ledger"), ledger).expect("can be written");
+        restore(&other, &damaged, &[]).fails(1);
+        let left: Vec<_> = other.data_files().into_iter().map(|(path, _)| path).collect();
+        assert!(left.iter().all(|path| path.ends_with("master.key")), "{case}: {left:?} is left");
+    };
+    for length in [0, 10, 40, whole.len() / 2, whole.len() - 33, whole.len() - 1] {
+        refused(&whole[..length], &ledger, &format!("{length} bytes"));
+    }
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        refused(&bytes, &ledger, &format!("byte {at} altered"));
+    }
+    refused(&[&whole[..], b"x"].concat(), &ledger, "a byte more");
+    for at in [0, ledger.len() / 2, ledger.len() - 3] {
+        let mut bytes = ledger.clone();
+        bytes[at] ^= 1;
+        refused(&whole, &bytes, &format!("byte {at} of the ledger altered"));
+    }
+    fs::write(other.root().join("damaged.ledger"), &ledger).expect("can be written");
+    fs::write(&damaged, &whole).expect("can be written");
+    restore(&other, &damaged, &[]).done();
+}
+
+#[test]
+fn a_ledger_that_is_older_than_the_backup_is_refused() {
+    let site = Site::start();
+    let ledger = site.place.root().join("early.ledger");
+    site.place.cli(&["ledger", plain(&ledger)]).done();
+    site.place.account("Newer");
+    let file = back_up(&site.place, "backup");
+    let other = elsewhere(&site.place);
+    let why = restore(&other, &file, &["--ledger", plain(&ledger)]).fails(1);
+    assert!(why.contains("older than the backup"), "{why}");
+    assert!(!other.data().join("carnelian.db").exists());
+}
+
+#[test]
+fn nothing_is_overwritten_unless_that_is_asked_for_and_never_under_a_server() {
+    let mut site = Site::start();
+    let file = back_up(&site.place, "backup");
+    site.client().create(&sample::minimal("Later", "Acme")).must_succeed("a create");
+    site.place.cli(&["backup", plain(&file)]).fails(1);
+    site.place.cli(&["ledger", plain(&site.place.root().join("backup.ledger"))]).fails(1);
+    restore(&site.place, &file, &[]).fails(1);
+    let why = restore(&site.place, &file, &["--replace"]).fails(1);
+    assert!(why.contains("server"), "{why}");
+    assert_eq!(names(&site.server, &site.ada), ["Later"]);
+    site.server.signal("TERM");
+    site.server.wait();
+    restore(&site.place, &file, &["--replace"]).done();
+    site.server = site.place.serve();
+    assert!(names(&site.server, &site.ada).is_empty(), "what the backup has not is gone");
+    site.place.cli(&["backup", plain(&file), "--replace"]).done();
+}
+
+fn names(server: &Server, login: &Login) -> Vec<String> {
+    let page = seen(&server.client_of(login));
+    let customers = page["customers"].as_array().expect("a page");
+    customers.iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_restore_needs_the_master_key() {
+    let site = Site::start();
+    let file = back_up(&site.place, "backup");
+    let other = Place::new();
+    let why = restore(&other, &file, &[]).fails(1);
+    assert!(why.contains("master.key is missing"), "{why}");
+    assert!(!other.data().join("carnelian.db").exists());
+}

@@ -2,16 +2,19 @@
 
 use crate::{App, administration::AdminError, failure::Failure, vault::ReceiptKey};
 use carnelian_domain::{Actor, Origin, Timestamp};
-use carnelian_store::{ErasureRecord, ErasureState};
+use carnelian_store::{ErasureRecord, ErasureState, StoreError};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 /// How many customers are erased in one transaction: few enough that nobody else's write waits long for it.
 const STEP: usize = 100;
 
 /// How many times as long as a step took the next one waits, so that others have most of the time.
 const PAUSE: u32 = 2;
+
+/// How long it takes at least until the files are gone through again for customers who were erased one by one.
+const OVERWRITE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// The signature's place in a receipt.
 const SIGNATURE: &str = "signature";
@@ -22,26 +25,68 @@ impl App {
         Ok(self.store.erasures().await?)
     }
 
-    /// Carries out every erasure that is due, one after the other; goes on with one that was interrupted.
+    /// Carries out every erasure that is due, one after the other, and goes on with one that was interrupted; then writes
+    /// their receipts.
     pub async fn run_erasures(&self) -> Result<(), Failure> {
         while let Some(mut erasure) = self.store.begin_erasure().await? {
-            let id = erasure.id;
-            tracing::info!(erasure = id.0, account_id = erasure.account.0, "an account is being erased");
+            let (id, account_id, origin) = (erasure.id, erasure.account.0, Origin::of(Actor::Server));
+            tracing::info!(erasure = id.0, account_id, "an account is being erased");
             while erasure.state == ErasureState::Running {
-                let start = self.clock.monotonic();
-                erasure = self.store.continue_erasure(id, STEP, &Origin::of(Actor::Server)).await?;
-                let took: Duration = self.clock.monotonic().saturating_sub(start);
-                tokio::time::sleep(took * PAUSE).await;
+                let step = self.store.continue_erasure(id, STEP, &origin);
+                erasure = self.with_pause(step).await?;
             }
-            // Nobody may find the account's data key in memory either.
-            self.refresh_directory().await?;
-            self.store.overwrite_erased().await?;
-            let receipt = receipt(&self.receipt_key, &erasure, self.clock.now());
-            self.store.keep_receipt(id, receipt).await?;
             let customers = erasure.customers;
-            tracing::info!(erasure = id.0, account_id = erasure.account.0, customers, "an account was erased");
+            tracing::info!(erasure = id.0, account_id, customers, "an account was erased");
+        }
+        self.write_receipts().await
+    }
+
+    /// Writes the receipts of all accounts that are erased, once no file holds anything of them.
+    async fn write_receipts(&self) -> Result<(), Failure> {
+        let mut erased = self.store.erasures().await?;
+        erased.retain(|erasure| erasure.state == ErasureState::Erased);
+        if erased.is_empty() {
+            return self.overwrite_if_due().await;
+        }
+        // Nobody may find a data key in memory either.
+        self.refresh_directory().await?;
+        self.overwrite_everything().await?;
+        for erasure in erased {
+            let receipt = receipt(&self.receipt_key, &erasure, self.clock.now());
+            self.store.keep_receipt(erasure.id, receipt).await?;
         }
         Ok(())
+    }
+
+    /// Overwrites what erasures of single customers may have left, if that is not too soon.
+    async fn overwrite_if_due(&self) -> Result<(), Failure> {
+        let now = self.clock.monotonic();
+        let due = *self.overwrite_again_at.lock().unwrap_or_else(PoisonError::into_inner) <= now;
+        if due && self.store.leftovers().await? > 0 {
+            self.overwrite_everything().await?;
+        }
+        Ok(())
+    }
+
+    /// Goes through all of the files, and waits until nothing that was erased before is in any.
+    async fn overwrite_everything(&self) -> Result<(), Failure> {
+        let (leftovers, mut next) = (self.store.leftovers().await?, Some(1));
+        while let Some(from) = next {
+            next = self.with_pause(self.store.overwrite_leftovers(from, leftovers)).await?;
+        }
+        self.store.overwrite_erased().await?;
+        let again_at = self.clock.monotonic() + OVERWRITE_INTERVAL;
+        *self.overwrite_again_at.lock().unwrap_or_else(PoisonError::into_inner) = again_at;
+        Ok(())
+    }
+
+    /// Does one of many steps, and waits then, so that others have most of the time.
+    async fn with_pause<T>(&self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let start = self.clock.monotonic();
+        let done = step.await;
+        let took: Duration = self.clock.monotonic().saturating_sub(start);
+        tokio::time::sleep(took * PAUSE).await;
+        done
     }
 
     /// Whether a receipt is one of this registry, as it was written.

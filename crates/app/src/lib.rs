@@ -42,7 +42,11 @@ use carnelian_store::{Clock, Store, StoreError};
 use directory::Directory;
 use idempotency::InFlight;
 use ids::CustomerIds;
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use throttle::Throttle;
 use vault::{ReceiptKey, Vault};
 
@@ -89,6 +93,8 @@ pub struct App {
     in_flight: Arc<InFlight>,
     audit_key: AuditKey,
     receipt_key: ReceiptKey,
+    /// From when on the files may be gone through again for what single erasures have left.
+    overwrite_again_at: Mutex<Duration>,
     backup_vault: BackupVault,
     erasure_grace_seconds: u64,
     throttle: Throttle<UserId>,
@@ -109,6 +115,7 @@ impl App {
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
             receipt_key: ReceiptKey::new(&parts.master_key),
+            overwrite_again_at: Mutex::default(),
             backup_vault: BackupVault::new(&parts.master_key),
             erasure_grace_seconds: parts.erasure_grace_seconds,
             throttle: Throttle::new(parts.requests_per_second),

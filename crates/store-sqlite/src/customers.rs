@@ -158,6 +158,7 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     names(writing)?.remove(hash, erase.id);
     writing.written.push(erase.id);
     *writing.erased = true;
+    writing.connection.prepare_cached("UPDATE registry SET leftovers = leftovers + 1")?.execute([])?;
     writing.record(entry)?;
     Ok(Written { id: erase.id, account: current.account, at: writing.now, version: current.version + 1 })
 }

@@ -5,6 +5,7 @@ use crate::{
     directory::Change,
     job::WorkError,
     names::{NameHash, SharedNames},
+    residue,
 };
 use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
 use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, StoreError};
@@ -31,15 +32,14 @@ impl Erasures for SqliteStore {
 
     async fn begin_erasure(&self) -> Result<Option<ErasureRecord>, StoreError> {
         // Nearly always there is nothing to do, and nothing to write.
-        let waits = "SELECT 1 FROM erasure WHERE state IN (0, 1, 2)";
+        let waits = "SELECT 1 FROM erasure WHERE state IN (0, 1)";
         let waits: Option<i64> =
             self.readers.read_afresh(|connection| connection.query_row(waits, [], |row| row.get(0)).optional())?;
         if waits.is_none() {
             return Ok(None);
         }
         self.write(|writing| {
-            let select =
-                format!("{SELECT} WHERE state IN (1, 2) OR (state = 0 AND due_at <= ?1) ORDER BY state = 0, id");
+            let select = format!("{SELECT} WHERE state = 1 OR (state = 0 AND due_at <= ?1) ORDER BY state DESC, id");
             let mut found = writing.connection.query_row(&select, [writing.now.0], record).optional()?;
             if let Some(waiting) = found.as_mut().filter(|found| found.state == ErasureState::Waiting) {
                 writing.connection.execute("UPDATE erasure SET state = 1 WHERE id = ?1", [waiting.id.0])?;
@@ -65,6 +65,24 @@ impl Erasures for SqliteStore {
                 change.count_up()?;
             }
             find(change.connection(), id)
+        })
+        .await
+    }
+
+    async fn leftovers(&self) -> Result<u64, StoreError> {
+        let select = "SELECT leftovers FROM registry";
+        self.readers.read_afresh(|connection| connection.prepare_cached(select)?.query_row([], |row| row.get(0)))
+    }
+
+    async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError> {
+        self.write(move |writing| {
+            let next = residue::overwrite(writing.connection, from)?;
+            if next.is_none() {
+                // What was written meanwhile may have taken copies into the log.
+                *writing.erased = true;
+                writing.connection.execute("UPDATE registry SET leftovers = max(leftovers - ?1, 0)", [leftovers])?;
+            }
+            Ok(next)
         })
         .await
     }
@@ -131,7 +149,7 @@ fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result
     change.execute("UPDATE account SET name = '', state = 2, wrapped_key = x'' WHERE id = ?1", [account])?;
     let done = "UPDATE erasure SET state = 2, erased_at = ?2, users = ?3, keys = ?4 WHERE id = ?1";
     change.execute(done, params![erasure.id.0, change.now(), users, keys])?;
-    *change.writing.erased = true;
+    change.execute("UPDATE registry SET leftovers = leftovers + 1", [])?;
     change.record(Action::EraseAccount, Object::Account(erasure.account), Some(erasure.account))
 }
 

@@ -37,6 +37,11 @@ pub enum OpenError {
     /// The SQLite that this program was linked with can corrupt a write-ahead log.
     #[error("SQLite {0} is too old; 3.51.3 or newer is needed")]
     OldSqlite(&'static str),
+    /// The SQLite that this program was linked with does not let its pages be reached.
+    #[error(
+        "SQLite was built without SQLITE_ENABLE_DBPAGE_VTAB; build in the project's own folder, or set LIBSQLITE3_FLAGS"
+    )]
+    NoPages,
     /// The file system lacks what a write-ahead log needs: shared memory and file locks.
     #[error("the file system of {} cannot hold a write-ahead log", .0.display())]
     NoLog(PathBuf),

@@ -9,6 +9,7 @@
 //! * [`names`]: which names are taken, in memory
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
+//! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`backup`]: the port
 //! * [`idempotency`]: writes that happen once
@@ -33,6 +34,7 @@ mod listing;
 mod lock;
 mod names;
 mod readers;
+mod residue;
 mod schema;
 mod syncer;
 mod unsynced;

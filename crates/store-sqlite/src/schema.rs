@@ -1,6 +1,6 @@
 //! Opening the database: settings, recognition, migrations.
 
-use crate::OpenError;
+use crate::{OpenError, residue};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     fs, io,
@@ -44,6 +44,7 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, O
     let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     recognise(&connection, path)?;
+    residue::assert_reachable(&connection)?;
     let journal: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if journal != "wal" {
         return Err(OpenError::NoLog(path.to_owned()));
@@ -279,7 +280,7 @@ mod tests {
         (312, 0x2214_9e37_21b5_672d),
         (495, 0x7cdb_47ec_5650_65c9),
         (917, 0x8eff_96a3_172e_6a57),
-        (834, 0xbb5c_efe8_718d_c1b7),
+        (1005, 0xf019_cc29_a0f4_c539),
     ];
 
     /// FNV-1a, enough to notice an edit.

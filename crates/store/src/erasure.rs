@@ -66,7 +66,7 @@ pub trait Erasures: Send + Sync {
     /// Every erasure, in the order in which they were asked for.
     async fn erasures(&self) -> Result<Vec<ErasureRecord>, StoreError>;
 
-    /// The erasure to go on with: one that has begun and has no receipt, else one that is due, which begins with this.
+    /// The erasure to go on with: one that runs, else one that is due, which runs from now on.
     async fn begin_erasure(&self) -> Result<Option<ErasureRecord>, StoreError>;
 
     /// Erases so many customers of an erasure's account at most. Together with the last ones go the account's data key
@@ -74,7 +74,14 @@ pub trait Erasures: Send + Sync {
     async fn continue_erasure(&self, id: ErasureId, limit: usize, origin: &Origin)
     -> Result<ErasureRecord, StoreError>;
 
-    /// Waits until nothing that was erased before is in any file.
+    /// How many erasures may have left copies of what they erased in unused parts of the files.
+    async fn leftovers(&self) -> Result<u64, StoreError>;
+
+    /// Overwrites such copies in a part of the files, and says from where to go on; it begins at 1. With the last part,
+    /// as many leftovers are gone as there were at the beginning.
+    async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError>;
+
+    /// Waits until nothing that was erased before is in the log.
     async fn overwrite_erased(&self) -> Result<(), StoreError>;
 
     /// Keeps the receipt of an erasure that is erased, which ends it.

@@ -59,3 +59,18 @@ pub async fn a_customer_is_erased_also_while_its_account_is(store: &dyn Store) {
     store.erase_customer(erase(&erased), &ORIGIN).await.expect("is erased");
     assert_eq!(store.customer(erased.id).await.expect("the store can be read"), None);
 }
+
+pub async fn what_erasures_may_have_left_is_counted_until_it_is_overwritten(store: &dyn Store) {
+    let account = account(store, "acme").await;
+    let (first, second) = (customer(store, account, "First").await, customer(store, account, "Second").await);
+    assert_eq!(store.leftovers().await.expect("is counted"), 0);
+    store.erase_customer(erase(&first), &ORIGIN).await.expect("is erased");
+    let leftovers = store.leftovers().await.expect("is counted");
+    assert_eq!(leftovers, 1);
+    store.erase_customer(erase(&second), &ORIGIN).await.expect("is erased meanwhile");
+    let mut next = Some(1);
+    while let Some(from) = next {
+        next = store.overwrite_leftovers(from, leftovers).await.expect("is overwritten");
+    }
+    assert_eq!(store.leftovers().await.expect("is counted"), 1, "what came meanwhile still counts");
+}

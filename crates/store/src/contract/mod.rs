@@ -71,6 +71,7 @@ macro_rules! contract_tests {
                 an_erased_customer_cannot_be_erased_or_edited_again
                 erasure_conflicts_are_found_in_their_order
                 a_customer_is_erased_also_while_its_account_is
+                what_erasures_may_have_left_is_counted_until_it_is_overwritten
             }
             erasure {
                 an_erasure_waits_until_it_is_due

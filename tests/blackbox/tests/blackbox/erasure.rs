@@ -1,5 +1,7 @@
 //! Erasing accounts: from the request to the receipt.
 
+use std::fs;
+
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Place, Server, Site, sample, wait};
 use rusqlite::Connection as Database;
@@ -124,7 +126,53 @@ fn nothing_personal_of_an_erased_account_is_in_any_file() {
 }
 
 fn holds(place: &Place, text: &str) -> bool {
-    place.data_files().iter().any(|(_, bytes)| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+    place.data_files().iter().any(|(_, bytes)| contains(bytes, text))
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[test]
+fn after_a_hundred_erasures_nothing_is_left_of_any_nor_in_an_older_backup_with_the_newest_ledger() {
+    const ACCOUNTS: usize = 100;
+    let site = Site::start();
+    let opal = site.server.client_of(&site.place.user("opal", "Acme", &["--role", "OPERATOR"]));
+    let account = |number: usize| format!("Opisthocoelicaudia {number:03}");
+    for number in 0..ACCOUNTS {
+        site.place.account(&account(number));
+        for customer in ["Therizinosaurus", "Quetzalcoatlus"] {
+            let customer = format!("{customer} of {number:03}");
+            opal.create(&sample::full(&customer, &account(number))).must_succeed("a planted customer");
+        }
+    }
+    let kept = opal.create(&sample::full("Kept", "Acme")).customer_id();
+    let files = ["old", "new.ledger"].map(|name| site.place.root().join(name));
+    let [backup, ledger] = files.each_ref().map(|file| file.to_str().expect("a plain name"));
+    site.place.cli(&["backup", backup]).done();
+    for number in 0..ACCOUNTS {
+        request(&site.place, &account(number));
+    }
+    wait::until("all have receipts", wait::PROCESS, || {
+        let all = erasures(&site.place);
+        let mut all = all.as_array().expect("a listing").iter();
+        (all.len() == ACCOUNTS && all.all(|erasure| erasure["status"] == "RECEIPTED")).then_some(())
+    });
+    site.place.cli(&["ledger", ledger]).done();
+    let planted = ["Opisthocoelicaudia", "Therizinosaurus", "Quetzalcoatlus"];
+    let outside =
+        [site.server.log().into_bytes(), fs::read(backup).expect("is there"), fs::read(ledger).expect("is there")];
+    for text in planted {
+        assert!(!holds(&site.place, text), "{text} is left in a file");
+        assert!(outside.iter().all(|bytes| !contains(bytes, text)), "{text} is left outside");
+    }
+    let other = Place::new();
+    fs::create_dir(other.data()).expect("can be made");
+    fs::copy(site.place.data().join("master.key"), other.data().join("master.key")).expect("can be copied");
+    other.cli(&["restore", backup, "--ledger", ledger]).done();
+    assert!(planted.into_iter().all(|text| !holds(&other, text)), "something came back");
+    let restored = other.serve();
+    sample::assert_shows(&restored.client_of(&site.ada).read(kept).json(), &sample::full("Kept", "Acme"), kept);
 }
 
 #[test]

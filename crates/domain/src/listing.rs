@@ -127,7 +127,8 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Vec<Violation>)
     let fields = parse.value("fields", raw.fields, missing, fields);
     let paging = raw.paging.check_into(violations);
     // A page of the rest is not one of the whole: both together mean nothing.
-    if raw.after != RawText::Absent && raw.paging.page_number != RawText::Absent && paging.is_some() {
+    let refused = violations.iter().any(|violation| violation.problem == Problem::InvalidPageNumber);
+    if raw.after != RawText::Absent && raw.paging.page_number != RawText::Absent && !refused {
         violations.push(Violation::new("pageNumber", Problem::InvalidPageNumber));
     }
     Some(Listing {
@@ -259,5 +260,9 @@ mod tests {
         let violations = check(raw(number(RawText::Text("1")))).err().expect("a violation");
         assert_eq!(violations, [("pageNumber".to_owned(), Problem::InvalidPageNumber)]);
         assert_eq!(check(raw(number(RawText::Text("0")))).err().map(|violations| violations.len()), Some(1));
+        let (page_size, page_number) = (RawText::Text("0"), RawText::Text("1"));
+        let violations = check(raw(RawPaging { page_size, page_number })).err().expect("violations");
+        let fields: Vec<_> = violations.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["pageSize", "pageNumber"]);
     }
 }

@@ -98,8 +98,13 @@ fn offset_seconds(offset: &str) -> Option<i64> {
     if offset.eq_ignore_ascii_case("Z") {
         return Some(0);
     }
-    let sign = if offset.starts_with('-') { -1 } else { 1 };
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let (sign, offset) = offset.split_at_checked(1)?;
+    let sign = match sign {
+        "-" => -1,
+        "+" | " " => 1,
+        _ => return None,
+    };
+    let (hours, minutes) = offset.split_once(':')?;
     Some(sign * (part(hours, 2, 23)? * HOUR + part(minutes, 2, 59)? * MINUTE))
 }
 
@@ -167,6 +172,7 @@ mod tests {
             "2018-05-29T10:36:13+24:00",
             "2018-05-29T10:36:13+é0:00",
             "2018-05-29T10:36:13ZZ",
+            "2018-05-29T10:36:13Z02:00",
             "2018-05-29T1é:36:13Z",
             "+018-05-29T10:36:13Z",
             "1527590173",

@@ -11,7 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 /// A self-hosted customer registry that speaks the rws REST API.
 #[derive(Debug, Parser)]
 #[command(name = "carnelian", version, arg_required_else_help = true, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// A TOML file with settings [env: CARNELIAN_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -261,8 +261,8 @@ fn parse_reason(text: &str) -> Result<Arc<str>, String> {
     check_name(text).map(|()| text.into()).map_err(|why| why.to_string())
 }
 
-/// A span of at least a second, in seconds.
-fn parse_duration(text: &str) -> Result<u64, String> {
+/// A span of at least a second, in seconds; total for any text.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
     let span = text.parse().ok().filter(|Seconds(seconds)| *seconds > 0);
     span.map(|Seconds(seconds)| seconds).ok_or_else(|| format!("a duration is {}", Seconds::EXPECTED))
 }

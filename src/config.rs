@@ -54,8 +54,8 @@ impl fmt::Display for LogFormat {
 }
 
 /// The settings in force.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) listen: SocketAddr,
@@ -111,9 +111,9 @@ pub(crate) enum Scope {
 const ANY: RangeInclusive<u64> = 0..=u64::MAX;
 
 /// One row of the table.
-pub(crate) struct Setting {
+pub struct Setting {
     /// The key in the configuration file, with dots between tables; flag and variable derive from it.
-    pub(crate) key: &'static str,
+    pub key: &'static str,
     /// What stands for the value in help texts; none for a switch.
     pub(crate) value_name: Option<&'static str>,
     /// The commands that it concerns.
@@ -131,7 +131,7 @@ pub(crate) struct Setting {
 macro_rules! settings {
     ($($key:literal, $field:ident, $value_name:expr, $scope:ident, $expected:literal, $range:expr, $help:literal;)*) => {
         /// Every setting.
-        pub(crate) static SETTINGS: &[Setting] = &[$(Setting {
+        pub static SETTINGS: &[Setting] = &[$(Setting {
             key: $key,
             value_name: $value_name,
             scope: Scope::$scope,
@@ -228,12 +228,12 @@ impl Value for Option<PathBuf> {
 
 impl Setting {
     /// The command-line flag, without its dashes.
-    pub(crate) fn flag(&self) -> String {
+    pub fn flag(&self) -> String {
         self.key.replace(['.', '_'], "-")
     }
 
     /// The environment variable.
-    pub(crate) fn env(&self) -> String {
+    pub fn env(&self) -> String {
         format!("{ENV_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
     }
 
@@ -242,9 +242,14 @@ impl Setting {
         ["limits.", "compat."].iter().any(|table| self.key.starts_with(table))
     }
 
+    /// The value in some settings, as it would be written; none if there is none.
+    pub fn shown(&self, settings: &Settings) -> Option<String> {
+        (self.show)(settings)
+    }
+
     /// The value without any other, as it would be written.
     pub(crate) fn default(&self) -> Option<String> {
-        (self.show)(&Settings::default())
+        self.shown(&Settings::default())
     }
 
     fn set(&self, settings: &mut Settings, text: &str, source: &str) -> Result<(), Refusal> {
@@ -365,15 +370,21 @@ impl Settings {
     /// The settings that the published interface shows, with their values in force.
     pub(crate) fn published(&self) -> Vec<PublishedSetting> {
         let published = |setting: &'static Setting| {
-            let value = (setting.show)(self)?;
+            let value = setting.shown(self)?;
             Some(PublishedSetting { key: setting.key, value, help: setting.help })
         };
         SETTINGS.iter().filter(|setting| setting.concerns_callers()).filter_map(published).collect()
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), Refusal> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Refusal::usage(format!("{}: {error}", path.display())))?;
+        self.read_toml(&text, path)
+    }
+
+    /// Takes over what the text of a configuration file sets; total for any text.
+    pub fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), Refusal> {
         let at = |what: &str| format!("{}: {what}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| Refusal::usage(at(&error.to_string())))?;
         let table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| Refusal::usage(at(&error.to_string())))?;
         let mut entries = Vec::new();

@@ -1,60 +1,11 @@
-//! Carnelian: a self-hosted customer registry that speaks the `rws` REST API.
-//!
-//! * [`cli`]: what can be typed
-//! * [`config`]: every setting, in one table
-//! * [`wiring`]: where clock, randomness, store and application meet
-//! * [`master_key`]: the file that holds the master key
-//! * [`logging`]: where log events go
-//! * [`seconds`]: spans of time as people write them
-//! * [`whole_file`]: files that are there whole or not at all
-//! * [`open_files`]: how many connections the system leaves room for
-//! * [`commands`]: one file per command
+//! The binary: the library, and the allocator that it runs on.
 
-mod cli;
-mod commands;
-mod config;
-mod logging;
-mod master_key;
-mod open_files;
-mod seconds;
-mod whole_file;
-mod wiring;
-
-use clap::Parser;
 use std::process::ExitCode;
 
 /// Requests are answered on one thread and their writes freed on another, which this allocator is good at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Why a command did not do what it was asked to.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The command was understood and cannot be carried out: exit code 1.
-    Refused(String),
-    /// The command or a setting is wrong: exit code 2.
-    Usage(String),
-}
-
-impl Refusal {
-    /// A command that cannot be carried out.
-    pub(crate) fn refused(why: impl ToString) -> Refusal {
-        Refusal::Refused(why.to_string())
-    }
-
-    /// A command or a setting that is wrong.
-    pub(crate) fn usage(why: impl ToString) -> Refusal {
-        Refusal::Usage(why.to_string())
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "words go to stderr, and a refusal may come before there is a log")]
 fn main() -> ExitCode {
-    let (why, code) = match commands::run(cli::Cli::parse()) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Refusal::Refused(why)) => (why, 1),
-        Err(Refusal::Usage(why)) => (why, 2),
-    };
-    eprintln!("error: {why}");
-    ExitCode::from(code)
+    carnelian::run()
 }

@@ -56,10 +56,13 @@ fn read(path: &Path) -> Result<MasterKey, Refusal> {
         let advice = "everybody can get at it; take that away with chmod o-rwx";
         return Err(Refusal::refused(format!("{}: {advice}", path.display())));
     }
-    let digits = text.trim().strip_prefix(PREFIX);
-    let key = digits.and_then(|digits| HEXLOWER.decode(digits.as_bytes()).ok());
-    let key = key.and_then(|bytes| MasterKey::from_bytes(&bytes));
-    key.ok_or_else(|| Refusal::refused(format!("{}: this is not a master key", path.display())))
+    parse(&text).ok_or_else(|| Refusal::refused(format!("{}: this is not a master key", path.display())))
+}
+
+/// Reads the text of a master key's file; total for any text.
+pub fn parse(text: &str) -> Option<MasterKey> {
+    let digits = text.trim().strip_prefix(PREFIX)?;
+    MasterKey::from_bytes(&HEXLOWER.decode(digits.as_bytes()).ok()?)
 }
 
 /// Writes the key so that the file is either whole or not there, and never takes the place of another one.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// A crate's folder, and the crates of the workspace that it may depend on.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("crates/domain", &[]),
     ("crates/store", &["carnelian-domain"]),
     ("crates/store-sqlite", &["carnelian-domain", "carnelian-store"]),
@@ -13,6 +13,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("tests/blackbox", &[]),
     ("tests/chaos", &[]),
     ("bench", &[]),
+    ("fuzz", &["carnelian", "carnelian-app", "carnelian-domain", "carnelian-http"]),
 ];
 
 /// What only some rooms may know.
@@ -22,7 +23,7 @@ const KNOWN_TO: [(&str, &[&str]); 10] = [
     ("hyper", &["crates/http"]),
     ("hyper-util", &["crates/http"]),
     ("aws-lc-rs", &["crates/app", "."]),
-    ("clap", &[".", "bench"]),
+    ("clap", &[".", "bench", "fuzz"]),
     ("toml", &["."]),
     ("stateright", &["tests/chaos"]),
     ("rustix", &[".", "tests/chaos", "bench"]),

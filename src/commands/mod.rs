@@ -21,17 +21,11 @@ use crate::{
 use carnelian_app::App;
 use carnelian_domain::{Actor, Origin};
 use carnelian_store_sqlite::SqliteStore;
-use std::sync::Arc;
+use std::{ffi::OsString, sync::Arc};
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
-    let sources = Sources { file: cli.config, env: std::env::vars_os().collect() };
-    let (serve, defaults) = match &cli.command {
-        Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
-        Command::Serve(serve) => (Some(&serve.flags), Settings::default()),
-        _ => (None, Settings::default()),
-    };
-    let settings = Settings::gather(defaults, &sources, &cli.every, serve)?;
+    let settings = settings(&cli, std::env::vars_os().collect())?;
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve.demo),
         Command::Reference { page } => reference::run(page),
@@ -61,6 +55,17 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
         }
         Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
     }
+}
+
+/// The settings in force for what was typed, in an environment.
+pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, Refusal> {
+    let sources = Sources { file: cli.config.clone(), env };
+    let (serve, defaults) = match &cli.command {
+        Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
+        Command::Serve(serve) => (Some(&serve.flags), Settings::default()),
+        _ => (None, Settings::default()),
+    };
+    Settings::gather(defaults, &sources, &cli.every, serve)
 }
 
 /// What the audit log is told of a command.

@@ -51,7 +51,8 @@ fn context(account: AccountId, customer: CustomerId) -> [u8; 16] {
     context
 }
 
-fn encode(details: &PersonalDetails) -> Vec<u8> {
+/// The plain text of a seal.
+pub fn encode(details: &PersonalDetails) -> Vec<u8> {
     let plain = Plain(
         lend(&details.security_question),
         lend(&details.security_answer),

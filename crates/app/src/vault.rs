@@ -49,18 +49,19 @@ impl MasterKey {
 pub struct DoesNotOpen;
 
 /// An AES-256-GCM-SIV key, which stays safe even if a nonce should ever come twice.
-pub(crate) struct SealingKey(LessSafeKey);
+pub struct SealingKey(LessSafeKey);
 
 /// The version of the layout: version, nonce, ciphertext with tag.
 const SEALED_VERSION: u8 = 1;
 
 impl SealingKey {
-    fn new(bytes: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+    /// Takes the bytes of a key, of which there must be [`KEY_BYTES`].
+    pub fn new(bytes: &[u8]) -> Result<SealingKey, DoesNotOpen> {
         UnboundKey::new(&AES_256_GCM_SIV, bytes).map(|key| SealingKey(LessSafeKey::new(key))).map_err(|_| DoesNotOpen)
     }
 
     /// Seals bytes so that they open only together with the same context.
-    pub(crate) fn seal(&self, entropy: &dyn Entropy, context: &[u8], plain: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, entropy: &dyn Entropy, context: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + plain.len() + AES_256_GCM_SIV.tag_len());
@@ -75,8 +76,8 @@ impl SealingKey {
         sealed
     }
 
-    /// Opens what was sealed with the same context.
-    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
+    /// Opens what was sealed with the same context; total for any bytes.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
         let (&version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(DoesNotOpen)?;
         if version != SEALED_VERSION {

@@ -13,7 +13,7 @@ pub(crate) const MAX_KEY: usize = 255;
 /// The request's key with its body; `None` without the header.
 ///
 /// The IETF's draft has a quoted text; one without quotes is the same key, because most clients send it so.
-pub(crate) fn idempotent<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Option<Idempotent<'a>>, Problem> {
+pub fn idempotent<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Option<Idempotent<'a>>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (value, more) = (values.next(), values.next());
     let Some(value) = value else { return Ok(None) };

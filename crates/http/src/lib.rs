@@ -37,5 +37,8 @@ mod workers;
 
 pub use credentials::parse_basic;
 pub use error::status_of;
+pub use idempotency::idempotent;
+pub use query::Query;
 pub use routes::ROUTES;
+pub use rws::v1::{document, expected_versions, raw_customer};
 pub use server::{Settings, run};

@@ -1,16 +1,17 @@
 //! The query of a request: its parameters as they arrived, whatever they mean.
 
-use crate::error::ApiError;
 use axum::extract::FromRequestParts;
 use carnelian_domain::{RawListing, RawPaging, RawText};
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
+use std::convert::Infallible;
 
 /// The parameters in their order, names and values decoded; what is not UTF-8 has no value.
-pub(crate) struct Query(Vec<(String, Option<String>)>);
+pub struct Query(Vec<(String, Option<String>)>);
 
 impl Query {
-    fn parse(query: &str) -> Query {
+    /// Reads the query of a target; total for any text.
+    pub fn parse(query: &str) -> Query {
         let parameter = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             // A name that cannot be read is none that is asked for.
@@ -35,7 +36,7 @@ impl Query {
     }
 
     /// The customers that are asked for.
-    pub(crate) fn customers(&self) -> RawListing<'_> {
+    pub fn customers(&self) -> RawListing<'_> {
         RawListing {
             account_name: self.text("accountName"),
             name: self.text("name"),
@@ -49,9 +50,9 @@ impl Query {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = ApiError;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, Infallible> {
         Ok(Query::parse(parts.uri.query().unwrap_or_default()))
     }
 }

@@ -113,7 +113,7 @@ fn entity_tag(version: u64) -> HeaderValue {
 /// The versions that `If-Match` allows; `None` without the header, or when it allows any.
 ///
 /// A tag that is weak or not one of ours matches nothing, as RFC 9110 has it.
-fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
+pub fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
     let mut values = headers.get_all(IF_MATCH).iter().peekable();
     values.peek()?;
     let tags: Vec<_> = values.flat_map(|value| listed(value.as_bytes())).collect();

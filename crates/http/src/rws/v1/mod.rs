@@ -7,5 +7,8 @@ pub(crate) mod shape;
 pub(crate) mod users;
 pub(crate) mod wire;
 
+pub use customers::expected_versions;
+pub use shape::{document, raw_customer};
+
 /// The name of this version in a path.
 pub(crate) const VERSION: &str = "v1";

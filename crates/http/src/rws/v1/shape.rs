@@ -9,8 +9,8 @@ use carnelian_domain::{
 use hyper::{HeaderMap, header::CONTENT_TYPE};
 use std::{borrow::Cow, collections::HashSet, fmt::Write};
 
-/// Reads the body of a request into a JSON document: media type, presence, syntax.
-pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
+/// Reads the body of a request into a JSON document: media type, presence, syntax; total for any bytes.
+pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
@@ -38,7 +38,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a document into a raw customer, or names every place where its shape is wrong.
-pub(crate) fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
+pub fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
     let Json::Object(entries) = document else { return Err(Problem::MalformedJson.into()) };
     let mut faults = Faults::default();
     find_repeated_keys(document, &mut String::new(), &mut faults);

@@ -76,7 +76,7 @@ fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
-        Conflict::CustomerMoved => Failure::Unavailable(detail),
+        Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(detail),
         Conflict::NoErasureInProgress
         | Conflict::ErasureRunning
         | Conflict::NoSuchErasure

@@ -12,7 +12,7 @@ use carnelian_store::{
     AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer,
     StoreError, StoredCustomer, Written,
 };
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use std::{ops::Range, sync::MutexGuard};
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
@@ -61,11 +61,7 @@ impl Customers for SqliteStore {
     }
 
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError> {
-        let select = "SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer WHERE id = ?1";
-        let found = self.readers.read(|connection| {
-            let mut select = connection.prepare_cached(select)?;
-            select.query_row([id.0], stored).optional()
-        })?;
+        let found = self.readers.read(|connection| customer(connection, id))?;
         self.unsynced.wait_for(id).await?;
         Ok(found)
     }
@@ -96,6 +92,12 @@ impl Customers for SqliteStore {
     }
 }
 
+/// A customer, as a connection sees it.
+pub(crate) fn customer(connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
+    let select = "SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer WHERE id = ?1";
+    connection.prepare_cached(select)?.query_row([id.0], stored).optional()
+}
+
 /// A customer from the columns that are read of one.
 pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
     Ok(StoredCustomer {
@@ -107,9 +109,9 @@ pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
     })
 }
 
-fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
+pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
     let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
-    if name_is_taken(writing, hash, new)? {
+    if holder_of_name(writing, hash, new)?.is_some() {
         // Of several conflicts the account's come first.
         check_account(writing, new.account)?;
         return Err(Conflict::NameTaken.into());
@@ -125,14 +127,14 @@ fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<W
     Ok(Written { id: new.id, account: new.account, at: writing.now, version: 1 })
 }
 
-fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
+pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
     let new = &edit.customer;
     let current = seen(writing, new.id, edit.seen_in)?;
     check_account(writing, new.account)?;
     check_account(writing, current.account)?;
     check_version(&current, edit.expected_versions.as_deref())?;
     let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
-    if name_is_taken(writing, hash, new)? {
+    if holder_of_name(writing, hash, new)?.is_some() {
         return Err(Conflict::NameTaken.into());
     }
     write(writing, UPDATE, new, hash)?;
@@ -203,16 +205,20 @@ fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rus
     current.optional()
 }
 
-/// Whether another customer of the account has the name: the table says who may, the row says who does.
-fn name_is_taken(writing: &Writing<'_>, hash: NameHash, new: &NewCustomer) -> Result<bool, WorkError> {
+/// The other customer of the account that has the name: the table says who may, the row says who does.
+pub(crate) fn holder_of_name(
+    writing: &Writing<'_>,
+    hash: NameHash,
+    new: &NewCustomer,
+) -> Result<Option<CustomerId>, WorkError> {
     let candidates: Vec<_> = names(writing)?.candidates(hash).filter(|candidate| *candidate != new.id).collect();
     for candidate in candidates {
         let found = current(writing, candidate)?;
         if found.is_some_and(|found| found.account == new.account && found.unique_name == new.unique_name) {
-            return Ok(true);
+            return Ok(Some(candidate));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn names<'a>(writing: &Writing<'a>) -> Result<MutexGuard<'a, Names>, WorkError> {

@@ -13,6 +13,7 @@
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`backup`]: the port
 //! * [`idempotency`]: writes that happen once
+//! * [`import`]: many customers in one transaction
 //! * [`listing`]: customers in the order of their ids, step by step
 //! * [`lock`]: one server per directory, and one opener at a time
 //!
@@ -29,6 +30,7 @@ mod erasure;
 mod error;
 mod failure;
 mod idempotency;
+mod import;
 mod job;
 mod listing;
 mod lock;

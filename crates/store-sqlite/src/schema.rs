@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_one_row_less.sql"),
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_erasure.sql"),
+    include_str!("../migrations/0006_import.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
@@ -281,6 +282,7 @@ mod tests {
         (495, 0x7cdb_47ec_5650_65c9),
         (917, 0x8eff_96a3_172e_6a57),
         (1005, 0xf019_cc29_a0f4_c539),
+        (549, 0x84f8_d6a3_9a85_7c4b),
     ];
 
     /// FNV-1a, enough to notice an edit.

@@ -33,6 +33,9 @@ pub enum Conflict {
     /// Another write was made under the idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// The import is not where the caller takes it to be.
+    #[error("the import has moved on")]
+    ImportMovedOn,
     /// There is no such group.
     #[error("there is no such group")]
     NoSuchGroup,

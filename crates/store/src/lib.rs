@@ -1,6 +1,7 @@
 //! The storage port: what every database adapter must do, in the words of the domain.
 //!
 //! * [`customers`]: create, read, list, edit and erase customers
+//! * [`import`]: many customers at once, and how far an import has come
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: who changed what
@@ -18,6 +19,7 @@ pub mod customers;
 pub mod directory;
 pub mod erasure;
 pub mod error;
+pub mod import;
 
 use carnelian_domain::Timestamp;
 use std::time::Duration;
@@ -33,11 +35,14 @@ pub use directory::{
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures};
 pub use error::{Conflict, StoreError};
+pub use import::{
+    ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
+};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Backups + Customers + Directory + Erasures {}
+pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports {}
 
-impl<T: Audit + Backups + Customers + Directory + Erasures> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures + Imports> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

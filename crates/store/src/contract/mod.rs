@@ -5,6 +5,7 @@
 //! * [`edits`]: replacing and moving customers
 //! * [`erasing`]: erasing customers
 //! * [`idempotency`]: writes that happen once
+//! * [`import`]: many customers at once
 //! * [`audit`]: who changed what
 //! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
@@ -18,6 +19,7 @@ pub mod edits;
 pub mod erasing;
 pub mod erasure;
 pub mod idempotency;
+pub mod import;
 pub mod listing;
 
 use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer};
@@ -88,6 +90,14 @@ macro_rules! contract_tests {
                 what_was_refused_is_not_remembered
                 a_write_is_remembered_for_a_day
                 of_many_creates_under_one_key_one_happens
+            }
+            import {
+                a_batch_is_stored_together_and_told_row_by_row
+                a_refused_row_does_not_undo_the_others
+                a_batch_that_is_not_the_next_one_is_refused_whole
+                a_finished_import_is_forgotten
+                a_customer_that_has_the_name_is_replaced_if_that_is_asked_for
+                nothing_is_replaced_while_erasure_is_in_progress
             }
             audit {
                 a_new_registry_has_an_empty_log
@@ -244,6 +254,7 @@ mod tests {
             include_str!("erasing.rs"),
             include_str!("erasure.rs"),
             include_str!("idempotency.rs"),
+            include_str!("import.rs"),
             include_str!("listing.rs"),
             include_str!("directory.rs"),
         ];

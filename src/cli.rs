@@ -1,4 +1,10 @@
 //! What can be typed.
+//!
+//! * [`customer`]: import and export
+
+mod customer;
+
+pub(crate) use customer::{Customer, Export, Format, Import, OnDuplicate};
 
 use crate::{
     config::{EveryCommand, Flags, ServeCommand},
@@ -29,6 +35,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Administer accounts
     Account(Administer<Account>),
+    /// Import and export customers
+    Customer(Administer<Customer>),
     /// Administer groups of accounts
     Group(Administer<Group>),
     /// Administer users

@@ -5,6 +5,7 @@
 //! * [`wiring`]: where clock, randomness, store and application meet
 //! * [`master_key`]: the file that holds the master key
 //! * [`logging`]: where log events go
+//! * [`transfer`]: the formats of import and export, and the way through them
 //! * [`seconds`]: spans of time as people write them
 //! * [`whole_file`]: files that are there whole or not at all
 //! * [`open_files`]: how many connections the system leaves room for
@@ -19,6 +20,7 @@ mod logging;
 pub mod master_key;
 mod open_files;
 mod seconds;
+mod transfer;
 mod whole_file;
 mod wiring;
 

@@ -4,7 +4,7 @@ use crate::{Refusal, config::Settings, master_key};
 use carnelian_app::{App, AuditKey, Entropy, Parts};
 use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::Clock;
-use carnelian_store_sqlite::{OnFailure, Options, SqliteStore, make_directory};
+use carnelian_store_sqlite::{OnFailure, OpenError, Options, SqliteStore, make_directory};
 use std::{
     sync::Arc,
     thread::available_parallelism,
@@ -53,6 +53,8 @@ impl Entropy for SystemEntropy {
 pub(crate) enum Purpose {
     /// To serve it: one process at a time.
     Serving,
+    /// To import into it: nobody else may write customers meanwhile.
+    Importing,
     /// To administer it, also beside a server.
     Administration,
 }
@@ -72,14 +74,14 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
         directory: settings.data.clone(),
         readers: match purpose {
             Purpose::Serving => cores(),
-            Purpose::Administration => 1,
+            Purpose::Importing | Purpose::Administration => 1,
         },
-        writes_customers: purpose == Purpose::Serving,
+        writes_customers: purpose != Purpose::Administration,
         clock: clock.clone(),
         audit_chain: Arc::new(AuditKey::new(&master_key)),
         on_failure,
     };
-    let store = Arc::new(SqliteStore::open(options).map_err(Refusal::refused)?);
+    let store = Arc::new(SqliteStore::open(options).map_err(|error| not_open(&error, purpose))?);
     let parts = Parts {
         store,
         master_key,
@@ -90,6 +92,16 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
         erasure_grace_seconds: settings.erasure_grace.0,
     };
     App::open(parts).await.map_err(Refusal::refused)
+}
+
+/// Why a registry was not opened, and what to do about it.
+fn not_open(error: &OpenError, purpose: Purpose) -> Refusal {
+    match (error, purpose) {
+        (OpenError::InUse(_), Purpose::Importing) => Refusal::refused(format!(
+            "{error}; an import needs the registry to itself: stop the server, import, and start it again"
+        )),
+        _ => Refusal::refused(error),
+    }
 }
 
 /// The rules of the specification with the configured limits.

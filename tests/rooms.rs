@@ -17,13 +17,14 @@ const ROOMS: [(&str, &[&str]); 10] = [
 ];
 
 /// What only some rooms may know.
-const KNOWN_TO: [(&str, &[&str]); 10] = [
+const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("rusqlite", &["crates/store-sqlite", "tests/blackbox", "tests/chaos", "bench"]),
     ("axum", &["crates/http", "bench"]),
     ("hyper", &["crates/http"]),
     ("hyper-util", &["crates/http"]),
     ("aws-lc-rs", &["crates/app", "."]),
     ("clap", &[".", "bench", "fuzz"]),
+    ("csv", &["."]),
     ("toml", &["."]),
     ("stateright", &["tests/chaos"]),
     ("rustix", &[".", "tests/chaos", "bench"]),

@@ -3,10 +3,11 @@
 mod account;
 mod audit;
 mod backup;
+mod customer;
 mod demo;
 mod group;
 mod key;
-mod output;
+pub(crate) mod output;
 mod reference;
 mod restore;
 mod serve;
@@ -14,7 +15,7 @@ mod user;
 
 use crate::{
     Refusal,
-    cli::{Account, Administer, Cli, Command, Group},
+    cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
     wiring::{self, Purpose},
 };
@@ -32,6 +33,14 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
         Command::Account(Administer { reason, command }) => {
             let first = matches!(command, Account::Create { .. });
             administer(&settings, first, async |app| account::run(app, command, &origin(reason)).await)
+        }
+        Command::Customer(Administer { reason, command }) => {
+            let purpose = match command {
+                Customer::Import(_) => Purpose::Importing,
+                Customer::Export(_) => Purpose::Administration,
+            };
+            let first = matches!(&command, Customer::Import(import) if import.create_accounts && !import.dry_run);
+            open(&settings, purpose, first, async |app| customer::run(app, command, &origin(reason)).await)
         }
         Command::Group(Administer { reason, command }) => {
             let first = matches!(command, Group::Create { .. });
@@ -81,6 +90,15 @@ fn administer(
     can_come_first: bool,
     command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
+    open(settings, Purpose::Administration, can_come_first, command)
+}
+
+fn open(
+    settings: &Settings,
+    purpose: Purpose,
+    can_come_first: bool,
+    command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     if !SqliteStore::exists(&settings.data) {
         let place = settings.data.display();
         if !can_come_first {
@@ -91,7 +109,7 @@ fn administer(
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Refusal::refused)?;
     runtime.block_on(async {
         // A failed commit is an error of the command itself; there is nobody else to tell.
-        let app = wiring::open_app(settings, Purpose::Administration, Box::new(drop)).await?;
+        let app = wiring::open_app(settings, purpose, Box::new(drop)).await?;
         command(&app).await
     })
 }

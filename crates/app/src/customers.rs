@@ -1,5 +1,7 @@
 //! Customers: create, read, list, edit and erase. A permit comes first, so that nothing is looked at for a caller who may not.
 
+mod changes;
+
 use crate::{
     App, Failure,
     directory::Account,
@@ -9,7 +11,7 @@ use crate::{
 };
 use carnelian_domain::{
     AccountId, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Origin, Page, Permission, PersonalDetails,
-    Problem, RawCustomer, RawListing, Scope, audit::ANY_FIELD,
+    Problem, RawCustomer, RawListing, Scope,
 };
 use carnelian_store::{
     Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer,
@@ -17,6 +19,7 @@ use carnelian_store::{
 use std::sync::Arc;
 
 pub use carnelian_store::Written;
+pub(crate) use changes::changed_fields;
 
 /// How often a write is tried again when the customer moves to another account meanwhile.
 const TRIES: usize = 3;
@@ -97,7 +100,12 @@ impl App {
     }
 
     /// The draft as the store takes it, sealed for the account that it is to live in.
-    fn sealed(&self, id: CustomerId, account: &Account, draft: CustomerDraft) -> Result<NewCustomer, Failure> {
+    pub(crate) fn sealed(
+        &self,
+        id: CustomerId,
+        account: &Account,
+        draft: CustomerDraft,
+    ) -> Result<NewCustomer, Failure> {
         Ok(NewCustomer {
             id,
             account: account.id,
@@ -105,6 +113,26 @@ impl App {
             name: draft.name.0.as_str().to_owned(),
             ship_to_bill_address: draft.ship_to_bill_address,
             sealed: sealing::seal(account.key()?, &*self.entropy, account.id, id, &draft.details),
+        })
+    }
+
+    /// The customer with everything personal.
+    pub(crate) fn opened(
+        &self,
+        id: CustomerId,
+        customer: StoredCustomer,
+        account: &Account,
+    ) -> Result<CustomerDetails, Failure> {
+        let details = sealing::open(account.key()?, account.id, id, &customer.sealed)
+            .map_err(|error| Failure::Internal(Internal::new(format!("customer {id}: {error}"))))?;
+        Ok(CustomerDetails {
+            id,
+            account: account.id,
+            account_name: account.name.clone(),
+            name: customer.name,
+            ship_to_bill_address: customer.ship_to_bill_address,
+            details,
+            version: customer.version,
         })
     }
 }
@@ -244,21 +272,11 @@ impl CustomerReader<'_> {
 
     /// A customer as the caller may see it.
     fn details(&self, id: CustomerId, customer: StoredCustomer, account: &Account) -> Result<CustomerDetails, Failure> {
-        let opened = sealing::open(account.key()?, account.id, id, &customer.sealed);
-        let mut details =
-            opened.map_err(|error| Failure::Internal(Internal::new(format!("customer {id}: {error}"))))?;
+        let mut customer = self.app.opened(id, customer, account)?;
         if !self.caller.role.allows(Permission::WriteCustomers) {
-            details.security_answer = None;
+            customer.details.security_answer = None;
         }
-        Ok(CustomerDetails {
-            id,
-            account: account.id,
-            account_name: account.name.clone(),
-            name: customer.name,
-            ship_to_bill_address: customer.ship_to_bill_address,
-            details,
-            version: customer.version,
-        })
+        Ok(customer)
     }
 }
 
@@ -268,28 +286,4 @@ fn invalid_customer_id() -> carnelian_domain::Violation {
 
 fn kept_moving() -> Failure {
     Failure::Unavailable(Internal::new("the customer kept moving between accounts"))
-}
-
-/// The names of the fields that an edit changes. What does not open cannot be compared: then it may be any.
-fn changed_fields(
-    id: CustomerId,
-    current: &StoredCustomer,
-    account: &Account,
-    draft: &CustomerDraft,
-) -> Vec<&'static str> {
-    let opened = account.key().ok().and_then(|key| sealing::open(key, account.id, id, &current.sealed).ok());
-    let Some(old) = opened else { return vec![ANY_FIELD] };
-    let new = &draft.details;
-    let changed = |field: &CustomerField| match field {
-        CustomerField::Name => draft.name.0.as_str() != current.name,
-        CustomerField::AccountName => draft.account_name.as_str() != &*account.name,
-        CustomerField::SecurityQuestion => new.security_question != old.security_question,
-        CustomerField::SecurityAnswer => new.security_answer != old.security_answer,
-        CustomerField::ShipToBillAddress => draft.ship_to_bill_address != current.ship_to_bill_address,
-        CustomerField::Contacts => new.contacts != old.contacts,
-        CustomerField::BillingAddress => new.billing_address != old.billing_address,
-        CustomerField::ShippingAddress => new.shipping_address != old.shipping_address,
-        CustomerField::CustomerId => false,
-    };
-    CustomerField::ALL.into_iter().filter(changed).map(CustomerField::name).collect()
 }

@@ -73,11 +73,17 @@ impl CustomerIds {
         }
     }
 
-    async fn reserve(&self) -> Result<(), StoreError> {
-        let block = self.store.reserve_customer_ids(BLOCK).await?;
+    /// So many ids in a row that nobody has ever been given.
+    pub(crate) async fn block(&self, count: u64) -> Result<Range<u64>, StoreError> {
+        let block = self.store.reserve_customer_ids(count).await?;
         if block.end > CustomerId::LIMIT {
             return Err(StoreError::Corrupt("customer ids are used up".into()));
         }
+        Ok(block)
+    }
+
+    async fn reserve(&self) -> Result<(), StoreError> {
+        let block = self.block(BLOCK).await?;
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push_back(block);
         Ok(())
     }

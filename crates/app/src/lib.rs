@@ -4,6 +4,7 @@
 //! * [`customers`]: create, read, list, edit and erase, each behind a permit
 //! * [`idempotency`]: requests that take effect once
 //! * [`audit`]: what was changed by whom, and whether the log of it is whole
+//! * [`transfer`]: customers in and out as a whole
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`administration`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing accounts, with receipts
@@ -31,6 +32,7 @@ pub mod idempotency;
 mod ids;
 pub mod sealing;
 mod throttle;
+pub mod transfer;
 pub mod vault;
 
 pub use failure::Failure;

@@ -63,6 +63,8 @@ pub enum Object<'a> {
     User(UserId),
     /// A key, by its id, which is no secret.
     Key(&'a str),
+    /// Everything there is.
+    Registry,
 }
 
 impl fmt::Display for Object<'_> {
@@ -73,6 +75,7 @@ impl fmt::Display for Object<'_> {
             Object::Group(id) => write!(f, "group:{id}"),
             Object::User(id) => write!(f, "user:{id}"),
             Object::Key(id) => write!(f, "key:{id}"),
+            Object::Registry => f.write_str("registry"),
         }
     }
 }
@@ -102,6 +105,8 @@ actions! {
     EditCustomer = "edit_customer";
     /// A customer was erased.
     EraseCustomer = "erase_customer";
+    /// Customers were read out as a whole, with everything personal.
+    ExportCustomers = "export_customers";
     /// An account was created.
     CreateAccount = "create_account";
     /// Erasure of an account was asked for.

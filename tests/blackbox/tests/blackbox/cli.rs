@@ -3,7 +3,9 @@
 mod accounts;
 mod audit;
 mod backup;
+mod export;
 mod groups;
+mod import;
 mod keys;
 mod usage;
 mod users;

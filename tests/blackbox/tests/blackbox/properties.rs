@@ -55,7 +55,7 @@ fn contacts() -> impl Strategy<Value = Option<Value>> {
 }
 
 /// Any valid customer but for its name, which each case makes its own.
-fn customer() -> impl Strategy<Value = Map<String, Value>> {
+pub(crate) fn customer() -> impl Strategy<Value = Map<String, Value>> {
     let question = prop::option::of((text(1..=100), text(1..=100)));
     let ship = prop::option::of(any::<bool>());
     (text(1..=50), question, ship, contacts(), address(), address()).prop_map(
@@ -120,7 +120,16 @@ fn for_all<S: Strategy>(strategy: S, check: impl Fn(S::Value) -> Result<(), Test
 where
     S::Value: std::fmt::Debug,
 {
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
+    for_all_of(CASES, strategy, check);
+}
+
+/// Runs `check` on so many values, and shows the smallest that fails.
+#[track_caller]
+pub(crate) fn for_all_of<S: Strategy>(cases: u32, strategy: S, check: impl Fn(S::Value) -> Result<(), TestCaseError>)
+where
+    S::Value: std::fmt::Debug,
+{
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     match TestRunner::new(config).run(&strategy, check) {
         Ok(()) => {}
         Err(TestError::Fail(why, value)) => panic!("{why}\nfor {value:#?}"),

@@ -1,0 +1,265 @@
+//! Customers in and out as a whole, for whoever runs the registry: there is no caller, and every account is in scope.
+//!
+//! * this file: import
+//! * [`export`]: export
+
+pub mod export;
+
+use crate::{
+    App, Failure, administration::AdminError, customers::changed_fields, directory::Account, failure::Internal, sealing,
+};
+use carnelian_domain::{
+    AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Scope, directory::check_name,
+};
+use carnelian_store::{
+    Conflict, CustomerFilter, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, Replace, Replacement,
+    RowOutcome, StoreError, StoredCustomer,
+};
+use std::{collections::HashSet, ops::Range, sync::Arc};
+use tokio::task::{JoinHandle, yield_now};
+
+/// How many rows are best sent together: enough to share a sync, and few enough to be redone.
+pub const BATCH: usize = 1000;
+
+/// How many ids are reserved at once while more rows are to come.
+const IDS: u64 = 10_000;
+
+/// What becomes of a row whose name is taken in its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// It is refused.
+    Fail,
+    /// It is passed over.
+    Skip,
+    /// It replaces the customer that has the name.
+    Update,
+}
+
+/// How customers are imported.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportOptions {
+    /// Whether accounts that do not exist are created.
+    pub create_accounts: bool,
+    /// What becomes of a row whose name is taken in its account.
+    pub on_duplicate: OnDuplicate,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEnd {
+    /// A customer was created.
+    Created,
+    /// The customer that had the name was replaced.
+    Updated,
+    /// The name was taken, and the row passed over.
+    Skipped,
+    /// It was refused.
+    Refused(Problem),
+}
+
+/// How far an import came that was cut short.
+#[derive(Debug, Default)]
+pub struct EarlierRows {
+    /// How many rows are done.
+    pub rows: u64,
+    /// What became of those of them that were neither stored nor refused by the rules, in their order.
+    pub others: Vec<(u64, RowEnd)>,
+}
+
+/// An import that is going on.
+pub struct Importer<'a> {
+    app: &'a App,
+    origin: &'a Origin,
+    options: ImportOptions,
+    /// What tells it from any other import; `None` if it cannot go on later.
+    identity: Option<Vec<u8>>,
+    /// How many rows are on their way or done.
+    rows: u64,
+    ids: Range<u64>,
+    /// The accounts and names of the rows before, if nothing is written.
+    names: HashSet<(String, String)>,
+}
+
+/// Rows on their way to the store.
+pub struct OnTheirWay {
+    on_duplicate: OnDuplicate,
+    stored: JoinHandle<Result<Vec<RowOutcome>, StoreError>>,
+}
+
+impl App {
+    /// An import, and how far it came before if it was cut short.
+    ///
+    /// `parts` tell it from any other one, together with the rules in force; without them it cannot go on later.
+    pub async fn import_customers<'a>(
+        &'a self,
+        options: ImportOptions,
+        parts: Option<&[&[u8]]>,
+        origin: &'a Origin,
+    ) -> Result<(Importer<'a>, EarlierRows), Failure> {
+        let rules = format!("{options:?} {:?}", self.rules);
+        let identify = |parts: &[&[u8]]| {
+            let mut all = vec![b"import_customers".as_slice(), rules.as_bytes()];
+            all.extend(parts);
+            self.vault.fingerprint(&all).to_vec()
+        };
+        let identity = parts.filter(|_| !options.dry_run).map(identify);
+        let progress = match &identity {
+            Some(identity) => self.store.import_progress(identity).await?.unwrap_or_default(),
+            None => Default::default(),
+        };
+        let end = |(row, conflict)| (row, refused(options.on_duplicate, conflict));
+        let earlier = EarlierRows { rows: progress.rows, others: progress.refused.into_iter().map(end).collect() };
+        let names = HashSet::new();
+        Ok((Importer { app: self, origin, options, identity, rows: earlier.rows, ids: 0..0, names }, earlier))
+    }
+
+    /// An account by its name, also one that another process has just made.
+    async fn account_for_transfer(&self, name: &str) -> Result<Option<Arc<Account>>, Failure> {
+        let find = || self.directory.load().account_named(name, &Scope::Every).cloned();
+        if let Some(account) = find() {
+            return Ok(Some(account));
+        }
+        self.refresh_directory().await?;
+        Ok(find())
+    }
+}
+
+impl Importer<'_> {
+    /// Sends the next rows to the store, so many of the import being done with them.
+    ///
+    /// They keep their order, and what became of them can be asked for later.
+    pub async fn send(&mut self, drafts: Vec<(u64, CustomerDraft)>, to: u64) -> Result<OnTheirWay, Failure> {
+        let on_duplicate = self.options.on_duplicate;
+        if self.options.dry_run {
+            let ends = self.try_out(drafts).await?;
+            return Ok(OnTheirWay { on_duplicate, stored: tokio::spawn(async move { Ok(ends) }) });
+        }
+        let (mut rows, mut left) = (Vec::with_capacity(drafts.len()), drafts.len() as u64);
+        for (number, draft) in drafts {
+            rows.push((number, self.row(draft, left).await?));
+            left -= 1;
+        }
+        let step = self.identity.clone().map(|import| ImportStep { import, from: self.rows, to });
+        self.rows = to;
+        let (store, origin) = (self.app.store.clone(), self.origin.clone());
+        let stored = tokio::spawn(async move { store.import_customers(ImportBatch { rows, step }, &origin).await });
+        // It is queued before the next one is.
+        yield_now().await;
+        Ok(OnTheirWay { on_duplicate, stored })
+    }
+
+    /// The import is done: what was noted of it is forgotten.
+    pub async fn finish(self) -> Result<(), Failure> {
+        match &self.identity {
+            Some(identity) => Ok(self.app.store.finish_import(identity).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn row(&mut self, draft: CustomerDraft, left: u64) -> Result<ImportRow, Failure> {
+        let Some(account) = self.account(draft.account_name.as_str()).await? else {
+            return Ok(ImportRow::Refused(Conflict::NoSuchAccount));
+        };
+        let id = self.next_id(left).await?;
+        let replace = self.options.on_duplicate == OnDuplicate::Update;
+        let replace = replace.then(|| self.replacement(account.clone(), draft.clone()));
+        Ok(ImportRow::Customer { new: self.app.sealed(id, &account, draft)?, replace })
+    }
+
+    async fn next_id(&mut self, left: u64) -> Result<CustomerId, Failure> {
+        if self.ids.is_empty() {
+            let more_to_come = left >= BATCH as u64 || self.rows > 0;
+            let count = if more_to_come { IDS } else { left };
+            self.ids = self.app.customer_ids.block(count).await?;
+        }
+        let id = self.ids.next().ok_or_else(|| Failure::Internal(Internal::new("a block of ids is empty")))?;
+        Ok(CustomerId(id))
+    }
+
+    /// Makes the replacement of whichever customer has the name.
+    fn replacement(&self, account: Arc<Account>, draft: CustomerDraft) -> Replace {
+        let entropy = self.app.entropy.clone();
+        Box::new(move |id, current: &StoredCustomer| {
+            let key = account.key().expect("the key has sealed the row before");
+            Replacement {
+                sealed: sealing::seal(key, &*entropy, account.id, id, &draft.details),
+                changed_fields: changed_fields(id, current, &account, &draft),
+            }
+        })
+    }
+
+    /// The account of that name; it is created first if that is asked for.
+    async fn account(&self, name: &str) -> Result<Option<Arc<Account>>, Failure> {
+        let found = self.app.account_for_transfer(name).await?;
+        if found.is_some() || !self.options.create_accounts {
+            return Ok(found);
+        }
+        match self.app.create_account(name, self.origin).await {
+            Ok(_) | Err(AdminError::Conflict(Conflict::NameTaken)) => self.app.account_for_transfer(name).await,
+            // The rules allow names that no account can have.
+            Err(AdminError::BadName { .. }) => Ok(None),
+            Err(AdminError::Store(error)) => Err(error.into()),
+            Err(error) => Err(Failure::Internal(Internal::new(error.to_string()))),
+        }
+    }
+
+    /// What would become of rows.
+    async fn try_out(&mut self, drafts: Vec<(u64, CustomerDraft)>) -> Result<Vec<RowOutcome>, Failure> {
+        let mut ends = Vec::with_capacity(drafts.len());
+        for (_, draft) in drafts {
+            ends.push(self.try_row(&draft).await?);
+        }
+        Ok(ends)
+    }
+
+    async fn try_row(&mut self, draft: &CustomerDraft) -> Result<RowOutcome, Failure> {
+        let name = draft.account_name.as_str();
+        let account = self.app.account_for_transfer(name).await?;
+        let could_be = self.options.create_accounts && check_name(name).is_ok();
+        if account.is_none() && !could_be {
+            return Ok(Err(Conflict::NoSuchAccount));
+        }
+        let erasing = |account: &Arc<Account>| account.state != AccountState::Active;
+        if account.as_ref().is_some_and(erasing) {
+            return Ok(Err(Conflict::ErasureInProgress));
+        }
+        let unique_name = draft.name.unique_form();
+        let first = self.names.insert((name.to_owned(), unique_name.clone()));
+        let taken = !first || self.is_taken(account.map(|account| account.id), unique_name).await?;
+        Ok(match (taken, self.options.on_duplicate) {
+            (false, _) => Ok(Imported::Created(CustomerId(0))),
+            (true, OnDuplicate::Update) => Ok(Imported::Replaced(CustomerId(0))),
+            (true, OnDuplicate::Fail | OnDuplicate::Skip) => Err(Conflict::NameTaken),
+        })
+    }
+
+    async fn is_taken(&self, account: Option<AccountId>, unique_name: String) -> Result<bool, Failure> {
+        let Some(account) = account else { return Ok(false) };
+        let (accounts, unique_name) = (Some(vec![account]), Some(unique_name));
+        let filter = CustomerFilter { accounts, unique_name, ..CustomerFilter::default() };
+        let list = ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 1 };
+        Ok(!self.app.store.list_customers(&list).await?.is_empty())
+    }
+}
+
+impl OnTheirWay {
+    /// What became of the rows, once that is on stable storage.
+    pub async fn ends(self) -> Result<Vec<RowEnd>, Failure> {
+        let gone = |error: tokio::task::JoinError| Failure::Internal(Internal::new(error.to_string()));
+        let end = |outcome| match outcome {
+            Ok(Imported::Created(_)) => RowEnd::Created,
+            Ok(Imported::Replaced(_)) => RowEnd::Updated,
+            Err(conflict) => refused(self.on_duplicate, conflict),
+        };
+        Ok(self.stored.await.map_err(gone)??.into_iter().map(end).collect())
+    }
+}
+
+fn refused(on_duplicate: OnDuplicate, conflict: Conflict) -> RowEnd {
+    match (conflict, on_duplicate) {
+        (Conflict::NameTaken, OnDuplicate::Skip) => RowEnd::Skipped,
+        _ => RowEnd::Refused(Failure::from(StoreError::Conflict(conflict)).problem()),
+    }
+}

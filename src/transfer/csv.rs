@@ -1,0 +1,287 @@
+//! CSV: a header of paths, as the API names fields in violations, and a row for each customer.
+//!
+//! A cell can hold only a text, and customers have more to tell apart. So an empty cell is a field that is absent, `\` is
+//! a text that is there and empty, and `\N` is absent as well but makes its contact or address be there. A text that
+//! begins with a backslash is written with one more in front. A cell that begins with one backslash and says nothing of
+//! this is taken as it stands.
+
+use super::{Fault, REASON, Raw, Row, check};
+use crate::Refusal;
+use carnelian_app::customers::CustomerDetails;
+use carnelian_domain::{
+    Problem, RawCustomer, RawText, Rules, Text,
+    rules::{ADDRESS_FIELDS, CONTACT_FIELDS},
+};
+use csv::{ByteRecord, ReaderBuilder, Terminator, WriterBuilder};
+use std::io::{Read, Write};
+
+/// Absent, in an object that is there.
+const NULL: &str = "\\N";
+
+/// A text that is there and empty.
+const EMPTY: &str = "\\";
+
+/// What a column is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Name,
+    AccountName,
+    SecurityQuestion,
+    SecurityAnswer,
+    ShipToBillAddress,
+    Contact {
+        index: usize,
+        field: usize,
+    },
+    Billing(usize),
+    Shipping(usize),
+    /// What a read or a file of rejected rows adds.
+    Ignored,
+}
+
+/// Every column, with its name, in the order of an export.
+fn columns(rules: &Rules) -> Vec<(String, Column)> {
+    let mut columns = vec![
+        (rules.name.field.to_owned(), Column::Name),
+        (rules.account_name.field.to_owned(), Column::AccountName),
+        (rules.security_question.field.to_owned(), Column::SecurityQuestion),
+        (rules.security_answer.field.to_owned(), Column::SecurityAnswer),
+        ("shipToBillAddress".to_owned(), Column::ShipToBillAddress),
+    ];
+    for index in 0..rules.max_contacts {
+        let fields = rules.contact.iter().enumerate();
+        columns.extend(
+            fields.map(|(field, rule)| (format!("contacts[{index}].{}", rule.field), Column::Contact { index, field })),
+        );
+    }
+    let addresses: [(&str, fn(usize) -> Column); 2] =
+        [("billingAddress", Column::Billing), ("shippingAddress", Column::Shipping)];
+    for (address, column) in addresses {
+        let fields = rules.address.iter().enumerate();
+        columns.extend(fields.map(|(field, rule)| (format!("{address}.{}", rule.field), column(field))));
+    }
+    columns
+}
+
+/// The rows of a CSV file.
+pub(crate) struct CsvRows<R> {
+    reader: csv::Reader<R>,
+    header: ByteRecord,
+    columns: Vec<Column>,
+    number: u64,
+}
+
+impl<R: Read> CsvRows<R> {
+    /// Reads the header, and refuses one that does not say what every column is.
+    pub(crate) fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, Refusal> {
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+        let mut header = ByteRecord::new();
+        if !reader.read_byte_record(&mut header).map_err(Refusal::refused)? {
+            return Err(Refusal::refused("the file is empty; a CSV file begins with a header"));
+        }
+        let known = columns(rules);
+        let mut columns = Vec::new();
+        for cell in &header {
+            let name = String::from_utf8_lossy(cell);
+            let known = known.iter().find(|(known, _)| *known == name).map(|(_, column)| *column);
+            let ignored = [REASON, "customerId"].contains(&&*name).then_some(Column::Ignored);
+            let column = known.or(ignored).ok_or_else(|| {
+                Refusal::refused(format!("row 1: {name:?} is no column; columns are called as in \"contacts[0].name\""))
+            })?;
+            if column != Column::Ignored && columns.contains(&column) {
+                return Err(Refusal::refused(format!("row 1: {name:?} is there twice")));
+            }
+            columns.push(column);
+        }
+        Ok(CsvRows { reader, header, columns, number: 1 })
+    }
+
+    /// The header as it stands in the file.
+    pub(crate) fn header(&self) -> &ByteRecord {
+        &self.header
+    }
+
+    /// How many bytes have been read.
+    pub(crate) fn position(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
+    /// The next row.
+    pub(crate) fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+        let mut record = ByteRecord::new();
+        if !self.reader.read_byte_record(&mut record).map_err(Refusal::refused)? {
+            return Ok(None);
+        }
+        self.number += 1;
+        let checked = raw_customer(rules, &self.columns, &record).and_then(|raw| check(rules, raw, account));
+        Ok(Some(Row { number: self.number, raw: Raw::Record(record), checked }))
+    }
+}
+
+/// What a cell says.
+#[derive(Clone, Copy)]
+enum Cell<'a> {
+    Absent,
+    Null,
+    Text(RawText<'a>),
+}
+
+fn cell(bytes: &[u8]) -> Cell<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok("") => Cell::Absent,
+        Ok(NULL) => Cell::Null,
+        Ok(EMPTY) => Cell::Text(RawText::Text("")),
+        Ok(text) if text.starts_with("\\\\") => Cell::Text(RawText::Text(&text[1..])),
+        Ok(text) => Cell::Text(RawText::Text(text)),
+        // As the API answers a value that is no string.
+        Err(_) => Cell::Text(RawText::WrongType),
+    }
+}
+
+impl<'a> Cell<'a> {
+    fn text(self) -> RawText<'a> {
+        match self {
+            Cell::Absent | Cell::Null => RawText::Absent,
+            Cell::Text(text) => text,
+        }
+    }
+
+    /// Puts the cell into its place of an object, which is there from then on unless the cell says nothing.
+    fn put<const N: usize>(self, object: &mut Option<[RawText<'a>; N]>, field: usize) {
+        if !matches!(self, Cell::Absent) {
+            object.get_or_insert([RawText::Absent; N])[field] = self.text();
+        }
+    }
+}
+
+fn raw_customer<'a>(rules: &Rules, columns: &[Column], record: &'a ByteRecord) -> Result<RawCustomer<'a>, Vec<Fault>> {
+    if record.len() != columns.len() {
+        let message = format!("the row has {} cells, and the header {}", record.len(), columns.len());
+        return Err(vec![Fault { field: String::new(), code: None, message }]);
+    }
+    let mut raw = RawCustomer::default();
+    let mut contacts: Vec<Option<[RawText<'a>; CONTACT_FIELDS]>> = vec![None; rules.max_contacts];
+    for (column, bytes) in columns.iter().zip(record) {
+        let cell = cell(bytes);
+        match *column {
+            Column::Name => raw.name = cell.text(),
+            Column::AccountName => raw.account_name = cell.text(),
+            Column::SecurityQuestion => raw.security_question = cell.text(),
+            Column::SecurityAnswer => raw.security_answer = cell.text(),
+            Column::ShipToBillAddress => raw.ship_to_bill_address = boolean(cell.text())?,
+            Column::Contact { index, field } => cell.put(&mut contacts[index], field),
+            Column::Billing(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.billing_address, field),
+            Column::Shipping(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.shipping_address, field),
+            Column::Ignored => {}
+        }
+    }
+    // One that stands before another is there, whatever it says.
+    let count = contacts.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    raw.contacts = contacts.into_iter().take(count).map(Option::unwrap_or_default).collect();
+    Ok(raw)
+}
+
+fn boolean(text: RawText<'_>) -> Result<bool, Vec<Fault>> {
+    match text {
+        RawText::Absent => Ok(false),
+        RawText::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        RawText::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        RawText::Text(_) | RawText::WrongType => {
+            let (field, code) = ("shipToBillAddress".to_owned(), Problem::MalformedJson.code());
+            Err(vec![Fault { field, code, message: "It is neither true nor false.".to_owned() }])
+        }
+    }
+}
+
+/// Writes customers as CSV.
+pub(crate) struct CsvWriter<W: Write> {
+    writer: csv::Writer<W>,
+    columns: Vec<Column>,
+}
+
+/// Writes records as they are.
+pub(super) fn writer<W: Write>(output: W) -> csv::Writer<W> {
+    WriterBuilder::new().terminator(Terminator::CRLF).flexible(true).from_writer(output)
+}
+
+impl<W: Write> CsvWriter<W> {
+    /// Writes the header.
+    pub(crate) fn new(output: W, rules: &Rules) -> Result<CsvWriter<W>, csv::Error> {
+        let (names, columns): (Vec<_>, Vec<_>) = columns(rules).into_iter().unzip();
+        let mut writer = writer(output);
+        writer.write_record(&names)?;
+        Ok(CsvWriter { writer, columns })
+    }
+
+    /// Writes a customer.
+    pub(crate) fn write(&mut self, customer: &CustomerDetails) -> Result<(), csv::Error> {
+        for column in &self.columns {
+            write_cell(&mut self.writer, customer, *column)?;
+        }
+        self.writer.write_record(None::<&[u8]>)
+    }
+
+    /// Writes what is still in memory.
+    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn write_cell(
+    writer: &mut csv::Writer<impl Write>,
+    customer: &CustomerDetails,
+    column: Column,
+) -> Result<(), csv::Error> {
+    let details = &customer.details;
+    let text = |text: &Option<Text>| encoded(text.as_ref().map(Text::as_str));
+    match column {
+        Column::Name => writer.write_field(encoded(Some(&customer.name))),
+        Column::AccountName => writer.write_field(encoded(Some(&customer.account_name))),
+        Column::SecurityQuestion => writer.write_field(text(&details.security_question)),
+        Column::SecurityAnswer => writer.write_field(text(&details.security_answer)),
+        Column::ShipToBillAddress => writer.write_field(customer.ship_to_bill_address.to_string()),
+        Column::Contact { index, field } => {
+            writer.write_field(of_object(details.contacts.get(index).map(|contact| &contact.0[..]), field))
+        }
+        Column::Billing(field) => {
+            writer.write_field(of_object(details.billing_address.as_ref().map(|address| &address.0[..]), field))
+        }
+        Column::Shipping(field) => {
+            writer.write_field(of_object(details.shipping_address.as_ref().map(|address| &address.0[..]), field))
+        }
+        Column::Ignored => Ok(()),
+    }
+}
+
+/// A field of an object; the first one also tells that an object without any text is there.
+fn of_object(object: Option<&[Option<Text>]>, field: usize) -> String {
+    match object {
+        None => String::new(),
+        Some(texts) if field == 0 && texts.iter().all(Option::is_none) => NULL.to_owned(),
+        Some(texts) => encoded(texts[field].as_ref().map(Text::as_str)),
+    }
+}
+
+fn encoded(text: Option<&str>) -> String {
+    match text {
+        None => String::new(),
+        Some("") => EMPTY.to_owned(),
+        Some(text) if text.starts_with('\\') => format!("\\{text}"),
+        Some(text) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_into_a_cell_is_read_out_of_it() {
+        for text in ["", "\\", "\\N", "\\\\", "\\\\N", "N", " ", "=1+1", "a\"b,c", "\\x", "😀"] {
+            let encoded = encoded(Some(text));
+            assert!(matches!(cell(encoded.as_bytes()), Cell::Text(RawText::Text(read)) if read == text), "{text:?}");
+        }
+        assert!(matches!(cell(encoded(None).as_bytes()), Cell::Absent));
+        assert!(matches!(cell(b"\\x"), Cell::Text(RawText::Text("\\x"))), "a single backslash is taken as it stands");
+    }
+}

@@ -1,0 +1,184 @@
+//! JSON Lines: one customer a line, as the API takes and shows it.
+
+use super::{Fault, REASON, Raw, Row, check};
+use crate::Refusal;
+use carnelian_app::{Failure, customers::CustomerDetails};
+use carnelian_domain::{Address, Contact, CustomerDraft, Problem, Rules, Text, rules::TextRule};
+use carnelian_http::{json, raw_customer};
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+use std::io::{BufRead, Read, Write};
+
+/// The longest line.
+const LONGEST: u64 = 1 << 20;
+
+/// The rows of a file of JSON Lines.
+pub(crate) struct JsonRows<R> {
+    input: R,
+    number: u64,
+    position: u64,
+}
+
+impl<R: BufRead> JsonRows<R> {
+    /// Begins to read.
+    pub(crate) fn new(input: R) -> JsonRows<R> {
+        JsonRows { input, number: 0, position: 0 }
+    }
+
+    /// How many bytes have been read.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next row; lines without anything are counted and passed over.
+    pub(crate) fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+        loop {
+            let mut line = Vec::new();
+            self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(Refusal::refused)?;
+            if line.is_empty() {
+                return Ok(None);
+            }
+            self.number += 1;
+            self.position += line.len() as u64;
+            if line.len() as u64 == LONGEST {
+                return Err(Refusal::refused(format!("row {}: a line must be shorter than 1 MiB", self.number)));
+            }
+            let line = line.trim_ascii_end();
+            let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+            if line.is_empty() {
+                continue;
+            }
+            let checked = read(rules, line, account);
+            return Ok(Some(Row { number: self.number, raw: Raw::Line(line.to_vec()), checked }));
+        }
+    }
+}
+
+fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDraft, Vec<Fault>> {
+    let document = json::parse(line).map_err(|_| vec![Fault::from(Problem::MalformedJson)])?;
+    let raw = raw_customer(rules, &document).map_err(|failure| match failure {
+        Failure::Violations(violations) => violations.into_iter().map(Fault::from).collect(),
+        other => vec![Fault::from(other.problem())],
+    })?;
+    check(rules, raw, account)
+}
+
+/// A line with the reason why it was rejected, instead of an earlier one; one that is no object is left as it is.
+pub(super) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
+    let Ok(json::Json::Object(entries)) = json::parse(line) else { return line.to_vec() };
+    let line = line.trim_ascii();
+    let key = format!(",\"{REASON}\":");
+    let earlier = line.windows(key.len()).rposition(|part| part == key.as_bytes());
+    let known = entries.iter().filter(|(key, _)| key == REASON).count();
+    let body = match (known, earlier) {
+        (0, _) => &line[..line.len() - 1],
+        // It is where it was put, at the very end.
+        (1, Some(at)) if entries.last().is_some_and(|(key, _)| key == REASON) => &line[..at],
+        _ => return line.to_vec(),
+    };
+    let reason = serde_json::to_string(reason).unwrap_or_default();
+    let comma = if entries.len() == known { "" } else { "," };
+    [body, format!("{comma}\"{REASON}\":{reason}}}").as_bytes()].concat()
+}
+
+/// Writes customers as JSON Lines.
+pub(crate) struct JsonWriter<W> {
+    output: W,
+}
+
+impl<W: Write> JsonWriter<W> {
+    /// Begins to write.
+    pub(crate) fn new(output: W) -> JsonWriter<W> {
+        JsonWriter { output }
+    }
+
+    /// Writes a customer.
+    pub(crate) fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.output, &Line { rules, customer })?;
+        self.output.write_all(b"\n")
+    }
+
+    /// Writes what is still in memory.
+    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A customer as it can be created again: with the shipping address that was sent, and without its id.
+struct Line<'a> {
+    rules: &'a Rules,
+    customer: &'a CustomerDetails,
+}
+
+impl<'a> Serialize for Line<'a> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Line { rules, customer } = self;
+        let details = &customer.details;
+        let address = |address: &'a Option<Address>| {
+            address.as_ref().map(|address| Fields { rules: &rules.address, values: &address.0 })
+        };
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry(rules.name.field, &customer.name)?;
+        object.serialize_entry(rules.account_name.field, &*customer.account_name)?;
+        object.serialize_entry(rules.security_question.field, &shown(&details.security_question))?;
+        object.serialize_entry(rules.security_answer.field, &shown(&details.security_answer))?;
+        object.serialize_entry("shipToBillAddress", &customer.ship_to_bill_address)?;
+        object.serialize_entry("contacts", &Contacts { rules, contacts: &details.contacts })?;
+        object.serialize_entry("billingAddress", &address(&details.billing_address))?;
+        object.serialize_entry("shippingAddress", &address(&details.shipping_address))?;
+        object.end()
+    }
+}
+
+struct Contacts<'a> {
+    rules: &'a Rules,
+    contacts: &'a [Contact],
+}
+
+fn shown(text: &Option<Text>) -> Option<&str> {
+    text.as_ref().map(Text::as_str)
+}
+
+impl Serialize for Contacts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut array = serializer.serialize_seq(Some(self.contacts.len()))?;
+        for contact in self.contacts {
+            array.serialize_element(&Fields { rules: &self.rules.contact, values: &contact.0 })?;
+        }
+        array.end()
+    }
+}
+
+/// A contact or an address: an object with the keys of its rules.
+struct Fields<'a> {
+    rules: &'a [TextRule],
+    values: &'a [Option<Text>],
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(self.rules.len()))?;
+        for (rule, value) in self.rules.iter().zip(self.values) {
+            object.serialize_entry(rule.field, &shown(value))?;
+        }
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_takes_the_place_of_an_earlier_one() {
+        let once = with_reason(br#"{"name":"A"}"#, "bad");
+        assert_eq!(once, br#"{"name":"A","rejectReason":"bad"}"#);
+        assert_eq!(with_reason(&once, "\"worse\""), br#"{"name":"A","rejectReason":"\"worse\""}"#);
+        assert_eq!(with_reason(b"{}", "bad"), br#"{"rejectReason":"bad"}"#);
+        for other in [&b"[1]"[..], b"{", br#"{"rejectReason":1,"name":"A"}"#] {
+            assert_eq!(with_reason(other, "bad"), other);
+        }
+    }
+}

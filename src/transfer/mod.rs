@@ -1,0 +1,136 @@
+//! Customers in files.
+//!
+//! * [`csv`], [`jsonl`]: the formats
+//! * [`source`]: where rows come from, read and checked ahead of the import
+//! * [`import`]: the way of the rows into the registry
+//! * [`report`], [`rejects`], [`progress`]: what is told of it
+//! * [`export`]: the way out
+
+pub(crate) mod csv;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod jsonl;
+pub(crate) mod progress;
+pub(crate) mod rejects;
+pub(crate) mod report;
+pub(crate) mod source;
+
+use crate::{Refusal, cli::Format};
+use carnelian_app::Failure;
+use carnelian_domain::{CustomerDraft, Problem, RawCustomer, RawText, Rules, Violation};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// The column, or the key, that a file of rejected rows says why in.
+pub(crate) const REASON: &str = "rejectReason";
+
+/// A row of a file.
+pub(crate) struct Row {
+    /// Its number: the header of a CSV file is row 1, and in JSON Lines it is the line.
+    pub(crate) number: u64,
+    /// As it stands in the file.
+    pub(crate) raw: Raw,
+    /// What it says, if it keeps to the rules.
+    pub(crate) checked: Result<CustomerDraft, Vec<Fault>>,
+}
+
+/// A row as it stands in the file.
+pub(crate) enum Raw {
+    /// The cells of a CSV file.
+    Record(::csv::ByteRecord),
+    /// A line of JSON.
+    Line(Vec<u8>),
+}
+
+/// What is wrong with a row.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The field, by the path that the API names it by; empty for the whole row.
+    pub(crate) field: String,
+    /// The code that the API answers, where it has one.
+    pub(crate) code: Option<&'static str>,
+    /// What is wrong.
+    pub(crate) message: String,
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Fault {
+        // What the registry says of a row is about one field.
+        let field = match problem {
+            Problem::AccountNotFound | Problem::ErasureInProgress => "accountName",
+            Problem::DuplicateCustomerName => "name",
+            _ => "",
+        };
+        Violation::new(field, problem).into()
+    }
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Fault {
+        let Violation { field, problem, .. } = violation;
+        Fault { field, code: problem.code(), message: problem.message().to_owned() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault { field, code, message } = self;
+        if !field.is_empty() {
+            write!(f, "{field}: ")?;
+        }
+        match code {
+            Some(code) => write!(f, "{code} {message}"),
+            None => f.write_str(message),
+        }
+    }
+}
+
+/// All that is wrong with a row, in one line.
+pub(crate) fn all_of(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Holds a row against the rules; `account` stands in where it names none.
+fn check<'a>(rules: &Rules, mut raw: RawCustomer<'a>, account: Option<&'a str>) -> Result<CustomerDraft, Vec<Fault>> {
+    if matches!(raw.account_name, RawText::Absent | RawText::Text("")) {
+        raw.account_name = account.map_or(raw.account_name, RawText::Text);
+    }
+    rules.check(&raw).map_err(|violations| violations.into_iter().map(Fault::from).collect())
+}
+
+/// The format that a file's name tells.
+fn format_of_name(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "csv" => Some(Format::Csv),
+        "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
+        _ => None,
+    }
+}
+
+/// Whether a path stands for stdin or stdout.
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Where a file is written before it is whole.
+fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = OsString::from(path);
+    draft.push(".part");
+    draft.into()
+}
+
+/// What went wrong with a file.
+fn of_file(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
+    move |error| Refusal::refused(format!("{}: {error}", path.display()))
+}
+
+/// What stopped an import or an export.
+fn of_failure(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Unavailable(detail) | Failure::Internal(detail) => Refusal::refused(detail.for_log()),
+        other => Refusal::refused(all_of(&[other.problem().into()])),
+    }
+}

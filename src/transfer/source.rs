@@ -1,0 +1,144 @@
+//! Where rows come from. They are read and checked on a thread of their own, ahead of whoever stores them.
+
+use super::{Row, csv::CsvRows, format_of_name, is_dash, jsonl::JsonRows, of_file};
+use crate::{
+    Refusal,
+    cli::{Format, Import},
+};
+use ::csv::ByteRecord;
+use aws_lc_rs::digest::{Context, SHA256};
+use carnelian_app::transfer::BATCH;
+use carnelian_domain::Rules;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+    thread::{Builder, JoinHandle},
+};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// How many batches may be ready before reading pauses.
+const AHEAD: usize = 2;
+
+/// How much of a file is read at once.
+const CHUNK: usize = 1 << 18;
+
+/// Rows that are stored together.
+pub(super) struct Batch {
+    /// The rows, in their order: at least one.
+    pub(super) rows: Vec<Row>,
+    /// How many bytes of the file are read with them.
+    pub(super) read: u64,
+}
+
+/// A file that is being read.
+pub(super) struct Source {
+    /// Its format.
+    pub(super) format: Format,
+    /// The header of a CSV file.
+    pub(super) header: ByteRecord,
+    /// What tells its content from any other; `None` for stdin.
+    pub(super) digest: Option<Vec<u8>>,
+    /// How many bytes it has, if it is a file.
+    pub(super) bytes: Option<u64>,
+    /// Its rows.
+    pub(super) batches: Receiver<Result<Batch, Refusal>>,
+    /// The thread that reads it.
+    pub(super) reader: JoinHandle<()>,
+}
+
+/// Begins to read.
+pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, Refusal> {
+    let path = &import.file;
+    let mut input: BufReader<Box<dyn Read + Send>> = if is_dash(path) {
+        BufReader::with_capacity(CHUNK, Box::new(io::stdin()))
+    } else {
+        BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(of_file(path))?))
+    };
+    let (digest, bytes) = if is_dash(path) { (None, None) } else { digest(path).map_err(of_file(path))? };
+    let format = match import.format.or_else(|| format_of_name(path)) {
+        Some(format) => format,
+        None => format_of_content(input.fill_buf().map_err(of_file(path))?),
+    };
+    let (batches, source) = channel(AHEAD);
+    let (mut rows, header) = match format {
+        Format::Csv => {
+            let rows = CsvRows::new(input, rules)?;
+            let header = rows.header().clone();
+            (Rows::Csv(Box::new(rows)), header)
+        }
+        Format::Jsonl => (Rows::Json(JsonRows::new(input)), ByteRecord::new()),
+    };
+    let (rules, account) = (rules.clone(), import.account.clone());
+    let thread = Builder::new().name("reader".into());
+    let reader =
+        thread.spawn(move || read_all(&mut rows, &rules, account.as_deref(), &batches)).map_err(Refusal::refused)?;
+    Ok(Source { format, header, digest, bytes, batches: source, reader })
+}
+
+/// A digest of a file's content, and its length; none if it can only be read once, as a pipe can.
+fn digest(path: &Path) -> io::Result<(Option<Vec<u8>>, Option<u64>)> {
+    if !path.metadata()?.is_file() {
+        return Ok((None, None));
+    }
+    let (mut file, mut chunk, mut length) = (File::open(path)?, vec![0; CHUNK], 0);
+    let mut context = Context::new(&SHA256);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok((Some(context.finish().as_ref().to_vec()), Some(length))),
+            read => {
+                context.update(&chunk[..read]);
+                length += read as u64;
+            }
+        }
+    }
+}
+
+fn format_of_content(start: &[u8]) -> Format {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    if start.first() == Some(&b'{') { Format::Jsonl } else { Format::Csv }
+}
+
+enum Rows {
+    Csv(Box<CsvRows<BufReader<Box<dyn Read + Send>>>>),
+    Json(JsonRows<BufReader<Box<dyn Read + Send>>>),
+}
+
+impl Rows {
+    fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+        match self {
+            Rows::Csv(rows) => rows.next(rules, account),
+            Rows::Json(rows) => rows.next(rules, account),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        match self {
+            Rows::Csv(rows) => rows.position(),
+            Rows::Json(rows) => rows.position(),
+        }
+    }
+}
+
+/// Sends every row, until the end or until nobody wants more.
+fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, Refusal>>) {
+    loop {
+        let batch = read_batch(rows, rules, account);
+        let end = !matches!(&batch, Ok(batch) if batch.rows.len() == BATCH);
+        let nothing = matches!(&batch, Ok(batch) if batch.rows.is_empty());
+        if nothing || batches.blocking_send(batch).is_err() || end {
+            return;
+        }
+    }
+}
+
+fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> Result<Batch, Refusal> {
+    let mut batch = Vec::with_capacity(BATCH);
+    while batch.len() < BATCH {
+        match rows.next(rules, account)? {
+            Some(row) => batch.push(row),
+            None => break,
+        }
+    }
+    Ok(Batch { rows: batch, read: rows.position() })
+}

@@ -1,0 +1,276 @@
+//! `carnelian customer import`.
+
+use blackbox::{Outcome, Place, Site, sample};
+use serde_json::{Value, json};
+
+/// A place with the account `Acme`.
+fn place() -> Place {
+    let place = Place::new();
+    place.account("Acme");
+    place
+}
+
+/// Imports a file with this content, with what `more` adds to the command.
+fn import(place: &Place, name: &str, content: &str, more: &[&str]) -> Outcome {
+    place.write(name, content);
+    place.cli(&[&["customer", "import", name], more].concat())
+}
+
+/// Every customer, as an export shows it.
+fn stored(place: &Place) -> Vec<Value> {
+    let lines = place.cli(&["customer", "export", "--format", "jsonl"]).done();
+    lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+fn names(place: &Place) -> Vec<String> {
+    stored(place).iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// How many entries the audit log has that tell of changes.
+fn changes(place: &Place) -> usize {
+    let log = place.cli(&["audit", "export"]).done();
+    log.lines().filter(|line| !line.contains("export_customers")).count()
+}
+
+/// Asserts that an import was refused, and that it said exactly this about rows.
+#[track_caller]
+fn assert_rejects(outcome: &Outcome, expected: &[&str]) {
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{outcome:?}");
+    let about_rows: Vec<_> = outcome.stderr.lines().filter(|line| line.starts_with("row ")).collect();
+    assert_eq!(about_rows, expected, "{outcome:?}");
+}
+
+#[test]
+fn csv_is_imported_in_the_order_of_its_rows() {
+    let place = place();
+    let csv = "name,accountName,shipToBillAddress,contacts[1].email,billingAddress.city,customerId\r\n\
+        \"Zed, \"\"the last\"\"\",Acme,TRUE,zed@example.com,Anytown,77\r\n\
+        Ann,Acme,,,,\r\n";
+    let outcome = import(&place, "customers.csv", csv, &[]);
+    assert!(outcome.stderr.contains("2 rows: 2 created, 0 updated, 0 skipped, 0 rejected"), "{outcome:?}");
+    outcome.done();
+    let found = stored(&place);
+    assert_eq!(found.len(), 2);
+    assert_eq!((&found[0]["name"], &found[0]["shipToBillAddress"]), (&json!("Zed, \"the last\""), &json!(true)));
+    assert_eq!(found[0]["contacts"].as_array().map(Vec::len), Some(2), "a contact stands before the second one");
+    assert_eq!(found[0]["contacts"][1]["email"], "zed@example.com");
+    assert_eq!(found[0]["billingAddress"]["city"], "Anytown");
+    assert_eq!((&found[1]["name"], &found[1]["billingAddress"]), (&json!("Ann"), &Value::Null));
+    assert_eq!(found[1]["contacts"], json!([]));
+}
+
+#[test]
+fn json_lines_are_imported_as_the_api_takes_them() {
+    let place = place();
+    let (full, least) = (sample::full("Full", "Acme"), sample::minimal("Least", "Acme"));
+    import(&place, "customers.jsonl", &format!("{full}\n\n{least}"), &[]).done();
+    let server = place.serve();
+    let ada = place.user("ada", "Acme", &[]);
+    let listed = server.client_of(&ada).get("/rws/api/v1/customers").json();
+    for (customer, sent) in listed["customers"].as_array().expect("a page").iter().zip([&full, &least]) {
+        sample::assert_shows(customer, sent, customer["customerId"].as_u64().expect("an id"));
+    }
+}
+
+#[test]
+fn the_format_is_told_by_the_flag_the_name_or_the_first_character() {
+    let place = place();
+    let json = |name: &str| sample::minimal(name, "Acme").to_string();
+    import(&place, "a.csv", &json("Flag"), &["--format", "jsonl"]).done();
+    import(&place, "b.NDJSON", &json("Name"), &[]).done();
+    import(&place, "c.txt", &format!("\u{feff}\n {}", json("First")), &[]).done();
+    import(&place, "d", "\u{feff}accountName,name\nAcme,Comma\n", &[]).done();
+    let piped = place.cli_with_input(&["customer", "import", "-"], &json("Piped"));
+    assert!(piped.stderr.contains("only once"), "{piped:?}");
+    piped.done();
+    assert_eq!(names(&place), ["Flag", "Name", "First", "Comma", "Piped"]);
+}
+
+#[test]
+fn every_rejected_row_is_told_with_its_column_and_the_code_of_the_api() {
+    let place = place();
+    place.account("Leaving");
+    place.cli(&["account", "request-erasure", "Leaving"]).done();
+    let long = "1".repeat(26);
+    let csv = format!(
+        "name,accountName,contacts[0].mobile,shipToBillAddress\n\
+        Good,Acme,,\n\
+        ,Acme,{long},\n\
+        Nowhere,Nobody,,\n\
+        Late,Leaving,,\n\
+        Good,Acme,,\n\
+        Boolean,Acme,,yes\n\
+        Short,Acme\n\
+        \"Two\nlines\",Acme,,\n"
+    );
+    let expected = [
+        "row 3: name: 10000581 Customer name is required.; contacts[0].mobile: 10000592 Invalid contact mobile. \
+            Number of characters allowed 0 - 40.",
+        "row 4: accountName: 20000003 Resource not found - Invalid accountId.",
+        "row 5: accountName: 10000603 Invalid account. Account erasure request is in progress for the account.",
+        "row 6: name: 10000602 Duplicate customer name.",
+        "row 7: shipToBillAddress: 10000023 It is neither true nor false.",
+        "row 8: the row has 2 cells, and the header 4",
+        "row 9: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
+    ];
+    let tried = import(&place, "customers.csv", &csv, &["--dry-run"]);
+    assert_rejects(&tried, &expected);
+    assert_rejects(&import(&place, "customers.csv", &csv, &[]), &expected);
+    assert_eq!(names(&place), ["Good"]);
+
+    let lines = "{\"name\":1,\"accountName\":\"Acme\"}\n\n{\"name\":\nnull\n\
+        {\"name\":\"A\",\"name\":\"B\",\"accountName\":\"Acme\",\"contacts\":[1]}\n";
+    assert_rejects(
+        &import(&place, "customers.jsonl", lines, &[]),
+        &[
+            "row 1: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
+            "row 3: 10000023 The JSON in the request is not well formed.",
+            "row 4: 10000023 The JSON in the request is not well formed.",
+            "row 5: name: 10000023 The JSON in the request is not well formed.; \
+                contacts[0]: 10000023 The JSON in the request is not well formed.",
+        ],
+    );
+}
+
+#[test]
+fn a_header_must_say_what_every_column_is() {
+    let place = place();
+    for (csv, why) in [
+        ("name,billingAdress.city\nA,B\n", "billingAdress.city"),
+        ("name;accountName\nA;Acme\n", "name;accountName"),
+        ("name,accountName,name\nA,Acme,B\n", "twice"),
+        ("", "empty"),
+    ] {
+        let refused = import(&place, "customers.csv", csv, &[]).fails(1);
+        assert!(refused.contains(why), "{refused}");
+    }
+    assert!(place.cli(&["customer", "import", "missing.csv"]).fails(1).contains("missing.csv"));
+}
+
+#[test]
+fn an_account_may_stand_in_and_accounts_may_be_created() {
+    let place = place();
+    let csv = "name,accountName\nOne,\nTwo,Globex\n";
+    assert!(import(&place, "customers.csv", csv, &["--account", "Nobody"]).fails(1).contains("Nobody"));
+    let outcome = import(&place, "customers.csv", csv, &["--account", "Acme"]);
+    assert_rejects(&outcome, &["row 3: accountName: 20000003 Resource not found - Invalid accountId."]);
+    let fresh = Place::new();
+    let more = ["--account", "Acme", "--create-accounts"];
+    fresh.write("customers.csv", csv);
+    fresh.cli(&[&["customer", "import", "customers.csv", "--dry-run"], &more[..]].concat()).fails(1);
+    import(&fresh, "customers.csv", csv, &more).done();
+    let accounts: Vec<_> = stored(&fresh).iter().map(|customer| customer["accountName"].clone()).collect();
+    assert_eq!(accounts, ["Acme", "Globex"]);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let place = place();
+    import(&place, "before.csv", "name,accountName\nTaken,Acme\n", &[]).done();
+    let before = (changes(&place), names(&place));
+    let csv = "name,accountName\nNew,Acme\nTaken,Acme\n New,Acme\nOther,Globex\n";
+    let more = ["--dry-run", "--create-accounts", "--rejects", "rejects.csv"];
+    let outcome = import(&place, "customers.csv", csv, &more);
+    let taken = |row| format!("row {row}: name: 10000602 Duplicate customer name.");
+    assert_rejects(&outcome, &[&taken(3), &taken(4)]);
+    assert!(outcome.stderr.contains("4 rows: 2 created, 0 updated, 0 skipped, 2 rejected"), "{outcome:?}");
+    assert!(outcome.stderr.contains("nothing was written"), "{outcome:?}");
+    assert_eq!((changes(&place), names(&place)), before);
+    assert!(!place.cli(&["account", "list"]).done().contains("Globex"));
+    import(&place, "again.csv", "name,accountName\nNew,Acme\n", &[]).done();
+}
+
+#[test]
+fn a_taken_name_fails_is_skipped_or_updates() {
+    let csv = |city: &str| format!("name,accountName,billingAddress.city\nOne,Acme,{city}\nTwo,Acme,{city}\n");
+    let cities = |place: &Place| -> Vec<Value> {
+        stored(place).iter().map(|customer| customer["billingAddress"]["city"].clone()).collect()
+    };
+    for (mode, code, summary, after) in [
+        ("fail", 1, "2 rows: 0 created, 0 updated, 0 skipped, 2 rejected", "Old"),
+        ("skip", 0, "2 rows: 0 created, 0 updated, 2 skipped, 0 rejected", "Old"),
+        ("update", 0, "2 rows: 0 created, 2 updated, 0 skipped, 0 rejected", "New"),
+    ] {
+        let place = place();
+        import(&place, "old.csv", &csv("Old"), &[]).done();
+        for dry in [&["--dry-run"][..], &[]] {
+            let outcome = import(&place, "new.csv", &csv("New"), &[&["--on-duplicate", mode], dry].concat());
+            assert_eq!(outcome.code, code, "{mode}: {outcome:?}");
+            assert!(outcome.stderr.contains(summary), "{mode}: {outcome:?}");
+        }
+        assert_eq!(cities(&place), [after, after], "{mode}");
+        let edits = place.cli(&["audit", "export"]).done();
+        assert_eq!(edits.contains("\"fields\":[\"billingAddress\"]"), mode == "update", "{edits}");
+        assert_eq!(edits.matches("edit_customer").count(), if mode == "update" { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn rejected_rows_can_be_mended_and_imported() {
+    let place = place();
+    let csv = "name,accountName,billingAddress.city\nGood,Acme,\"A \"\"b\"\", c\"\n,Acme,\"Bad, \"\"quoted\"\"\"\nShort,Acme\n";
+    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let read = |name: &str| std::fs::read_to_string(place.root().join(name)).expect("there are rejects");
+    let rejects = read("rejects.csv");
+    assert_eq!(
+        rejects,
+        "rejectReason,name,accountName,billingAddress.city\r\n\
+            name: 10000581 Customer name is required.,,Acme,\"Bad, \"\"quoted\"\"\"\r\n\
+            \"the row has 2 cells, and the header 3\",Short,Acme\r\n"
+    );
+    // Again with nothing mended: the reasons are as before, and a file that is there is never written over.
+    place.cli(&["customer", "import", "rejects.csv", "--rejects", "rejects.csv"]).fails(1);
+    assert_eq!(read("rejects.csv"), rejects);
+    place.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
+    let again = read("again.csv");
+    assert_eq!(again.lines().next(), rejects.lines().next());
+    assert!(again.contains("\"the row has 3 cells, and the header 4\",Short,Acme\r\n"), "{again}");
+    let mended = rejects.replace(",,Acme", ",Mended,Acme").replace("Short,Acme", "Short,Acme,");
+    import(&place, "mended.csv", &mended, &["--rejects", "none.csv"]).done();
+    assert!(!place.root().join("none.csv").exists(), "without rejected rows there is no file");
+    assert_eq!(names(&place), ["Good", "Mended", "Short"]);
+
+    let lines = "{\"name\":\"\",\"accountName\":\"Acme\",\"more\":1.50}\n{oops\n";
+    import(&place, "customers.jsonl", lines, &["--rejects", "rejects.jsonl"]).fails(1);
+    let reason = "name: 10000581 Customer name is required.";
+    let expected =
+        format!("{{\"name\":\"\",\"accountName\":\"Acme\",\"more\":1.50,\"rejectReason\":\"{reason}\"}}\n{{oops\n");
+    assert_eq!(read("rejects.jsonl"), expected);
+    let mended = expected.replace("\"name\":\"\"", "\"name\":\"Json\"").replace("{oops\n", "");
+    import(&place, "mended.jsonl", &mended, &[]).done();
+    assert_eq!(names(&place).last().map(String::as_str), Some("Json"));
+}
+
+#[test]
+fn a_finished_import_is_not_gone_on_with() {
+    let place = place();
+    let csv = "name,accountName\nOne,Acme\n";
+    import(&place, "customers.csv", csv, &[]).done();
+    assert_rejects(&import(&place, "customers.csv", csv, &[]), &["row 2: name: 10000602 Duplicate customer name."]);
+    let db = rusqlite::Connection::open(place.data().join("carnelian.db")).expect("opens");
+    for table in ["import", "import_refusal"] {
+        let rows = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        assert_eq!(rows, Ok(0), "{table}");
+    }
+}
+
+#[test]
+fn an_import_beside_a_server_is_refused_with_what_to_do() {
+    let site = Site::start();
+    site.place.write("customers.csv", "name,accountName\nOne,Acme\n");
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = site.place.cli(&[&["customer", "import", "customers.csv"], more].concat()).fails(1);
+        assert!(refused.contains("already serving") && refused.contains("stop the server"), "{refused}");
+    }
+}
+
+#[test]
+fn every_imported_customer_is_told_in_the_audit_log() {
+    let place = place();
+    import(&place, "customers.csv", "name,accountName\nOne,Acme\nTwo,Acme\n", &["--reason", "moving house"]).done();
+    let log = place.cli(&["audit", "export"]).done();
+    let told = log.lines().filter(|line| line.contains("create_customer") && line.contains("moving house"));
+    assert_eq!(told.count(), 2, "{log}");
+    place.cli(&["audit", "verify"]).done();
+}

@@ -5,6 +5,7 @@ mod directories;
 mod erasures;
 mod framing;
 mod full_disks;
+mod imports;
 mod io_errors;
 mod kills;
 mod mounts;

@@ -1,7 +1,6 @@
 //! Customers in and out as a whole, for whoever runs the registry: there is no caller, and every account is in scope.
 //!
-//! * this file: import
-//! * [`export`]: export
+//! Import is here, export in [`export`].
 
 pub mod export;
 

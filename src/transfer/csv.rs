@@ -54,12 +54,12 @@ fn columns(rules: &Rules) -> Vec<(String, Column)> {
             fields.map(|(field, rule)| (format!("contacts[{index}].{}", rule.field), Column::Contact { index, field })),
         );
     }
-    let addresses: [(&str, fn(usize) -> Column); 2] =
-        [("billingAddress", Column::Billing), ("shippingAddress", Column::Shipping)];
-    for (address, column) in addresses {
+    let address = |name: &'static str, column: fn(usize) -> Column| {
         let fields = rules.address.iter().enumerate();
-        columns.extend(fields.map(|(field, rule)| (format!("{address}.{}", rule.field), column(field))));
-    }
+        fields.map(move |(field, rule)| (format!("{name}.{}", rule.field), column(field)))
+    };
+    columns.extend(address("billingAddress", Column::Billing));
+    columns.extend(address("shippingAddress", Column::Shipping));
     columns
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Map, Value as Json, json};
 use std::{collections::HashMap, fs, io, path::Path};
 
 /// What is of no use to another registry.
-const LEFT_OUT: &[&str] = &["idempotency"];
+const LEFT_OUT: &[&str] = &["idempotency", "import", "import_refusal"];
 
 /// What stands in the account's table and goes another way.
 const DATA_KEY: &str = "wrapped_key";

@@ -116,7 +116,7 @@ pub async fn nothing_is_replaced_while_erasure_is_in_progress(store: &dyn Store)
     let account = account(store, "acme").await;
     let old = customer(store, account, "Same").await;
     let new = draft(store, account, "Same").await;
-    store.request_erasure("acme".into(), &ORIGIN).await.expect("is requested");
+    store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     let replace = |_, _: &crate::StoredCustomer| Replacement { sealed: Vec::new(), changed_fields: Vec::new() };
     let row = ImportRow::Customer { new, replace: Some(Box::new(replace)) };
     let outcomes: Result<_, StoreError> =

@@ -86,6 +86,14 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) demo: bool,
 
+    /// Serve a sandbox to test clients against; its data are in memory, for this run, unless --data says else
+    #[arg(long, conflicts_with = "demo")]
+    pub(crate) sandbox: bool,
+
+    /// What the sandbox begins with: a TOML file of accounts, groups, users and customers
+    #[arg(long, value_name = "FILE", requires = "sandbox")]
+    pub(crate) seed: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) flags: Flags<ServeCommand>,
 }

@@ -72,6 +72,7 @@ pub struct Settings {
     pub(crate) body_seconds: u64,
     pub(crate) require_shipping_address: bool,
     pub(crate) erasure_grace: Seconds,
+    pub(crate) strict_upstream: bool,
 }
 
 impl Default for Settings {
@@ -94,6 +95,7 @@ impl Default for Settings {
             body_seconds: 10,
             require_shipping_address: rules.require_shipping_address,
             erasure_grace: Seconds(30 * 24 * 60 * 60),
+            strict_upstream: false,
         }
     }
 }
@@ -177,6 +179,8 @@ settings! {
         "Refuse a customer without a shipping address unless it ships to the billing address";
     "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number and s, m, h or d, as in 90d, or 0", ANY,
         "How long after it was asked for an account is erased; 0 for at once";
+    "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
+        "Hold users to the limits of the original service: 5 calls a second, and one at a time";
 }
 
 /// A value that can be read from a text and shown as one.
@@ -264,6 +268,11 @@ impl Setting {
 
     fn arg(&self) -> Arg {
         let arg = Arg::new(self.key).long(self.flag()).help(self.arg_help()).global(self.scope == Scope::Every);
+        // What the original service does is often asked for by hand.
+        let arg = match self.key.strip_prefix("compat.") {
+            Some(short) => arg.visible_alias(short.replace('_', "-")),
+            None => arg,
+        };
         match self.value_name {
             Some(name) => arg.value_name(name),
             None => arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),

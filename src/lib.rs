@@ -8,6 +8,8 @@
 //! * [`transfer`]: the formats of import and export, and the way through them
 //! * [`seconds`]: spans of time as people write them
 //! * [`whole_file`]: files that are there whole or not at all
+//! * [`sandbox`]: registries that are made from a seed, as often as asked for
+//! * [`watching`]: what a server does besides serving: noticing what other processes change, and erasing
 //! * [`open_files`]: how many connections the system leaves room for
 //! * [`commands`]: one file per command
 //!
@@ -19,8 +21,10 @@ pub mod config;
 mod logging;
 pub mod master_key;
 mod open_files;
+mod sandbox;
 mod seconds;
 mod transfer;
+mod watching;
 mod whole_file;
 mod wiring;
 
@@ -42,6 +46,13 @@ impl Refusal {
     /// A command that cannot be carried out.
     pub(crate) fn refused(why: impl ToString) -> Refusal {
         Refusal::Refused(why.to_string())
+    }
+
+    /// Why.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Refusal::Refused(why) | Refusal::Usage(why) => why,
+        }
     }
 
     /// A command or a setting that is wrong.

@@ -48,6 +48,18 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// The system's clock.
+pub(crate) fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+/// Bytes that nobody can guess.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemEntropy.fill(&mut bytes);
+    bytes
+}
+
 /// What a registry is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -65,10 +77,14 @@ pub(crate) fn cores() -> usize {
 }
 
 /// Opens the registry of the settings, and makes it first where there is none.
-pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: OnFailure) -> Result<App, Refusal> {
+pub(crate) async fn open_app(
+    settings: &Settings,
+    purpose: Purpose,
+    clock: Arc<dyn Clock>,
+    on_failure: OnFailure,
+) -> Result<App, Refusal> {
     make_directory(&settings.data).map_err(Refusal::refused)?;
     let entropy = Arc::new(SystemEntropy);
-    let clock = Arc::new(SystemClock::new());
     let master_key = master_key::load(settings, &*entropy)?;
     let options = Options {
         directory: settings.data.clone(),
@@ -90,6 +106,7 @@ pub(crate) async fn open_app(settings: &Settings, purpose: Purpose, on_failure: 
         rules: rules(settings),
         requests_per_second: settings.requests_per_second,
         erasure_grace_seconds: settings.erasure_grace.0,
+        strict_upstream: settings.strict_upstream,
     };
     App::open(parts).await.map_err(Refusal::refused)
 }
@@ -105,7 +122,7 @@ fn not_open(error: &OpenError, purpose: Purpose) -> Refusal {
 }
 
 /// The rules of the specification with the configured limits.
-fn rules(settings: &Settings) -> Rules {
+pub(crate) fn rules(settings: &Settings) -> Rules {
     let mut rules = Rules { require_shipping_address: settings.require_shipping_address, ..Rules::default() };
     rules.set_max(Problem::InvalidCountry, settings.country);
     rules.set_max(Problem::InvalidContactMobile, settings.mobile);

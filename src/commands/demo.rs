@@ -1,10 +1,9 @@
-//! A registry to try things out on: two accounts in a group, one outside it, and a user in each.
+//! A registry to try things out on, which begins as a sandbox does but with keys of its own, and stays.
 
-use crate::{Refusal, config::Settings};
+use super::welcome::{Guest, welcome};
+use crate::{Refusal, config::Settings, sandbox::Seed};
 use carnelian_app::App;
-use carnelian_domain::{Actor, Origin, Role};
-use carnelian_store::NewUser;
-use data_encoding::BASE64;
+use carnelian_domain::{Actor, Origin};
 use serde::{Deserialize, Serialize};
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -13,30 +12,6 @@ const DIRECTORY: &str = "./carnelian-demo";
 
 /// The file in the data directory that keeps the demo's credentials, so that they can be printed again.
 const FILE: &str = "demo.json";
-
-const GROUP: &str = "Acme Group";
-
-/// Account, whether it is in the group, and its user.
-const ACCOUNTS: [(&str, bool, &str); 3] =
-    [("Acme", true, "ann"), ("Acme Europe", true, "eva"), ("Globex", false, "gus")];
-
-/// The call of the API's documentation.
-const BODY: &str = r#"{
-   "name": "Acme Customer",
-   "accountName": "Acme",
-   "securityQuestion": "FirstConcert",
-   "securityAnswer": "Journey",
-   "shipToBillAddress": true,
-   "billingAddress":
-      {
-      "addressLine1": "123 Main",
-      "addressLine2": "string",
-      "city": "Anytown",
-      "state": "FLA",
-      "country": "USA",
-      "postalCode": "36301"
-      }
-}"#;
 
 /// What the demo's users sign in with.
 #[derive(Debug, Deserialize, Serialize)]
@@ -65,7 +40,7 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, Refusal> {
         return serde_json::from_slice(&text).map_err(unreadable);
     }
     let accounts = app.list_accounts().await.map_err(Refusal::refused)?;
-    if accounts.iter().any(|account| ACCOUNTS.iter().all(|(name, ..)| *name != account.name)) {
+    if accounts.iter().any(|account| Seed::usual().accounts.iter().all(|usual| usual.name != account.name)) {
         let why = "holds a registry that is no demo; --demo would add users to it";
         return Err(Refusal::refused(format!("{} {why}", data.display())));
     }
@@ -77,28 +52,33 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, Refusal> {
 /// Makes what is missing: an earlier attempt may have been cut short.
 async fn fill(app: &App) -> Result<Demo, Refusal> {
     let (refused, origin) = (Refusal::refused, Origin::of(Actor::CommandLine));
-    let groups = app.list_groups().await.map_err(refused)?;
-    if groups.is_empty() {
-        app.create_group(GROUP, &origin).await.map_err(refused)?;
-    }
-    let members: Vec<_> = groups.into_iter().flat_map(|group| group.accounts).collect();
+    let seed = Seed::usual();
     let accounts = app.list_accounts().await.map_err(refused)?;
+    for account in seed.accounts {
+        if accounts.iter().all(|present| present.name != account.name) {
+            app.create_account(&account.name, &origin).await.map_err(refused)?;
+        }
+    }
+    let groups = app.list_groups().await.map_err(refused)?;
+    for group in seed.groups {
+        let present = groups.iter().find(|present| present.name == group.name);
+        if present.is_none() {
+            app.create_group(&group.name, &origin).await.map_err(refused)?;
+        }
+        for account in group.accounts {
+            if present.is_none_or(|present| !present.accounts.contains(&account)) {
+                app.add_to_group(&group.name, &account, &origin).await.map_err(refused)?;
+            }
+        }
+    }
     let present = app.list_users().await.map_err(refused)?;
     let mut users = Vec::new();
-    for (account, grouped, user) in ACCOUNTS {
-        if accounts.iter().all(|present| present.name != account) {
-            app.create_account(account, &origin).await.map_err(refused)?;
+    for user in seed.users {
+        if present.iter().all(|present| present.name != user.name) {
+            app.create_user(user.new_user(), &origin).await.map_err(refused)?;
         }
-        if grouped && members.iter().all(|member| member != account) {
-            app.add_to_group(GROUP, account, &origin).await.map_err(refused)?;
-        }
-        if present.iter().all(|present| present.name != user) {
-            let group = grouped.then(|| GROUP.to_owned());
-            let new = NewUser { name: user.into(), account: account.into(), group, role: Role::AccountAdmin };
-            app.create_user(new, &origin).await.map_err(refused)?;
-        }
-        let key = app.issue_key(user, Some("demo"), None, &origin).await.map_err(refused)?;
-        users.push(DemoUser { account: account.into(), user: user.into(), key: key.reveal().into() });
+        let key = app.issue_key(&user.name, Some("demo"), None, &origin).await.map_err(refused)?;
+        users.push(DemoUser { account: user.account, user: user.name, key: key.reveal().into() });
     }
     Ok(Demo { users })
 }
@@ -114,17 +94,10 @@ fn keep(path: &Path, demo: &Demo) -> std::io::Result<()> {
 impl Demo {
     /// What to try, ready to paste.
     pub(super) fn instructions(&self, url: &str) -> String {
-        let mut text = String::from("\nThe demo's users, and the accounts that they may act in:\n");
-        for (user, (account, grouped, _)) in self.users.iter().zip(ACCOUNTS) {
-            let scope = if grouped { format!("every account of {GROUP:?}") } else { format!("{account:?} alone") };
-            text += &format!("  {} ({scope})  {}\n", user.user, user.key);
-        }
-        let first = self.users.first();
-        let credentials = first.map(|user| format!("{}:{}", user.user, user.key)).unwrap_or_default();
-        text += "\nCreate a customer:\n\n";
-        text += "curl -X POST --header \"Content-Type: application/json\" --header \"Accept: application/json\" ";
-        text += &format!("--header \"Authorization: Basic {}\" ", BASE64.encode(credentials.as_bytes()));
-        text += &format!("-d '{BODY}' \"{url}/rws/api/v1/customers\"\n");
-        text
+        let seed = Seed::usual();
+        let guest = |own: &'_ DemoUser| seed.users.iter().find(|user| user.name == own.user);
+        let known = self.users.iter().filter_map(|own| Some(Guest { user: guest(own)?, key: &own.key }));
+        let heading = "The demo's users, and the accounts that they may act in:";
+        welcome(heading, &seed, &known.collect::<Vec<_>>(), url)
     }
 }

@@ -10,13 +10,16 @@ mod key;
 pub(crate) mod output;
 mod reference;
 mod restore;
+mod sandbox;
 mod serve;
 mod user;
+mod welcome;
 
 use crate::{
     Refusal,
     cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
+    sandbox::registry_of,
     wiring::{self, Purpose},
 };
 use carnelian_app::App;
@@ -28,7 +31,7 @@ use std::{ffi::OsString, sync::Arc};
 pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
     let settings = settings(&cli, std::env::vars_os().collect())?;
     match cli.command {
-        Command::Serve(serve) => serve::run(settings, serve.demo),
+        Command::Serve(serve) => serve::run(settings, serve),
         Command::Reference { page } => reference::run(page),
         Command::Account(Administer { reason, command }) => {
             let first = matches!(command, Account::Create { .. });
@@ -71,6 +74,7 @@ pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, R
     let sources = Sources { file: cli.config.clone(), env };
     let (serve, defaults) = match &cli.command {
         Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
+        Command::Serve(serve) if serve.sandbox => (Some(&serve.flags), crate::sandbox::defaults()),
         Command::Serve(serve) => (Some(&serve.flags), Settings::default()),
         _ => (None, Settings::default()),
     };
@@ -99,6 +103,8 @@ fn open(
     can_come_first: bool,
     command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
+    // A sandbox keeps its registry in a folder of its own.
+    let settings = &Settings { data: registry_of(&settings.data), ..settings.clone() };
     if !SqliteStore::exists(&settings.data) {
         let place = settings.data.display();
         if !can_come_first {
@@ -109,7 +115,7 @@ fn open(
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Refusal::refused)?;
     runtime.block_on(async {
         // A failed commit is an error of the command itself; there is nobody else to tell.
-        let app = wiring::open_app(settings, purpose, Box::new(drop)).await?;
+        let app = wiring::open_app(settings, purpose, wiring::system_clock(), Box::new(drop)).await?;
         command(&app).await
     })
 }

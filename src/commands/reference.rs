@@ -8,8 +8,9 @@ use crate::{
 };
 use carnelian_domain::{Rules, errors::CATALOGUE};
 use carnelian_http::{
-    ROUTES,
+    ROUTES, SANDBOX_ROUTES,
     openapi::{Interface, document},
+    routes::Route,
     status_of,
 };
 use clap::CommandFactory;
@@ -55,10 +56,14 @@ fn errors() -> String {
 }
 
 fn routes() -> String {
-    let rows = ROUTES
-        .iter()
-        .map(|route| vec![route.method.to_owned(), format!("`{}`", route.path), route.operation.to_owned()]);
-    format!("# Routes\n\n{}", table(&["Method", "Path", "Operation"], rows))
+    let row = |route: &Route| vec![route.method.to_owned(), format!("`{}`", route.path), route.operation.to_owned()];
+    let list = |routes: &[Route]| table(&["Method", "Path", "Operation"], routes.iter().map(row));
+    format!(
+        "# Routes\n\n{}\n## Of a sandbox\n\nOnly `carnelian serve --sandbox` has these besides, and nobody signs in to \
+         call them.\n\n{}",
+        list(ROUTES),
+        list(SANDBOX_ROUTES)
+    )
 }
 
 fn fields() -> String {

@@ -3,13 +3,16 @@
 use super::{demo, output};
 use crate::{
     Refusal,
+    cli::Serve,
     config::Settings,
     logging, open_files,
+    sandbox::{self, Prepared, Seed, TellFailure},
+    watching::watch,
     wiring::{self, Purpose},
 };
-use carnelian_app::App;
-use carnelian_http::tls::Tls;
+use carnelian_http::{Source, tls::Tls};
 use std::{
+    any::Any,
     fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -21,7 +24,6 @@ use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    time::{MissedTickBehavior, interval},
 };
 
 /// How long requests in flight may take after SIGTERM or SIGINT.
@@ -34,57 +36,97 @@ const FAILURE_GRACE: Duration = Duration::from_millis(500);
 /// only a second later.
 const BACKLOG: u32 = 4096;
 
-/// How often the server looks whether another process has changed accounts, groups, users or keys.
-const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How often the server looks whether an erasure is due.
-const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
-
 /// How long anything still running may take once the server has stopped.
 const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop.
-pub(super) fn run(settings: Settings, demo: bool) -> Result<(), Refusal> {
+pub(super) fn run(settings: Settings, command: Serve) -> Result<(), Refusal> {
     check_address(&settings)?;
+    let what = what(&settings, &command)?;
     let tls = tls(&settings)?;
     let _log = logging::start(settings.log).map_err(Refusal::refused)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Refusal::refused)?;
-    let outcome = runtime.block_on(serve(&settings, tls, demo));
+    let outcome = runtime.block_on(serve(&settings, tls, what));
     runtime.shutdown_timeout(RUNTIME_GRACE);
-    // The application goes last: closing the store waits for what is still to be written.
-    outcome.and_then(|(_app, end)| end)
+    // Closing the store waits for what is still to be written; a sandbox's folder goes after that.
+    outcome.and_then(|(_last, end)| end)
+}
+
+/// What is to be served.
+enum What {
+    Registry,
+    Demo,
+    Sandbox(Arc<Seed>),
+}
+
+/// Finds out what is to be served, before anything is made.
+fn what(settings: &Settings, command: &Serve) -> Result<What, Refusal> {
+    if command.sandbox {
+        return Ok(What::Sandbox(Arc::new(sandbox::read_seed(command.seed.as_deref(), settings)?)));
+    }
+    if sandbox::is_marked(&settings.data) {
+        let why = "belongs to a sandbox, whose keys are no secret; it is served with --sandbox alone";
+        return Err(Refusal::refused(format!("{} {why}", settings.data.display())));
+    }
+    Ok(if command.demo { What::Demo } else { What::Registry })
+}
+
+/// What there is to try, once the address is known.
+type Instructions = Box<dyn Fn(&str) -> String>;
+
+/// What has been opened to be served.
+struct Opened {
+    source: Source,
+    data: PathBuf,
+    instructions: Option<Instructions>,
+    /// To be dropped last.
+    last: Box<dyn Any>,
+}
+
+async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Result<Opened, Refusal> {
+    if let What::Sandbox(seed) = what {
+        let prepared = sandbox::prepare(seed.clone(), settings, tell_failure).await?;
+        let Prepared { sandbox, first, root, is_old, last } = prepared;
+        let instructions = move |url: &str| super::sandbox::instructions(&seed, is_old, url);
+        let source = Source::Sandbox(sandbox, first);
+        return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), last });
+    }
+    let on_failure = Box::new(move |why| tell_failure(why));
+    let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
+    let app = Arc::new(app);
+    let mut instructions: Option<Instructions> = None;
+    if let What::Demo = what {
+        let demo = demo::prepare(&app, &settings.data).await?;
+        instructions = Some(Box::new(move |url| demo.instructions(url)));
+    }
+    watch(&app);
+    let source = Source::Registry(app.clone());
+    Ok(Opened { source, data: settings.data.clone(), instructions, last: Box::new(app) })
 }
 
 async fn serve(
     settings: &Settings,
     tls: Option<TlsFiles>,
-    demo: bool,
-) -> Result<(Arc<App>, Result<(), Refusal>), Refusal> {
+    what: What,
+) -> Result<(Box<dyn Any>, Result<(), Refusal>), Refusal> {
     let (failed, failure) = watch::channel(None);
-    let on_failure = Box::new(move |why: String| drop(failed.send(Some(why))));
-    let app = Arc::new(wiring::open_app(settings, Purpose::Serving, on_failure).await?);
-    let demo = if demo { Some(demo::prepare(&app, &settings.data).await?) } else { None };
+    let tell_failure = Arc::new(move |why: String| drop(failed.send(Some(why))));
+    let opened = open(settings, what, tell_failure).await?;
     let signals = Signals::new().map_err(Refusal::refused)?;
     let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
-    announce(&listener, settings, tls.is_some(), demo.as_ref())?;
-    let watching = tokio::spawn(watch_directory(app.clone()));
-    let erasing = tokio::spawn(erase_when_due(app.clone()));
+    announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
-    let served = carnelian_http::run(listener, app.clone(), acceptor, http_settings(settings), stop).await;
-    watching.abort();
-    erasing.abort();
-    served.map_err(Refusal::refused)?;
+    carnelian_http::run(listener, opened.source, acceptor, http_settings(settings), stop)
+        .await
+        .map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
-    match why {
-        None => {
-            tracing::info!("stopped");
-            Ok((app, Ok(())))
-        }
-        Some(why) => Ok((app, Err(Refusal::Refused(why)))),
+    if why.is_none() {
+        tracing::info!("stopped");
     }
+    Ok((opened.last, why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -125,37 +167,14 @@ fn check_address(settings: &Settings) -> Result<(), Refusal> {
 }
 
 /// Says where the server is and where its data is: the only words of `serve` on stdout.
-fn announce(listener: &TcpListener, settings: &Settings, tls: bool, demo: Option<&demo::Demo>) -> Result<(), Refusal> {
+fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), Refusal> {
     let address = listener.local_addr().map_err(Refusal::refused)?;
     let url = format!("{}://{address}", if tls { "https" } else { "http" });
-    let data = fs::canonicalize(&settings.data).map_err(Refusal::refused)?;
+    let data = fs::canonicalize(&opened.data).map_err(Refusal::refused)?;
     output::data(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
     output::data(format_args!("Listening on {url}"))?;
     output::data(format_args!("Data in {}", data.display()))?;
-    demo.map_or(Ok(()), |demo| output::data(demo.instructions(&url)))
-}
-
-async fn watch_directory(app: Arc<App>) {
-    let mut ticks = interval(DIRECTORY_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = app.refresh_directory().await {
-            tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
-        }
-    }
-}
-
-/// Carries out erasures. One that is cut short goes on at the next start.
-async fn erase_when_due(app: Arc<App>) {
-    let mut ticks = interval(ERASURE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(failure) = app.run_erasures().await {
-            tracing::warn!(?failure, "an erasure could not go on; it will be tried again");
-        }
-    }
+    opened.instructions.as_ref().map_or(Ok(()), |instructions| output::data(instructions(&url)))
 }
 
 struct Signals {

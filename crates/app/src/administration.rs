@@ -2,7 +2,7 @@
 
 use crate::{
     App,
-    api_key::{IssuedKey, is_importable, new_key_id},
+    api_key::{IssuedKey, MAX_FIXED, is_importable, new_key_id},
 };
 use carnelian_domain::{
     AccountId, AccountState, ErasureId, GroupId, NameError, Origin, Role, Timestamp, UserId,
@@ -26,6 +26,11 @@ pub enum AdminError {
     /// A key from elsewhere has another shape than expected.
     #[error("the key must have the shape of a UUID, as in 0f8fad5b-d9cb-469f-a165-70867728950e")]
     NotImportable,
+    /// A key of a seed cannot be one.
+    #[error(
+        "a fixed key has 1 to {MAX_FIXED} characters, none of them a control character, and does not begin like an issued one"
+    )]
+    NotFixable,
     /// The registry does not allow it.
     #[error(transparent)]
     Conflict(Conflict),
@@ -224,6 +229,11 @@ impl App {
         if !is_importable(key) {
             return Err(AdminError::NotImportable);
         }
+        self.add_imported_key(user, key, origin).await
+    }
+
+    /// Adds a key made elsewhere, whatever its shape.
+    pub(crate) async fn add_imported_key(&self, user: &str, key: &str, origin: &Origin) -> Result<String, AdminError> {
         let key_id = new_key_id(&*self.entropy);
         let new = NewKey {
             key_id: key_id.clone(),

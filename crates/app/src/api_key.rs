@@ -79,6 +79,15 @@ pub fn is_importable(key: &str) -> bool {
     key.len() == 36 && key.bytes().enumerate().all(fits)
 }
 
+/// The longest key that can be fixed, in characters.
+pub const MAX_FIXED: usize = 100;
+
+/// Whether a key can be one that stands in the seed of a sandbox: anything short that nobody takes for an issued key.
+pub fn can_be_fixed(key: &str) -> bool {
+    let fits = (1..=MAX_FIXED).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+    fits && !key.starts_with(PREFIX)
+}
+
 fn checksum(body: &str) -> String {
     encode(&crc32fast::hash(body.as_bytes()).to_be_bytes())
 }
@@ -126,6 +135,16 @@ mod tests {
         assert!(is_importable("0f8fad5b-d9cb-469f-a165-70867728950E"));
         for bad in ["", "0f8fad5bd9cb469fa16570867728950e", "0f8fad5b-d9cb-469f-a165-70867728950g"] {
             assert!(!is_importable(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_key_is_any_short_text_that_is_not_issued() {
+        for good in ["x", "secret: ä", "0f8fad5b-d9cb-469f-a165-70867728950e", &"x".repeat(MAX_FIXED)] {
+            assert!(can_be_fixed(good), "{good}");
+        }
+        for bad in ["", "a\nb", "crk1_x", &"x".repeat(MAX_FIXED + 1)] {
+            assert!(!can_be_fixed(bad), "{bad}");
         }
     }
 }

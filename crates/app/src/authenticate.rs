@@ -4,9 +4,10 @@ use crate::{
     App, Failure,
     api_key::key_id,
     directory::{Directory, Key},
+    throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
-use carnelian_domain::{Caller, Problem};
+use carnelian_domain::{Caller, Problem, UserId};
 use carnelian_store::KeyKind;
 use std::{net::IpAddr, time::Duration};
 
@@ -39,10 +40,11 @@ impl App {
         Err(Problem::InvalidCredentials.into())
     }
 
-    /// Counts a call, or says that the caller asks too often.
-    pub fn admit(&self, caller: &Caller) -> Result<(), Failure> {
+    /// Counts a call, or says that the caller asks too often; the call is active until what is returned is dropped.
+    pub fn admit(&self, caller: &Caller) -> Result<ActiveCall<'_, UserId>, Failure> {
         let admitted = self.throttle.admits(caller.user, self.clock.monotonic());
-        if admitted { Ok(()) } else { Err(Problem::RateLimitExceeded.into()) }
+        let active = admitted.then(|| self.active_calls.begin(caller.user)).flatten();
+        active.ok_or_else(|| Problem::RateLimitExceeded.into())
     }
 
     fn find_caller(&self, directory: &Directory, user_name: &str, key: &str) -> Option<Caller> {

@@ -13,7 +13,8 @@
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
 //! * [`api_key`]: what a key looks like
 //! * [`ids`]: customer ids, reserved in blocks
-//! * [`throttle`]: how often a user may call, and how often an address may fail to sign in
+//! * [`throttle`]: how often and how much at once a user may call, and how often an address may fail to sign in
+//! * [`sandbox`]: what a registry to test clients against can do besides
 //! * [`failure`]: what an operation answers when it does not succeed
 //!
 //! No HTTP, no SQL, no printing; time, randomness and the store are passed in.
@@ -30,6 +31,7 @@ pub mod erasure;
 pub mod failure;
 pub mod idempotency;
 mod ids;
+pub mod sandbox;
 pub mod sealing;
 mod throttle;
 pub mod transfer;
@@ -49,7 +51,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use throttle::Throttle;
+use throttle::{ActiveCalls, Throttle};
 use vault::{ReceiptKey, Vault};
 
 /// What the application is made of.
@@ -68,6 +70,8 @@ pub struct Parts {
     pub requests_per_second: u32,
     /// How long after it was asked for an account's erasure is carried out.
     pub erasure_grace_seconds: u64,
+    /// Whether callers meet the limits of the original service.
+    pub strict_upstream: bool,
 }
 
 /// Why the application cannot work with a store.
@@ -100,6 +104,7 @@ pub struct App {
     backup_vault: BackupVault,
     erasure_grace_seconds: u64,
     throttle: Throttle<UserId>,
+    active_calls: ActiveCalls<UserId>,
     failed_sign_ins: Throttle<IpAddr>,
 }
 
@@ -120,7 +125,8 @@ impl App {
             overwrite_again_at: Mutex::default(),
             backup_vault: BackupVault::new(&parts.master_key),
             erasure_grace_seconds: parts.erasure_grace_seconds,
-            throttle: Throttle::new(parts.requests_per_second),
+            throttle: Throttle::new(throttle::in_force(parts.requests_per_second, parts.strict_upstream)),
+            active_calls: ActiveCalls::new(parts.strict_upstream),
             failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),
             store: parts.store,
             vault,

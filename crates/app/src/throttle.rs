@@ -1,14 +1,27 @@
-//! How often something may happen: a steady rate, with one second's worth saved up at most.
+//! How often something may happen: a steady rate, with one second's worth saved up at most. And what may happen only
+//! once at a time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 /// From how many entries on those that no longer matter are thrown away.
 const PRUNE: usize = 10_000;
+
+/// How many calls a second the original service allows a user.
+const UPSTREAM_PER_SECOND: u32 = 5;
+
+/// The rate in force: what is configured, 0 for any, and at most that of the original service if that counts.
+pub(crate) fn in_force(per_second: u32, strict_upstream: bool) -> u32 {
+    match (strict_upstream, per_second) {
+        (false, any) => any,
+        (true, 0) => UPSTREAM_PER_SECOND,
+        (true, configured) => configured.min(UPSTREAM_PER_SECOND),
+    }
+}
 
 /// Counts what happens, per user or per address; costs nothing while it is off.
 pub(crate) struct Throttle<K> {
@@ -41,6 +54,38 @@ impl<K: Eq + Hash> Throttle<K> {
     }
 }
 
+/// Lets each user do one thing at a time; costs nothing while it is off.
+pub(crate) struct ActiveCalls<K>(Option<Mutex<HashSet<K>>>);
+
+/// A call that is active until this is dropped.
+pub struct ActiveCall<'a, K: Eq + Hash>(Option<(&'a Mutex<HashSet<K>>, K)>);
+
+impl<K: Eq + Hash + Copy> ActiveCalls<K> {
+    pub(crate) fn new(limited: bool) -> ActiveCalls<K> {
+        ActiveCalls(limited.then(Mutex::default))
+    }
+
+    /// Begins a call, unless the user has one already.
+    pub(crate) fn begin(&self, key: K) -> Option<ActiveCall<'_, K>> {
+        let Some(active) = &self.0 else { return Some(ActiveCall(None)) };
+        let is_first = lock(active).insert(key);
+        // One that is not the first must not be made: its end would be taken for that of the first.
+        if is_first { Some(ActiveCall(Some((active, key)))) } else { None }
+    }
+}
+
+impl<K: Eq + Hash> Drop for ActiveCall<'_, K> {
+    fn drop(&mut self) {
+        if let Some((active, key)) = &self.0 {
+            lock(active).remove(key);
+        }
+    }
+}
+
+fn lock<K>(active: &Mutex<HashSet<K>>) -> MutexGuard<'_, HashSet<K>> {
+    active.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +103,24 @@ mod tests {
     fn a_rate_of_zero_admits_everything() {
         let throttle = Throttle::new(0);
         assert!((0..100).all(|_| throttle.admits(1, Duration::ZERO)));
+    }
+
+    #[test]
+    fn the_original_service_s_rate_holds_unless_a_lower_one_is_configured() {
+        assert_eq!([in_force(0, false), in_force(9, false)], [0, 9]);
+        assert_eq!([in_force(0, true), in_force(9, true), in_force(2, true)], [5, 5, 2]);
+    }
+
+    #[test]
+    fn each_has_one_call_at_a_time_if_that_is_limited() {
+        let limited = ActiveCalls::new(true);
+        let first = limited.begin(1);
+        assert!(first.is_some() && limited.begin(1).is_none() && limited.begin(2).is_some());
+        drop(first);
+        assert!(limited.begin(1).is_some());
+        let free = ActiveCalls::new(false);
+        let calls = [free.begin(1), free.begin(1)];
+        assert!(calls.iter().all(Option::is_some));
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! * [`error`]: from a failure to an answer
 //! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
-//! * [`rws`], [`health`], [`published`]: the handlers
+//! * [`serving`]: which registry a request meets
+//! * [`rws`], [`health`], [`published`], [`sandbox`]: the handlers
 //! * [`openapi`]: the published interface, as a document and as a page
 
 pub mod body;
@@ -31,7 +32,9 @@ mod request_id;
 mod response;
 pub mod routes;
 mod rws;
+mod sandbox;
 pub mod server;
+mod serving;
 pub mod tls;
 mod workers;
 
@@ -39,6 +42,6 @@ pub use credentials::parse_basic;
 pub use error::status_of;
 pub use idempotency::idempotent;
 pub use query::Query;
-pub use routes::ROUTES;
+pub use routes::{ROUTES, SANDBOX_ROUTES};
 pub use rws::v1::{document, expected_versions, raw_customer};
-pub use server::{Settings, run};
+pub use server::{Settings, Source, run};

@@ -18,8 +18,15 @@ pub(crate) struct Logged {
     pub(crate) detail: Option<String>,
 }
 
-/// Logs a request and its answer.
-pub(crate) fn request(id: &HeaderValue, method: &Method, caller: Option<&Caller>, response: &Response, took: Duration) {
+/// Logs a request and its answer; `fault` is what a sandbox let go wrong with it.
+pub(crate) fn request(
+    id: &HeaderValue,
+    method: &Method,
+    caller: Option<&Caller>,
+    fault: Option<&str>,
+    response: &Response,
+    took: Duration,
+) {
     let extensions = response.extensions();
     let logged = extensions.get::<Logged>();
     let request_id = id.to_str().unwrap_or_default();
@@ -33,6 +40,7 @@ pub(crate) fn request(id: &HeaderValue, method: &Method, caller: Option<&Caller>
         status = response.status().as_u16(),
         code = logged.and_then(|logged| logged.code),
         user_id = caller.map(|caller| caller.user.0),
+        fault,
         account_id = extensions.get::<LoggedAccount>().map(|account| account.0.0),
         duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "request"

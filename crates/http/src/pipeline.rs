@@ -8,20 +8,22 @@ use crate::{
     framing, log,
     request_id::{REQUEST_ID, RequestIds},
     rws::v1,
+    sandbox,
+    serving::{Served, Serving},
 };
 use axum::{
-    Router,
     body::Body,
     response::{IntoResponse, Response},
 };
-use carnelian_app::App;
+use carnelian_app::{App, sandbox::faults::FaultKind};
 use carnelian_domain::{Actor, Caller, Origin, Problem};
 use hyper::{
     HeaderMap, Request,
     body::Bytes,
     header::{CONNECTION, HeaderValue},
+    http::request::Parts,
 };
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 use tower::Service;
 
 /// Everything below this path belongs to the API: its callers sign in first.
@@ -37,12 +39,25 @@ struct Seen {
     caller: Option<Caller>,
     /// Header fields came behind the body. hyper lets them end where others do not, so nothing after them is trusted.
     trailers: bool,
+    /// What a sandbox let go wrong.
+    fault: Option<FaultKind>,
 }
+
+/// The connection is to be closed without an answer; only a sandbox does that, when asked to.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sandbox cuts this connection")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
-    app: Arc<App>,
-    router: Router,
+    served: Served,
     request_ids: RequestIds,
     body_bytes: usize,
     body_timeout: Duration,
@@ -50,24 +65,28 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// Reads bodies of at most so many bytes, for at most so long.
-    pub(crate) fn new(app: Arc<App>, router: Router, body_bytes: usize, body_timeout: Duration) -> Pipeline {
-        let request_ids = RequestIds::new(app.entropy());
-        Pipeline { app, router, request_ids, body_bytes, body_timeout }
+    pub(crate) fn new(served: Served, body_bytes: usize, body_timeout: Duration) -> Pipeline {
+        let request_ids = RequestIds::new(served.meet().app.entropy());
+        Pipeline { served, request_ids, body_bytes, body_timeout }
     }
 
     /// Answers a request, names it and logs it.
-    pub(crate) async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Result<Response, Infallible>
+    pub(crate) async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Result<Response, Cut>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
-        let start = self.app.clock().monotonic();
+        let serving = self.served.meet();
+        let start = serving.app.clock().monotonic();
         let id = self.request_ids.of(request.headers());
         let method = request.method().clone();
         let mut seen = Seen::default();
-        let answer = self.answer(peer, &id, request, &mut seen).await;
+        let answer = self.answer(&serving, peer, &id, request, &mut seen).await;
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-        let took = self.app.clock().monotonic().saturating_sub(start);
-        log::request(&id, &method, seen.caller.as_ref(), &response, took);
+        let took = serving.app.clock().monotonic().saturating_sub(start);
+        log::request(&id, &method, seen.caller.as_ref(), seen.fault.map(sandbox::faults::name), &response, took);
+        if seen.fault.is_some_and(sandbox::cuts) {
+            return Err(Cut);
+        }
         response.headers_mut().insert(REQUEST_ID, id);
         if seen.trailers {
             response.headers_mut().insert(CONNECTION, error::CLOSE);
@@ -77,6 +96,7 @@ impl Pipeline {
 
     async fn answer<B>(
         &self,
+        serving: &Serving,
         peer: IpAddr,
         id: &HeaderValue,
         request: Request<B>,
@@ -87,26 +107,33 @@ impl Pipeline {
     {
         let (mut parts, body) = request.into_parts();
         framing::check(&parts)?;
-        let of_api = parts.uri.path().starts_with(API);
+        let path = parts.uri.path();
+        let of_api = path.starts_with(API);
         // The body's size and arrival come first in the answer; but what a stranger sends is not kept in memory.
-        let signed_in = if of_api { Some(self.sign_in(peer, &parts.headers).await) } else { None };
-        let purpose = if matches!(signed_in, Some(Ok(_))) { Use::Keep } else { Use::Discard };
+        let signed_in = if of_api { Some(sign_in(&serving.app, peer, &parts.headers).await) } else { None };
+        let is_read = matches!(signed_in, Some(Ok(_))) || self.served.is_of_sandbox(path);
+        let purpose = if is_read { Use::Keep } else { Use::Discard };
         let body = body::collect(body, &parts.headers, purpose, self.body_bytes, self.body_timeout).await?;
         seen.trailers = body.trailers;
+        let mut _active = None;
         if let Some(signed_in) = signed_in {
-            self.app.admit(seen.caller.insert(signed_in?))?;
-            check_version(parts.uri.path())?;
+            _active = Some(serving.app.admit(seen.caller.insert(signed_in?))?);
+            self.meet_fault(&parts, seen).await?;
+            check_version(path)?;
         }
         let caller = seen.caller.clone();
         let origin = caller.as_ref().map(|caller| origin(caller, peer, id));
         parts.extensions.insert(Received { caller, origin, body: body.bytes });
-        let Ok(response) = self.router.clone().call(Request::from_parts(parts, Body::empty())).await;
+        let mut router = self.served.router(serving, path).clone();
+        let Ok(response) = router.call(Request::from_parts(parts, Body::empty())).await;
         Ok(response)
     }
 
-    async fn sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let credentials = credentials::of_request(headers)?;
-        Ok(self.app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
+    /// In a sandbox, what was asked to go wrong does so here.
+    async fn meet_fault(&self, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
+        let Some(control) = self.served.sandbox() else { return Ok(()) };
+        seen.fault = control.strike(parts.method.as_str(), parts.uri.path()).await;
+        seen.fault.map_or(Ok(()), sandbox::fail)
     }
 
     /// Answers, names and logs what came without a request: a message that is none, or a connection too many.
@@ -123,6 +150,11 @@ impl Pipeline {
 fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
     let request_id = id.to_str().ok().map(Into::into);
     Origin { actor: Actor::User(caller.user), address: Some(peer), request_id, reason: None }
+}
+
+async fn sign_in(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let credentials = credentials::of_request(headers)?;
+    Ok(app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
 }
 
 /// Refuses a path of the API that names another version.

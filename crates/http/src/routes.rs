@@ -4,6 +4,7 @@ use crate::{
     error, health,
     published::{self, Documents},
     rws::v1,
+    sandbox::{self, Control},
 };
 use axum::{
     Router,
@@ -27,19 +28,22 @@ pub struct Route {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $($module:ident)::+;)*) => {
-        /// Everything that is served.
-        pub static ROUTES: &[Route] = &[$(
+    ($(#[$doc:meta])* $list:ident, $handlers:ident, $state:ty:
+     $($method:ident $path:literal => $($module:ident)::+;)*) => {
+        $(#[$doc])*
+        pub static $list: &[Route] = &[$(
             Route { method: stringify!($method), path: $path, operation: operation(stringify!($($module)::+)) },
         )*];
 
-        fn handlers() -> Vec<(&'static str, MethodRouter<Served>)> {
+        fn $handlers() -> Vec<(&'static str, MethodRouter<$state>)> {
             vec![$(($path, on(MethodFilter::$method, $($module)::+)),)*]
         }
     };
 }
 
 routes! {
+    /// What every server serves.
+    ROUTES, handlers, Asked:
     GET "/rws/api/v1/accounts" => v1::accounts::list_accounts;
     GET "/rws/api/v1/accounts/{accountId}" => v1::accounts::get_account;
     GET "/rws/api/v1/customers" => v1::customers::list_customers;
@@ -54,6 +58,18 @@ routes! {
     GET "/health/ready" => health::ready;
     GET "/openapi.json" => published::openapi;
     GET "/docs" => published::docs;
+}
+
+routes! {
+    /// What a sandbox serves besides.
+    SANDBOX_ROUTES, sandbox_handlers, Arc<Control>:
+    POST "/sandbox/v1/reset" => sandbox::reset::reset;
+    GET "/sandbox/v1/clock" => sandbox::clock::get_clock;
+    PUT "/sandbox/v1/clock" => sandbox::clock::set_clock;
+    DELETE "/sandbox/v1/clock" => sandbox::clock::reset_clock;
+    GET "/sandbox/v1/faults" => sandbox::faults::list_faults;
+    POST "/sandbox/v1/faults" => sandbox::faults::add_fault;
+    DELETE "/sandbox/v1/faults" => sandbox::faults::clear_faults;
 }
 
 /// Where an empty `{param}` leads: to the same handler, which says what is missing.
@@ -71,32 +87,44 @@ const fn operation(handler: &'static str) -> &'static str {
 
 /// What handlers can ask for.
 #[derive(Clone)]
-struct Served {
+struct Asked {
     app: Arc<App>,
     documents: Arc<Documents>,
 }
 
-impl FromRef<Served> for Arc<App> {
-    fn from_ref(served: &Served) -> Arc<App> {
-        served.app.clone()
+impl FromRef<Asked> for Arc<App> {
+    fn from_ref(asked: &Asked) -> Arc<App> {
+        asked.app.clone()
     }
 }
 
-impl FromRef<Served> for Arc<Documents> {
-    fn from_ref(served: &Served) -> Arc<Documents> {
-        served.documents.clone()
+impl FromRef<Asked> for Arc<Documents> {
+    fn from_ref(asked: &Asked) -> Arc<Documents> {
+        asked.documents.clone()
     }
 }
 
-/// The router over all routes.
-pub(crate) fn router(app: Arc<App>, documents: Documents) -> Router {
-    let router = Router::new().route(EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
-    let router = handlers().into_iter().fold(router, |router, (path, handler)| router.route(path, handler));
+/// The router over what every server serves.
+pub(crate) fn router(app: Arc<App>, documents: Arc<Documents>) -> Router {
+    let empty_echo = (EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
+    over(handlers().into_iter().chain([empty_echo]), Asked { app, documents })
+}
+
+/// The router over what a sandbox serves besides.
+pub(crate) fn sandbox_router(control: Arc<Control>) -> Router {
+    over(sandbox_handlers(), control)
+}
+
+fn over<S: Clone + Send + Sync + 'static>(
+    handlers: impl IntoIterator<Item = (&'static str, MethodRouter<S>)>,
+    state: S,
+) -> Router {
+    let router = handlers.into_iter().fold(Router::new(), |router, (path, handler)| router.route(path, handler));
     router
         .route_layer(from_fn(note_route))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(Served { app, documents: Arc::new(documents) })
+        .with_state(state)
 }
 
 /// Tells the log which route an answer came from.

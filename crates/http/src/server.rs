@@ -1,10 +1,13 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
 use crate::{
-    malformed::Enveloping, openapi::PublishedSetting, pipeline::Pipeline, published::Documents, routes, tls::Tls,
-    workers::Workers,
+    malformed::Enveloping, openapi::PublishedSetting, pipeline::Pipeline, published::Documents, serving::Served,
+    tls::Tls, workers::Workers,
 };
-use carnelian_app::App;
+use carnelian_app::{
+    App,
+    sandbox::{Registry, Sandbox},
+};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -45,20 +48,27 @@ pub struct Settings {
     pub published: Vec<PublishedSetting>,
 }
 
+/// What is served.
+pub enum Source {
+    /// A registry.
+    Registry(Arc<App>),
+    /// A sandbox, beginning with this registry.
+    Sandbox(Sandbox, Registry),
+}
+
 /// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
 ///
 /// Fails only if the threads cannot be started.
 pub async fn run(
     listener: TcpListener,
-    app: Arc<App>,
+    source: Source,
     tls: Option<Tls>,
     settings: Settings,
     shutdown: impl Future<Output = Duration>,
 ) -> io::Result<()> {
-    let documents = Documents::new(app.rules().clone(), settings.published.clone());
-    let router = routes::router(app.clone(), documents);
+    let served = Served::new(source, |app| Documents::new(app.rules().clone(), settings.published.clone()));
     let server = Server {
-        pipeline: Arc::new(Pipeline::new(app, router, settings.body_bytes, settings.body_timeout)),
+        pipeline: Arc::new(Pipeline::new(served, settings.body_bytes, settings.body_timeout)),
         tls,
         free: Arc::new(Semaphore::new(settings.connections)),
         workers: Workers::start(settings.threads)?,

@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 14] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -36,6 +36,9 @@ const FORMS: [&str; 11] = [
     "/health/ready",
     "/openapi.json",
     "/docs",
+    "/sandbox/v1/reset",
+    "/sandbox/v1/clock",
+    "/sandbox/v1/faults",
 ];
 
 /// The folder that holds the hits: `CARNELIAN_TEST_HITS`, or `target/blackbox-hits` in the workspace.

@@ -14,6 +14,7 @@ mod properties;
 mod races;
 mod rules;
 mod rws;
+mod sandbox;
 mod shutdown;
 mod startup;
 mod tls;

@@ -29,7 +29,7 @@ fn trim(mut body: &[u8]) -> &[u8] {
 }
 
 /// Whether a body is JSON by its media type; without one it is taken to be.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_TYPE).iter().all(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();

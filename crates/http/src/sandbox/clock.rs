@@ -1,0 +1,53 @@
+//! `/sandbox/v1/clock`.
+
+use super::{Control, fields::Fields};
+use crate::{error::ApiError, extract::WholeBody, response};
+use axum::{extract::State, response::Response};
+use carnelian_app::sandbox::clock::{Reading, SetClock};
+use carnelian_domain::Timestamp;
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The most seconds that can pass at once: some three hundred years.
+const MOST_SECONDS: u64 = 10_000_000_000;
+
+/// What the clock shows.
+#[derive(Serialize)]
+struct ClockReply {
+    now: String,
+    timestamp: i64,
+    running: bool,
+}
+
+/// Says what time it is.
+pub(crate) async fn get_clock(State(control): State<Arc<Control>>) -> Response {
+    shown(control.sandbox.clock().reading())
+}
+
+/// Sets the time.
+pub(crate) async fn set_clock(
+    State(control): State<Arc<Control>>,
+    headers: HeaderMap,
+    WholeBody(body): WholeBody,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::read(&headers, &body)?;
+    fields.expect_any("now");
+    let now = fields.read_with("now", |value| Timestamp::from_iso8601(value.as_str()?));
+    let advance_seconds = fields.number("advanceSeconds", 0..=MOST_SECONDS);
+    let running = fields.read_with("running", serde_json::Value::as_bool);
+    fields.end()?;
+    let change = SetClock { now, advance_seconds: advance_seconds.unwrap_or(0), running };
+    Ok(shown(control.sandbox.clock().set(change)))
+}
+
+/// Goes back to the real time.
+pub(crate) async fn reset_clock(State(control): State<Arc<Control>>) -> Response {
+    control.sandbox.clock().reset();
+    shown(control.sandbox.clock().reading())
+}
+
+fn shown(reading: Reading) -> Response {
+    let Reading { now, running } = reading;
+    response::json(StatusCode::OK, &ClockReply { now: now.to_iso8601(), timestamp: now.unix_seconds(), running })
+}

@@ -1,0 +1,50 @@
+//! What a server does for a registry besides serving it: noticing what other processes change, and erasing.
+
+use carnelian_app::App;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// How often the server looks whether another process has changed accounts, groups, users or keys.
+const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often the server looks whether an erasure is due.
+const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Begins both, for as long as the registry is served.
+pub(crate) fn watch(app: &Arc<App>) {
+    tokio::spawn(watch_directory(Arc::downgrade(app)));
+    tokio::spawn(erase_when_due(Arc::downgrade(app)));
+}
+
+fn every(time: Duration) -> Interval {
+    let mut ticks = interval(time);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Takes over what is changed.
+async fn watch_directory(app: Weak<App>) {
+    let mut ticks = every(DIRECTORY_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        if let Err(error) = app.refresh_directory().await {
+            tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
+        }
+    }
+}
+
+/// Carries out erasures. One that is cut short goes on at the next start.
+async fn erase_when_due(app: Weak<App>) {
+    let mut ticks = every(ERASURE_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        if let Err(failure) = app.run_erasures().await {
+            tracing::warn!(?failure, "an erasure could not go on; it will be tried again");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `/sandbox/v1/clock`.
+
+use blackbox::problems::*;
+use blackbox::{Place, Request, sample};
+use serde_json::{Value, json};
+
+use super::{CLOCK, Sandbox, launch};
+
+/// The timestamp of a new customer.
+#[track_caller]
+fn timestamp_of_new(sandbox: &Sandbox, name: &str) -> i64 {
+    let reply = sandbox.ann().create(&sample::minimal(name, "Acme"));
+    reply.must_succeed(name);
+    reply.json()["timestamp"].as_i64().expect("a timestamp")
+}
+
+#[test]
+fn it_decides_timestamps_and_stands_still_advances_and_runs() {
+    let sandbox = Sandbox::start();
+    let now =
+        |text: &str, timestamp: i64, running: bool| json!({ "now": text, "timestamp": timestamp, "running": running });
+    let fixed = sandbox.set_clock(&json!({ "now": "2030-01-01T01:00:00.250+01:00" }));
+    assert_eq!(fixed, now("2030-01-01T00:00:00.250Z", 1_893_456_000, false));
+    assert_eq!(sandbox.call("GET", CLOCK), fixed);
+    assert_eq!(timestamp_of_new(&sandbox, "A"), 1_893_456_000);
+    let advanced = sandbox.set_clock(&json!({ "advanceSeconds": 86_400 }));
+    assert_eq!(advanced, now("2030-01-02T00:00:00.250Z", 1_893_542_400, false));
+    assert_eq!(timestamp_of_new(&sandbox, "B"), 1_893_542_400);
+    let running = sandbox.set_clock(&json!({ "running": true }));
+    assert_eq!(running, now("2030-01-02T00:00:00.250Z", 1_893_542_400, true));
+    let later = timestamp_of_new(&sandbox, "C");
+    assert!((1_893_542_400..1_893_600_000).contains(&later), "{later}");
+
+    // Changes since are those that the clock says.
+    let since = "/rws/api/v1/customers?fields=name&modifiedSince=2030-01-02T00:00:00Z";
+    let listed = sandbox.ann().get(since).json();
+    assert_eq!(listed["customers"], json!([{ "name": "B" }, { "name": "C" }]));
+
+    let real = sandbox.call("DELETE", CLOCK);
+    assert_eq!(real["running"], true);
+    assert!(real["timestamp"].as_i64() < Some(1_893_456_000), "{real}");
+}
+
+#[test]
+fn it_decides_when_a_key_has_expired() {
+    let place = Place::new();
+    let server = launch(&place, &["--data", place.data().to_str().expect("a plain path")]);
+    let sandbox = Sandbox { server, place };
+    let key = sandbox.place.key("ann", &["--expires", "90d"]);
+    let client = sandbox.server.client_of(&key);
+    client.get("/rws/api/v1/echo/hello").must_succeed("a new key");
+    sandbox.set_clock(&json!({ "advanceSeconds": 89 * 86_400 }));
+    client.get("/rws/api/v1/echo/hello").must_succeed("a key of 89 days");
+    sandbox.set_clock(&json!({ "advanceSeconds": 2 * 86_400 }));
+    client.get("/rws/api/v1/echo/hello").must_be(&INVALID_CREDENTIALS, "a key of 91 days");
+    sandbox.call("DELETE", CLOCK);
+    client.get("/rws/api/v1/echo/hello").must_succeed("a new key again");
+}
+
+#[test]
+fn what_is_no_setting_changes_nothing_and_is_named() {
+    let sandbox = Sandbox::start();
+    let fixed = sandbox.set_clock(&json!({ "now": "2030-01-01T00:00:00Z" }));
+    let cases: [(Value, &[&str]); 8] = [
+        (json!({}), &["now"]),
+        (json!({ "now": null }), &["now"]),
+        (json!({ "now": "tomorrow" }), &["now"]),
+        (json!({ "now": 1_893_456_000 }), &["now"]),
+        (json!({ "advanceSeconds": -1 }), &["advanceSeconds"]),
+        (json!({ "advanceSeconds": 1.5, "running": "yes" }), &["advanceSeconds", "running"]),
+        (json!({ "advanceSeconds": 10_000_000_001_u64 }), &["advanceSeconds"]),
+        (json!({ "running": true, "speed": 2 }), &["speed"]),
+    ];
+    for (body, fields) in cases {
+        let reply = sandbox.try_set("PUT", CLOCK, &body);
+        reply.must_be(&NOT_WELL_FORMED, &body.to_string());
+        assert_eq!(reply.violated_fields(), fields, "{body}");
+    }
+    let put = || Request::new("PUT", CLOCK);
+    for bytes in ["", "null", "{", "[]", r#"{"running":true,"running":true}"#, r#"{"now":"\ud800"}"#] {
+        sandbox.server.client().send(put().json_bytes(bytes)).must_be(&NOT_WELL_FORMED, bytes);
+    }
+    let form = put().header("Content-Type", "application/x-www-form-urlencoded").body("{}");
+    sandbox.server.client().send(form).must_be(&UNSUPPORTED_MEDIA_TYPE, "a form");
+    sandbox.server.client().send(put().json_bytes(vec![b' '; 70_000])).must_be(&BODY_TOO_LARGE, "a large body");
+    assert_eq!(sandbox.call("GET", CLOCK), fixed);
+}

@@ -1,0 +1,114 @@
+//! `carnelian serve --sandbox`, and the paths that only a sandbox has.
+
+mod clock;
+mod directory;
+mod faults;
+mod refused;
+mod reset;
+mod seed;
+mod start;
+mod strict;
+
+use blackbox::{Client, Login, Place, Reply, Request, Server};
+use serde_json::Value;
+
+const RESET: &str = "/sandbox/v1/reset";
+const CLOCK: &str = "/sandbox/v1/clock";
+const FAULTS: &str = "/sandbox/v1/faults";
+
+/// A running sandbox; its server comes first, so that it stops before its directory is removed.
+struct Sandbox {
+    server: Server,
+    place: Place,
+}
+
+impl Sandbox {
+    /// Starts one from the usual seed.
+    fn start() -> Sandbox {
+        Sandbox::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&str]) -> Sandbox {
+        let place = Place::new();
+        let server = launch(&place, arguments);
+        Sandbox { server, place }
+    }
+
+    /// Starts one from a seed of its own.
+    fn seeded(seed: &str) -> Sandbox {
+        let place = Place::new();
+        place.write("seed.toml", seed);
+        let server = launch(&place, &["--seed", "seed.toml"]);
+        Sandbox { server, place }
+    }
+
+    /// A user of the usual seed, who may write in `Acme` and `Acme Europe`.
+    fn ann(&self) -> Client {
+        self.server.client_of(&ann())
+    }
+
+    /// A user of the usual seed, who may write in `Globex`.
+    fn gus(&self) -> Client {
+        self.server.client_of(&login("gus", "00000000-0000-4000-8000-000000000003"))
+    }
+
+    /// Sends a request to a path that needs no credentials.
+    #[track_caller]
+    fn call(&self, method: &str, path: &str) -> Value {
+        let reply = self.server.client().send(Request::new(method, path));
+        reply.must_succeed(path);
+        reply.json()
+    }
+
+    #[track_caller]
+    fn try_set(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.server.client().send(Request::new(method, path).json(body))
+    }
+
+    /// Sets the clock.
+    #[track_caller]
+    fn set_clock(&self, body: &Value) -> Value {
+        let reply = self.try_set("PUT", CLOCK, body);
+        reply.must_succeed("a clock");
+        reply.json()
+    }
+
+    /// Asks for a fault.
+    #[track_caller]
+    fn add_fault(&self, body: &Value) -> Value {
+        let reply = self.try_set("POST", FAULTS, body);
+        reply.must_succeed("a fault");
+        reply.json()
+    }
+
+    /// How many faults are to come.
+    #[track_caller]
+    fn faults(&self) -> usize {
+        self.call("GET", FAULTS)["faults"].as_array().expect("a list").len()
+    }
+
+    #[track_caller]
+    fn reset(&self) -> Value {
+        self.call("POST", RESET)
+    }
+}
+
+fn launch(place: &Place, arguments: &[&str]) -> Server {
+    place.launch().bare().args(&["--sandbox", "--listen", "127.0.0.1:0"]).args(arguments).start()
+}
+
+fn login(user: &str, key: &str) -> Login {
+    Login { user: user.into(), key: key.into() }
+}
+
+fn ann() -> Login {
+    login("ann", "00000000-0000-4000-8000-000000000001")
+}
+
+/// The customers that a client can list.
+#[track_caller]
+fn customers(client: &Client) -> Vec<Value> {
+    let reply = client.get(blackbox::CUSTOMERS);
+    reply.must_succeed("a list");
+    reply.json()["customers"].as_array().expect("a list").clone()
+}

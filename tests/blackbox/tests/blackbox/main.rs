@@ -17,5 +17,6 @@ mod rws;
 mod sandbox;
 mod shutdown;
 mod startup;
+mod tenants;
 mod tls;
 mod world;

@@ -10,7 +10,7 @@ use crate::{
     config::{EveryCommand, Flags, ServeCommand},
     seconds::Seconds,
 };
-use carnelian_domain::{Role, directory::check_name};
+use carnelian_domain::{AddressRange, Role, directory::check_name};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, sync::Arc};
 
@@ -186,6 +186,21 @@ pub(crate) enum User {
     },
     /// List the users
     List(Listing),
+    /// Change a user's role or group
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Edit {
+        /// The user
+        username: String,
+        /// What the user may do from now on
+        #[arg(long, group = "change")]
+        role: Option<Role>,
+        /// The group whose accounts the user may act in from now on, besides the home account
+        #[arg(long, value_name = "NAME", group = "change")]
+        group: Option<String>,
+        /// Take the user out of its group
+        #[arg(long, group = "change", conflicts_with = "group")]
+        no_group: bool,
+    },
     /// Let a user no longer sign in
     Disable {
         /// The user
@@ -204,17 +219,15 @@ pub(crate) enum Key {
     Issue {
         /// The user
         username: String,
-        /// How long it works, as in 90d, 12h, 30m or 45s; without it for good
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-        expires: Option<u64>,
-        /// What to call it in listings
-        #[arg(long, value_name = "TEXT")]
-        label: Option<String>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Take over a UUID-shaped key made elsewhere, read from stdin, and print its id
     Import {
         /// The user
         username: String,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// List a user's keys, never the keys themselves
     List {
@@ -228,6 +241,20 @@ pub(crate) enum Key {
         /// The key's id, as it is listed
         key_id: String,
     },
+}
+
+/// What a key is made with.
+#[derive(Args, Debug)]
+pub(crate) struct Terms {
+    /// How long it works, as in 90d, 12h, 30m or 45s; without it for good
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) expires: Option<u64>,
+    /// What to call it in listings
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+    /// Where it works from, as in 192.0.2.0/24 or 2001:db8::1; may be given again; without it from everywhere
+    #[arg(long, value_name = "RANGE")]
+    pub(crate) allow: Vec<AddressRange>,
 }
 
 #[derive(Debug, Subcommand)]

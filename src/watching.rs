@@ -1,4 +1,5 @@
-//! What a server does for a registry besides serving it: noticing what other processes change, and erasing.
+//! What a server does for a registry besides serving it: noticing what other processes change, erasing, and noting when
+//! keys were last used.
 
 use carnelian_app::App;
 use std::{
@@ -13,10 +14,14 @@ const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the server looks whether an erasure is due.
 const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Begins both, for as long as the registry is served.
+/// How often it is noted when keys were last used.
+const KEY_USES_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Begins all of it, for as long as the registry is served.
 pub(crate) fn watch(app: &Arc<App>) {
     tokio::spawn(watch_directory(Arc::downgrade(app)));
     tokio::spawn(erase_when_due(Arc::downgrade(app)));
+    tokio::spawn(note_key_uses(Arc::downgrade(app)));
 }
 
 fn every(time: Duration) -> Interval {
@@ -45,6 +50,18 @@ async fn erase_when_due(app: Weak<App>) {
         let Some(app) = app.upgrade() else { return };
         if let Err(failure) = app.run_erasures().await {
             tracing::warn!(?failure, "an erasure could not go on; it will be tried again");
+        }
+    }
+}
+
+/// Notes when keys were last used.
+async fn note_key_uses(app: Weak<App>) {
+    let mut ticks = every(KEY_USES_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        if let Err(error) = app.write_key_uses().await {
+            tracing::warn!(%error, "it could not be noted when keys were last used");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::welcome::{Guest, welcome};
 use crate::{Refusal, config::Settings, sandbox::Seed};
-use carnelian_app::App;
+use carnelian_app::{App, administration::KeyTerms};
 use carnelian_domain::{Actor, Origin};
 use serde::{Deserialize, Serialize};
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
@@ -77,7 +77,8 @@ async fn fill(app: &App) -> Result<Demo, Refusal> {
         if present.iter().all(|present| present.name != user.name) {
             app.create_user(user.new_user(), &origin).await.map_err(refused)?;
         }
-        let key = app.issue_key(&user.name, Some("demo"), None, &origin).await.map_err(refused)?;
+        let terms = KeyTerms { label: Some("demo".into()), ..KeyTerms::default() };
+        let key = app.issue_key(&user.name, terms, &origin).await.map_err(refused)?;
         users.push(DemoUser { account: user.account, user: user.name, key: key.reveal().into() });
     }
     Ok(Demo { users })

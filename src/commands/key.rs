@@ -1,9 +1,12 @@
 //! `carnelian key`.
 
 use super::output::{data, listing, words};
-use crate::{Refusal, cli::Key};
-use carnelian_app::App;
-use carnelian_domain::Origin;
+use crate::{
+    Refusal,
+    cli::{Key, Terms},
+};
+use carnelian_app::{App, administration::KeyTerms};
+use carnelian_domain::{Origin, Timestamp};
 use serde_json::json;
 use std::io::{self, Read};
 
@@ -12,15 +15,16 @@ const MAX_INPUT: u64 = 1024;
 
 pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), Refusal> {
     match command {
-        Key::Issue { username, expires, label } => {
-            let issued = app.issue_key(&username, label.as_deref(), expires, origin).await.map_err(Refusal::refused)?;
+        Key::Issue { username, terms } => {
+            let issued = app.issue_key(&username, terms.into(), origin).await.map_err(Refusal::refused)?;
             words(format_args!("issued key {} for user {username:?}; it is shown this once", issued.key_id));
             data(issued.reveal())
         }
-        Key::Import { username } => {
+        Key::Import { username, terms } => {
             let mut key = String::new();
             io::stdin().take(MAX_INPUT).read_to_string(&mut key).map_err(Refusal::refused)?;
-            let key_id = app.import_key(&username, key.trim(), origin).await.map_err(Refusal::refused)?;
+            let imported = app.import_key(&username, key.trim(), terms.into(), origin).await;
+            let key_id = imported.map_err(Refusal::refused)?;
             data(key_id)?;
             words(format_args!("imported a key for user {username:?}"));
             Ok(())
@@ -28,16 +32,30 @@ pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), 
         Key::List { username, listing: options } => {
             let keys = app.list_keys(&username).await.map_err(Refusal::refused)?;
             let rows = keys.iter().map(|key| {
-                let expires = key.expires_at.map(|moment| moment.unix_seconds());
-                let created = key.created_at.unix_seconds();
-                vec![json!(key.key_id), json!(key.label), json!(created), json!(expires), json!(key.status.name())]
+                let allowed: Vec<_> = key.allowed.iter().map(ToString::to_string).collect();
+                vec![
+                    json!(key.key_id),
+                    json!(key.label),
+                    json!(key.created_at.unix_seconds()),
+                    json!(key.expires_at.map(Timestamp::unix_seconds)),
+                    json!(key.last_used_at.map(Timestamp::unix_seconds)),
+                    json!(allowed),
+                    json!(key.status.name()),
+                ]
             });
-            listing(options.json, &["keyId", "label", "createdAt", "expiresAt", "status"], rows.collect())
+            let columns = ["keyId", "label", "createdAt", "expiresAt", "lastUsedAt", "allowedAddresses", "status"];
+            listing(options.json, &columns, rows.collect())
         }
         Key::Revoke { key_id } => {
             app.revoke_key(&key_id, origin).await.map_err(Refusal::refused)?;
             words(format_args!("key {key_id} no longer works"));
             Ok(())
         }
+    }
+}
+
+impl From<Terms> for KeyTerms {
+    fn from(terms: Terms) -> KeyTerms {
+        KeyTerms { label: terms.label, lifetime_seconds: terms.expires, allowed: terms.allow }
     }
 }

@@ -4,7 +4,7 @@ use super::output::{data, listing, words};
 use crate::{Refusal, cli::User};
 use carnelian_app::App;
 use carnelian_domain::Origin;
-use carnelian_store::NewUser;
+use carnelian_store::{NewUser, UserChanges};
 use serde_json::json;
 
 pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(), Refusal> {
@@ -23,13 +23,21 @@ pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(),
             });
             listing(options.json, &["userName", "accountName", "groupName", "role", "status"], rows.collect())
         }
+        User::Edit { username, role, group, no_group } => {
+            let group = if no_group { Some(None) } else { group.map(Some) };
+            let changes = UserChanges { role, group, enabled: None };
+            app.edit_user(&username, changes, origin).await.map_err(Refusal::refused)?;
+            words(format_args!("changed user {username:?}"));
+            Ok(())
+        }
         User::Disable { username } => set_enabled(app, &username, false, origin).await,
         User::Enable { username } => set_enabled(app, &username, true, origin).await,
     }
 }
 
 async fn set_enabled(app: &App, username: &str, enabled: bool, origin: &Origin) -> Result<(), Refusal> {
-    app.set_user_enabled(username, enabled, origin).await.map_err(Refusal::refused)?;
+    let changes = UserChanges { enabled: Some(enabled), ..UserChanges::default() };
+    app.edit_user(username, changes, origin).await.map_err(Refusal::refused)?;
     words(format_args!("user {username:?} {} sign in", if enabled { "can" } else { "can no longer" }));
     Ok(())
 }

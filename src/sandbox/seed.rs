@@ -144,7 +144,7 @@ fn json(value: &toml::Value) -> Json<'_> {
         toml::Value::String(text) => Json::Text(text.into()),
         toml::Value::Boolean(value) => Json::Bool(*value),
         // No field of the API is any of these.
-        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Datetime(_) => Json::Number,
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Datetime(_) => Json::Number(None),
         toml::Value::Array(values) => Json::Array(values.iter().map(json).collect()),
         toml::Value::Table(table) => document(table),
     }

@@ -5,10 +5,11 @@ use crate::{
     api_key::{IssuedKey, MAX_FIXED, is_importable, new_key_id},
 };
 use carnelian_domain::{
-    AccountId, AccountState, ErasureId, GroupId, NameError, Origin, Role, Timestamp, UserId,
+    AccountId, AccountState, Action, AddressRange, ErasureId, GroupId, NameError, Object, Origin, Role, Timestamp,
+    UserId,
     directory::{check_name, check_user_name},
 };
-use carnelian_store::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError};
+use carnelian_store::{AuditEntry, Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError, UserChanges};
 
 /// Why an administrative action was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +95,23 @@ pub struct KeyEntry {
     pub created_at: Timestamp,
     /// From when on it no longer works.
     pub expires_at: Option<Timestamp>,
+    /// When it was last used, as far as it has been noted.
+    pub last_used_at: Option<Timestamp>,
+    /// Where it works from; from everywhere, if there is none.
+    pub allowed: Vec<AddressRange>,
     /// Whether it works.
     pub status: KeyStatus,
+}
+
+/// What a key is made with.
+#[derive(Clone, Debug, Default)]
+pub struct KeyTerms {
+    /// What to call it.
+    pub label: Option<String>,
+    /// For how many seconds it works; for good, if nobody says.
+    pub lifetime_seconds: Option<u64>,
+    /// Where it works from; from everywhere, if there is none.
+    pub allowed: Vec<AddressRange>,
 }
 
 /// Whether a key works.
@@ -195,56 +211,77 @@ impl App {
         Ok(directory.users.iter().map(user).collect())
     }
 
-    /// Lets a user sign in, or not.
-    pub async fn set_user_enabled(&self, user: &str, enabled: bool, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.set_user_enabled(user.to_owned(), enabled, origin).await?)
+    /// Changes a user. That the last operator cannot leave is written down, since somebody has tried.
+    pub async fn edit_user(&self, user: &str, changes: UserChanges, origin: &Origin) -> Result<(), AdminError> {
+        let edited = self.store.edit_user(user.to_owned(), changes, origin).await;
+        if let Err(StoreError::Conflict(Conflict::LastOperator)) = edited {
+            self.record_refusal("edit_user", origin).await?;
+        }
+        Ok(edited?)
+    }
+
+    /// Writes down that an operation was refused.
+    pub(crate) async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
+        let object = Object::Operation(operation);
+        self.store.append_audit(AuditEntry::record(origin, Action::Refuse, object, None, &[])).await
     }
 
     /// Makes a key for a user; this is the only time that it can be seen.
-    pub async fn issue_key(
-        &self,
-        user: &str,
-        label: Option<&str>,
-        lifetime_seconds: Option<u64>,
-        origin: &Origin,
-    ) -> Result<IssuedKey, AdminError> {
-        if let Some(label) = label {
-            named("a key", label, check_name)?;
-        }
+    pub async fn issue_key(&self, user: &str, terms: KeyTerms, origin: &Origin) -> Result<IssuedKey, AdminError> {
         let issued = IssuedKey::generate(&*self.entropy);
-        let new = NewKey {
-            key_id: issued.key_id.clone(),
-            user: user.to_owned(),
-            digest: self.vault.digest(issued.reveal()).to_vec(),
-            kind: KeyKind::Issued,
-            label: label.map(str::to_owned),
-            expires_at: lifetime_seconds.map(|seconds| self.clock.now().plus_seconds(seconds)),
-        };
+        let new = self.new_key(issued.key_id.clone(), user, issued.reveal(), KeyKind::Issued, terms)?;
         self.store.add_key(new, origin).await?;
         Ok(issued)
     }
 
     /// Takes over a key made elsewhere, and says under which id.
-    pub async fn import_key(&self, user: &str, key: &str, origin: &Origin) -> Result<String, AdminError> {
+    pub async fn import_key(
+        &self,
+        user: &str,
+        key: &str,
+        terms: KeyTerms,
+        origin: &Origin,
+    ) -> Result<String, AdminError> {
         if !is_importable(key) {
             return Err(AdminError::NotImportable);
         }
-        self.add_imported_key(user, key, origin).await
+        self.add_imported_key(user, key, terms, origin).await
     }
 
     /// Adds a key made elsewhere, whatever its shape.
-    pub(crate) async fn add_imported_key(&self, user: &str, key: &str, origin: &Origin) -> Result<String, AdminError> {
+    pub(crate) async fn add_imported_key(
+        &self,
+        user: &str,
+        key: &str,
+        terms: KeyTerms,
+        origin: &Origin,
+    ) -> Result<String, AdminError> {
         let key_id = new_key_id(&*self.entropy);
-        let new = NewKey {
-            key_id: key_id.clone(),
-            user: user.to_owned(),
-            digest: self.vault.digest(key).to_vec(),
-            kind: KeyKind::Imported,
-            label: None,
-            expires_at: None,
-        };
+        let new = self.new_key(key_id.clone(), user, key, KeyKind::Imported, terms)?;
         self.store.add_key(new, origin).await?;
         Ok(key_id)
+    }
+
+    fn new_key(
+        &self,
+        key_id: String,
+        user: &str,
+        key: &str,
+        kind: KeyKind,
+        terms: KeyTerms,
+    ) -> Result<NewKey, AdminError> {
+        if let Some(label) = &terms.label {
+            named("a key", label, check_name)?;
+        }
+        Ok(NewKey {
+            key_id,
+            user: user.to_owned(),
+            digest: self.vault.digest(key).to_vec(),
+            kind,
+            label: terms.label,
+            expires_at: terms.lifetime_seconds.map(|seconds| self.clock.now().plus_seconds(seconds)),
+            allowed: terms.allowed,
+        })
     }
 
     /// Every key of a user.
@@ -253,24 +290,33 @@ impl App {
         let user = directory.users.iter().find(|candidate| candidate.name == user);
         let user = user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))?.id;
         let now = self.clock.now();
-        Ok(directory.keys.into_iter().filter(|key| key.user == user).map(|key| key_entry(key, now)).collect())
+        Ok(directory.keys.into_iter().filter(|key| key.user == user).map(|key| self.key_entry(key, now)).collect())
     }
 
     /// Revokes a key.
     pub async fn revoke_key(&self, key_id: &str, origin: &Origin) -> Result<(), AdminError> {
         Ok(self.store.revoke_key(key_id.to_owned(), origin).await?)
     }
-}
 
-fn key_entry(key: KeyRecord, now: Timestamp) -> KeyEntry {
-    let status = if key.revoked_at.is_some() {
-        KeyStatus::Revoked
-    } else if key.expires_at.is_some_and(|end| end <= now) {
-        KeyStatus::Expired
-    } else {
-        KeyStatus::Active
-    };
-    KeyEntry { key_id: key.key_id, label: key.label, created_at: key.created_at, expires_at: key.expires_at, status }
+    /// A key as it is listed at a moment.
+    pub(crate) fn key_entry(&self, key: KeyRecord, now: Timestamp) -> KeyEntry {
+        let status = if key.revoked_at.is_some() {
+            KeyStatus::Revoked
+        } else if key.expires_at.is_some_and(|end| end <= now) {
+            KeyStatus::Expired
+        } else {
+            KeyStatus::Active
+        };
+        KeyEntry {
+            last_used_at: key.last_used_at.max(self.key_uses.of(&key.key_id).noted()),
+            key_id: key.key_id,
+            label: key.label,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            allowed: key.allowed,
+            status,
+        }
+    }
 }
 
 fn named(what: &'static str, name: &str, check: fn(&str) -> Result<(), NameError>) -> Result<(), AdminError> {

@@ -21,16 +21,17 @@ pub(crate) const FAILURES_PER_SECOND: u32 = 20;
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Finds out who calls. An unknown user, a wrong key and a disabled user are all the same answer.
+    /// Finds out who calls. An unknown user, a wrong key, one that is used from elsewhere than it may be, and a disabled
+    /// user are all the same answer.
     ///
     /// An address that keeps failing waits for that answer; whoever signs in rightly from there does not.
     pub async fn authenticate(&self, address: IpAddr, user_name: &str, key: &str) -> Result<Caller, Failure> {
-        if let Some(caller) = self.find_caller(&self.directory.load(), user_name, key) {
+        if let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
             return Ok(caller);
         }
         // Another process may have made the user or the key a moment ago.
         if self.refresh_directory().await?
-            && let Some(caller) = self.find_caller(&self.directory.load(), user_name, key)
+            && let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key)
         {
             return Ok(caller);
         }
@@ -47,7 +48,7 @@ impl App {
         active.ok_or_else(|| Problem::RateLimitExceeded.into())
     }
 
-    fn find_caller(&self, directory: &Directory, user_name: &str, key: &str) -> Option<Caller> {
+    fn find_caller(&self, directory: &Directory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {
         let digest = self.vault.digest(key);
         let user = directory.user(user_name);
         let issued = key_id(key);
@@ -61,6 +62,8 @@ impl App {
         }
         let now = self.clock.now();
         let matched = candidates.find(|candidate| same_digest(&candidate.digest, &digest))?;
-        user.filter(|user| user.enabled && matched.works_at(now)).map(|user| user.caller.clone())
+        let user = user.filter(|user| user.enabled && matched.works(now, address))?;
+        matched.last_use.note(now);
+        Some(user.caller.clone())
     }
 }

@@ -4,11 +4,12 @@
 use crate::{
     Failure,
     failure::Internal,
+    key_uses::{KeyUses, LastUse},
     vault::{SealingKey, Vault},
 };
-use carnelian_domain::{AccountId, AccountState, Caller, Role, Scope, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scope, Timestamp, UserId};
 use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
 /// An account in use.
 pub struct Account {
@@ -36,11 +37,15 @@ pub(crate) struct Key {
     pub(crate) digest: Vec<u8>,
     expires_at: Option<Timestamp>,
     revoked: bool,
+    allowed: Vec<AddressRange>,
+    pub(crate) last_use: Arc<LastUse>,
 }
 
 impl Key {
-    pub(crate) fn works_at(&self, now: Timestamp) -> bool {
-        !self.revoked && self.expires_at.is_none_or(|end| now < end)
+    pub(crate) fn works(&self, now: Timestamp, address: IpAddr) -> bool {
+        let in_time = self.expires_at.is_none_or(|end| now < end);
+        let in_place = self.allowed.is_empty() || self.allowed.iter().any(|range| range.contains(address));
+        !self.revoked && in_time && in_place
     }
 }
 
@@ -66,14 +71,14 @@ pub struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault) -> Directory {
+    pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault, uses: &KeyUses) -> Directory {
         let in_use = snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased);
         let accounts: Vec<_> = in_use.map(|record| Arc::new(account(record, vault))).collect();
         let mut users: Vec<_> = snapshot.users.iter().map(|record| user(record, &snapshot.groups)).collect();
         let users_by_id = places(users.iter().map(|user| user.caller.user));
         for record in &snapshot.keys {
             if let Some(place) = users_by_id.get(&record.user) {
-                users[*place].keys.push(key(record));
+                users[*place].keys.push(key(record, uses));
             }
         }
         Directory {
@@ -146,12 +151,14 @@ fn user(record: &UserRecord, groups: &[GroupRecord]) -> User {
     User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() }
 }
 
-fn key(record: &KeyRecord) -> Key {
+fn key(record: &KeyRecord, uses: &KeyUses) -> Key {
     Key {
         key_id: record.key_id.clone(),
         kind: record.kind,
         digest: record.digest.clone(),
         expires_at: record.expires_at,
         revoked: record.revoked_at.is_some(),
+        allowed: record.allowed.clone(),
+        last_use: uses.of(&record.key_id),
     }
 }

@@ -67,25 +67,25 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What a conflict over a customer is to the caller of the API.
+/// What a conflict is to the caller of the API; a name that is taken is a customer's unless whoever asked knows better.
 fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
     match conflict {
         Conflict::NoSuchAccount => Problem::AccountNotFound.into(),
-        Conflict::ErasureInProgress => Problem::ErasureInProgress.into(),
+        Conflict::ErasureInProgress | Conflict::ErasureRunning => Problem::ErasureInProgress.into(),
         Conflict::NameTaken => Problem::DuplicateCustomerName.into(),
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
         Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(detail),
-        Conflict::NoErasureInProgress
-        | Conflict::ErasureRunning
-        | Conflict::NoSuchErasure
-        | Conflict::NoSuchGroup
-        | Conflict::AlreadyInGroup
-        | Conflict::NotInGroup
-        | Conflict::NoSuchUser
-        | Conflict::NoSuchKey
-        | Conflict::KeyKnown
-        | Conflict::AlreadyRevoked => Failure::Internal(detail),
+        Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
+        Conflict::NoSuchErasure => Failure::Internal(detail),
+        Conflict::NoSuchGroup => Problem::GroupNotFound.into(),
+        Conflict::AlreadyInGroup => Problem::AlreadyInGroup.into(),
+        Conflict::NotInGroup => Problem::NotInGroup.into(),
+        Conflict::NoSuchUser => Problem::UserNotFound.into(),
+        Conflict::NoSuchKey => Problem::KeyNotFound.into(),
+        Conflict::KeyKnown => Problem::KeyKnown.into(),
+        Conflict::AlreadyRevoked => Problem::AlreadyRevoked.into(),
+        Conflict::LastOperator => Problem::LastOperator.into(),
     }
 }

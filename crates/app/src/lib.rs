@@ -6,12 +6,14 @@
 //! * [`audit`]: what was changed by whom, and whether the log of it is whole
 //! * [`transfer`]: customers in and out as a whole
 //! * [`accounts`]: the accounts and users that a caller may see
-//! * [`administration`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing accounts, with receipts
 //! * [`backup`]: backups, and the ledger that opens them
+//! * [`administration`]: accounts, groups, users and keys, as whoever may do everything sees them
+//! * [`operator`] and [`requests`]: the same for an operator who calls the API, and what an operator can send
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
 //! * [`api_key`]: what a key looks like
+//! * [`key_uses`]: when keys were last used
 //! * [`ids`]: customer ids, reserved in blocks
 //! * [`throttle`]: how often and how much at once a user may call, and how often an address may fail to sign in
 //! * [`sandbox`]: what a registry to test clients against can do besides
@@ -31,6 +33,9 @@ pub mod erasure;
 pub mod failure;
 pub mod idempotency;
 mod ids;
+mod key_uses;
+pub mod operator;
+pub mod requests;
 pub mod sandbox;
 pub mod sealing;
 mod throttle;
@@ -46,6 +51,7 @@ use carnelian_store::{Clock, Store, StoreError};
 use directory::Directory;
 use idempotency::InFlight;
 use ids::CustomerIds;
+use key_uses::KeyUses;
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex},
@@ -106,6 +112,8 @@ pub struct App {
     throttle: Throttle<UserId>,
     active_calls: ActiveCalls<UserId>,
     failed_sign_ins: Throttle<IpAddr>,
+    refusals: Throttle<UserId>,
+    key_uses: KeyUses,
 }
 
 impl App {
@@ -116,8 +124,11 @@ impl App {
         if proof != vault.proof() {
             return Err(OpenError::WrongMasterKey);
         }
-        let directory = Directory::new(parts.store.directory().await?, &vault);
+        let key_uses = KeyUses::default();
+        let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);
         Ok(App {
+            key_uses,
+            refusals: Throttle::new(operator::REFUSALS_PER_SECOND),
             customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
@@ -169,7 +180,7 @@ impl App {
         if current().await? {
             return Ok(true);
         }
-        let directory = Directory::new(self.store.directory().await?, &self.vault);
+        let directory = Directory::new(self.store.directory().await?, &self.vault, &self.key_uses);
         self.directory.store(Arc::new(directory));
         Ok(true)
     }

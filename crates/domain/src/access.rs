@@ -32,6 +32,7 @@ impl Role {
         match permission {
             Permission::ReadCustomers | Permission::ReadDirectory => true,
             Permission::WriteCustomers => self != Role::AccountReadOnly,
+            Permission::Administer => self == Role::Operator,
         }
     }
 }
@@ -60,6 +61,8 @@ pub enum Permission {
     WriteCustomers,
     /// To read accounts and users.
     ReadDirectory,
+    /// To administer accounts, groups, users and keys, and to read the audit log.
+    Administer,
 }
 
 /// The accounts that a user may act in.
@@ -105,6 +108,12 @@ mod tests {
         assert!(!Role::AccountReadOnly.allows(Permission::WriteCustomers));
         assert!(Role::AccountAdmin.allows(Permission::WriteCustomers));
         assert!(Role::Operator.allows(Permission::WriteCustomers));
+    }
+
+    #[test]
+    fn only_an_operator_administers() {
+        let allowed = Role::ALL.map(|role| role.allows(Permission::Administer));
+        assert_eq!(allowed, [false, false, true]);
     }
 
     #[test]

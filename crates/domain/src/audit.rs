@@ -65,6 +65,8 @@ pub enum Object<'a> {
     Key(&'a str),
     /// Everything there is.
     Registry,
+    /// An operation that was refused.
+    Operation(&'a str),
 }
 
 impl fmt::Display for Object<'_> {
@@ -76,6 +78,7 @@ impl fmt::Display for Object<'_> {
             Object::User(id) => write!(f, "user:{id}"),
             Object::Key(id) => write!(f, "key:{id}"),
             Object::Registry => f.write_str("registry"),
+            Object::Operation(name) => write!(f, "operation:{name}"),
         }
     }
 }
@@ -127,6 +130,8 @@ actions! {
     RemoveFromGroup = "remove_from_group";
     /// A user was created.
     CreateUser = "create_user";
+    /// A user has another role or group.
+    EditUser = "edit_user";
     /// A user may sign in again.
     EnableUser = "enable_user";
     /// A user may no longer sign in.
@@ -137,4 +142,6 @@ actions! {
     ImportKey = "import_key";
     /// A key no longer works.
     RevokeKey = "revoke_key";
+    /// Administration was refused: to whom it is not allowed, or because nobody could administer any more.
+    Refuse = "refused";
 }

@@ -18,6 +18,8 @@ pub enum Kind {
     RequestTimeout,
     /// Another request stands in the way for the moment.
     Conflict,
+    /// What is in the registry already stands in the way.
+    Contradiction,
     /// A condition that the caller set does not hold.
     PreconditionFailed,
     /// The body exceeds the limit.
@@ -153,6 +155,36 @@ catalogue! {
     IdempotencyKeyReused: Unprocessable, None, "This Idempotency-Key was used for another request";
     /// `If-Match` names another version.
     PreconditionFailed: PreconditionFailed, None, "Precondition failed";
+    /// A name, a label or a reason cannot be put so.
+    InvalidText: BadRequest, None, "Invalid text. Number of characters allowed 1 - 100, without white space around them.";
+    /// No role is called so.
+    InvalidRole: BadRequest, None, "Invalid role.";
+    /// A user's status is another than those that can be set.
+    InvalidStatus: BadRequest, None, "Invalid status.";
+    /// A key's lifetime is not a number of seconds.
+    InvalidLifetime: BadRequest, None, "Invalid lifetime.";
+    /// A key made elsewhere has another shape than that of a UUID.
+    InvalidKey: BadRequest, None, "Invalid key.";
+    /// A range of addresses is none.
+    InvalidAddressRange: BadRequest, None, "Invalid address range.";
+    /// No such group.
+    GroupNotFound: NotFound, None, "Resource not found - Invalid groupId.";
+    /// No such key.
+    KeyNotFound: NotFound, None, "Resource not found - Invalid keyId.";
+    /// An account, a group or a user is called so already.
+    NameTaken: Contradiction, None, "The name exists already";
+    /// No erasure of the account was asked for.
+    NoErasureInProgress: Contradiction, None, "No erasure of the account is in progress";
+    /// The account is in the group.
+    AlreadyInGroup: Contradiction, None, "The account is in the group already";
+    /// The account is not in the group.
+    NotInGroup: Contradiction, None, "The account is not in the group";
+    /// The very key is in use.
+    KeyKnown: Contradiction, None, "The key exists already";
+    /// The key was revoked before.
+    AlreadyRevoked: Contradiction, None, "The key was revoked before";
+    /// Without this user nobody could administer the registry any more.
+    LastOperator: Contradiction, None, "The last operator must remain";
     /// The body's `Content-Type` is not JSON.
     UnsupportedMediaType: UnsupportedMediaType, None, "Unsupported media type";
     /// The body exceeds the configured limit.

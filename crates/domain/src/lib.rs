@@ -6,6 +6,7 @@
 //! * [`customer`]: types that can only hold valid values
 //! * [`listing`]: which customers are asked for, and what of them
 //! * [`access`]: who may do what, and where
+//! * [`addresses`]: ranges of addresses
 //! * [`audit`]: who changed what, from where and why
 //! * [`directory`]: accounts, groups, users and keys, and what they may be called
 //! * [`paging`]: which part of a listing is asked for, and that part
@@ -15,6 +16,7 @@
 //! Nothing here is asynchronous, does I/O or reads a clock.
 
 pub mod access;
+pub mod addresses;
 pub mod audit;
 pub mod check;
 pub mod customer;
@@ -27,6 +29,7 @@ pub mod paging;
 pub mod rules;
 
 pub use access::{Caller, Permission, Role, Scope};
+pub use addresses::AddressRange;
 pub use audit::{Action, Actor, Object, Origin};
 pub use check::{RawCustomer, RawText, Violation};
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};

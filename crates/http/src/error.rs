@@ -33,7 +33,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Conflict | Kind::Contradiction => StatusCode::CONFLICT,
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -104,6 +104,7 @@ pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
         Kind::BadRequest
         | Kind::NotFound
         | Kind::MethodNotAllowed
+        | Kind::Contradiction
         | Kind::PreconditionFailed
         | Kind::UnsupportedMediaType
         | Kind::Unprocessable

@@ -26,6 +26,9 @@ pub(crate) struct RequestOrigin(pub(crate) Origin);
 /// The whole body.
 pub(crate) struct WholeBody(pub(crate) Bytes);
 
+/// The path's two parameters, in their order, each as [`PathText`] has it.
+pub(crate) struct PathPair(pub(crate) Option<String>, pub(crate) Option<String>);
+
 /// The path's one parameter, decoded; `None` if there is none or it is not UTF-8.
 pub(crate) struct PathText(pub(crate) Option<String>);
 
@@ -57,6 +60,16 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeBody {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<WholeBody, ApiError> {
         let received = parts.extensions.get_mut::<Received>();
         Ok(WholeBody(received.map(|received| std::mem::take(&mut received.body)).unwrap_or_default()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPair {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathPair, ApiError> {
+        let found = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        let (first, second) = found.map(|Path(pair)| pair).unzip();
+        Ok(PathPair(first, second))
     }
 }
 

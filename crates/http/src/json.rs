@@ -9,6 +9,9 @@ use std::{borrow::Cow, fmt};
 /// The deepest nesting of objects and arrays.
 pub const MAX_DEPTH: usize = 16;
 
+/// Up to here a float holds every whole number: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A JSON value, as much of it as this API looks at.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'a> {
@@ -16,8 +19,8 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// Any number; no field of this API is one.
-    Number,
+    /// A number; which one, if it counts something.
+    Number(Option<u64>),
     /// A string.
     Text(Cow<'a, str>),
     /// An array.
@@ -73,16 +76,18 @@ impl<'de> Visitor<'de> for Nested {
         Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(Some(value)))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.try_into().ok()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Number)
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        // To JSON 10.0 is as whole as 10; a float holds every number exactly that counts anything here.
+        let whole = value.fract() == 0.0 && (0.0..EXACT).contains(&value);
+        Ok(Json::Number(whole.then_some(value as u64)))
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
@@ -145,8 +150,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_is_read() {
-        let read = parse(br#" {"a":null,"b":[true,-1,1.5,"x\n"],"a":{}} "#);
-        let array = vec![Json::Bool(true), Json::Number, Json::Number, Json::Text("x\n".into())];
+        let read = parse(br#" {"a":null,"b":[true,-1,1.5,7,7.0,"x\n"],"a":{}} "#);
+        let array = vec![
+            Json::Bool(true),
+            Json::Number(None),
+            Json::Number(None),
+            Json::Number(Some(7)),
+            Json::Number(Some(7)),
+            Json::Text("x\n".into()),
+        ];
         let object =
             vec![("a".into(), Json::Null), ("b".into(), Json::Array(array)), ("a".into(), Json::Object(vec![]))];
         assert_eq!(read, Ok(Json::Object(object)));

@@ -11,9 +11,10 @@
 //! * [`request_id`], [`log`]: what a request is called, and its line in the log
 //! * [`malformed`]: answers to what is not an HTTP request
 //! * [`serving`]: which registry a request meets
-//! * [`rws`], [`health`], [`published`], [`sandbox`]: the handlers
+//! * [`rws`], [`admin`], [`health`], [`published`], [`sandbox`]: the handlers
 //! * [`openapi`]: the published interface, as a document and as a page
 
+mod admin;
 pub mod body;
 mod credentials;
 mod error;

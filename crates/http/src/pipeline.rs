@@ -26,8 +26,8 @@ use hyper::{
 use std::{fmt, net::IpAddr, time::Duration};
 use tower::Service;
 
-/// Everything below this path belongs to the API: its callers sign in first.
-pub(crate) const API: &str = "/rws/";
+/// Everything below these paths belongs to the API: its callers sign in first.
+const API: [&str; 2] = ["/rws/", "/admin/"];
 
 /// What precedes the version in the API's paths.
 const VERSIONED: &str = "/rws/api/";
@@ -108,7 +108,7 @@ impl Pipeline {
         let (mut parts, body) = request.into_parts();
         framing::check(&parts)?;
         let path = parts.uri.path();
-        let of_api = path.starts_with(API);
+        let of_api = is_of_api(path);
         // The body's size and arrival come first in the answer; but what a stranger sends is not kept in memory.
         let signed_in = if of_api { Some(sign_in(&serving.app, peer, &parts.headers).await) } else { None };
         let is_read = matches!(signed_in, Some(Ok(_))) || self.served.is_of_sandbox(path);
@@ -155,6 +155,11 @@ fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
 async fn sign_in(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let credentials = credentials::of_request(headers)?;
     Ok(app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
+}
+
+/// Whether a path belongs to the API.
+pub(crate) fn is_of_api(path: &str) -> bool {
+    API.iter().any(|api| path.starts_with(api))
 }
 
 /// Refuses a path of the API that names another version.

@@ -1,6 +1,7 @@
 //! Everything that is served, in one list.
 
 use crate::{
+    admin::v1 as admin,
     error, health,
     published::{self, Documents},
     rws::v1,
@@ -54,6 +55,24 @@ routes! {
     GET "/rws/api/v1/echo/{param}" => v1::echo::echo;
     GET "/rws/api/v1/users" => v1::users::list_users;
     GET "/rws/api/v1/users/{userId}" => v1::users::get_user;
+    GET "/admin/v1/accounts" => admin::accounts::list_all_accounts;
+    POST "/admin/v1/accounts" => admin::accounts::create_account;
+    GET "/admin/v1/accounts/{accountId}" => admin::accounts::get_any_account;
+    POST "/admin/v1/accounts/{accountId}/erasure" => admin::accounts::request_erasure;
+    DELETE "/admin/v1/accounts/{accountId}/erasure" => admin::accounts::cancel_erasure;
+    GET "/admin/v1/groups" => admin::groups::list_groups;
+    POST "/admin/v1/groups" => admin::groups::create_group;
+    GET "/admin/v1/groups/{groupId}" => admin::groups::get_group;
+    PUT "/admin/v1/groups/{groupId}/accounts/{accountId}" => admin::groups::add_to_group;
+    DELETE "/admin/v1/groups/{groupId}/accounts/{accountId}" => admin::groups::remove_from_group;
+    GET "/admin/v1/users" => admin::users::list_all_users;
+    POST "/admin/v1/users" => admin::users::create_user;
+    GET "/admin/v1/users/{userId}" => admin::users::get_any_user;
+    PATCH "/admin/v1/users/{userId}" => admin::users::edit_user;
+    GET "/admin/v1/users/{userId}/keys" => admin::keys::list_keys;
+    POST "/admin/v1/users/{userId}/keys" => admin::keys::issue_key;
+    DELETE "/admin/v1/keys/{keyId}" => admin::keys::revoke_key;
+    GET "/admin/v1/audit" => admin::audit::list_audit;
     GET "/health/live" => health::live;
     GET "/health/ready" => health::ready;
     GET "/openapi.json" => published::openapi;
@@ -146,6 +165,11 @@ mod tests {
             &["list_customers", "create_customer", "get_customer", "edit_customer", "erase_customer"],
             &["echo"],
             &["list_users", "get_user"],
+            &["list_all_accounts", "create_account", "get_any_account", "request_erasure", "cancel_erasure"],
+            &["list_groups", "create_group", "get_group", "add_to_group", "remove_from_group"],
+            &["list_all_users", "create_user", "get_any_user", "edit_user"],
+            &["list_keys", "issue_key", "revoke_key"],
+            &["list_audit"],
             &["live", "ready"],
             &["openapi", "docs"],
         ];

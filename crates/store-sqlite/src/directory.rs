@@ -6,10 +6,12 @@ use crate::{
     SqliteStore,
     job::{WorkError, Writing},
 };
-use carnelian_domain::{AccountId, AccountState, Action, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_domain::{
+    AccountId, AccountState, Action, AddressRange, ErasureId, GroupId, Object, Origin, Role, Timestamp, UserId,
+};
 use carnelian_store::{
     AccountRecord, AuditEntry, Conflict, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey,
-    NewUser, StoreError, UserRecord, WrapKey,
+    NewUser, StoreError, UserChanges, UserRecord, WrapKey,
 };
 use rusqlite::{
     Connection, OptionalExtension, Params, Row, params,
@@ -125,25 +127,20 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn set_user_enabled(&self, user: String, enabled: bool, origin: &Origin) -> Result<(), StoreError> {
-        self.change(origin, move |change| {
-            let (id, account) = change.user(&user)?;
-            change.execute("UPDATE registry_user SET enabled = ?2 WHERE id = ?1", params![id.0, enabled])?;
-            let action = if enabled { Action::EnableUser } else { Action::DisableUser };
-            change.record(action, Object::User(id), Some(account))
-        })
-        .await
+    async fn edit_user(&self, user: String, changes: UserChanges, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| change.edit_user(&user, changes)).await
     }
 
     async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| {
             let (user, account) = change.user(&new.user)?;
-            let insert = "INSERT INTO api_key (key_id, user_id, digest, kind, label, created_at, expires_at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+            let insert = "INSERT INTO api_key (key_id, user_id, digest, kind, label, created_at, expires_at, allowed)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
             let imported = new.kind == KeyKind::Imported;
             let expires_at = new.expires_at.map(|moment| moment.0);
-            let values =
-                params![new.key_id, user.0, new.digest, u8::from(imported), new.label, change.now(), expires_at];
+            let kind = u8::from(imported);
+            let allowed = written_ranges(&new.allowed);
+            let values = params![new.key_id, user.0, new.digest, kind, new.label, change.now(), expires_at, allowed];
             refuse_if_unchanged(change.execute(insert, values)?, Conflict::KeyKnown)?;
             let action = if imported { Action::ImportKey } else { Action::IssueKey };
             change.record(action, Object::Key(&new.key_id), Some(account))
@@ -159,6 +156,18 @@ impl Directory for SqliteStore {
             let update = "UPDATE api_key SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
             refuse_if_unchanged(change.execute(update, params![key_id, change.now()])?, Conflict::AlreadyRevoked)?;
             change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))
+        })
+        .await
+    }
+
+    async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
+        let update = "UPDATE api_key SET last_used_at = ?2 WHERE key_id = ?1 AND ifnull(last_used_at, ?2 - 1) < ?2";
+        self.write(move |writing| {
+            let mut update = writing.connection.prepare_cached(update)?;
+            for (key_id, at) in &uses {
+                update.execute(params![key_id, at.0])?;
+            }
+            Ok(())
         })
         .await
     }
@@ -208,7 +217,52 @@ impl Change<'_, '_> {
         object: Object<'_>,
         account: Option<AccountId>,
     ) -> Result<(), WorkError> {
-        self.writing.record(&AuditEntry::record(self.origin, action, object, account, &[]))
+        self.record_fields(action, object, account, &[])
+    }
+
+    /// The same, with the names of the fields that changed.
+    fn record_fields(
+        &mut self,
+        action: Action,
+        object: Object<'_>,
+        account: Option<AccountId>,
+        fields: &[&str],
+    ) -> Result<(), WorkError> {
+        self.writing.record(&AuditEntry::record(self.origin, action, object, account, fields))
+    }
+
+    fn edit_user(&mut self, name: &str, changes: UserChanges) -> Result<(), WorkError> {
+        let (id, account) = self.user(name)?;
+        let select = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user WHERE id = ?1";
+        let before = self.connection().query_row(select, [id.0], user)?;
+        let group = match &changes.group {
+            Some(group) => group.as_deref().map(|group| self.group(group)).transpose()?,
+            None => before.group,
+        };
+        let role = changes.role.unwrap_or(before.role);
+        let enabled = changes.enabled.unwrap_or(before.enabled);
+        let operates = |role: Role, enabled: bool| enabled && role == Role::Operator;
+        if operates(before.role, before.enabled) && !operates(role, enabled) && !self.has_operator_beside(id)? {
+            return Err(Conflict::LastOperator.into());
+        }
+        let update = "UPDATE registry_user SET group_id = ?2, role = ?3, enabled = ?4 WHERE id = ?1";
+        self.execute(update, params![id.0, group.map(|group| group.0), role.name(), enabled])?;
+        let changed = [("role", role != before.role), ("accountGroup", group != before.group)];
+        let changed: Vec<_> = changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
+        if !changed.is_empty() {
+            self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed)?;
+        }
+        match changes.enabled {
+            Some(true) => self.record(Action::EnableUser, Object::User(id), Some(account)),
+            Some(false) => self.record(Action::DisableUser, Object::User(id), Some(account)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether somebody else can administer the registry.
+    fn has_operator_beside(&self, user: UserId) -> Result<bool, WorkError> {
+        let select = "SELECT EXISTS (SELECT 1 FROM registry_user WHERE role = ?1 AND enabled = 1 AND id <> ?2)";
+        Ok(self.connection().query_row(select, params![Role::Operator.name(), user.0], |row| row.get(0))?)
     }
 
     /// Counts the directory's version up, so that every process reads it again.
@@ -284,7 +338,8 @@ fn snapshot(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::
         )?,
         keys: list(
             &moment,
-            "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at FROM api_key ORDER BY id",
+            "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
+                FROM api_key ORDER BY id",
             key,
         )?,
     })
@@ -333,5 +388,21 @@ fn key(row: &Row<'_>) -> Result<KeyRecord, rusqlite::Error> {
         created_at: Timestamp(row.get(5)?),
         expires_at: moment(6)?,
         revoked_at: moment(7)?,
+        last_used_at: moment(8)?,
+        allowed: ranges(row, 9)?,
     })
+}
+
+/// What stands between two ranges of addresses.
+const SEPARATOR: &str = ",";
+
+fn written_ranges(ranges: &[AddressRange]) -> Option<String> {
+    let ranges: Vec<_> = ranges.iter().map(AddressRange::to_string).collect();
+    if ranges.is_empty() { None } else { Some(ranges.join(SEPARATOR)) }
+}
+
+fn ranges(row: &Row<'_>, column: usize) -> Result<Vec<AddressRange>, rusqlite::Error> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(Vec::new()) };
+    let ranges = text.split(SEPARATOR).map(str::parse).collect::<Result<_, String>>();
+    ranges.map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_audit.sql"),
     include_str!("../migrations/0005_erasure.sql"),
     include_str!("../migrations/0006_import.sql"),
+    include_str!("../migrations/0007_keys.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
@@ -233,7 +234,7 @@ mod tests {
         "account_group",
         "group_account",
         "registry_user",
-        "api_key",
+        "(SELECT id, key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at FROM api_key)",
         "(SELECT id, account_id, name, unique_name, version, ship_to_bill_address, created_at, modified_at, sealed
             FROM customer)",
     ];
@@ -283,6 +284,7 @@ mod tests {
         (917, 0x8eff_96a3_172e_6a57),
         (1005, 0xf019_cc29_a0f4_c539),
         (549, 0x84f8_d6a3_9a85_7c4b),
+        (258, 0xb8aa_b967_a338_813c),
     ];
 
     /// FNV-1a, enough to notice an edit.

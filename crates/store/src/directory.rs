@@ -1,7 +1,7 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
 use crate::StoreError;
-use carnelian_domain::{AccountId, AccountState, ErasureId, GroupId, Origin, Role, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, AddressRange, ErasureId, GroupId, Origin, Role, Timestamp, UserId};
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -72,6 +72,10 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, as far as it has been noted.
+    pub last_used_at: Option<Timestamp>,
+    /// Where it works from; from everywhere, if there is none.
+    pub allowed: Vec<AddressRange>,
 }
 
 /// A user to be created.
@@ -102,6 +106,19 @@ pub struct NewKey {
     pub label: Option<String>,
     /// From when on it no longer works.
     pub expires_at: Option<Timestamp>,
+    /// Where it works from; from everywhere, if there is none.
+    pub allowed: Vec<AddressRange>,
+}
+
+/// What is to change about a user; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChanges {
+    /// What it may do.
+    pub role: Option<Role>,
+    /// The name of the group whose accounts it may also act in, if in any.
+    pub group: Option<Option<String>>,
+    /// Whether it may sign in.
+    pub enabled: Option<bool>,
 }
 
 /// The whole directory at one moment.
@@ -161,12 +178,15 @@ pub trait Directory: Send + Sync {
     /// Creates a user.
     async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError>;
 
-    /// Lets a user sign in, or not.
-    async fn set_user_enabled(&self, user: String, enabled: bool, origin: &Origin) -> Result<(), StoreError>;
+    /// Changes a user, unless nobody of role OPERATOR could sign in any more.
+    async fn edit_user(&self, user: String, changes: UserChanges, origin: &Origin) -> Result<(), StoreError>;
 
     /// Adds a key to a user.
     async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError>;
 
     /// Revokes a key.
     async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError>;
+
+    /// Notes when keys were last used, unless they have been used since. It is no change of the directory, and nobody's.
+    async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError>;
 }

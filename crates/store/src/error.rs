@@ -57,6 +57,9 @@ pub enum Conflict {
     /// The key was revoked before.
     #[error("the key is already revoked")]
     AlreadyRevoked,
+    /// It would leave nobody who can administer the registry.
+    #[error("the user is the last operator who can sign in, and must remain")]
+    LastOperator,
 }
 
 /// Why a store could not do what was asked; the texts are for the log, never for a caller of the API.

@@ -31,7 +31,8 @@ pub use customers::{
     Written,
 };
 pub use directory::{
-    AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserRecord, WrapKey,
+    AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserChanges,
+    UserRecord, WrapKey,
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures};
 pub use error::{Conflict, StoreError};

@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 25] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -32,6 +32,17 @@ const FORMS: [&str; 14] = [
     "/rws/api/v1/echo/{param}",
     "/rws/api/v1/users",
     "/rws/api/v1/users/{userId}",
+    "/admin/v1/accounts",
+    "/admin/v1/accounts/{accountId}",
+    "/admin/v1/accounts/{accountId}/erasure",
+    "/admin/v1/groups",
+    "/admin/v1/groups/{groupId}",
+    "/admin/v1/groups/{groupId}/accounts/{accountId}",
+    "/admin/v1/users",
+    "/admin/v1/users/{userId}",
+    "/admin/v1/users/{userId}/keys",
+    "/admin/v1/keys/{keyId}",
+    "/admin/v1/audit",
     "/health/live",
     "/health/ready",
     "/openapi.json",

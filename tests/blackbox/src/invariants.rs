@@ -56,7 +56,7 @@ fn companion_headers(reply: &Reply) -> Result<(), String> {
             require(realm, "WWW-Authenticate is missing or other than promised")
         }
         405 => require(reply.header("allow").is_some_and(|allow| !allow.is_empty()), "there is no Allow"),
-        409 | 429 | 503 => {
+        429 | 503 => {
             let after = reply.header("retry-after").and_then(|after| after.parse::<u64>().ok());
             require(after.is_some_and(|after| after > 0), "there is no Retry-After in seconds")
         }
@@ -75,7 +75,10 @@ fn envelope(reply: &Reply) -> Result<(), String> {
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
     let known = matches!(
         keys[..],
-        ["errorMessage"] | ["errorMessage", "errorCode"] | ["errorMessage", "errorCode", "violations"]
+        ["errorMessage"]
+            | ["errorMessage", "errorCode"]
+            | ["errorMessage", "violations"]
+            | ["errorMessage", "errorCode", "violations"]
     );
     require(known, "keys that are not those of an error, or in another order,")?;
     require(body["errorMessage"].is_string(), "an errorMessage that is no string")?;

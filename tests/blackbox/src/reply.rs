@@ -20,7 +20,7 @@ pub struct Reply {
 pub struct Violation {
     /// The path of the field.
     pub field: String,
-    /// The code.
+    /// The code; empty, if there is none.
     pub code: String,
     /// The text.
     pub message: String,
@@ -115,7 +115,7 @@ impl Violation {
         };
         Self {
             field: text("field"),
-            code: text("errorCode"),
+            code: entry.get("errorCode").and_then(Value::as_str).unwrap_or_default().to_owned(),
             message: text("errorMessage"),
             limit: entry.get("limit").and_then(Value::as_u64),
         }

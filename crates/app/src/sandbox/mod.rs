@@ -7,7 +7,12 @@
 pub mod clock;
 pub mod faults;
 
-use crate::{App, Failure, administration::AdminError, api_key::can_be_fixed, failure::Internal};
+use crate::{
+    App, Failure,
+    administration::{AdminError, KeyTerms},
+    api_key::can_be_fixed,
+    failure::Internal,
+};
 use carnelian_domain::{Caller, Origin, Role, Scope, UserId};
 use clock::SandboxClock;
 use faults::Faults;
@@ -89,6 +94,6 @@ impl App {
         if !can_be_fixed(key) {
             return Err(AdminError::NotFixable);
         }
-        self.add_imported_key(user, key, origin).await.map(drop)
+        self.add_imported_key(user, key, KeyTerms::default(), origin).await.map(drop)
     }
 }

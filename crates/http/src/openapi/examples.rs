@@ -4,15 +4,18 @@ use crate::{
     error, json,
     rws::v1::{shape, wire::CustomerReply},
 };
-use carnelian_app::{Failure, customers::CustomerDetails};
+use carnelian_app::{Failure, administration::KeyStatus, customers::CustomerDetails};
 use carnelian_domain::{
-    AccountId, AccountState, CustomerField, CustomerId, Problem, RawPaging, RawText, Role, Rules, Violation,
+    AccountId, AccountState, Action, CustomerField, CustomerId, Problem, RawPaging, RawText, Role, Rules, Violation,
     errors::CATALOGUE,
 };
 use serde_json::{Value, json};
 
 /// The customer that the API's own documentation creates.
 const ID: u64 = 1234;
+
+/// The id of a key.
+const KEY_ID: &str = "0123456789abcdef";
 
 /// The call of the API's own documentation.
 pub(super) fn customer() -> Value {
@@ -85,18 +88,89 @@ pub(super) fn user() -> Value {
     })
 }
 
+pub(super) fn new_account() -> Value {
+    json!({ "accountName": "Acme", "reason": "They asked for it" })
+}
+
+pub(super) fn reason() -> Value {
+    json!({ "reason": "They asked for it" })
+}
+
+pub(super) fn new_group() -> Value {
+    json!({ "groupName": "Acme Group" })
+}
+
+pub(super) fn group() -> Value {
+    json!({ "groupName": "Acme Group", "groupId": "1", "accounts": [account()] })
+}
+
+pub(super) fn new_user() -> Value {
+    json!({ "userName": "ann", "accountName": "Acme", "accountGroup": "Acme Group", "role": Role::AccountAdmin.name() })
+}
+
+pub(super) fn user_changes() -> Value {
+    json!({ "role": Role::AccountReadOnly.name(), "accountGroup": null })
+}
+
+pub(super) fn new_key() -> Value {
+    json!({ "label": "for the shop", "lifetimeSeconds": 7_776_000, "allowedAddresses": ["192.0.2.0/24"] })
+}
+
+pub(super) fn issued_key() -> Value {
+    json!({ "keyId": KEY_ID, "key": format!("crk1_{KEY_ID}…") })
+}
+
+pub(super) fn key() -> Value {
+    json!({
+        "keyId": KEY_ID,
+        "label": "for the shop",
+        "createdAt": 1_527_590_173,
+        "expiresAt": 1_535_366_173,
+        "lastUsedAt": null,
+        "allowedAddresses": ["192.0.2.0/24"],
+        "status": KeyStatus::Active.name(),
+    })
+}
+
+pub(super) fn entry() -> Value {
+    json!({
+        "sequence": 1,
+        "at": "2026-11-24T08:30:00.000Z",
+        "actor": "user:1",
+        "action": Action::CreateAccount.name(),
+        "object": "account:1",
+        "accountId": "1",
+        "fields": [],
+        "address": "192.0.2.7",
+        "requestId": "9b165953d3d41a06",
+        "reason": "They asked for it",
+    })
+}
+
+/// Where a rule for what an operator sends can be broken.
+fn place(problem: Problem) -> Option<&'static str> {
+    match problem {
+        Problem::InvalidCustomerId => Some("customerId"),
+        Problem::InvalidText => Some("reason"),
+        Problem::InvalidRole => Some("role"),
+        Problem::InvalidStatus => Some("status"),
+        Problem::InvalidLifetime => Some("lifetimeSeconds"),
+        Problem::InvalidKey => Some("key"),
+        Problem::InvalidAddressRange => Some("allowedAddresses[0]"),
+        _ => None,
+    }
+}
+
 /// The answer to every problem: with the rules that are broken, where a customer can be sent that breaks them.
 pub(super) fn errors(rules: &Rules) -> Vec<(Problem, Value)> {
     let customers = broken_customers(rules);
     let customers = customers.iter().filter_map(|customer| refusal(rules, customer));
     let pages = broken_pages().into_iter().filter_map(|page| page.check().err().map(Failure::Violations));
     let broken: Vec<_> = customers.chain(pages).collect();
-    let answer = |problem: Problem| match broken.iter().find(|failure| failure.problem() == problem) {
-        Some(failure) => error::body(failure),
-        None if problem == Problem::InvalidCustomerId => {
-            error::body(&Failure::Violations(vec![Violation::new("customerId", problem)]))
-        }
-        None => error::body(&problem.into()),
+    let answer = |problem: Problem| match (broken.iter().find(|failure| failure.problem() == problem), place(problem)) {
+        (Some(failure), _) => error::body(failure),
+        (None, Some(place)) => error::body(&Failure::Violations(vec![Violation::new(place, problem)])),
+        (None, None) => error::body(&problem.into()),
     };
     CATALOGUE.iter().map(|row| (row.problem, answer(row.problem))).collect()
 }

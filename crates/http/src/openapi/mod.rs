@@ -100,7 +100,7 @@ fn paths(interface: &Interface<'_>) -> Map<String, Value> {
 }
 
 fn described(interface: &Interface<'_>, path: &str, operation: &operations::Operation) -> Value {
-    let signed_in = path.starts_with(pipeline::API);
+    let signed_in = pipeline::is_of_api(path);
     let security = if signed_in { json!([{ "basic": [] }]) } else { json!([]) };
     let parameter = |name| json!({ "$ref": format!("#/components/parameters/{name}") });
     let mut described = json!({
@@ -113,7 +113,8 @@ fn described(interface: &Interface<'_>, path: &str, operation: &operations::Oper
     });
     if let Some(schema) = operation.body {
         let content = schemas::content(schema);
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
+        let required = schemas::is_required(schema, interface);
+        described["requestBody"] = json!({ "required": required, "content": { "application/json": content } });
     }
     described["responses"] = answers::of(interface.rules, operation, signed_in).into();
     described

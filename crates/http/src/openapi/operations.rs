@@ -8,6 +8,11 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Customers", "Create, read, list, edit and erase customers in the accounts that the caller may act in."),
     ("Accounts and users", "What is in the caller's scope."),
     ("Echo", "Shows that a caller is signed in."),
+    (
+        "Administration",
+        "Accounts, groups, users and keys, for users of role OPERATOR; anybody else is refused, which the audit log \
+            tells. A `reason` goes to the audit log.",
+    ),
     ("Health", "For whoever starts, stops and watches the server."),
     ("Interface", "This description of the interface."),
 ];
@@ -90,6 +95,10 @@ const fn with_version(reply: Reply) -> Reply {
 
 /// What can go wrong with a page.
 const PAGE: &[Problem] = &[Problem::InvalidPageSize, Problem::InvalidPageNumber];
+
+/// What can go wrong with a body that an operator sends, beside the rules for what is in it.
+const FORM: &[Problem] =
+    &[Problem::UnsupportedMediaType, Problem::MalformedJson, Problem::RequiredFieldsMissing, Problem::InvalidText];
 
 static OPERATIONS: &[Operation] = &[
     Operation {
@@ -225,6 +234,205 @@ static OPERATIONS: &[Operation] = &[
         own_problems: &[Problem::RequiredFieldsMissing],
     },
     Operation {
+        name: "list_all_accounts",
+        tag: "Administration",
+        summary: "List every account",
+        description: "Lists every account that is not erased, in the order of the ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of accounts.", "AccountPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "create_account",
+        tag: "Administration",
+        summary: "Create account",
+        description: "Creates an account.",
+        parameters: &[],
+        body: Some("NewAccount"),
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::NameTaken],
+    },
+    Operation {
+        name: "get_any_account",
+        tag: "Administration",
+        summary: "Get any account",
+        description: "Reads an account.",
+        parameters: &["accountId"],
+        body: None,
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::AccountNotFound],
+    },
+    Operation {
+        name: "request_erasure",
+        tag: "Administration",
+        summary: "Ask for an account's erasure",
+        description: "Puts the account into \"erasure in progress\": from now on nothing is created or edited in it.",
+        parameters: &["accountId"],
+        body: Some("Reason"),
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::AccountNotFound, Problem::ErasureInProgress],
+    },
+    Operation {
+        name: "cancel_erasure",
+        tag: "Administration",
+        summary: "Take an erasure request back",
+        description: "Makes the account active again.",
+        parameters: &["accountId", "reason"],
+        body: None,
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::AccountNotFound, Problem::NoErasureInProgress],
+    },
+    Operation {
+        name: "list_groups",
+        tag: "Administration",
+        summary: "List groups",
+        description: "Lists every group with its accounts, in the order of the ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of groups.", "GroupPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "create_group",
+        tag: "Administration",
+        summary: "Create group",
+        description: "Creates a group without accounts.",
+        parameters: &[],
+        body: Some("NewGroup"),
+        reply: json("The group.", "Group"),
+        own_problems: &[Problem::NameTaken],
+    },
+    Operation {
+        name: "get_group",
+        tag: "Administration",
+        summary: "Get group",
+        description: "Reads a group.",
+        parameters: &["groupId"],
+        body: None,
+        reply: json("The group.", "Group"),
+        own_problems: &[Problem::GroupNotFound],
+    },
+    Operation {
+        name: "add_to_group",
+        tag: "Administration",
+        summary: "Add an account to a group",
+        description: "Every user of the group may act in the account from then on.",
+        parameters: &["groupId", "accountId", "reason"],
+        body: None,
+        reply: json("The group.", "Group"),
+        own_problems: &[Problem::GroupNotFound, Problem::AccountNotFound, Problem::AlreadyInGroup],
+    },
+    Operation {
+        name: "remove_from_group",
+        tag: "Administration",
+        summary: "Take an account out of a group",
+        description: "Users of the group may no longer act in the account, unless it is their home.",
+        parameters: &["groupId", "accountId", "reason"],
+        body: None,
+        reply: json("The group.", "Group"),
+        own_problems: &[Problem::GroupNotFound, Problem::AccountNotFound, Problem::NotInGroup],
+    },
+    Operation {
+        name: "list_all_users",
+        tag: "Administration",
+        summary: "List every user",
+        description: "Lists every user, in the order of the ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of users.", "UserPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "create_user",
+        tag: "Administration",
+        summary: "Create user",
+        description: "Creates a user, who can sign in once there is a key.",
+        parameters: &[],
+        body: Some("NewUser"),
+        reply: json("The user.", "User"),
+        own_problems: &[Problem::AccountNotFound, Problem::GroupNotFound, Problem::InvalidRole, Problem::NameTaken],
+    },
+    Operation {
+        name: "get_any_user",
+        tag: "Administration",
+        summary: "Get any user",
+        description: "Reads a user, never a key.",
+        parameters: &["userId"],
+        body: None,
+        reply: json("The user.", "User"),
+        own_problems: &[Problem::UserNotFound],
+    },
+    Operation {
+        name: "edit_user",
+        tag: "Administration",
+        summary: "Edit user",
+        description: "Changes what is sent and nothing else. The last operator who can sign in must remain one.",
+        parameters: &["userId"],
+        body: Some("UserChanges"),
+        reply: json("The user.", "User"),
+        own_problems: &[
+            Problem::UserNotFound,
+            Problem::GroupNotFound,
+            Problem::InvalidRole,
+            Problem::InvalidStatus,
+            Problem::LastOperator,
+        ],
+    },
+    Operation {
+        name: "list_keys",
+        tag: "Administration",
+        summary: "List a user's keys",
+        description: "Lists a user's keys in the order in which they were made, never the keys themselves.",
+        parameters: &["userId", "pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of keys.", "KeyPage"),
+        own_problems: &[Problem::UserNotFound, Problem::InvalidPageSize, Problem::InvalidPageNumber],
+    },
+    Operation {
+        name: "issue_key",
+        tag: "Administration",
+        summary: "Make a key, or take one over",
+        description: "Makes a key for a user and shows it this once; with `key`, takes over one that was made elsewhere.",
+        parameters: &["userId"],
+        body: Some("NewKey"),
+        reply: json("The key.", "IssuedKey"),
+        own_problems: &[
+            Problem::UserNotFound,
+            Problem::InvalidLifetime,
+            Problem::InvalidKey,
+            Problem::InvalidAddressRange,
+            Problem::KeyKnown,
+        ],
+    },
+    Operation {
+        name: "revoke_key",
+        tag: "Administration",
+        summary: "Revoke key",
+        description: "The key no longer works when this is answered.",
+        parameters: &["keyId", "reason"],
+        body: None,
+        reply: json("The key.", "Key"),
+        own_problems: &[Problem::KeyNotFound, Problem::AlreadyRevoked],
+    },
+    Operation {
+        name: "list_audit",
+        tag: "Administration",
+        summary: "List the audit log",
+        description: "Lists who changed what, when, from where and why, the oldest first. Conditions hold together. To \
+            walk through all of it, give `after` the last `sequence` of the page before, without `pageNumber`, until \
+            `lastPage` is true.",
+        parameters: &["audit.accountId", "audit.action", "audit.since", "audit.after", "pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of entries.", "EntryPage"),
+        own_problems: &[
+            Problem::RequiredFieldsMissing,
+            Problem::InvalidAccountId,
+            Problem::InvalidPageSize,
+            Problem::InvalidPageNumber,
+        ],
+    },
+    Operation {
         name: "live",
         tag: "Health",
         summary: "Is the server running?",
@@ -277,6 +485,11 @@ impl Operation {
         let mut problems = [ANY, self.own_problems].concat();
         if signed_in {
             problems.extend(SIGNED_IN);
+        }
+        if self.tag == "Administration" {
+            problems.push(Problem::RoleNotAllowed);
+            problems.extend(self.body.iter().flat_map(|_| FORM));
+            problems.extend(self.parameters.contains(&"reason").then_some(Problem::InvalidText));
         }
         if self.body == Some("Customer") {
             problems.extend(CUSTOMER);

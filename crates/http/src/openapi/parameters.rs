@@ -1,18 +1,19 @@
 //! What can stand in a path, a query or a header, one row per parameter.
 
-use super::schemas::{some_text, visible_text};
+use super::schemas::{short_text, some_text, visible_text};
 use crate::{
     idempotency::{IDEMPOTENCY_KEY, MAX_KEY},
     request_id,
     rws::v1::echo::MAX_PARAM,
 };
-use carnelian_domain::{CustomerField, CustomerId, Rules, paging::MAX_PAGE_SIZE};
+use carnelian_domain::{Action, CustomerField, CustomerId, Rules, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
 /// The parameter that every operation takes.
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
 
 struct Parameter {
+    /// What it is called among the parameters: its own name, after a dot where another one has the same.
     name: &'static str,
     place: &'static str,
     description: &'static str,
@@ -106,6 +107,55 @@ static PARAMETERS: &[Parameter] = &[
         example: "1",
     },
     Parameter {
+        name: "groupId",
+        place: "path",
+        description: "The group's id: decimal digits.",
+        schema: |_| digits(),
+        example: "1",
+    },
+    Parameter {
+        name: "keyId",
+        place: "path",
+        description: "The key's id, as it is listed.",
+        schema: |_| json!({ "type": "string", "pattern": "^[0-9a-v]{16}$" }),
+        example: "0123456789abcdef",
+    },
+    Parameter {
+        name: "reason",
+        place: "query",
+        description: "Why, for the audit log.",
+        schema: |_| short_text(),
+        example: "They asked for it",
+    },
+    Parameter {
+        name: "audit.accountId",
+        place: "query",
+        description: "Only entries that concern this account.",
+        schema: |_| digits(),
+        example: "1",
+    },
+    Parameter {
+        name: "audit.action",
+        place: "query",
+        description: "Only entries of this action.",
+        schema: |_| json!({ "type": "string", "enum": Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>() }),
+        example: "create_account",
+    },
+    Parameter {
+        name: "audit.since",
+        place: "query",
+        description: "Only entries of this moment or later.",
+        schema: |_| json!({ "type": "string", "format": "date-time" }),
+        example: "2026-11-24T08:30:00Z",
+    },
+    Parameter {
+        name: "audit.after",
+        place: "query",
+        description: "Only entries whose `sequence` is greater; not together with `pageNumber`.",
+        schema: |_| customer_id(),
+        example: "1000",
+    },
+    Parameter {
         name: "If-Match",
         place: "header",
         description: "Edit or erase only a customer that has one of these versions, as `ETag` shows them: quoted, between \
@@ -137,7 +187,7 @@ fn customer_id() -> Value {
 }
 
 fn digits() -> Value {
-    json!({ "type": "string", "pattern": "^[0-9]+$" })
+    json!({ "type": "string", "pattern": "^[0-9]{1,18}$" })
 }
 
 /// Keys of a customer between commas.
@@ -155,7 +205,7 @@ fn described(rules: &Rules, parameter: &Parameter) -> Value {
     let schema = (parameter.schema)(rules);
     let number = (schema["type"] == "integer").then(|| parameter.example.parse::<u64>().ok()).flatten();
     json!({
-        "name": parameter.name,
+        "name": parameter.name.rsplit('.').next(),
         "in": parameter.place,
         "required": parameter.place == "path",
         "description": parameter.description,

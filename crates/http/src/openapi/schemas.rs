@@ -1,9 +1,13 @@
 //! How documents look, one row per schema; bounds come from the rule table.
 
+mod administration;
 mod replies;
 
 use super::{Interface, examples};
-use carnelian_domain::{directory::is_control, rules::TextRule};
+use carnelian_domain::{
+    directory::{MAX_NAME, is_control},
+    rules::TextRule,
+};
 use serde_json::{Map, Value, json};
 
 /// One schema.
@@ -48,6 +52,31 @@ static SCHEMAS: &[Schema] = &[
         make: |_| replies::page("users", "User"),
         example: Some(|| examples::page("users", examples::user())),
     },
+    Schema { name: "NewAccount", make: |_| administration::new_account(), example: Some(examples::new_account) },
+    Schema { name: "Reason", make: |_| administration::reason(), example: Some(examples::reason) },
+    Schema { name: "NewGroup", make: |_| administration::new_group(), example: Some(examples::new_group) },
+    Schema { name: "Group", make: |_| administration::group(), example: Some(examples::group) },
+    Schema {
+        name: "GroupPage",
+        make: |_| replies::page("groups", "Group"),
+        example: Some(|| examples::page("groups", examples::group())),
+    },
+    Schema { name: "NewUser", make: |_| administration::new_user(), example: Some(examples::new_user) },
+    Schema { name: "UserChanges", make: |_| administration::user_changes(), example: Some(examples::user_changes) },
+    Schema { name: "NewKey", make: |_| administration::new_key(), example: Some(examples::new_key) },
+    Schema { name: "IssuedKey", make: |_| administration::issued_key(), example: Some(examples::issued_key) },
+    Schema { name: "Key", make: |_| administration::key(), example: Some(examples::key) },
+    Schema {
+        name: "KeyPage",
+        make: |_| replies::page("keys", "Key"),
+        example: Some(|| examples::page("keys", examples::key())),
+    },
+    Schema { name: "Entry", make: |_| administration::entry(), example: Some(examples::entry) },
+    Schema {
+        name: "EntryPage",
+        make: |_| replies::page("entries", "Entry"),
+        example: Some(|| examples::page("entries", examples::entry())),
+    },
     Schema { name: "Echo", make: |_| replies::echo(), example: Some(|| json!({ "context": "hello" })) },
     Schema { name: "Health", make: |_| replies::health(), example: Some(|| json!({ "status": "ok" })) },
     Schema { name: "Error", make: |_| replies::error(), example: None },
@@ -67,6 +96,12 @@ pub(super) fn content(name: &str) -> Value {
         content["example"] = example();
     }
     content
+}
+
+/// Whether a body of that schema must say something.
+pub(super) fn is_required(name: &str, interface: &Interface<'_>) -> bool {
+    let schema = SCHEMAS.iter().find(|schema| schema.name == name).map(|schema| (schema.make)(interface));
+    schema.is_some_and(|schema| schema["required"].is_array())
 }
 
 /// Points to a schema.
@@ -166,6 +201,28 @@ pub(super) fn visible_text(rule: &TextRule) -> Value {
     let any = format!("[^{}]*", class(is_control));
     let visible = format!("[^{}]", class(|character| is_control(character) || character.is_whitespace()));
     required_text(rule, &format!("^{any}{visible}{any}$"))
+}
+
+/// A name, a label or a reason.
+pub(super) fn short_text() -> Value {
+    named_text(is_control)
+}
+
+/// What a user can be called.
+fn user_name() -> Value {
+    named_text(|character| is_control(character) || character == ':')
+}
+
+/// A text without white space around it, and without some characters.
+fn named_text(forbidden: fn(char) -> bool) -> Value {
+    let any = class(forbidden);
+    let visible = class(|character| forbidden(character) || character.is_whitespace());
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_NAME,
+        "pattern": format!("^[^{visible}]([^{any}]*[^{visible}])?$"),
+    })
 }
 
 fn required_text(rule: &TextRule, pattern: &str) -> Value {

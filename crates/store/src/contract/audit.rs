@@ -2,10 +2,10 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{KeylessChain, ORIGIN, account, customer, draft, edit};
+use super::{KeylessChain, ORIGIN, account, customer, draft, edit, set_enabled};
 use crate::{
     AuditChain, AuditEntry, AuditHead, EditCustomer, EraseCustomer, FIRST_LINK, KeyKind, NewCustomer, NewKey, NewUser,
-    Store, StoredEntry,
+    Store, StoredEntry, UserChanges,
 };
 use carnelian_domain::{Action, Actor, Origin, Role, UserId};
 use std::net::{IpAddr, Ipv4Addr};
@@ -53,15 +53,17 @@ pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
     store.remove_from_group("west".into(), "acme".into(), &ORIGIN).await.expect("is taken out");
     let new = NewUser { name: "ann".into(), account: "acme".into(), group: None, role: Role::AccountAdmin };
     let user = store.create_user(new, &ORIGIN).await.expect("is created");
-    store.set_user_enabled("ann".into(), false, &ORIGIN).await.expect("is disabled");
-    store.set_user_enabled("ann".into(), true, &ORIGIN).await.expect("is enabled");
+    set_enabled(store, "ann", false).await.expect("is disabled");
+    set_enabled(store, "ann", true).await.expect("is enabled");
     for (key_id, kind) in [("k1", KeyKind::Issued), ("k2", KeyKind::Imported)] {
         let digest = key_id.as_bytes().to_vec();
         let (key_id, user) = (key_id.into(), "ann".into());
-        let new = NewKey { key_id, user, digest, kind, label: None, expires_at: None };
+        let new = NewKey { key_id, user, digest, kind, label: None, expires_at: None, allowed: Vec::new() };
         store.add_key(new, &ORIGIN).await.expect("is added");
     }
     store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
+    let promoted = UserChanges { role: Some(Role::Operator), group: Some(None), enabled: None };
+    store.edit_user("ann".into(), promoted, &ORIGIN).await.expect("is edited");
     store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
     let expected = [
@@ -75,12 +77,14 @@ pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
         ("issue_key", "key:k1".into(), true),
         ("import_key", "key:k2".into(), true),
         ("revoke_key", "key:k1".into(), true),
+        ("edit_user", format!("user:{user}"), true),
         ("request_erasure", format!("account:{home}"), true),
         ("cancel_erasure", format!("account:{home}"), true),
     ];
     let expected = expected.map(|(action, object, of_account)| {
         let account = if of_account { format!(r#","accountId":{home}"#) } else { String::new() };
-        format!(r#"{{"action":"{action}","object":"{object}"{account}}}"#)
+        let fields = if action == "edit_user" { r#","fields":["role"]"# } else { "" };
+        format!(r#"{{"action":"{action}","object":"{object}"{account}{fields}}}"#)
     });
     assert_eq!(told(store).await, expected);
 }

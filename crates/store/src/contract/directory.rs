@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, edit, together};
+use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, edit, set_enabled, together};
 use crate::{Conflict, DirectorySnapshot, KeyKind, NewKey, NewUser, Store, StoreError};
 use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
 use std::sync::mpsc;
@@ -31,6 +31,7 @@ fn new_key(key_id: &str, user: &str) -> NewKey {
         kind: KeyKind::Issued,
         label: None,
         expires_at: None,
+        allowed: Vec::new(),
     }
 }
 
@@ -102,7 +103,7 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
     }
     let member = NewUser { group: Some("team".into()), ..new_user("member", "home") };
     ids.push(store.create_user(member, &ORIGIN).await.expect("is created"));
-    store.set_user_enabled("member".into(), false, &ORIGIN).await.expect("is disabled");
+    set_enabled(store, "member", false).await.expect("is disabled");
 
     let shown = snapshot(store).await.users;
     assert_eq!(shown.iter().map(|user| user.id).collect::<Vec<_>>(), ids);
@@ -111,7 +112,7 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
         assert!(user.role == role && user.enabled);
     }
     assert_eq!((shown[3].group, shown[3].role, shown[3].enabled), (Some(team), Role::AccountAdmin, false));
-    store.set_user_enabled("member".into(), true, &ORIGIN).await.expect("is enabled");
+    set_enabled(store, "member", true).await.expect("is enabled");
     assert!(snapshot(store).await.users[3].enabled);
 }
 
@@ -161,8 +162,8 @@ pub async fn the_version_grows_with_every_change(store: &dyn Store) {
         Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
         store.add_key(new_key("k1", "alice"), &ORIGIN),
         store.revoke_key("k1".into(), &ORIGIN),
-        store.set_user_enabled("alice".into(), false, &ORIGIN),
-        store.set_user_enabled("alice".into(), true, &ORIGIN),
+        set_enabled(store, "alice", false),
+        set_enabled(store, "alice", true),
         Box::pin(async { store.request_erasure(acme(), 0, &ORIGIN).await.map(|_| ()) }),
         store.cancel_erasure(acme(), &ORIGIN),
         store.remove_from_group(europe(), acme(), &ORIGIN),
@@ -191,8 +192,8 @@ pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
         store.remove_from_group(europe(), "nobody".into(), &ORIGIN),
         store.add_key(new_key("k1", "alice"), &ORIGIN),
         store.revoke_key("k1".into(), &ORIGIN),
-        store.set_user_enabled("nobody".into(), false, &ORIGIN),
         Box::pin(async { store.request_erasure("nobody".into(), 0, &ORIGIN).await.map(|_| ()) }),
+        set_enabled(store, "nobody", false),
         store.cancel_erasure(acme(), &ORIGIN),
     ];
     for change in refused {
@@ -252,7 +253,7 @@ pub async fn users_are_refused(store: &dyn Store) {
     assert_eq!(conflict(store.create_user(homeless, &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.create_user(groupless, &ORIGIN).await), Conflict::NoSuchGroup);
     for enabled in [true, false] {
-        assert_eq!(conflict(store.set_user_enabled("bob".into(), enabled, &ORIGIN).await), Conflict::NoSuchUser);
+        assert_eq!(conflict(set_enabled(store, "bob", enabled).await), Conflict::NoSuchUser);
     }
     user(store, "bob", "acme").await;
 }

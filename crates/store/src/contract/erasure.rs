@@ -67,7 +67,8 @@ pub async fn an_erased_account_s_name_is_free_and_its_users_are_nobody(store: &d
     for key_id in ["k1", "k2"] {
         let (digest, kind) = (key_id.as_bytes().to_vec(), KeyKind::Issued);
         let (key_id, label) = (key_id.into(), Some("of ann".into()));
-        let key = NewKey { key_id, user: "ann".into(), digest, kind, label, expires_at: None };
+        let (user, allowed) = ("ann".into(), Vec::new());
+        let key = NewKey { key_id, user, digest, kind, label, expires_at: None, allowed };
         store.add_key(key, &ORIGIN).await.expect("is added");
     }
     let before = store.directory_version().await.expect("is read");

@@ -9,9 +9,11 @@
 //! * [`audit`]: who changed what
 //! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
+//! * [`administration`]: what operators do with users and keys
 //!
 //! Each case gets an empty registry of its own. [`contract_tests!`](crate::contract_tests) makes a test of each.
 
+pub mod administration;
 pub mod audit;
 pub mod customers;
 pub mod directory;
@@ -22,7 +24,7 @@ pub mod idempotency;
 pub mod import;
 pub mod listing;
 
-use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer};
+use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, UserChanges};
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
     fmt::Debug,
@@ -119,6 +121,13 @@ macro_rules! contract_tests {
                 a_long_walk_lists_everyone_once_while_others_are_created
                 one_listing_goes_as_far_as_it_must
             }
+            administration {
+                an_edit_changes_what_it_names_and_no_more
+                the_last_operator_who_can_sign_in_stays
+                of_operators_who_leave_at_once_one_stays
+                a_key_says_where_it_works
+                the_last_use_of_a_key_is_noted_and_changes_nothing_else
+            }
             directory {
                 a_new_registry_has_an_empty_directory
                 the_snapshot_shows_accounts_and_their_states
@@ -167,6 +176,11 @@ const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id:
 /// Creates an account.
 async fn account(store: &dyn Store, name: &str) -> AccountId {
     store.create_account(name.into(), Box::new(|_| b"wrapped".to_vec()), &ORIGIN).await.expect("an account is created")
+}
+
+/// Lets a user sign in, or not.
+fn set_enabled<'a>(store: &'a dyn Store, user: &str, enabled: bool) -> Asked<'a, Result<(), StoreError>> {
+    store.edit_user(user.into(), UserChanges { enabled: Some(enabled), ..UserChanges::default() }, &ORIGIN)
 }
 
 /// A customer that could be created, with an id of its own.
@@ -248,6 +262,7 @@ mod tests {
     fn every_case_becomes_a_test() {
         let listed: Vec<_> = include_str!("mod.rs").lines().map(str::trim).collect();
         let sources = [
+            include_str!("administration.rs"),
             include_str!("audit.rs"),
             include_str!("customers.rs"),
             include_str!("edits.rs"),

@@ -1,5 +1,6 @@
 //! The black-box tests, in a tree that mirrors the tree of paths; what has no path of its own stands beside it.
 
+mod admin;
 mod bad_input;
 mod cli;
 mod configuration;

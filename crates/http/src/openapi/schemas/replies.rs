@@ -5,7 +5,7 @@ use carnelian_domain::{AccountState, CustomerId, Role, paging::MAX_PAGE_SIZE, ru
 use serde_json::{Map, Value, json};
 
 /// An object of which every key is there, and no other.
-fn closed(properties: Value) -> Value {
+pub(super) fn closed(properties: Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
@@ -119,7 +119,7 @@ pub(super) fn violation() -> Value {
             "errorMessage": { "type": "string" },
             "limit": { "type": "integer", "minimum": 0, "description": "The true upper limit, where there is one." },
         },
-        "required": ["field", "errorCode", "errorMessage"],
+        "required": ["field", "errorMessage"],
         "additionalProperties": false,
     })
 }

@@ -21,7 +21,7 @@ pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Pro
 }
 
 /// Takes away what JSON calls white space.
-fn trim(mut body: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut body: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = body {
         body = rest;
     }
@@ -57,7 +57,7 @@ pub fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCust
             _ => {}
         }
     }
-    if faults.0.is_empty() { Ok(raw) } else { Err(Failure::Violations(faults.0)) }
+    faults.none().map(|()| raw)
 }
 
 /// How many places are named at most: a document can have so many faults that the answer would dwarf it.
@@ -68,13 +68,18 @@ const SHOWN_KEY: usize = 64;
 
 /// The places where the shape is wrong.
 #[derive(Default)]
-struct Faults(Vec<Violation>);
+pub(crate) struct Faults(Vec<Violation>);
 
 impl Faults {
-    fn add(&mut self, path: &str) {
+    pub(crate) fn add(&mut self, path: &str) {
         if self.0.len() < MAX_FAULTS {
             self.0.push(Violation::new(path, Problem::MalformedJson));
         }
+    }
+
+    /// All of them as a failure, if there is one.
+    pub(crate) fn none(self) -> Result<(), Failure> {
+        if self.0.is_empty() { Ok(()) } else { Err(Failure::Violations(self.0)) }
     }
 }
 
@@ -82,7 +87,7 @@ fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
     match value {
         Json::Null => RawText::Absent,
         Json::Text(text) => RawText::Text(text),
-        Json::Bool(_) | Json::Number | Json::Array(_) | Json::Object(_) => RawText::WrongType,
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => RawText::WrongType,
     }
 }
 
@@ -145,7 +150,7 @@ fn fields_of<'a, const N: usize>(rules: &[TextRule; N], entries: &'a [(Cow<'a, s
 const FEW_KEYS: usize = 16;
 
 /// Names every key that comes twice in its object, by its path.
-fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &mut Faults) {
+pub(crate) fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &mut Faults) {
     let length = path.len();
     match value {
         Json::Array(elements) => {
@@ -177,6 +182,6 @@ fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &mut Faults) 
                 }
             }
         }
-        Json::Null | Json::Bool(_) | Json::Number | Json::Text(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => {}
     }
 }

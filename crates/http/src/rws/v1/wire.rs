@@ -111,7 +111,7 @@ impl Serialize for Fields<'_> {
 /// An account.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AccountReply<'a> {
+pub(crate) struct AccountReply<'a> {
     account_name: &'a str,
     account_id: String,
     status: &'static str,
@@ -126,7 +126,7 @@ impl<'a> From<&'a Account> for AccountReply<'a> {
 /// A user: never a key.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct UserReply<'a> {
+pub(crate) struct UserReply<'a> {
     user_name: &'a str,
     user_id: String,
     account_name: &'a str,
@@ -149,7 +149,7 @@ impl<'a> From<&'a UserDetails> for UserReply<'a> {
 }
 
 /// A page of a listing.
-pub(super) struct PageReply<T> {
+pub(crate) struct PageReply<T> {
     number: u32,
     key: &'static str,
     entries: Vec<T>,
@@ -158,7 +158,7 @@ pub(super) struct PageReply<T> {
 
 impl<T> PageReply<T> {
     /// The page, with its entries as `show` shows them, under a key of their own.
-    pub(super) fn new<'a, E>(key: &'static str, page: &'a Page<E>, show: impl Fn(&'a E) -> T) -> PageReply<T> {
+    pub(crate) fn new<'a, E>(key: &'static str, page: &'a Page<E>, show: impl Fn(&'a E) -> T) -> PageReply<T> {
         PageReply { number: page.number, key, entries: page.entries.iter().map(show).collect(), last: page.last }
     }
 }

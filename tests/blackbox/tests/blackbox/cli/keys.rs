@@ -34,7 +34,8 @@ fn a_listing_tells_everything_about_a_key_but_the_key() {
     let plain = place.key("ada", &[]).key;
     let labelled = place.key("ada", &["--expires", "90d", "--label", "for the shop"]).key;
     let listing = list(&place);
-    assert_keys(&listing, &["keyId", "label", "createdAt", "expiresAt", "status"]);
+    let keys = ["keyId", "label", "createdAt", "expiresAt", "lastUsedAt", "allowedAddresses", "status"];
+    assert_keys(&listing, &keys);
     let entry = |key: &str| {
         let entries = listing.as_array().expect("a listing is an array");
         entries.iter().find(|entry| entry["keyId"] == key[5..21]).unwrap_or_else(|| panic!("no {key} in {listing}"))
@@ -63,6 +64,20 @@ fn a_lifetime_is_a_number_and_a_unit() {
     }
     for expires in ["soon", "90", "d", "-1d", "1.5h", "90 d", "1w", ""] {
         place.cli(&["key", "issue", "ada", &format!("--expires={expires}")]).fails(2);
+    }
+}
+
+#[test]
+fn a_key_says_where_it_works() {
+    let place = prepared();
+    place.key("ada", &[]);
+    place.key("ada", &["--allow", "10.1.2.3/8", "--allow", "2001:db8::1"]);
+    let listing = list(&place);
+    assert_eq!(listing[0]["allowedAddresses"], json!([]));
+    assert_eq!(listing[1]["allowedAddresses"], json!(["10.0.0.0/8", "2001:db8::1/128"]));
+    assert_eq!(listing[1]["lastUsedAt"], json!(null));
+    for bad in ["", "acme", "10.0.0.0/33", "10.0.0.0/8,::1"] {
+        place.cli(&["key", "issue", "ada", &format!("--allow={bad}")]).fails(2);
     }
 }
 

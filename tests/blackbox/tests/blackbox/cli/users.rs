@@ -40,6 +40,27 @@ fn a_user_can_be_disabled_and_enabled() {
 }
 
 #[test]
+fn a_user_gets_another_role_or_group() {
+    let place = Place::new();
+    place.account("Acme");
+    place.group("West", &["Acme"]);
+    place.cli(&["user", "create", "ada", "--account", "Acme"]).done();
+    let edit = |more: &[&str]| {
+        place.cli(&[&["user", "edit", "ada"], more].concat()).done();
+        let user = place.cli(&["user", "list", "--json"]).json()[0].clone();
+        (user["role"].clone(), user["groupName"].clone())
+    };
+    assert_eq!(edit(&["--role", "ACCOUNTREADONLY"]), (json!("ACCOUNTREADONLY"), json!(null)));
+    assert_eq!(edit(&["--group", "West"]), (json!("ACCOUNTREADONLY"), json!("West")));
+    assert_eq!(edit(&["--no-group", "--role", "ACCOUNTADMIN"]), (json!("ACCOUNTADMIN"), json!(null)));
+    for wrong in [[].as_slice(), &["--group", "West", "--no-group"], &["--role", "KING"]] {
+        place.cli(&[&["user", "edit", "ada"], wrong].concat()).fails(2);
+    }
+    place.cli(&["user", "edit", "ada", "--group", "Nowhere"]).fails(1);
+    place.cli(&["user", "edit", "nobody", "--no-group"]).fails(1);
+}
+
+#[test]
 fn what_does_not_exist_or_exists_already_is_refused() {
     let place = Place::new();
     place.account("Acme");

@@ -129,6 +129,7 @@ fn while_a_request_has_no_answer_another_one_with_its_key_is_told_so() {
         answers.find_map(|(which, reply)| Some((which, reply.ok()?)))
     });
     reply.must_be(&IDEMPOTENCY_KEY_IN_USE, "in flight");
+    assert_eq!(reply.header("retry-after"), Some("1"));
     database.execute_batch("ROLLBACK").expect("lets go");
     let first = &mut both[1 - refused];
     first.set_patience(wait::PROCESS);

@@ -1,0 +1,96 @@
+//! When keys were last used: noted in memory on every request, and in the store from time to time.
+//!
+//! What was not written when the process is killed is lost; it changes nothing that anybody relies on.
+
+use crate::App;
+use carnelian_domain::Timestamp;
+use carnelian_store::StoreError;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// How much later a use must be to be noted, in milliseconds: a busy key costs a read, not a write, of shared memory.
+const GRAIN: i64 = 1000;
+
+/// The last use of one key; nothing is ordered by it.
+#[derive(Debug, Default)]
+pub(crate) struct LastUse {
+    /// In milliseconds; 0 if there was none since the process started.
+    noted: AtomicI64,
+    /// What of it the store has.
+    written: AtomicI64,
+}
+
+impl LastUse {
+    /// Notes a use.
+    pub(crate) fn note(&self, now: Timestamp) {
+        if now.0 >= self.noted.load(Ordering::Relaxed) + GRAIN {
+            self.noted.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// The last use since the process started.
+    pub(crate) fn noted(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.noted.load(Ordering::Relaxed))).filter(|noted| noted.0 > 0)
+    }
+
+    fn unwritten(&self) -> Option<Timestamp> {
+        self.noted().filter(|noted| noted.0 > self.written.load(Ordering::Relaxed))
+    }
+}
+
+/// The last uses of all keys. They outlive the directory in memory, which is replaced as a whole.
+#[derive(Default)]
+pub(crate) struct KeyUses {
+    by_key: Mutex<HashMap<String, Arc<LastUse>>>,
+}
+
+impl KeyUses {
+    /// That of a key.
+    pub(crate) fn of(&self, key_id: &str) -> Arc<LastUse> {
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        by_key.entry(key_id.to_owned()).or_default().clone()
+    }
+
+    fn unwritten(&self) -> Vec<(String, Timestamp)> {
+        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        by_key.iter().filter_map(|(key_id, last)| Some((key_id.clone(), last.unwritten()?))).collect()
+    }
+}
+
+impl App {
+    /// Writes down when keys were last used, all in one write; none if none was used since.
+    pub async fn write_key_uses(&self) -> Result<(), StoreError> {
+        let uses = self.key_uses.unwritten();
+        if uses.is_empty() {
+            return Ok(());
+        }
+        self.store.note_key_uses(uses.clone()).await?;
+        for (key_id, at) in uses {
+            self.key_uses.of(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_use_is_noted_once_a_second_and_is_unwritten_until_it_is_written() {
+        let uses = KeyUses::default();
+        assert!(uses.of("k").noted().is_none() && uses.unwritten().is_empty());
+        for (now, noted) in [(5000, 5000), (5999, 5000), (6000, 6000), (4000, 6000)] {
+            uses.of("k").note(Timestamp(now));
+            assert_eq!(uses.of("k").noted(), Some(Timestamp(noted)));
+        }
+        assert_eq!(uses.unwritten(), [("k".to_owned(), Timestamp(6000))]);
+        uses.of("k").written.store(6000, Ordering::Relaxed);
+        assert!(uses.unwritten().is_empty());
+    }
+}

@@ -1,0 +1,310 @@
+//! Administration by an operator who calls the API. What is done is done by the functions of [`crate::administration`],
+//! as on the command line.
+
+use crate::{
+    App, Failure,
+    accounts::{DirectoryReader, UserDetails},
+    administration::{AdminError, KeyEntry},
+    api_key::IssuedKey,
+    directory::Account,
+    failure::Internal,
+    permit,
+    requests::{AuditFilter, RawAudit, RawKey, RawName, RawUser, RawUserChanges, reason},
+};
+use carnelian_domain::{
+    AccountId, Caller, GroupId, Origin, Page, Permission, Problem, RawPaging, RawText, Timestamp, UserId,
+};
+use carnelian_store::{AuditEntry, Conflict, GroupRecord, StoreError, StoredEntry};
+use std::sync::Arc;
+
+/// How many refusals a second are written down for each user; what is beyond fills no disk.
+pub(crate) const REFUSALS_PER_SECOND: u32 = 10;
+
+/// How many entries of the audit log are looked at before others have a turn.
+const PART: usize = 1000;
+
+/// A caller who may administer.
+pub struct Operator<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    origin: Origin,
+}
+
+/// A group with the accounts in it.
+#[derive(Clone)]
+pub struct GroupDetails {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// Its accounts, in the order of their ids.
+    pub accounts: Vec<Arc<Account>>,
+}
+
+/// A key that was made or taken over.
+#[derive(Debug)]
+pub struct NewlyIssued {
+    /// Its id.
+    pub key_id: String,
+    /// The key, if it was made here: this is the only time that it can be seen.
+    pub key: Option<IssuedKey>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug)]
+pub struct ListedEntry {
+    /// Counts the entries, from 1, without gaps.
+    pub sequence: u64,
+    /// When the change was committed.
+    pub at: Timestamp,
+    /// What it says.
+    pub entry: AuditEntry<'static>,
+}
+
+impl ListedEntry {
+    fn read(stored: &StoredEntry) -> Result<ListedEntry, Failure> {
+        let unreadable =
+            |error| Failure::Internal(Internal::new(format!("entry {} of the audit log: {error}", stored.sequence)));
+        let entry = serde_json::from_str(&stored.entry).map_err(unreadable)?;
+        Ok(ListedEntry { sequence: stored.sequence, at: stored.at, entry })
+    }
+}
+
+impl App {
+    /// A permit to administer, if the caller's role allows it; that it does not is written down.
+    pub async fn operator<'a>(
+        &'a self,
+        caller: &'a Caller,
+        origin: Origin,
+        operation: &str,
+    ) -> Result<Operator<'a>, Failure> {
+        if let Err(refused) = permit(caller, Permission::Administer) {
+            if self.refusals.admits(caller.user, self.clock.monotonic()) {
+                self.record_refusal(operation, &origin).await?;
+            }
+            return Err(refused);
+        }
+        Ok(Operator { app: self, caller, origin })
+    }
+}
+
+impl Operator<'_> {
+    /// Creates an account.
+    pub async fn create_account(&self, raw: &RawName<'_>) -> Result<Arc<Account>, Failure> {
+        let (name, reason) = raw.check("accountName")?;
+        let id = self.app.create_account(&name, &self.because(reason)).await.map_err(refused)?;
+        self.account_now(id).await
+    }
+
+    /// Lists every account.
+    pub async fn list_accounts(&self, paging: RawPaging<'_>) -> Result<Page<Arc<Account>>, Failure> {
+        self.reader()?.list_accounts(paging).await
+    }
+
+    /// Reads an account; the id is `None` when the path held none.
+    pub async fn get_account(&self, id: Option<AccountId>) -> Result<Arc<Account>, Failure> {
+        self.reader()?.get_account(id).await
+    }
+
+    /// Puts an account into "erasure in progress".
+    pub async fn request_erasure(&self, id: Option<AccountId>, why: RawText<'_>) -> Result<Arc<Account>, Failure> {
+        let origin = self.because(reason(why)?);
+        let account = self.get_account(id).await?;
+        self.app.request_erasure(&account.name, &origin).await.map_err(refused)?;
+        self.account_now(account.id).await
+    }
+
+    /// Takes an erasure request back.
+    pub async fn cancel_erasure(&self, id: Option<AccountId>, why: RawText<'_>) -> Result<Arc<Account>, Failure> {
+        let origin = self.because(reason(why)?);
+        let account = self.get_account(id).await?;
+        self.app.cancel_erasure(&account.name, &origin).await.map_err(refused)?;
+        self.account_now(account.id).await
+    }
+
+    /// Creates a group without accounts.
+    pub async fn create_group(&self, raw: &RawName<'_>) -> Result<GroupDetails, Failure> {
+        let (name, reason) = raw.check("groupName")?;
+        let id = self.app.create_group(&name, &self.because(reason)).await.map_err(refused)?;
+        self.get_group(Some(id)).await
+    }
+
+    /// Lists every group, in the order of their ids.
+    pub async fn list_groups(&self, paging: RawPaging<'_>) -> Result<Page<GroupDetails>, Failure> {
+        let paging = paging.check().map_err(Failure::Violations)?;
+        let page = paging.page(self.groups().await?);
+        let entries = page.entries.into_iter().map(|group| self.group_details(group)).collect();
+        Ok(Page { number: page.number, entries, last: page.last })
+    }
+
+    /// Reads a group; the id is `None` when the path held none.
+    pub async fn get_group(&self, id: Option<GroupId>) -> Result<GroupDetails, Failure> {
+        let group = self.groups().await?.into_iter().find(|group| Some(group.id) == id);
+        Ok(self.group_details(group.ok_or(Problem::GroupNotFound)?))
+    }
+
+    /// Adds an account to a group.
+    pub async fn add_to_group(
+        &self,
+        group: Option<GroupId>,
+        account: Option<AccountId>,
+        why: RawText<'_>,
+    ) -> Result<GroupDetails, Failure> {
+        let origin = self.because(reason(why)?);
+        let (group, account) = (self.get_group(group).await?, self.get_account(account).await?);
+        self.app.add_to_group(&group.name, &account.name, &origin).await.map_err(refused)?;
+        self.get_group(Some(group.id)).await
+    }
+
+    /// Takes an account out of a group.
+    pub async fn remove_from_group(
+        &self,
+        group: Option<GroupId>,
+        account: Option<AccountId>,
+        why: RawText<'_>,
+    ) -> Result<GroupDetails, Failure> {
+        let origin = self.because(reason(why)?);
+        let (group, account) = (self.get_group(group).await?, self.get_account(account).await?);
+        self.app.remove_from_group(&group.name, &account.name, &origin).await.map_err(refused)?;
+        self.get_group(Some(group.id)).await
+    }
+
+    /// Creates a user.
+    pub async fn create_user(&self, raw: &RawUser<'_>) -> Result<UserDetails, Failure> {
+        let (new, reason) = raw.check()?;
+        let id = self.app.create_user(new, &self.because(reason)).await.map_err(refused)?;
+        self.user_now(id).await
+    }
+
+    /// Lists every user.
+    pub async fn list_users(&self, paging: RawPaging<'_>) -> Result<Page<UserDetails>, Failure> {
+        self.reader()?.list_users(paging).await
+    }
+
+    /// Reads a user; the id is `None` when the path held none.
+    pub async fn get_user(&self, id: Option<UserId>) -> Result<UserDetails, Failure> {
+        self.reader()?.get_user(id).await
+    }
+
+    /// Changes a user.
+    pub async fn edit_user(&self, id: Option<UserId>, raw: &RawUserChanges<'_>) -> Result<UserDetails, Failure> {
+        let (changes, reason) = raw.check()?;
+        let user = self.get_user(id).await?;
+        self.app.edit_user(&user.name, changes, &self.because(reason)).await.map_err(refused)?;
+        self.user_now(user.id).await
+    }
+
+    /// Lists a user's keys, never the keys themselves, in the order in which they were made.
+    pub async fn list_keys(&self, user: Option<UserId>, paging: RawPaging<'_>) -> Result<Page<KeyEntry>, Failure> {
+        let paging = paging.check().map_err(Failure::Violations)?;
+        let user = self.get_user(user).await?;
+        Ok(paging.page(self.app.list_keys(&user.name).await.map_err(refused)?))
+    }
+
+    /// Makes a key for a user, or takes one over that was made elsewhere.
+    pub async fn issue_key(&self, user: Option<UserId>, raw: &RawKey<'_>) -> Result<NewlyIssued, Failure> {
+        let (terms, key, reason) = raw.check()?;
+        let (user, origin) = (self.get_user(user).await?, self.because(reason));
+        let issued = match key {
+            Some(key) => {
+                let key_id = self.app.import_key(&user.name, &key, terms, &origin).await.map_err(refused)?;
+                NewlyIssued { key_id, key: None }
+            }
+            None => {
+                let key = self.app.issue_key(&user.name, terms, &origin).await.map_err(refused)?;
+                NewlyIssued { key_id: key.key_id.clone(), key: Some(key) }
+            }
+        };
+        self.app.refresh_directory().await?;
+        Ok(issued)
+    }
+
+    /// Revokes a key: it no longer works when this is answered. The id is `None` when the path held none.
+    pub async fn revoke_key(&self, key_id: Option<&str>, why: RawText<'_>) -> Result<KeyEntry, Failure> {
+        let origin = self.because(reason(why)?);
+        let key_id = key_id.ok_or(Problem::KeyNotFound)?;
+        self.app.revoke_key(key_id, &origin).await.map_err(refused)?;
+        self.app.refresh_directory().await?;
+        let keys = self.app.store.directory().await?.keys;
+        let key = keys.into_iter().find(|key| key.key_id == key_id).ok_or(Problem::KeyNotFound)?;
+        Ok(self.app.key_entry(key, self.app.clock.now()))
+    }
+
+    /// Lists entries of the audit log, the oldest first.
+    pub async fn list_audit(&self, raw: &RawAudit<'_>) -> Result<Page<ListedEntry>, Failure> {
+        let filter = raw.check()?;
+        let (mut after, mut skip) = (filter.after, filter.paging.skipped());
+        let mut found = Vec::new();
+        // One entry more than the page has shows whether something comes after it.
+        while found.len() <= filter.paging.size {
+            let part = self.app.store.audit_entries(after, PART).await?;
+            let Some(last) = part.last() else { break };
+            after = last.sequence;
+            let mut wanted: Vec<_> = part.into_iter().filter(|entry| filter.wants(entry)).collect();
+            found.extend(wanted.drain(skip.min(wanted.len())..));
+            skip -= wanted.len();
+            tokio::task::yield_now().await;
+        }
+        let page = filter.paging.page_of(found);
+        let entries = page.entries.iter().map(ListedEntry::read).collect::<Result<_, _>>()?;
+        Ok(Page { number: page.number, entries, last: page.last })
+    }
+
+    fn reader(&self) -> Result<DirectoryReader<'_>, Failure> {
+        self.app.directory_reader(self.caller)
+    }
+
+    fn because(&self, reason: Option<String>) -> Origin {
+        Origin { reason: reason.map(Into::into), ..self.origin.clone() }
+    }
+
+    /// An account that has just been changed.
+    async fn account_now(&self, id: AccountId) -> Result<Arc<Account>, Failure> {
+        self.app.refresh_directory().await?;
+        self.get_account(Some(id)).await
+    }
+
+    /// A user that has just been changed.
+    async fn user_now(&self, id: UserId) -> Result<UserDetails, Failure> {
+        self.app.refresh_directory().await?;
+        self.get_user(Some(id)).await
+    }
+
+    async fn groups(&self) -> Result<Vec<GroupRecord>, Failure> {
+        self.app.refresh_directory().await?;
+        Ok(self.app.store.directory().await?.groups)
+    }
+
+    /// A group with those of its accounts that are not erased.
+    fn group_details(&self, group: GroupRecord) -> GroupDetails {
+        let directory = self.app.directory.load();
+        let accounts = group.accounts.iter().filter_map(|id| directory.account(*id).cloned()).collect();
+        GroupDetails { id: group.id, name: group.name, accounts }
+    }
+}
+
+impl AuditFilter {
+    fn wants(&self, stored: &StoredEntry) -> bool {
+        if self.since.is_some_and(|since| stored.at < since) {
+            return false;
+        }
+        if self.account.is_none() && self.action.is_none() {
+            return true;
+        }
+        let Ok(entry) = serde_json::from_str::<AuditEntry<'_>>(&stored.entry) else { return false };
+        self.account.is_none_or(|account| entry.account_id == Some(account.0))
+            && self.action.is_none_or(|action| entry.action == action.name())
+    }
+}
+
+/// What is answered to an operator.
+fn refused(error: AdminError) -> Failure {
+    match error {
+        AdminError::Conflict(Conflict::NameTaken) => Problem::NameTaken.into(),
+        AdminError::Conflict(conflict) => StoreError::Conflict(conflict).into(),
+        AdminError::Store(error) => error.into(),
+        AdminError::BadName { .. } | AdminError::NotImportable | AdminError::NotFixable => {
+            Failure::Internal(Internal::new(format!("a rule was not checked: {error}")))
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What an operator can send, as it arrived, and the rules for it: every broken one is found at once.
+
+use crate::{Failure, administration::KeyTerms, api_key::is_importable};
+use carnelian_domain::{
+    AccountId, Action, AddressRange, CustomerId, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violation,
+    directory::{MAX_NAME, check_name, check_user_name},
+};
+use carnelian_store::{NewUser, UserChanges};
+
+/// The most ranges of addresses that a key can have.
+pub const MAX_RANGES: usize = 50;
+
+/// The longest lifetime of a key: a hundred years, in seconds.
+pub const MAX_LIFETIME: u64 = 100 * 366 * 24 * 60 * 60;
+
+/// A user's states, by their names in the API.
+const STATES: [(&str, bool); 2] = [("ENABLED", true), ("DISABLED", false)];
+
+/// An account or a group to be created.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawName<'a> {
+    /// What to call it: `accountName` or `groupName`.
+    pub name: RawText<'a>,
+    /// `reason`.
+    pub reason: RawText<'a>,
+}
+
+/// A user to be created.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawUser<'a> {
+    /// `userName`.
+    pub name: RawText<'a>,
+    /// `accountName`.
+    pub account: RawText<'a>,
+    /// `accountGroup`.
+    pub group: RawText<'a>,
+    /// `role`.
+    pub role: RawText<'a>,
+    /// `reason`.
+    pub reason: RawText<'a>,
+}
+
+/// What is to change about a user.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawUserChanges<'a> {
+    /// `role`.
+    pub role: RawText<'a>,
+    /// `accountGroup`, if it was sent: it is absent to say that there shall be none.
+    pub group: Option<RawText<'a>>,
+    /// `status`.
+    pub status: RawText<'a>,
+    /// `reason`.
+    pub reason: RawText<'a>,
+}
+
+/// A key to be made or taken over.
+#[derive(Clone, Debug, Default)]
+pub struct RawKey<'a> {
+    /// `label`.
+    pub label: RawText<'a>,
+    /// `lifetimeSeconds`; what is inside is `None` for a number that counts no seconds.
+    pub lifetime: Option<Option<u64>>,
+    /// `allowedAddresses`.
+    pub allowed: Vec<RawText<'a>>,
+    /// `key`.
+    pub key: RawText<'a>,
+    /// `reason`.
+    pub reason: RawText<'a>,
+}
+
+/// Entries of the audit log that are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawAudit<'a> {
+    /// `after`.
+    pub after: RawText<'a>,
+    /// `accountId`.
+    pub account: RawText<'a>,
+    /// `action`.
+    pub action: RawText<'a>,
+    /// `since`.
+    pub since: RawText<'a>,
+    /// `pageSize` and `pageNumber`.
+    pub paging: RawPaging<'a>,
+}
+
+/// Entries of the audit log that are asked for, every rule kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AuditFilter {
+    pub(crate) after: u64,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) action: Option<Action>,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) paging: Paging,
+}
+
+impl RawName<'_> {
+    /// The name and the reason; `field` is what the API calls the name.
+    pub(crate) fn check(&self, field: &str) -> Result<(String, Option<String>), Failure> {
+        let mut checks = Checks::default();
+        let name = checks.required(field, self.name, Problem::InvalidText, text);
+        let reason = checks.reason(self.reason);
+        checks.finish(name.zip(reason))
+    }
+}
+
+impl RawUser<'_> {
+    pub(crate) fn check(&self) -> Result<(NewUser, Option<String>), Failure> {
+        let mut checks = Checks::default();
+        let name = checks.required("userName", self.name, Problem::InvalidText, user_name);
+        let account = checks.required("accountName", self.account, Problem::InvalidText, text);
+        let group = checks.optional("accountGroup", self.group, Problem::InvalidText, text);
+        let role = checks.optional("role", self.role, Problem::InvalidRole, role);
+        let reason = checks.reason(self.reason);
+        let checked = (|| {
+            let role = role?.unwrap_or(Role::AccountAdmin);
+            Some((NewUser { name: name?, account: account?, group: group?, role }, reason?))
+        })();
+        checks.finish(checked)
+    }
+}
+
+impl RawUserChanges<'_> {
+    pub(crate) fn check(&self) -> Result<(UserChanges, Option<String>), Failure> {
+        let mut checks = Checks::default();
+        let role = checks.optional("role", self.role, Problem::InvalidRole, role);
+        let group = self.group.map(|group| checks.optional("accountGroup", group, Problem::InvalidText, text));
+        let enabled = checks.optional("status", self.status, Problem::InvalidStatus, status);
+        let reason = checks.reason(self.reason);
+        let checked = (|| {
+            let group = match group {
+                Some(group) => Some(group?),
+                None => None,
+            };
+            Some((UserChanges { role: role?, group, enabled: enabled? }, reason?))
+        })();
+        checks.finish(checked)
+    }
+}
+
+impl RawKey<'_> {
+    /// What the key is made with, the key itself if it comes from elsewhere, and the reason.
+    pub(crate) fn check(&self) -> Result<(KeyTerms, Option<String>, Option<String>), Failure> {
+        let mut checks = Checks::default();
+        let label = checks.optional("label", self.label, Problem::InvalidText, text);
+        let lifetime = self.lifetime.map(|lifetime| lifetime.filter(|seconds| (1..=MAX_LIFETIME).contains(seconds)));
+        if lifetime == Some(None) {
+            checks.violations.push(Violation::new("lifetimeSeconds", Problem::InvalidLifetime));
+        }
+        let key = checks.optional("key", self.key, Problem::InvalidKey, importable);
+        let allowed = checks.ranges(&self.allowed);
+        let reason = checks.reason(self.reason);
+        let checked = (|| {
+            let terms = KeyTerms { label: label?, lifetime_seconds: lifetime.flatten(), allowed };
+            Some((terms, key?, reason?))
+        })();
+        checks.finish(checked)
+    }
+}
+
+impl RawAudit<'_> {
+    pub(crate) fn check(&self) -> Result<AuditFilter, Failure> {
+        let mut checks = Checks::default();
+        let missing = Problem::RequiredFieldsMissing;
+        let after = checks.optional("after", self.after, missing, sequence);
+        let account = checks.optional("accountId", self.account, Problem::InvalidAccountId, AccountId::from_digits);
+        let action = checks.optional("action", self.action, missing, action);
+        let since = checks.optional("since", self.since, missing, Timestamp::from_iso8601);
+        let paging = self.paging.check();
+        // A page of the rest is not one of the whole: both together mean nothing.
+        if paging.is_ok() && self.after != RawText::Absent && self.paging.page_number != RawText::Absent {
+            checks.violations.push(Violation::new("pageNumber", Problem::InvalidPageNumber));
+        }
+        let paging = paging.map_err(|violations| checks.violations.extend(violations)).ok();
+        let checked = (|| {
+            let after = after?.unwrap_or(0);
+            Some(AuditFilter { after, account: account?, action: action?, since: since?, paging: paging? })
+        })();
+        checks.finish(checked)
+    }
+}
+
+/// A reason alone, as it stands in a query.
+pub(crate) fn reason(raw: RawText<'_>) -> Result<Option<String>, Failure> {
+    let mut checks = Checks::default();
+    let reason = checks.reason(raw);
+    checks.finish(reason)
+}
+
+/// Looks at one value after the other, and keeps what is wrong.
+#[derive(Default)]
+struct Checks {
+    violations: Vec<Violation>,
+}
+
+impl Checks {
+    /// A value that must be there; `None` if it is not, or breaks its rule.
+    fn required<T>(
+        &mut self,
+        field: &str,
+        raw: RawText<'_>,
+        invalid: Problem,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        if raw == RawText::Absent {
+            self.violations.push(Violation::new(field, Problem::RequiredFieldsMissing));
+        }
+        self.optional(field, raw, invalid, read).flatten()
+    }
+
+    /// A value that may be missing; `None` if it breaks its rule.
+    fn optional<T>(
+        &mut self,
+        field: &str,
+        raw: RawText<'_>,
+        invalid: Problem,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        let found = match raw {
+            RawText::Absent => return Some(None),
+            RawText::Text(text) => read(text),
+            RawText::WrongType => None,
+        };
+        if found.is_none() {
+            let limit = (invalid == Problem::InvalidText).then_some(MAX_NAME);
+            self.violations.push(Violation { field: field.to_owned(), problem: invalid, limit });
+        }
+        found.map(Some)
+    }
+
+    fn reason(&mut self, raw: RawText<'_>) -> Option<Option<String>> {
+        self.optional("reason", raw, Problem::InvalidText, text)
+    }
+
+    fn ranges(&mut self, raw: &[RawText<'_>]) -> Vec<AddressRange> {
+        if raw.len() > MAX_RANGES {
+            let (field, problem) = ("allowedAddresses".to_owned(), Problem::InvalidAddressRange);
+            self.violations.push(Violation { field, problem, limit: Some(MAX_RANGES) });
+            return Vec::new();
+        }
+        let range = |(index, raw): (usize, &RawText<'_>)| {
+            let field = format!("allowedAddresses[{index}]");
+            self.required(&field, *raw, Problem::InvalidAddressRange, |text| text.parse().ok())
+        };
+        raw.iter().enumerate().filter_map(range).collect()
+    }
+
+    /// What was checked, or everything that is wrong, in the order of the catalogue.
+    fn finish<T>(mut self, checked: Option<T>) -> Result<T, Failure> {
+        self.violations.sort_by_key(|violation| violation.problem);
+        match checked {
+            Some(checked) if self.violations.is_empty() => Ok(checked),
+            _ => Err(Failure::Violations(self.violations)),
+        }
+    }
+}
+
+fn text(text: &str) -> Option<String> {
+    check_name(text).ok().map(|()| text.to_owned())
+}
+
+fn user_name(text: &str) -> Option<String> {
+    check_user_name(text).ok().map(|()| text.to_owned())
+}
+
+fn role(text: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.name() == text)
+}
+
+fn status(text: &str) -> Option<bool> {
+    STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
+}
+
+fn importable(key: &str) -> Option<String> {
+    is_importable(key).then(|| key.to_owned())
+}
+
+fn action(text: &str) -> Option<Action> {
+    Action::ALL.iter().copied().find(|action| action.name() == text)
+}
+
+fn sequence(text: &str) -> Option<u64> {
+    AccountId::from_digits(text).map(|number| number.0).filter(|number| *number <= CustomerId::LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems<T>(checked: Result<T, Failure>) -> Vec<(String, Problem)> {
+        match checked {
+            Err(Failure::Violations(violations)) => {
+                violations.into_iter().map(|violation| (violation.field, violation.problem)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let bad = RawText::Text(" ");
+        let user = RawUser { name: RawText::Text("a:b"), group: bad, role: bad, reason: bad, ..RawUser::default() };
+        let expected = [
+            ("accountName", Problem::RequiredFieldsMissing),
+            ("userName", Problem::InvalidText),
+            ("accountGroup", Problem::InvalidText),
+            ("reason", Problem::InvalidText),
+            ("role", Problem::InvalidRole),
+        ];
+        assert_eq!(problems(user.check()), expected.map(|(field, problem)| (field.to_owned(), problem)));
+        let key =
+            RawKey { lifetime: Some(Some(0)), key: bad, allowed: vec![RawText::Text("::1"), bad], ..RawKey::default() };
+        let expected = [
+            ("lifetimeSeconds", Problem::InvalidLifetime),
+            ("key", Problem::InvalidKey),
+            ("allowedAddresses[1]", Problem::InvalidAddressRange),
+        ];
+        assert_eq!(problems(key.check()), expected.map(|(field, problem)| (field.to_owned(), problem)));
+    }
+
+    #[test]
+    fn a_group_that_is_not_sent_stays_and_one_that_is_null_goes() {
+        let group =
+            |group| RawUserChanges { group, ..RawUserChanges::default() }.check().map(|(changes, _)| changes.group);
+        assert_eq!(group(None).ok(), Some(None));
+        assert_eq!(group(Some(RawText::Absent)).ok(), Some(Some(None)));
+        assert_eq!(group(Some(RawText::Text("West"))).ok(), Some(Some(Some("West".into()))));
+        assert!(group(Some(RawText::Text(""))).is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! Administration: the registry itself, for operators.
+
+pub(crate) mod v1;

@@ -1,0 +1,9 @@
+//! Version 1 of administration.
+
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod groups;
+pub(crate) mod keys;
+pub(crate) mod shape;
+pub(crate) mod users;
+pub(crate) mod wire;

@@ -1,0 +1,129 @@
+//! What operators do with users and keys.
+
+#![expect(missing_docs, reason = "the name of a case says what it asserts")]
+
+use super::{ORIGIN, account, conflict, set_enabled, together};
+use crate::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord};
+use carnelian_domain::{Role, Timestamp};
+
+async fn users(store: &dyn Store) -> Vec<UserRecord> {
+    store.directory().await.expect("the directory is read").users
+}
+
+async fn keys(store: &dyn Store) -> Vec<KeyRecord> {
+    store.directory().await.expect("the directory is read").keys
+}
+
+async fn user(store: &dyn Store, name: &str, role: Role) {
+    let new = NewUser { name: name.into(), account: "acme".into(), group: None, role };
+    store.create_user(new, &ORIGIN).await.expect("a user is created");
+}
+
+fn demoted() -> UserChanges {
+    UserChanges { role: Some(Role::AccountAdmin), ..UserChanges::default() }
+}
+
+fn new_key(key_id: &str, allowed: &[&str]) -> NewKey {
+    NewKey {
+        key_id: key_id.into(),
+        user: "ann".into(),
+        digest: key_id.as_bytes().to_vec(),
+        kind: KeyKind::Issued,
+        label: None,
+        expires_at: None,
+        allowed: allowed.iter().map(|range| range.parse().expect("a range")).collect(),
+    }
+}
+
+pub async fn an_edit_changes_what_it_names_and_no_more(store: &dyn Store) {
+    account(store, "acme").await;
+    let west = store.create_group("west".into(), &ORIGIN).await.expect("a group is created");
+    user(store, "ann", Role::AccountAdmin).await;
+    user(store, "bob", Role::AccountAdmin).await;
+    let edit = async |changes| {
+        store.edit_user("ann".into(), changes, &ORIGIN).await.expect("is edited");
+        let ann = users(store).await.remove(0);
+        (ann.role, ann.group, ann.enabled)
+    };
+    let none = UserChanges::default;
+    let reader = UserChanges { role: Some(Role::AccountReadOnly), ..none() };
+    assert_eq!(edit(reader).await, (Role::AccountReadOnly, None, true));
+    let member = UserChanges { group: Some(Some("west".into())), ..none() };
+    assert_eq!(edit(member).await, (Role::AccountReadOnly, Some(west), true));
+    let disabled = UserChanges { enabled: Some(false), ..none() };
+    assert_eq!(edit(disabled).await, (Role::AccountReadOnly, Some(west), false));
+    assert_eq!(edit(none()).await, (Role::AccountReadOnly, Some(west), false));
+    let everything = UserChanges { role: Some(Role::Operator), group: Some(None), enabled: Some(true) };
+    assert_eq!(edit(everything).await, (Role::Operator, None, true));
+    let bob = users(store).await.remove(1);
+    assert_eq!((bob.role, bob.group, bob.enabled), (Role::AccountAdmin, None, true));
+    let nowhere = UserChanges { group: Some(Some("nowhere".into())), ..none() };
+    assert_eq!(conflict(store.edit_user("ann".into(), nowhere, &ORIGIN).await), Conflict::NoSuchGroup);
+}
+
+pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
+    account(store, "acme").await;
+    user(store, "olga", Role::Operator).await;
+    user(store, "omar", Role::Operator).await;
+    user(store, "ann", Role::AccountAdmin).await;
+    set_enabled(store, "omar", false).await.expect("one is left");
+    let before = format!("{:?}", users(store).await);
+    assert_eq!(conflict(set_enabled(store, "olga", false).await), Conflict::LastOperator);
+    assert_eq!(conflict(store.edit_user("olga".into(), demoted(), &ORIGIN).await), Conflict::LastOperator);
+    assert_eq!(format!("{:?}", users(store).await), before);
+    // Who is no operator, or cannot sign in, leaves nobody behind.
+    set_enabled(store, "ann", false).await.expect("is disabled");
+    store.edit_user("omar".into(), demoted(), &ORIGIN).await.expect("is demoted");
+    set_enabled(store, "olga", true).await.expect("stays what it is");
+    user(store, "oda", Role::Operator).await;
+    store.edit_user("olga".into(), demoted(), &ORIGIN).await.expect("another one is there");
+}
+
+pub async fn of_operators_who_leave_at_once_one_stays(store: &dyn Store) {
+    account(store, "acme").await;
+    let names: Vec<_> = (0..8).map(|turn| format!("operator {turn}")).collect();
+    for name in &names {
+        user(store, name, Role::Operator).await;
+    }
+    let leave = |(turn, name): (usize, &String)| match turn % 2 {
+        0 => set_enabled(store, name, false),
+        _ => store.edit_user(name.clone(), demoted(), &ORIGIN),
+    };
+    let answers = together(names.iter().enumerate().map(leave)).await;
+    let refused: Vec<_> = answers.into_iter().filter(Result::is_err).map(conflict).collect();
+    assert_eq!(refused, [Conflict::LastOperator]);
+    let left = users(store).await.into_iter().filter(|user| user.enabled && user.role == Role::Operator);
+    assert_eq!(left.count(), 1);
+}
+
+pub async fn a_key_says_where_it_works(store: &dyn Store) {
+    account(store, "acme").await;
+    user(store, "ann", Role::AccountAdmin).await;
+    let ranges: [&[&str]; 3] = [&[], &["10.0.0.0/8"], &["192.0.2.7/32", "2001:db8::/32"]];
+    for (turn, allowed) in ranges.iter().enumerate() {
+        store.add_key(new_key(&format!("k{turn}"), allowed), &ORIGIN).await.expect("is added");
+    }
+    for (key, allowed) in keys(store).await.iter().zip(ranges) {
+        assert_eq!(key.allowed.iter().map(ToString::to_string).collect::<Vec<_>>(), allowed);
+    }
+}
+
+pub async fn the_last_use_of_a_key_is_noted_and_changes_nothing_else(store: &dyn Store) {
+    account(store, "acme").await;
+    user(store, "ann", Role::AccountAdmin).await;
+    for key_id in ["k1", "k2"] {
+        store.add_key(new_key(key_id, &[]), &ORIGIN).await.expect("is added");
+    }
+    let last_uses = async || keys(store).await.into_iter().map(|key| key.last_used_at).collect::<Vec<_>>();
+    assert_eq!(last_uses().await, [None, None]);
+    let version = store.directory_version().await.expect("is read");
+    let head = store.audit_head().await.expect("is read");
+    let uses = vec![("k1".into(), Timestamp(2000)), ("nobody's".into(), Timestamp(1))];
+    store.note_key_uses(uses).await.expect("is noted");
+    assert_eq!(last_uses().await, [Some(Timestamp(2000)), None]);
+    let uses = vec![("k1".into(), Timestamp(1000)), ("k2".into(), Timestamp(3000))];
+    store.note_key_uses(uses).await.expect("is noted");
+    assert_eq!(last_uses().await, [Some(Timestamp(2000)), Some(Timestamp(3000))]);
+    assert_eq!(store.directory_version().await.expect("is read"), version);
+    assert_eq!(store.audit_head().await.expect("is read"), head);
+}

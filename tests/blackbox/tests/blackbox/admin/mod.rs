@@ -1,0 +1,3 @@
+//! Everything below `/admin`.
+
+mod v1;

@@ -1,0 +1,65 @@
+//! Who may administer.
+
+use blackbox::problems::*;
+use blackbox::{Client, Reply, Request, reference};
+
+use super::{get, newest, user_id};
+use crate::world::World;
+
+/// Every route below `/admin`, with something in the place of its parameters.
+fn routes() -> Vec<(String, String)> {
+    let routes = reference::routes().expect("docs/reference/routes.md is published").into_iter();
+    let routes: Vec<_> = routes
+        .filter(|route| route.template.starts_with("/admin/"))
+        .map(|route| (route.method, route.template.replace(['{', '}'], "")))
+        .collect();
+    assert!(routes.len() >= 18, "{routes:?}");
+    routes
+}
+
+fn call(client: &Client, (method, target): &(String, String)) -> Reply {
+    // A body that is none comes after the role.
+    client.send(Request::new(method, target).json_bytes("{"))
+}
+
+#[test]
+fn nobody_administers_without_signing_in_as_an_operator() {
+    let world = World::start();
+    for route in routes() {
+        call(&world.server.client(), &route).must_be(&AUTHENTICATION_REQUIRED, &route.1);
+        for login in [&world.ada, &world.rita, &world.rex] {
+            call(&world.client(login), &route).must_be(&ROLE_NOT_ALLOWED, &format!("{route:?} by {}", login.user));
+        }
+    }
+}
+
+#[test]
+fn administration_that_was_refused_is_in_the_audit_log() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let head = newest(&operator, 1)[0]["sequence"].as_u64().expect("a number");
+    let request = Request::new("POST", "/admin/v1/accounts").header("X-Request-Id", "refused-1");
+    world.client(&world.rita).send(request).must_be(&ROLE_NOT_ALLOWED, "a reader");
+    get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "an administrator of customers");
+    let newest = newest(&operator, 2);
+    let told = |index: usize, key: &str| newest[index][key].as_str().unwrap_or_default().to_owned();
+    assert_eq!((told(1, "action"), told(1, "object")), ("refused".into(), "operation:create_account".into()));
+    assert_eq!(told(1, "actor"), format!("user:{}", user_id(&operator, "rita")));
+    assert_eq!((told(1, "requestId"), told(1, "address")), ("refused-1".into(), "127.0.0.1".into()));
+    assert_eq!((told(0, "action"), told(0, "object")), ("refused".into(), "operation:list_audit".into()));
+    assert_eq!(newest[0]["sequence"], head + 2, "and nothing else is");
+    world.place.cli(&["audit", "verify"]).done();
+}
+
+#[test]
+fn what_is_not_served_is_told_to_whoever_is_signed_in() {
+    let world = World::start();
+    for path in ["/admin/", "/admin/v2/accounts", "/admin/v1", "/admin/v1/customers", "/admin/v1/accounts/1/erasures"] {
+        world.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
+        for login in [&world.ada, &world.opal] {
+            world.client(login).get(path).must_be(&NOT_FOUND, path);
+        }
+    }
+    let other = world.client(&world.opal).send(Request::new("DELETE", "/admin/v1/accounts"));
+    other.must_be(&METHOD_NOT_ALLOWED, "another method");
+}

@@ -1,0 +1,114 @@
+//! `…/users/{userId}/keys` and `…/keys/{keyId}`.
+
+use blackbox::problems::*;
+use blackbox::{Client, Login, Reply, json};
+use serde_json::{Value, json};
+
+use super::{delete, get, newest, post, text, user_id};
+use crate::world::World;
+
+const ECHO: &str = "/rws/api/v1/echo/hello";
+
+const UUID: &str = "7D8A4E9E-3f0c-4c6b-9d55-0a1b2c3d4e5f";
+
+/// The path of ada's keys.
+fn keys_of_ada(operator: &Client) -> String {
+    format!("users/{}/keys", user_id(operator, "ada"))
+}
+
+/// What a request signed with a key of ada's is answered.
+fn sign_in(world: &World, key: &str) -> Reply {
+    world.server.client_of(&Login { user: "ada".into(), key: key.into() }).get(ECHO)
+}
+
+/// The entry of a key in the listing.
+fn entry(operator: &Client, key_id: &str) -> Value {
+    let keys = get(operator, &keys_of_ada(operator)).json()["keys"].as_array().expect("keys").clone();
+    keys.into_iter().find(|key| key["keyId"] == key_id).unwrap_or_else(|| panic!("no {key_id}"))
+}
+
+#[test]
+fn a_user_has_several_keys_and_each_can_be_revoked() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let issue = |body: Value| {
+        let issued = post(&operator, &keys_of_ada(&operator), &body);
+        assert_eq!(json::keys(issued.text()), ["keyId", "key"]);
+        (text(&issued, "keyId"), text(&issued, "key"))
+    };
+    let (first_id, first) = issue(json!({}));
+    let (second_id, second) = issue(json!({ "label": "for the shop", "lifetimeSeconds": 3600 }));
+    for key in [&first, &second] {
+        sign_in(&world, key).must_succeed("a new key, at once");
+    }
+    let shown = entry(&operator, &second_id);
+    let created = shown["createdAt"].as_u64().expect("seconds");
+    assert_eq!((&shown["label"], &shown["expiresAt"]), (&json!("for the shop"), &json!(created + 3600)));
+    assert_eq!((&shown["status"], &shown["allowedAddresses"]), (&json!("ACTIVE"), &json!([])));
+    let listing = get(&operator, &keys_of_ada(&operator));
+    assert!(![&first, &second].iter().any(|key| listing.text().contains(&key[21..73])), "{}", listing.text());
+
+    let revoked = delete(&operator, &format!("keys/{first_id}?reason=leaked"));
+    assert_eq!(text(&revoked, "status"), "REVOKED");
+    sign_in(&world, &first).must_be(&INVALID_CREDENTIALS, "a revoked key, at once");
+    sign_in(&world, &second).must_succeed("the other one");
+    assert_eq!(newest(&operator, 1)[0]["reason"], "leaked");
+    delete(&operator, &format!("keys/{first_id}")).must_be(&ALREADY_REVOKED, "a second time");
+    for id in ["0123456789abcdef", "x", "%FF"] {
+        delete(&operator, &format!("keys/{id}")).must_be(&KEY_NOT_FOUND, id);
+    }
+}
+
+#[test]
+fn a_key_made_elsewhere_is_taken_over() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let import = || post(&operator, &keys_of_ada(&operator), &json!({ "key": UUID, "label": "the old one" }));
+    let imported = import();
+    let id = text(&imported, "keyId");
+    assert_eq!(imported.json()["key"], json!(null));
+    sign_in(&world, UUID).must_succeed("the key");
+    assert_eq!(entry(&operator, &id)["label"], "the old one");
+    assert_eq!(newest(&operator, 1)[0]["action"], "import_key");
+    import().must_be(&KEY_KNOWN, "a second time");
+}
+
+#[test]
+fn a_key_works_from_its_addresses_alone() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let with = |allowed: Value| {
+        let issued = post(&operator, &keys_of_ada(&operator), &json!({ "allowedAddresses": allowed }));
+        text(&issued, "key")
+    };
+    for here in [json!(["127.0.0.0/8"]), json!(["127.0.0.1"]), json!(["2001:db8::/32", "127.9.9.9/8"]), json!(null)] {
+        sign_in(&world, &with(here.clone())).must_succeed(&here.to_string());
+    }
+    let wrong = sign_in(&world, "crk1_wrong");
+    for elsewhere in [json!(["192.0.2.0/24"]), json!(["::/0"]), json!(["127.0.0.2", "126.0.0.0/8"])] {
+        let key = with(elsewhere.clone());
+        let refused = sign_in(&world, &key);
+        refused.must_be(&INVALID_CREDENTIALS, &elsewhere.to_string());
+        assert_eq!(refused.comparable(), wrong.comparable(), "like a wrong key");
+        let from_cli = world.place.key("ada", &["--allow", elsewhere[0].as_str().expect("a range")]);
+        sign_in(&world, &from_cli.key).must_be(&INVALID_CREDENTIALS, "made on the command line");
+    }
+    let shown = get(&operator, &keys_of_ada(&operator)).json();
+    let ranges: Vec<_> = shown["keys"].as_array().expect("keys").iter().map(|key| &key["allowedAddresses"]).collect();
+    assert!(ranges.contains(&&json!(["2001:db8::/32", "127.0.0.0/8"])), "{ranges:?}");
+}
+
+#[test]
+fn the_last_use_of_a_key_is_shown() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let issued = post(&operator, &keys_of_ada(&operator), &json!({}));
+    let id = text(&issued, "keyId");
+    assert_eq!(entry(&operator, &id)["lastUsedAt"], json!(null));
+    let before = newest(&operator, 1)[0]["sequence"].clone();
+    sign_in(&world, &text(&issued, "key")).must_succeed("a use");
+    let shown = entry(&operator, &id);
+    let used = shown["lastUsedAt"].as_i64().expect("seconds");
+    assert!(used >= shown["createdAt"].as_i64().expect("seconds"), "{shown}");
+    assert_eq!(newest(&operator, 1)[0]["sequence"], before, "a use is no change");
+}

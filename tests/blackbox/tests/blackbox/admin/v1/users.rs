@@ -1,0 +1,104 @@
+//! `…/users` and `…/users/{userId}`.
+
+use blackbox::problems::*;
+use blackbox::{CUSTOMERS, Login, sample};
+use serde_json::json;
+
+use super::{get, newest, patch, post, text, user_id};
+use crate::world::World;
+
+#[test]
+fn a_user_is_created_gets_a_key_and_signs_in() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let new = json!({ "userName": "new", "accountName": "Rival", "accountGroup": "West", "role": "ACCOUNTREADONLY" });
+    let created = post(&operator, "users", &new);
+    let id = text(&created, "userId");
+    let expected = json!({
+        "userName": "new", "userId": id, "accountName": "Rival", "accountGroup": "West",
+        "role": "ACCOUNTREADONLY", "status": "ENABLED",
+    });
+    assert_eq!(created.json(), expected);
+    assert_eq!(get(&operator, &format!("users/{id}")).json(), expected);
+    let key = text(&post(&operator, &format!("users/{id}/keys"), &json!({})), "key");
+    let client = world.server.client_of(&Login { user: "new".into(), key });
+    client.get(CUSTOMERS).must_succeed("a read");
+    client.create(&sample::minimal("A", "Rival")).must_be(&ROLE_NOT_ALLOWED, "a reader");
+
+    let plain = post(&operator, "users", &json!({ "userName": "plain", "accountName": "Acme" })).json();
+    assert_eq!((&plain["role"], &plain["accountGroup"]), (&json!("ACCOUNTADMIN"), &json!(null)));
+}
+
+#[test]
+fn what_is_sent_changes_and_nothing_else() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let path = format!("users/{}", user_id(&operator, "ada"));
+    let edit = |changes| {
+        let user = patch(&operator, &path, &changes).must_succeed("an edit").json();
+        assert_eq!(get(&operator, &path).json(), user);
+        ["role", "accountGroup", "status"].map(|key| user[key].as_str().map(str::to_owned))
+    };
+    let shown = |role: &str, group: Option<&str>, status: &str| {
+        [Some(role.to_owned()), group.map(str::to_owned), Some(status.to_owned())]
+    };
+    assert_eq!(edit(json!({})), shown("ACCOUNTADMIN", Some("West"), "ENABLED"));
+    assert_eq!(edit(json!({ "role": "ACCOUNTREADONLY" })), shown("ACCOUNTREADONLY", Some("West"), "ENABLED"));
+    world.client(&world.ada).create(&sample::minimal("A", "Acme")).must_be(&ROLE_NOT_ALLOWED, "at once");
+    assert_eq!(edit(json!({ "accountGroup": null })), shown("ACCOUNTREADONLY", None, "ENABLED"));
+    assert_eq!(newest(&operator, 1)[0]["fields"], json!(["accountGroup"]), "names of fields, not values");
+    assert_eq!(edit(json!({ "status": "DISABLED" })), shown("ACCOUNTREADONLY", None, "DISABLED"));
+    world.client(&world.ada).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "at once");
+    let all = json!({ "status": "ENABLED", "role": "ACCOUNTADMIN", "accountGroup": "West", "userName": "ignored" });
+    assert_eq!(edit(all), shown("ACCOUNTADMIN", Some("West"), "ENABLED"));
+    world.client(&world.ada).create(&sample::minimal("A", "Acme East")).must_succeed("all is as it was");
+}
+
+#[test]
+fn the_last_operator_remains() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let opal = format!("users/{}", user_id(&operator, "opal"));
+    for changes in
+        [json!({ "status": "DISABLED", "reason": "tired" }), json!({ "role": "ACCOUNTADMIN", "reason": "tired" })]
+    {
+        patch(&operator, &opal, &changes).must_be(&LAST_OPERATOR, &changes.to_string());
+        let entry = &newest(&operator, 1)[0];
+        assert_eq!((&entry["action"], &entry["object"]), (&json!("refused"), &json!("operation:edit_user")));
+        assert_eq!(entry["reason"], "tired");
+    }
+    for command in [["user", "disable", "opal"].as_slice(), &["user", "edit", "opal", "--role", "ACCOUNTADMIN"]] {
+        let why = world.place.cli(command).fails(1);
+        assert!(why.contains("last operator"), "{why}");
+    }
+    assert_eq!(newest(&operator, 1)[0]["actor"], "command_line");
+    // One who cannot sign in is no other.
+    let second = post(&operator, "users", &json!({ "userName": "oda", "accountName": "Acme", "role": "OPERATOR" }));
+    let oda = format!("users/{}", text(&second, "userId"));
+    patch(&operator, &oda, &json!({ "status": "DISABLED" })).must_succeed("opal remains");
+    patch(&operator, &opal, &json!({ "status": "DISABLED" })).must_be(&LAST_OPERATOR, "oda cannot sign in");
+    patch(&operator, &oda, &json!({ "status": "ENABLED" })).must_succeed("oda is back");
+    patch(&operator, &opal, &json!({ "role": "ACCOUNTREADONLY" })).must_succeed("oda remains");
+    get(&operator, "users").must_be(&ROLE_NOT_ALLOWED, "no operator any more");
+}
+
+#[test]
+fn what_does_not_exist_or_exists_already_is_refused() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let new = |name: &str, account: &str, group: Option<&str>| {
+        post(&operator, "users", &json!({ "userName": name, "accountName": account, "accountGroup": group }))
+    };
+    new("ada", "Acme", None).must_be(&NAME_TAKEN, "a second ada");
+    new("bob", "Nobody", None).must_be(&ACCOUNT_NOT_FOUND, "no account");
+    new("bob", "Acme", Some("Nowhere")).must_be(&GROUP_NOT_FOUND, "no group");
+    for id in ["1000000", "x", "ada"] {
+        get(&operator, &format!("users/{id}")).must_be(&USER_NOT_FOUND, id);
+        patch(&operator, &format!("users/{id}"), &json!({})).must_be(&USER_NOT_FOUND, id);
+        get(&operator, &format!("users/{id}/keys")).must_be(&USER_NOT_FOUND, id);
+        post(&operator, &format!("users/{id}/keys"), &json!({})).must_be(&USER_NOT_FOUND, id);
+    }
+    let ada = format!("users/{}", user_id(&operator, "ada"));
+    patch(&operator, &ada, &json!({ "accountGroup": "Nowhere" })).must_be(&GROUP_NOT_FOUND, "no group");
+    patch(&operator, &ada, &json!({ "status": "enabled" })).must_be(&INVALID_STATUS, "no status");
+}

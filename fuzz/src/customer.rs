@@ -12,7 +12,7 @@ pub fn value(json: &Json<'_>) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
-        Json::Number => 0.into(),
+        Json::Number(_) => 0.into(),
         Json::Text(text) => Value::String(text.to_string()),
         Json::Array(elements) => elements.iter().map(value).collect(),
         Json::Object(entries) => entries.iter().map(|(key, entry)| (key.to_string(), value(entry))).collect(),

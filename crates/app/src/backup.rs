@@ -11,7 +11,7 @@ use crate::{
     App,
     vault::{BackupVault, DoesNotOpen, Entropy, SealingKey, Signing},
 };
-use carnelian_domain::{AccountId, Action, CustomerId, Origin};
+use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin};
 use carnelian_store::{AuditEntry, BackupPart, BackupRow, Ledger, Store, StoreError};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ pub enum Restored {
 impl App {
     /// Writes everything into a backup, and says how many rows it has.
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
-        self.store.append_audit(AuditEntry::record_of_all(origin, Action::BackUp)).await?;
+        self.store.append_audit(of_registry(origin, Action::BackUp)).await?;
         write(&*self.store, &self.backup_vault, &*self.entropy, to)
     }
 
@@ -73,8 +73,12 @@ impl App {
 
     /// Notes in the audit log that everything was restored.
     pub async fn note_restore(&self, origin: &Origin) -> Result<(), StoreError> {
-        self.store.append_audit(AuditEntry::record_of_all(origin, Action::Restore)).await
+        self.store.append_audit(of_registry(origin, Action::Restore)).await
     }
+}
+
+fn of_registry(origin: &Origin, action: Action) -> String {
+    AuditEntry::record(origin, action, Object::Registry, None, &[])
 }
 
 /// Writes everything in a registry into a backup, and says how many rows it has; the ledger that opens it goes with it.

@@ -57,24 +57,9 @@ impl AuditEntry<'_> {
         account: Option<AccountId>,
         fields: &[&str],
     ) -> String {
-        Self::write(origin, action, Some(object), account, fields)
-    }
-
-    /// The entry of something that is done to the registry as a whole.
-    pub fn record_of_all(origin: &Origin, action: Action) -> String {
-        Self::write(origin, action, None, None, &[])
-    }
-
-    fn write(
-        origin: &Origin,
-        action: Action,
-        object: Option<Object<'_>>,
-        account: Option<AccountId>,
-        fields: &[&str],
-    ) -> String {
         let entry = AuditEntry {
             action: action.name().into(),
-            object: object.map(|object| object.to_string().into()),
+            object: Some(object.to_string().into()),
             account_id: account.map(|account| account.0),
             fields: fields.iter().map(|field| (*field).into()).collect(),
             actor: origin.actor.to_string().into(),

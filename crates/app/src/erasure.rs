@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use std::{sync::PoisonError, time::Duration};
 
 /// How many customers are erased in one transaction: few enough that nobody else's write waits long for it.
-const STEP: usize = 100;
+const STEP: usize = 5;
 
 /// How many times as long as a step took the next one waits, so that others have most of the time.
-const PAUSE: u32 = 2;
+const PAUSE: u32 = 3;
 
 /// How long it takes at least until the files are gone through again for customers who were erased one by one.
 const OVERWRITE_INTERVAL: Duration = Duration::from_secs(60 * 60);

@@ -9,8 +9,8 @@ use crate::OpenError;
 use rusqlite::{Connection, params};
 use std::ops::Range;
 
-/// How many pages are looked at in one transaction: a megabyte.
-const STEP: u32 = 256;
+/// How many pages are looked at in one transaction: few enough that nobody waits long for them.
+const STEP: u32 = 64;
 
 /// Below this number of pages, the first byte of what is no tree is never that of a tree: it is part of a page's number.
 const MOST_PAGES: u32 = 0x0200_0000;

@@ -16,6 +16,13 @@ pub(crate) struct Draft {
     file: BufWriter<File>,
 }
 
+/// Where a file is written before it is whole: the same place each time, so that what a kill leaves is written over.
+pub(crate) fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".part");
+    draft.into()
+}
+
 /// Refuses to overwrite files, unless that is asked for.
 pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), Refusal> {
     match files.into_iter().find(|file| !replace && file.exists()) {
@@ -32,9 +39,7 @@ pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> Refusal {
 impl Draft {
     /// Begins a file that only its owner can read.
     pub(crate) fn new(path: &Path) -> Result<Draft, Refusal> {
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}", std::process::id()));
-        let draft = PathBuf::from(draft);
+        let draft = draft_of(path);
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
         let file = BufWriter::new(file.map_err(|error| explain(&draft, &error))?);
         Ok(Draft { path: path.to_owned(), draft, file })

@@ -1,20 +1,14 @@
 //! The way out: every customer, page by page, into a file that gets its name once it is whole, or to stdout.
 
-use super::{
-    csv::CsvWriter, draft_of, format_of_name, is_dash, jsonl::JsonWriter, of_failure, of_file, progress::Progress,
-};
+use super::{csv::CsvWriter, format_of_name, is_dash, jsonl::JsonWriter, of_failure, progress::Progress};
 use crate::{
     Refusal,
     cli::{Export, Format},
+    whole_file::Draft,
 };
 use carnelian_app::{App, customers::CustomerDetails};
 use carnelian_domain::{Origin, Rules};
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::io::{self, BufWriter, Write};
 
 /// Exports customers.
 pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Result<(), Refusal> {
@@ -26,21 +20,10 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
     if !export.replace && path.symlink_metadata().is_ok() {
         return Err(Refusal::refused(format!("{} is there already; --replace replaces it", path.display())));
     }
-    let draft = draft_of(path);
-    let written = write_file(app, export, format, &draft, origin).await;
-    let named = written.and_then(|()| fs::rename(&draft, path).map_err(of_file(path)));
-    if named.is_err() {
-        // What is not whole is of no use, and personal.
-        let _ = fs::remove_file(&draft);
-    }
-    named
-}
-
-async fn write_file(app: &App, export: &Export, format: Format, draft: &Path, origin: &Origin) -> Result<(), Refusal> {
-    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(draft);
-    let mut file = file.map_err(of_file(draft))?;
-    write_all(app, export, format, BufWriter::new(&mut file), origin).await?;
-    file.sync_all().map_err(of_file(draft))
+    let mut draft = Draft::new(path)?;
+    // What is not whole is of no use, and personal: the draft goes with an error.
+    write_all(app, export, format, draft.file(), origin).await?;
+    draft.keep()
 }
 
 async fn write_all(

@@ -3,12 +3,9 @@
 use super::{Fault, REASON, Raw, Row, check};
 use crate::Refusal;
 use carnelian_app::{Failure, customers::CustomerDetails};
-use carnelian_domain::{Address, Contact, CustomerDraft, Problem, Rules, Text, rules::TextRule};
-use carnelian_http::{json, raw_customer};
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
+use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
+use carnelian_http::{Contacts, Fields, json, raw_customer, shown};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::io::{BufRead, Read, Write};
 
 /// The longest line.
@@ -128,41 +125,6 @@ impl<'a> Serialize for Line<'a> {
         object.serialize_entry("contacts", &Contacts { rules, contacts: &details.contacts })?;
         object.serialize_entry("billingAddress", &address(&details.billing_address))?;
         object.serialize_entry("shippingAddress", &address(&details.shipping_address))?;
-        object.end()
-    }
-}
-
-struct Contacts<'a> {
-    rules: &'a Rules,
-    contacts: &'a [Contact],
-}
-
-fn shown(text: &Option<Text>) -> Option<&str> {
-    text.as_ref().map(Text::as_str)
-}
-
-impl Serialize for Contacts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut array = serializer.serialize_seq(Some(self.contacts.len()))?;
-        for contact in self.contacts {
-            array.serialize_element(&Fields { rules: &self.rules.contact, values: &contact.0 })?;
-        }
-        array.end()
-    }
-}
-
-/// A contact or an address: an object with the keys of its rules.
-struct Fields<'a> {
-    rules: &'a [TextRule],
-    values: &'a [Option<Text>],
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(self.rules.len()))?;
-        for (rule, value) in self.rules.iter().zip(self.values) {
-            object.serialize_entry(rule.field, &shown(value))?;
-        }
         object.end()
     }
 }

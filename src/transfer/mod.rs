@@ -18,11 +18,7 @@ pub(crate) mod source;
 use crate::{Refusal, cli::Format};
 use carnelian_app::Failure;
 use carnelian_domain::{CustomerDraft, Problem, RawCustomer, RawText, Rules, Violation};
-use std::{
-    ffi::OsString,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 /// The column, or the key, that a file of rejected rows says why in.
 pub(crate) const REASON: &str = "rejectReason";
@@ -113,13 +109,6 @@ fn format_of_name(path: &Path) -> Option<Format> {
 /// Whether a path stands for stdin or stdout.
 fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
-}
-
-/// Where a file is written before it is whole.
-fn draft_of(path: &Path) -> PathBuf {
-    let mut draft = OsString::from(path);
-    draft.push(".part");
-    draft.into()
 }
 
 /// What went wrong with a file.

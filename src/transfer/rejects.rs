@@ -1,7 +1,7 @@
 //! Rejected rows, in the format that they came in and with the reason, so that they can be mended and imported.
 
-use super::{Fault, REASON, Raw, all_of, csv::writer, draft_of, jsonl::with_reason, of_file};
-use crate::Refusal;
+use super::{Fault, REASON, Raw, all_of, csv::writer, jsonl::with_reason, of_file};
+use crate::{Refusal, whole_file::draft_of};
 use ::csv::ByteRecord;
 use std::{
     fs::{self, File},

@@ -44,5 +44,5 @@ pub use error::status_of;
 pub use idempotency::idempotent;
 pub use query::Query;
 pub use routes::{ROUTES, SANDBOX_ROUTES};
-pub use rws::v1::{document, expected_versions, raw_customer};
+pub use rws::v1::{Contacts, Fields, document, expected_versions, raw_customer, shown};
 pub use server::{Settings, Source, run};

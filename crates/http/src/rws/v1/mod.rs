@@ -9,6 +9,7 @@ pub(crate) mod wire;
 
 pub use customers::expected_versions;
 pub use shape::{document, raw_customer};
+pub use wire::{Contacts, Fields, shown};
 
 /// The name of this version in a path.
 pub(crate) const VERSION: &str = "v1";

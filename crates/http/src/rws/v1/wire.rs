@@ -73,13 +73,17 @@ impl Serialize for CustomerReply<'_> {
     }
 }
 
-fn shown(text: &Option<Text>) -> Option<&str> {
+/// A text as it is shown: null if there is none.
+pub fn shown(text: &Option<Text>) -> Option<&str> {
     text.as_ref().map(Text::as_str)
 }
 
-struct Contacts<'a> {
-    rules: &'a Rules,
-    contacts: &'a [Contact],
+/// Contacts: an array of objects.
+pub struct Contacts<'a> {
+    /// The rules that name the keys.
+    pub rules: &'a Rules,
+    /// The contacts.
+    pub contacts: &'a [Contact],
 }
 
 impl Serialize for Contacts<'_> {
@@ -93,9 +97,11 @@ impl Serialize for Contacts<'_> {
 }
 
 /// A contact or an address: an object with the keys of its rules.
-struct Fields<'a> {
-    rules: &'a [TextRule],
-    values: &'a [Option<Text>],
+pub struct Fields<'a> {
+    /// The rules that name the keys.
+    pub rules: &'a [TextRule],
+    /// The values, in the order of the rules.
+    pub values: &'a [Option<Text>],
 }
 
 impl Serialize for Fields<'_> {

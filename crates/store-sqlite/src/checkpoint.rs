@@ -1,8 +1,9 @@
 //! Moving the write-ahead log into the database, beside the writer.
 //!
 //! SQLite's automatic checkpoint would run inside a commit and make everyone in the group wait. Here a thread of its
-//! own copies the log while the writer goes on. What came in meanwhile is little, and the writer copies that itself
-//! between two groups, because only a log that is copied whole can start again at its beginning.
+//! own copies the log while the writer goes on, and syncs what it has copied. What came in meanwhile is little, and the
+//! writer copies that itself between two groups, because only a log that is copied whole can start again at its
+//! beginning.
 //!
 //! What was erased is overwritten in the database by that, but the log still has it. So a log that has is copied soon,
 //! however short it is, and cut off.
@@ -15,6 +16,7 @@ use crate::{
 };
 use rusqlite::Connection;
 use std::{
+    fs::File,
     path::Path,
     pin::pin,
     sync::{
@@ -27,17 +29,33 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// The length of the log, in pages, from which on it is copied.
+/// How many pages the log gets before they are copied.
 const START_PAGES: i32 = 4_000;
+
+/// How many pages may be left for the writer to copy.
+const TAIL_PAGES: i32 = 100;
+
+/// How often the thread copies what has come in meanwhile, before it leaves to the writer whatever there is.
+const PASSES: usize = 4;
 
 /// How long the log waits for more that is erased before it is copied for that.
 const SCRUB_DELAY: Duration = Duration::from_secs(1);
 
-/// How long the writer waits for readers to let go of the log before it puts cutting it off until later.
+/// How long the writer waits for readers to let go of the log before it goes on at its end: so long for each time that
+/// the log has got [`START_PAGES`] since its beginning.
+const RESTART_PATIENCE: Duration = Duration::from_millis(3);
+
+/// How long it waits for them at most, and before it puts cutting the log off until later.
 const CUT_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Copies what no reader still needs, and waits for nobody.
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Copies everything, and waits for readers until the log can start again at its beginning.
+const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
+
+/// The same, and cuts the log off.
+const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Nobody copies.
 const IDLE: u8 = 0;
@@ -85,6 +103,8 @@ impl Scrub {
 pub(crate) struct Checkpointer {
     phase: Arc<AtomicU8>,
     log_pages: Arc<AtomicI32>,
+    /// How long the log was when it was last copied, and has not started again at its beginning since.
+    copied_pages: i32,
     scrub: Arc<Scrub>,
     failure: Arc<Failure>,
     readers: Arc<Readers>,
@@ -96,7 +116,7 @@ impl Checkpointer {
     /// Takes over the checkpoints of the writer's connection; `copied` tells the writer that its turn has come.
     pub(crate) fn start(
         writer: &mut Connection,
-        path: &Path,
+        (path, database): (&Path, Arc<File>),
         failure: Arc<Failure>,
         readers: Arc<Readers>,
         scrub: Arc<Scrub>,
@@ -112,7 +132,7 @@ impl Checkpointer {
         let connection = schema::open_for_checkpoints(path)?;
         let phase = Arc::new(AtomicU8::new(IDLE));
         let (of_thread, to_scrub) = (phase.clone(), scrub.clone());
-        let (for_thread, views) = (failure.clone(), readers.clone());
+        let (for_thread, views, pages) = (failure.clone(), readers.clone(), log_pages.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
             while woken.recv().is_ok() {
@@ -121,38 +141,56 @@ impl Checkpointer {
                     let _ = woken.recv_timeout(SCRUB_DELAY);
                 }
                 views.give_up_views();
-                let done = checkpoint(&connection, PASSIVE, &for_thread);
+                let done = copy_ahead(&connection, &database, &pages, &for_thread);
                 of_thread.store(if done { TAIL_LEFT } else { IDLE }, Ordering::Release);
                 copied();
             }
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
         let thread = Some(thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?);
-        Ok(Checkpointer { phase, log_pages, scrub, failure, readers, wake: Some(wake), thread })
+        Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
     }
 
     /// Called by the writer between two groups.
-    pub(crate) fn between_groups(&self, writer: &Connection) {
+    pub(crate) fn between_groups(&mut self, writer: &Connection) {
         match self.phase.load(Ordering::Acquire) {
             TAIL_LEFT => {
-                self.readers.give_up_views();
-                if self.scrub.is_asked() {
-                    if cut_off(writer, &self.failure) {
-                        self.scrub.tell_done();
-                    }
-                } else {
-                    checkpoint(writer, PASSIVE, &self.failure);
+                if !self.scrub.is_asked() {
+                    self.finish(writer, RESTART, self.restart_patience());
+                } else if self.finish(writer, TRUNCATE, CUT_PATIENCE) {
+                    self.scrub.tell_done();
                 }
+                self.copied_pages = self.log_pages.load(Ordering::Relaxed);
                 self.phase.store(IDLE, Ordering::Release);
                 if self.scrub.is_asked() {
                     self.start_copying();
                 }
             }
-            IDLE if self.log_pages.load(Ordering::Relaxed) >= START_PAGES || self.scrub.is_asked() => {
-                self.start_copying();
-            }
+            IDLE if self.has_much_to_copy() || self.scrub.is_asked() => self.start_copying(),
             _ => {}
         }
+    }
+
+    /// A log that somebody has been reading for long does not start again, and what was copied of it counts no more.
+    fn has_much_to_copy(&mut self) -> bool {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < self.copied_pages {
+            self.copied_pages = 0;
+        }
+        pages - self.copied_pages >= START_PAGES
+    }
+
+    fn restart_patience(&self) -> Duration {
+        let times = self.log_pages.load(Ordering::Relaxed) / START_PAGES;
+        CUT_PATIENCE.min(RESTART_PATIENCE * times.max(1).unsigned_abs())
+    }
+
+    /// Copies what is left of the log; says whether nothing is left of it, and nobody looks into it.
+    fn finish(&self, writer: &Connection, how: &str, patience: Duration) -> bool {
+        let wait_for = |patience| writer.busy_timeout(patience).is_ok();
+        let finish = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_some();
+        let finished = self.readers.without_views(finish);
+        wait_for(schema::BUSY_TIMEOUT) && finished
     }
 
     fn start_copying(&self) {
@@ -170,25 +208,34 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies what is left of the log and cuts it off; says whether nothing is left of it.
-fn cut_off(writer: &Connection, failure: &Failure) -> bool {
-    let wait_for = |patience| writer.busy_timeout(patience).is_ok();
-    let whole = wait_for(CUT_PATIENCE) && checkpoint(writer, "PRAGMA wal_checkpoint(TRUNCATE)", failure);
-    wait_for(schema::BUSY_TIMEOUT) && whole
+/// Copies the log while the writer goes on, until little comes in meanwhile; says whether all went well.
+fn copy_ahead(connection: &Connection, database: &File, log_pages: &AtomicI32, failure: &Failure) -> bool {
+    for _ in 0..PASSES {
+        let Some(copied) = checkpoint(connection, PASSIVE, failure) else { return false };
+        // SQLite syncs the database only when nothing is left to copy. That is in the writer's turn, and everyone waits.
+        if let Err(error) = database.sync_data() {
+            failure.report(format!("a checkpoint failed: {error}"));
+            return false;
+        }
+        if log_pages.load(Ordering::Relaxed) - copied <= TAIL_PAGES {
+            break;
+        }
+    }
+    true
 }
 
-/// Copies what no reader still needs in the log; says whether all went well.
-fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> bool {
-    let busy = connection.query_row(how, [], |row| row.get::<_, bool>(0));
-    match busy.map_err(|error| recognise_read_only(error, connection)) {
-        Ok(busy) => !busy,
+/// Copies what no reader still needs in the log; says how many of its pages are copied by now, if all went well.
+fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> Option<i32> {
+    let done = connection.query_row(how, [], |row| Ok((row.get::<_, bool>(0)?, row.get(2)?)));
+    match done.map_err(|error| recognise_read_only(error, connection)) {
+        Ok((busy, copied)) => (!busy).then_some(copied),
         Err(error) if is_fatal(&error) => {
             failure.report(format!("a checkpoint failed: {error}"));
-            false
+            None
         }
         Err(error) => {
             tracing::warn!(%error, "a checkpoint is put off");
-            false
+            None
         }
     }
 }

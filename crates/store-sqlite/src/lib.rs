@@ -53,6 +53,7 @@ use lock::ServingLock;
 use names::{NameHashKey, SharedNames};
 use readers::Readers;
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -88,6 +89,8 @@ pub struct SqliteStore {
     names: Option<SharedNames>,
     name_hash_key: NameHashKey,
     _serving: Option<ServingLock>,
+    /// Kept until every connection is closed: to close it takes away the locks that SQLite keeps on this file.
+    _database: Arc<File>,
 }
 
 impl SqliteStore {
@@ -105,6 +108,8 @@ impl SqliteStore {
         let alone = serving.is_some();
         let serving = serving.filter(|_| options.writes_customers);
         let connection = schema::open_for_writing(&path, alone)?;
+        let explain = |source| OpenError::Directory { path: path.clone(), source };
+        let database = Arc::new(File::open(&path).map_err(explain)?);
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
         let names = options.writes_customers.then(|| SharedNames::load(&connection)).transpose()?;
@@ -117,11 +122,13 @@ impl SqliteStore {
             on_failure: options.on_failure,
             readers: readers.clone(),
             unsynced: unsynced.clone(),
-            sync: syncer::sync_of(&path).map_err(|source| OpenError::Directory { path: path.clone(), source })?,
+            sync: syncer::sync_of(&path).map_err(explain)?,
+            database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), &path)?;
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: serving })
+        let (_serving, _database) = (serving, database);
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving, _database })
     }
 
     /// Whether a directory holds a registry.

@@ -204,6 +204,7 @@ mod tests {
     use carnelian_domain::{Actor, Origin};
     use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer, contract::KeylessChain};
     use std::{
+        fs::File,
         path::Path,
         pin::pin,
         sync::{Arc, Mutex, mpsc},
@@ -228,6 +229,7 @@ mod tests {
         let connection = schema::open_for_writing(path, true).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let (names, name_hash_key) = (Some(SharedNames::load(&connection)?), NameHashKey::read(&connection)?);
+        let database = Arc::new(File::open(path).expect("is there"));
         let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
         let parts = WriterParts {
             connection,
@@ -238,10 +240,11 @@ mod tests {
             readers: readers.clone(),
             unsynced: unsynced.clone(),
             sync,
+            database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), path)?;
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: None })
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: None, _database: database })
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Readers {
     sole_writer: bool,
     /// Counts what makes views old.
     age: AtomicU64,
+    /// Whether views are kept at all.
+    keeps_views: AtomicBool,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -57,7 +59,8 @@ impl Reader {
 impl Readers {
     pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, rusqlite::Error> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
-        Ok(Readers { path: path.to_owned(), keep, sole_writer, age: AtomicU64::new(0), idle: Mutex::new(idle) })
+        let (age, keeps_views, idle) = (AtomicU64::new(0), AtomicBool::new(true), Mutex::new(idle));
+        Ok(Readers { path: path.to_owned(), keep, sole_writer, age, keeps_views, idle })
     }
 
     /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
@@ -90,11 +93,21 @@ impl Readers {
         self.age.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Gives up every view, so that a write-ahead log that is copied whole can start again at its beginning.
+    /// Gives up every view, so that what is in the write-ahead log can be copied.
     pub(crate) fn give_up_views(&self) {
         self.outdate_views();
         // One whose view cannot be ended is closed, which ends it.
         self.lock().retain_mut(|reader| reader.let_go().is_ok());
+    }
+
+    /// Gives up every view, and keeps none for longer than a read while something is done: whoever looks into a
+    /// write-ahead log that is copied whole keeps it from starting again at its beginning.
+    pub(crate) fn without_views<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.keeps_views.store(false, Ordering::SeqCst);
+        self.give_up_views();
+        let done = work();
+        self.keeps_views.store(true, Ordering::SeqCst);
+        done
     }
 
     fn with_reader<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
@@ -106,7 +119,8 @@ impl Readers {
         let result = read(&mut reader);
         let mut idle = self.lock();
         // What became old meanwhile must not be kept: whoever gave all views up has not seen this one.
-        let current = reader.view.is_none_or(|age| age == self.age.load(Ordering::SeqCst));
+        let is_current = |age| self.keeps_views.load(Ordering::SeqCst) && age == self.age.load(Ordering::SeqCst);
+        let current = reader.view.is_none_or(is_current);
         if idle.len() < self.keep && (current || reader.let_go().is_ok()) {
             idle.push(reader);
         }

@@ -23,6 +23,7 @@ use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, StoreError};
 use rusqlite::Connection;
 use std::{
+    fs::File,
     path::Path,
     sync::{
         Arc,
@@ -61,6 +62,8 @@ pub(crate) struct WriterParts {
     pub(crate) unsynced: Arc<Unsynced>,
     /// Puts everything that was committed on stable storage.
     pub(crate) sync: Sync,
+    /// The database's own file, to sync what is copied into it.
+    pub(crate) database: Arc<File>,
 }
 
 /// The handle to the writing thread; dropping it finishes what waits and ends the thread.
@@ -78,8 +81,9 @@ impl Writer {
         let (queue, messages) = channel();
         let (readers, to_writer) = (parts.readers.clone(), queue.clone());
         let copied = move || drop(to_writer.send(Message::Copied));
+        let files = (path, parts.database);
         let checkpointer =
-            Checkpointer::start(&mut parts.connection, path, failure.clone(), readers, scrub.clone(), copied)?;
+            Checkpointer::start(&mut parts.connection, files, failure.clone(), readers, scrub.clone(), copied)?;
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });

@@ -45,8 +45,9 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
     let names = Some(SharedNames::load(&connection).expect("loads"));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
-    let audit = AuditTail::new(Arc::new(KeylessChain));
-    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced: Arc::default(), sync };
+    let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
+    let database = Arc::new(File::open(&path).expect("is there"));
+    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced, sync, database };
     (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
 }
 

@@ -12,7 +12,12 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Waker},
+    thread,
     time::Duration,
 };
 
@@ -82,6 +87,40 @@ async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
     }
     assert!(taken("Other").await);
     assert!(!taken("Customer 1").await);
+}
+
+/// Reads a customer again and again, until told that it is over.
+fn read_until_over(store: &SqliteStore, over: &AtomicBool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    while !over.load(Ordering::Relaxed) {
+        assert!(runtime.block_on(exists(store, 1)));
+    }
+}
+
+#[tokio::test]
+async fn the_log_starts_again_at_its_beginning_although_somebody_reads_all_the_time() {
+    const CUSTOMER: usize = 400_000;
+    const EDITS: usize = 600;
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Arc::new(open(directory.path()));
+    let account = account(&store).await;
+    store.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.expect("is created");
+    let over = Arc::new(AtomicBool::new(false));
+    let readers = [(); 2].map(|()| {
+        let (store, over) = (store.clone(), over.clone());
+        thread::spawn(move || read_until_over(&store, &over))
+    });
+    for edit in 0..EDITS {
+        let customer = customer(1, account, vec![edit as u8; CUSTOMER]);
+        let (seen_version, changed_fields) = (edit as u64 + 1, vec!["name"]);
+        let edit = EditCustomer { customer, seen_in: account, seen_version, changed_fields, expected_versions: None };
+        store.edit_customer(edit, &ORIGIN, None).await.expect("is edited");
+    }
+    over.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| reader.join().expect("reads to the end"));
+    let log = fs::metadata(directory.path().join("carnelian.db-wal")).expect("is there").len();
+    let written = (CUSTOMER * EDITS) as u64;
+    assert!(log < written / 2, "the log has {log} bytes after {written} were written");
 }
 
 /// Whether a text stands anywhere in the files of a registry.

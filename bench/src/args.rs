@@ -29,6 +29,8 @@ pub enum Command {
     },
     /// Runs long at a share of the peak, and shows whether memory and latency stay as they were.
     Soak(SoakArguments),
+    /// Measures what an operator does with a whole registry: import, export, backup, paging to the end, erasure.
+    Operations(OperationsArguments),
     /// Puts load on any running server of the same call, and prints one line of JSON.
     Load(LoadArguments),
     /// Writes the report of a run again from its raw records.
@@ -110,6 +112,38 @@ pub struct SoakArguments {
     #[arg(long, default_value = "bench/runs")]
     pub runs: PathBuf,
     /// A place for the registry, on the disk to be measured.
+    #[arg(long, default_value = "/var/tmp")]
+    pub work: PathBuf,
+}
+
+/// What an operator does.
+#[derive(Args)]
+pub struct OperationsArguments {
+    /// The carnelian binary.
+    #[arg(long)]
+    pub server: PathBuf,
+    /// How many customers are imported, into ten accounts.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub customers: u64,
+    /// How often what is compared takes turns; every turn erases an account.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10))]
+    pub turns: u64,
+    /// How long the load of a turn takes, before an erasure and during it.
+    #[arg(long, default_value_t = 10.0)]
+    pub seconds: f64,
+    /// How many customers a second others create meanwhile.
+    #[arg(long, default_value_t = 2_000.0)]
+    pub rate: f64,
+    /// The date of the run, for the name of its file.
+    #[arg(long, default_value = "undated")]
+    pub date: String,
+    /// The name of this machine; its host name unless given.
+    #[arg(long)]
+    pub machine: Option<String>,
+    /// Where to keep the raw records.
+    #[arg(long, default_value = "bench/runs")]
+    pub runs: PathBuf,
+    /// A place for the registry and its files, on the disk to be measured.
     #[arg(long, default_value = "/var/tmp")]
     pub work: PathBuf,
 }

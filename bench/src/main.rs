@@ -7,6 +7,7 @@ mod known;
 mod load;
 mod machine;
 mod measure;
+mod operations;
 mod plot;
 mod process;
 mod record;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         None => suite::run(arguments.suite),
         Some(Command::Control { listen }) => control::run(listen),
         Some(Command::Soak(soak)) => soak::run(&soak),
+        Some(Command::Operations(operations)) => operations::run(&operations),
         Some(Command::Load(load)) => measure::alone(load).map(|record| println!("{record}")),
         Some(Command::Report { runs, out }) => record::read(&runs).and_then(|records| report::write(&records, &out)),
     };

@@ -96,6 +96,27 @@ impl Drop for Process {
     }
 }
 
+/// Runs a command to its end; gives how long it took, and the most memory that was ever resident.
+pub fn run(mut command: Command) -> io::Result<(Duration, u64)> {
+    const LOOK_EVERY: Duration = Duration::from_millis(2);
+    let started = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut peak = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let took = started.elapsed();
+            return if status.success() {
+                Ok((took, peak))
+            } else {
+                Err(io::Error::other(format!("{command:?} failed")))
+            };
+        }
+        // What has ended in between has no memory any more.
+        peak = peak.max(usage(&child.id().to_string()).map_or(0, |usage| usage.peak));
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// What this process has used so far.
 pub fn own_usage() -> io::Result<Usage> {
     usage("self")

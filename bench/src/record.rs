@@ -21,6 +21,9 @@ pub enum Record {
     Memory(Memory),
     Stored(Stored),
     Fill(Fill),
+    Operation(Operation),
+    Paging(Paging),
+    Erasure(Erasure),
 }
 
 /// The machine and the binary.
@@ -116,6 +119,33 @@ pub struct Fill {
     pub customers: u64,
     pub seconds: f64,
     pub rate: f64,
+}
+
+/// Something that an operator had done with all customers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Operation {
+    pub name: String,
+    pub customers: u64,
+    pub seconds: f64,
+    pub peak_bytes: u64,
+    pub file_bytes: u64,
+}
+
+/// Medians of a page near the beginning and of one near the end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Paging {
+    pub path: String,
+    pub first_ms: f64,
+    pub last_ms: f64,
+}
+
+/// The erasure of an account, and the 99th percentile of what others did before and meanwhile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Erasure {
+    pub customers: u64,
+    pub seconds: f64,
+    pub others_before_ms: f64,
+    pub others_meanwhile_ms: f64,
 }
 
 /// A file of records that is being written.

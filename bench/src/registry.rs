@@ -24,10 +24,19 @@ impl Registry {
         let directory = TempDir::with_prefix_in("carnelian-bench-", inside)?;
         let mut registry = Self { binary: binary.to_owned(), directory, authorization: String::new() };
         registry.run(&["account", "create", "Acme"])?;
-        registry.run(&["user", "create", "ann", "--account", "Acme"])?;
-        let key = registry.run(&["key", "issue", "ann"])?;
-        registry.authorization = format!("Basic {}", BASE64.encode(format!("ann:{}", key.trim()).as_bytes()));
+        registry.authorization = registry.add_user("ann", &[])?;
         Ok(registry)
+    }
+
+    /// Makes an operator, and gives the `Authorization` header for it.
+    pub fn add_operator(&self) -> io::Result<String> {
+        self.add_user("op", &["--role", "OPERATOR"])
+    }
+
+    fn add_user(&self, name: &str, more: &[&str]) -> io::Result<String> {
+        self.run(&[&["user", "create", name, "--account", "Acme"], more].concat())?;
+        let key = self.run(&["key", "issue", name])?;
+        Ok(format!("Basic {}", BASE64.encode(format!("{name}:{}", key.trim()).as_bytes())))
     }
 
     /// The command that serves it.
@@ -62,7 +71,8 @@ impl Registry {
         self.directory.path().join("data")
     }
 
-    fn run(&self, arguments: &[&str]) -> io::Result<String> {
+    /// Runs a command of it, and gives what that prints.
+    pub fn run(&self, arguments: &[&str]) -> io::Result<String> {
         let output = self.command(arguments).stderr(Stdio::null()).output()?;
         if !output.status.success() {
             return Err(io::Error::other(format!("carnelian {} failed", arguments.join(" "))));
@@ -70,7 +80,8 @@ impl Registry {
         String::from_utf8(output.stdout).map_err(io::Error::other)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command of it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         // Settings of whoever runs this must not reach what is measured.
         command.env_clear().args(arguments).arg("--data").arg(self.data());

@@ -25,6 +25,9 @@ pub enum Scenario {
     /// Four reads and one edit in five, so that there are never more customers; the control knows no edits.
     #[value(skip)]
     Steady,
+    /// What stands at the path itself, again and again; the control has nothing there.
+    #[value(skip)]
+    Fetch,
 }
 
 /// Who answers, which decides what the right answers are.
@@ -138,6 +141,7 @@ pub struct Requests {
     read: (Vec<u8>, Vec<u8>),
     edit: (Vec<u8>, Vec<u8>),
     edit_name_at: usize,
+    fetch: Vec<u8>,
     run: u32,
     lane: u8,
     number: u32,
@@ -170,6 +174,7 @@ impl Requests {
             edit_name_at: edit.len() - after.len() - MARK,
             edit: (format!("PUT {path}/").into(), edit.into()),
             read: (format!("GET {path}/").into(), format!(" HTTP/1.1\r\n{fields}\r\n").into()),
+            fetch: format!("GET {path} HTTP/1.1\r\n{fields}\r\n").into(),
             run,
             lane: u8::try_from(lane).expect("threads are few"),
             number: 0,
@@ -192,6 +197,7 @@ impl Requests {
             Scenario::Duplicate => self.duplicate(out),
             Scenario::Invalid => self.invalid(out),
             Scenario::Steady => self.steady(out),
+            Scenario::Fetch => self.fetch(out),
         };
         match (self.kind, expected) {
             (Kind::Server, expected) | (Kind::Control, expected @ Expected::Found(_)) => expected,
@@ -243,6 +249,11 @@ impl Requests {
         decimal(id, out);
         out.extend_from_slice(&self.read.1);
         Expected::Found(id)
+    }
+
+    fn fetch(&self, out: &mut Vec<u8>) -> Expected {
+        out.extend_from_slice(&self.fetch);
+        Expected::Success
     }
 
     fn named(&self, out: &mut Vec<u8>, (run, lane, number): (u32, u8, u32)) {

@@ -3,6 +3,7 @@
 mod clock;
 mod directory;
 mod faults;
+mod guide;
 mod refused;
 mod reset;
 mod seed;

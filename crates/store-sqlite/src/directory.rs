@@ -57,7 +57,8 @@ impl Directory for SqliteStore {
         origin: &Origin,
     ) -> Result<ErasureId, StoreError> {
         self.change(origin, move |change| {
-            let id = change.move_account(&account, 0, 1, Conflict::ErasureInProgress)?;
+            let id = change.account_in(&account, 0, Conflict::ErasureInProgress)?;
+            change.set_state(id, 1)?;
             let insert = "INSERT INTO erasure (account_id, state, requested_at, requested_by, reason, due_at)
                 VALUES (?1, 0, ?2, ?3, ?4, ?5)";
             let due_at = Timestamp(change.now()).plus_seconds(grace_seconds).0;
@@ -72,9 +73,10 @@ impl Directory for SqliteStore {
 
     async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| {
-            let id = change.move_account(&account, 1, 0, Conflict::NoErasureInProgress)?;
+            let id = change.account_in(&account, 1, Conflict::NoErasureInProgress)?;
             let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
             refuse_if_unchanged(change.execute(cancel, [id.0])?, Conflict::ErasureRunning)?;
+            change.set_state(id, 0)?;
             change.record(Action::CancelErasure, Object::Account(id), Some(id))
         })
         .await
@@ -300,13 +302,14 @@ impl Change<'_, '_> {
         Ok(self.connection().query_row(select, [name], row).optional()?.ok_or(Conflict::NoSuchAccount)?)
     }
 
-    fn move_account(&self, name: &str, from: u8, to: u8, otherwise: Conflict) -> Result<AccountId, WorkError> {
-        let (id, state) = self.account(name)?;
-        if state != from {
-            return Err(otherwise.into());
-        }
-        self.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![id.0, to])?;
-        Ok(id)
+    /// An account that must be in a state.
+    fn account_in(&self, name: &str, state: u8, otherwise: Conflict) -> Result<AccountId, WorkError> {
+        let (id, found) = self.account(name)?;
+        if found == state { Ok(id) } else { Err(otherwise.into()) }
+    }
+
+    fn set_state(&self, account: AccountId, state: u8) -> Result<(), WorkError> {
+        self.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![account.0, state]).map(drop)
     }
 }
 

@@ -1,12 +1,6 @@
 //! Erasing accounts in small transactions, so that others are served meanwhile and a kill costs nothing.
 
-use crate::{
-    SqliteStore,
-    directory::Change,
-    job::WorkError,
-    names::{NameHash, SharedNames},
-    residue,
-};
+use crate::{SqliteStore, directory::Change, job::WorkError, names::NameHash, residue};
 use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
 use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, StoreError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -109,6 +103,7 @@ fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkErr
 
 /// Erases some customers of the account; says how many.
 fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: usize) -> Result<usize, WorkError> {
+    let names = change.writing.names.ok_or(WorkError::NotAllowed)?;
     let select = "SELECT id, name_hash FROM customer INDEXED BY customer_of_account
         WHERE account_id = ?1 ORDER BY id LIMIT ?2";
     let customers: Vec<(CustomerId, NameHash)> = {
@@ -123,7 +118,7 @@ fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: 
             delete.execute([id.0])?;
         }
     }
-    let mut names = change.writing.names.map(SharedNames::lock).ok_or(WorkError::NotAllowed)?;
+    let mut names = names.lock();
     customers.iter().for_each(|(id, hash)| names.remove(*hash, *id));
     drop(names);
     change.writing.written.extend(customers.iter().map(|(id, _)| *id));

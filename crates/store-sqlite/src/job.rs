@@ -89,7 +89,11 @@ impl<W, T> Waiting<W, T> {
 impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), rusqlite::Error> {
         if let Some(work) = self.work.take() {
-            self.outcome = match work(writing) {
+            let before = writing.connection.total_changes();
+            let done = work(writing);
+            let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
+            debug_assert!(!refused || writing.connection.total_changes() == before, "what was refused has written");
+            self.outcome = match done {
                 Ok(done) => Some(Ok(done)),
                 Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
                 Err(WorkError::NotAllowed) => {

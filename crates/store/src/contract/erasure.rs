@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{ORIGIN, account, conflict, customer, read};
+use super::{ORIGIN, account, conflict, customer, draft, read};
 use crate::{Conflict, ErasureRecord, ErasureState, KeyKind, NewKey, NewUser, Store};
 use carnelian_domain::{AccountState, ErasureId, Role};
 
@@ -115,6 +115,8 @@ pub async fn an_erasure_can_be_taken_back_until_it_begins(store: &dyn Store) {
     let second = request(store, "acme", 0).await;
     begin(store).await.expect("it is due");
     assert_eq!(conflict(store.cancel_erasure("acme".into(), &ORIGIN).await), Conflict::ErasureRunning);
+    let late = draft(store, acme, "Late").await;
+    assert_eq!(conflict(store.create_customer(late, &ORIGIN, None).await), Conflict::ErasureInProgress, "it goes on");
     go_on(store, second, 10).await;
     assert_eq!(store.customer(kept.id).await.expect("the store can be read"), None);
     let states = store.erasures().await.expect("are listed");

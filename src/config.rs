@@ -4,6 +4,7 @@
 //! A flag wins over the environment, the environment over the file, the file over the default.
 
 use crate::{Refusal, seconds::Seconds};
+use carnelian_app::settings::SettingInForce;
 use carnelian_domain::{Problem, Rules};
 use carnelian_http::openapi::PublishedSetting;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -383,6 +384,16 @@ impl Settings {
             Some(PublishedSetting { key: setting.key, value, help: setting.help })
         };
         SETTINGS.iter().filter(|setting| setting.concerns_callers()).filter_map(published).collect()
+    }
+
+    /// Every setting, with its value in force.
+    pub(crate) fn in_force(&self) -> Vec<SettingInForce> {
+        let in_force = |setting: &'static Setting| SettingInForce {
+            name: setting.key,
+            value: setting.shown(self),
+            default: setting.default(),
+        };
+        SETTINGS.iter().map(in_force).collect()
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), Refusal> {

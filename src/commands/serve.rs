@@ -10,6 +10,7 @@ use crate::{
     watching::watch,
     wiring::{self, Purpose},
 };
+use carnelian_app::App;
 use carnelian_http::{Source, tls::Tls};
 use std::{
     any::Any,
@@ -79,6 +80,8 @@ struct Opened {
     source: Source,
     data: PathBuf,
     instructions: Option<Instructions>,
+    /// What is served for good: everything but a sandbox.
+    registry: Option<Arc<App>>,
     /// To be dropped last.
     last: Box<dyn Any>,
 }
@@ -89,7 +92,8 @@ async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Res
         let Prepared { sandbox, first, root, is_old, last } = prepared;
         let instructions = move |url: &str| super::sandbox::instructions(&seed, is_old, url);
         let source = Source::Sandbox(sandbox, first);
-        return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), last });
+        let instructions: Option<Instructions> = Some(Box::new(instructions));
+        return Ok(Opened { source, data: root, instructions, registry: None, last });
     }
     let on_failure = Box::new(move |why| tell_failure(why));
     let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
@@ -101,7 +105,8 @@ async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Res
     }
     watch(&app);
     let source = Source::Registry(app.clone());
-    Ok(Opened { source, data: settings.data.clone(), instructions, last: Box::new(app) })
+    let (data, registry) = (settings.data.clone(), Some(app.clone()));
+    Ok(Opened { source, data, instructions, registry, last: Box::new(app) })
 }
 
 async fn serve(
@@ -116,6 +121,9 @@ async fn serve(
     let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
+    if let Some(registry) = &opened.registry {
+        registry.note_settings(&settings.in_force()).await.map_err(Refusal::refused)?;
+    }
     announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());

@@ -4,6 +4,7 @@
 //! * [`customers`]: create, read, list, edit and erase, each behind a permit
 //! * [`idempotency`]: requests that take effect once
 //! * [`audit`]: what was changed by whom, and whether the log of it is whole
+//! * [`settings`]: which settings have changed
 //! * [`transfer`]: customers in and out as a whole
 //! * [`accounts`]: the accounts and users that a caller may see
 //! * [`erasure`]: erasing accounts, with receipts
@@ -38,6 +39,7 @@ pub mod operator;
 pub mod requests;
 pub mod sandbox;
 pub mod sealing;
+pub mod settings;
 mod throttle;
 pub mod transfer;
 pub mod vault;

@@ -99,6 +99,7 @@ pub(crate) struct Vault {
     wrapping: SealingKey,
     pepper: hmac::Key,
     fingerprints: hmac::Key,
+    settings: hmac::Key,
     proof: [u8; KEY_BYTES],
     entropy: Arc<dyn Entropy>,
 }
@@ -110,6 +111,7 @@ impl Vault {
             wrapping: SealingKey::new(derive(&root, WRAPPING).as_slice()).expect("a key of 32 bytes"),
             pepper: hmac_key(&root, b"api key pepper 1"),
             fingerprints: hmac_key(&root, b"request fingerprint 1"),
+            settings: hmac_key(&root, b"setting digest 1"),
             proof: *derive(&root, b"master key proof 1"),
             entropy,
         }
@@ -140,6 +142,12 @@ impl Vault {
     /// What tells requests apart and gives nothing of them away.
     pub(crate) fn fingerprint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
         sign(&self.fingerprints, parts)
+    }
+
+    /// What stands for the value of a setting, or for there being none, and gives nothing of it away.
+    pub(crate) fn setting_digest(&self, name: &str, value: Option<&str>) -> [u8; KEY_BYTES] {
+        let is_there = u8::from(value.is_some());
+        sign(&self.settings, &[name.as_bytes(), &[is_there], value.unwrap_or_default().as_bytes()])
     }
 }
 
@@ -340,5 +348,17 @@ pub(crate) mod tests {
         assert_ne!(one.proof(), other.proof());
         assert_ne!(one.digest("key"), other.digest("key"));
         assert_ne!(one.digest("key"), one.digest("kez"));
+    }
+
+    #[test]
+    fn a_setting_s_digest_depends_on_its_name_its_value_and_the_master_key() {
+        let (one, entropy) = (vault(), Arc::new(Counting::default()));
+        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), entropy);
+        let digest = one.setting_digest("listen", Some("127.0.0.1:8080"));
+        assert_eq!(digest, one.setting_digest("listen", Some("127.0.0.1:8080")));
+        assert_ne!(digest, other.setting_digest("listen", Some("127.0.0.1:8080")));
+        assert_ne!(digest, one.setting_digest("listen", Some("127.0.0.1:8081")));
+        assert_ne!(digest, one.setting_digest("data", Some("127.0.0.1:8080")));
+        assert_ne!(one.setting_digest("listen", None), one.setting_digest("listen", Some("")));
     }
 }

@@ -122,6 +122,8 @@ actions! {
     BackUp = "back_up";
     /// Everything was restored from a backup.
     Restore = "restore";
+    /// The registry is served with other settings than before.
+    ChangeSettings = "change_settings";
     /// A group was created.
     CreateGroup = "create_group";
     /// An account was added to a group.

@@ -11,7 +11,7 @@
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
-//! * [`customers`], [`directory`], [`erasure`], [`audit`], [`backup`]: the port
+//! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers in one transaction
 //! * [`listing`]: customers in the order of their ids, step by step
@@ -38,6 +38,7 @@ mod names;
 mod readers;
 mod residue;
 mod schema;
+mod settings;
 mod syncer;
 mod unsynced;
 mod writer;

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_erasure.sql"),
     include_str!("../migrations/0006_import.sql"),
     include_str!("../migrations/0007_keys.sql"),
+    include_str!("../migrations/0008_settings.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
@@ -285,6 +286,7 @@ mod tests {
         (1005, 0xf019_cc29_a0f4_c539),
         (549, 0x84f8_d6a3_9a85_7c4b),
         (258, 0xb8aa_b967_a338_813c),
+        (213, 0x4d60_28db_3139_ed7c),
     ];
 
     /// FNV-1a, enough to notice an edit.

@@ -5,6 +5,7 @@
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: who changed what
+//! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * `contract` (feature `contract`): the suite that every adapter must pass
@@ -20,6 +21,7 @@ pub mod directory;
 pub mod erasure;
 pub mod error;
 pub mod import;
+pub mod settings;
 
 use carnelian_domain::Timestamp;
 use std::time::Duration;
@@ -39,11 +41,12 @@ pub use error::{Conflict, StoreError};
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
 };
+pub use settings::{SettingRecord, Settings};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports {}
+pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports + Settings {}
 
-impl<T: Audit + Backups + Customers + Directory + Erasures + Imports> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Settings> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

@@ -25,12 +25,13 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Makes a registry; no server runs.
+    /// Makes a registry, which was served before and knows its settings; no server runs.
     #[expect(clippy::new_without_default, reason = "making a registry is no default")]
     pub fn new() -> Self {
         let place = Place::new();
         place.account("Acme");
         let ada = place.user("ada", "Acme", &[]);
+        place.serve().stop();
         Self { place, ada, stories: Vec::new() }
     }
 

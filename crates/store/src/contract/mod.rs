@@ -7,6 +7,7 @@
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers at once
 //! * [`audit`]: who changed what
+//! * [`settings`]: which settings have changed
 //! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`administration`]: what operators do with users and keys
@@ -23,6 +24,7 @@ pub mod erasure;
 pub mod idempotency;
 pub mod import;
 pub mod listing;
+pub mod settings;
 
 use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, UserChanges};
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
@@ -108,6 +110,11 @@ macro_rules! contract_tests {
                 an_entry_tells_who_from_where_and_why
                 what_was_refused_is_not_told
                 each_entry_is_linked_to_the_one_before
+            }
+            settings {
+                settings_are_told_where_they_are_other_than_before
+                a_setting_that_was_never_noted_had_its_default
+                noting_settings_leaves_the_directory_alone
             }
             listing {
                 a_new_registry_lists_nobody
@@ -271,6 +278,7 @@ mod tests {
             include_str!("idempotency.rs"),
             include_str!("import.rs"),
             include_str!("listing.rs"),
+            include_str!("settings.rs"),
             include_str!("directory.rs"),
         ];
         let cases = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {

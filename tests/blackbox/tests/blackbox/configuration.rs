@@ -73,6 +73,13 @@ fn every_setting_is_understood_wherever_it_stands() {
         assert_eq!(country_limit(&server, &ada), 100);
         assert!(server.log().lines().all(|line| line.starts_with('{')), "the log is not JSON: {}", server.log());
     }
+    let log = place.cli(&["audit", "list", "--json"]).json();
+    let told: Vec<_> =
+        log.as_array().into_iter().flatten().filter(|entry| entry["action"] == "change_settings").collect();
+    let [told] = told[..] else { panic!("the same settings from elsewhere are no change: {told:?}") };
+    let told = told["fields"].as_array().expect("names");
+    assert!(SETTINGS.iter().all(|(key, ..)| told.contains(&(*key).into())), "{told:?}");
+    assert_eq!(told.len(), SETTINGS.len() + 2, "and data and listen: {told:?}");
 }
 
 #[test]

@@ -87,4 +87,6 @@ fn it_has_a_group_of_two_accounts_one_outside_and_a_user_in_each_case() {
     demo().stop();
     assert_eq!(place.cli(&["account", "list", "--json"]).json(), accounts, "it is prepared once");
     assert_eq!(place.cli(&["user", "list", "--json"]).json(), users, "it is prepared once");
+    let log = place.cli(&["audit", "export"]).done();
+    assert_eq!(log.matches("change_settings").count(), 1, "a demo is a registry: {log}");
 }

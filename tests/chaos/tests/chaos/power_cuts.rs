@@ -20,13 +20,14 @@ struct Run {
     prepared: usize,
 }
 
-/// A registry that was recorded from its first command on: its place, the log, its user.
+/// A registry that was recorded from its first command on, and was served before: its place, the log, its user.
 pub(crate) fn prepare() -> (Place, PathBuf, Login) {
     let place = Place::new();
     let log = place.root().join("recording");
     let shim = Shim::new(&place.data()).record(&log);
     cli(&place, &shim, &["account", "create", "Acme"]);
     let ada = user(&place, &shim, "ada", "Acme");
+    shim.under(place.launch()).start().stop();
     (place, log, ada)
 }
 

@@ -1,6 +1,6 @@
 //! `carnelian audit`.
 
-use blackbox::{CUSTOMERS, Place, Request, Site, sample};
+use blackbox::{CUSTOMERS, Launch, Place, Request, Site, sample};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
@@ -37,12 +37,12 @@ fn every_change_is_told_with_who_from_where_and_what_but_never_a_value() {
         ["sequence", "at", "actor", "action", "object", "accountId", "fields", "address", "requestId", "reason"];
     assert_keys(&json!(entries), &columns);
     let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().expect("an action")).collect();
-    let set_up = ["create_account", "create_user", "issue_key"];
+    let set_up = ["create_account", "create_user", "issue_key", "change_settings"];
     let life = ["create_customer", "edit_customer", "erase_customer", "disable_user"];
     assert_eq!(actions, [set_up.as_slice(), &life].concat());
     let sequences: Vec<_> = entries.iter().map(|entry| entry["sequence"].as_u64()).collect();
-    assert_eq!(sequences, (1..=7).map(Some).collect::<Vec<_>>());
-    let (create, edit, disable) = (&entries[3], &entries[4], &entries[6]);
+    assert_eq!(sequences, (1..=8).map(Some).collect::<Vec<_>>());
+    let (create, edit, disable) = (&entries[4], &entries[5], &entries[7]);
     assert_eq!((&create["object"], &create["actor"]), (&json!(format!("customer:{id}")), &json!("user:1")));
     assert_eq!((&create["requestId"], &create["address"]), (&json!("create-1"), &json!("127.0.0.1")));
     assert_eq!(edit["fields"], json!(["name", "securityAnswer"]));
@@ -82,20 +82,20 @@ fn an_export_has_every_entry_as_a_line_of_json() {
 fn a_log_as_it_was_written_is_whole_and_its_end_can_be_noted_elsewhere() {
     let (site, _) = with_a_life();
     let before = site.place.cli(&["audit", "verify"]).line();
-    assert!(before.starts_with("6 ") && before.len() == 2 + 64, "{before}");
+    assert!(before.starts_with("7 ") && before.len() == 2 + 64, "{before}");
     site.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
     let after = site.place.cli(&["audit", "verify"]).line();
-    assert!(after.starts_with("7 "), "{after}");
+    assert!(after.starts_with("8 "), "{after}");
 }
 
 #[test]
 fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
     let tampered = [
-        ("UPDATE audit SET entry = replace(entry, 'user:1', 'user:2') WHERE sequence = 4", 4),
-        ("UPDATE audit SET at = at + 1 WHERE sequence = 5", 5),
+        ("UPDATE audit SET entry = replace(entry, 'user:1', 'user:2') WHERE sequence = 5", 5),
+        ("UPDATE audit SET at = at + 1 WHERE sequence = 6", 6),
         ("DELETE FROM audit WHERE sequence = 1", 1),
         ("DELETE FROM audit WHERE sequence = 5", 5),
-        ("DELETE FROM audit WHERE sequence = 6", 6),
+        ("DELETE FROM audit WHERE sequence = 7", 7),
         ("DELETE FROM audit WHERE sequence = 5; UPDATE audit SET sequence = 5 WHERE sequence = 6", 5),
         ("DELETE FROM audit", 1),
     ];
@@ -110,6 +110,56 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
     }
+}
+
+/// The settings that each start of a server has told to be changed.
+fn settings_told(place: &Place) -> Vec<Value> {
+    let told = list(place).into_iter().filter(|entry| entry["action"] == "change_settings");
+    told.map(|entry| {
+        assert_eq!((&entry["actor"], &entry["object"]), (&json!("server"), &json!("registry")));
+        entry["fields"].clone()
+    })
+    .collect()
+}
+
+#[test]
+fn a_change_of_settings_is_told_at_the_next_start_by_names_and_never_by_values() {
+    let place = Place::new();
+    place.account("Acme");
+    assert!(settings_told(&place).is_empty(), "a command is not a server");
+    let mut expected = Vec::new();
+    let mut serve = |launch: Launch, told: &[&str]| {
+        launch.start().stop();
+        expected.extend((!told.is_empty()).then(|| json!(told)));
+        assert_eq!(settings_told(&place), expected);
+    };
+    serve(place.launch(), &["data", "listen"]);
+    serve(place.launch(), &[]);
+    let country = || place.launch().args(&["--limits-country", "100"]);
+    serve(country().env("CARNELIAN_ERASURE_GRACE", "77d"), &["limits.country", "erasure.grace"]);
+    serve(place.launch().config("limits.country = 100\nerasure.grace = \"77d\"\n"), &[]);
+    serve(country(), &["erasure.grace"]);
+    serve(place.launch(), &["limits.country"]);
+    let data = place.data();
+    let value = data.to_str().expect("a plain path").as_bytes();
+    for (path, bytes) in place.data_files() {
+        assert!(!bytes.windows(value.len()).any(|part| part == value), "a value stands in {}", path.display());
+    }
+    place.cli(&["audit", "verify"]).done();
+}
+
+#[test]
+fn a_server_that_cannot_listen_has_changed_nothing() {
+    let site = Site::start();
+    let before = settings_told(&site.place);
+    let other = Place::new();
+    other.account("Acme");
+    let (data, taken) = (other.data(), site.server.address().to_string());
+    let data = data.to_str().expect("a plain path");
+    other.launch().bare().args(&["--data", data, "--listen", &taken]).run().fails(1);
+    assert!(settings_told(&other).is_empty());
+    site.place.launch().args(&["--limits-country", "100"]).run().fails(1);
+    assert_eq!(settings_told(&site.place), before, "a second server changes nothing either");
 }
 
 #[test]

@@ -75,6 +75,9 @@ fn what_is_restored_elsewhere_is_what_was_backed_up_while_serving() {
     other.cli(&["audit", "verify"]).done();
     let audit = other.cli(&["audit", "export"]).done();
     assert!(audit.contains("\"back_up\"") && audit.contains("\"restore\""), "{audit}");
+    let settings: Vec<_> = audit.lines().filter(|line| line.contains("change_settings")).collect();
+    assert_eq!(settings.len(), 2, "{audit}");
+    assert!(settings[1].contains("\"fields\":[\"data\"]"), "of the settings only the place has changed: {audit}");
 }
 
 #[test]

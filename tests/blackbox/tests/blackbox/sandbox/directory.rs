@@ -46,6 +46,14 @@ fn the_command_line_works_on_it_also_after_a_reset() {
 }
 
 #[test]
+fn with_which_settings_it_is_served_is_not_in_its_audit_log() {
+    let place = Place::new();
+    let sandbox = Sandbox { server: on_disk(&place), place };
+    let log = sandbox.place.cli(&["audit", "export"]).done();
+    assert!(log.contains("create_account") && !log.contains("change_settings"), "{log}");
+}
+
+#[test]
 fn a_sandbox_is_never_served_as_a_registry() {
     let place = Place::new();
     on_disk(&place).stop();

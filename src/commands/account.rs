@@ -24,12 +24,12 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
             listing(options.json, &["accountName", "accountId", "status"], rows.collect())
         }
         Account::RequestErasure { name } => {
-            let erasure = app.request_erasure(&name, origin).await.map_err(Refusal::refused)?;
+            let erasure = app.request_erasure(name.as_str().into(), origin).await.map_err(Refusal::refused)?;
             words(format_args!("erasure of account {name:?} is in progress: nothing can be created or edited in it"));
             data(erasure)
         }
         Account::CancelErasure { name } => {
-            app.cancel_erasure(&name, origin).await.map_err(Refusal::refused)?;
+            app.cancel_erasure(name.as_str().into(), origin).await.map_err(Refusal::refused)?;
             words(format_args!("account {name:?} is active again"));
             Ok(())
         }

@@ -67,7 +67,7 @@ async fn fill(app: &App) -> Result<Demo, Refusal> {
         }
         for account in group.accounts {
             if present.is_none_or(|present| !present.accounts.contains(&account)) {
-                app.add_to_group(&group.name, &account, &origin).await.map_err(refused)?;
+                app.add_to_group(group.name.as_str().into(), account.into(), &origin).await.map_err(refused)?;
             }
         }
     }
@@ -78,7 +78,7 @@ async fn fill(app: &App) -> Result<Demo, Refusal> {
             app.create_user(user.new_user(), &origin).await.map_err(refused)?;
         }
         let terms = KeyTerms { label: Some("demo".into()), ..KeyTerms::default() };
-        let key = app.issue_key(&user.name, terms, &origin).await.map_err(refused)?;
+        let key = app.issue_key(user.name.as_str().into(), terms, &origin).await.map_err(refused)?;
         users.push(DemoUser { account: user.account, user: user.name, key: key.reveal().into() });
     }
     Ok(Demo { users })

@@ -15,12 +15,14 @@ pub(super) async fn run(app: &App, command: Group, origin: &Origin) -> Result<()
             Ok(())
         }
         Group::Add { group, account } => {
-            app.add_to_group(&group, &account, origin).await.map_err(Refusal::refused)?;
+            app.add_to_group(group.as_str().into(), account.as_str().into(), origin).await.map_err(Refusal::refused)?;
             words(format_args!("account {account:?} is now in group {group:?}"));
             Ok(())
         }
         Group::Remove { group, account } => {
-            app.remove_from_group(&group, &account, origin).await.map_err(Refusal::refused)?;
+            app.remove_from_group(group.as_str().into(), account.as_str().into(), origin)
+                .await
+                .map_err(Refusal::refused)?;
             words(format_args!("account {account:?} is no longer in group {group:?}"));
             Ok(())
         }

@@ -16,21 +16,22 @@ const MAX_INPUT: u64 = 1024;
 pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), Refusal> {
     match command {
         Key::Issue { username, terms } => {
-            let issued = app.issue_key(&username, terms.into(), origin).await.map_err(Refusal::refused)?;
+            let issued =
+                app.issue_key(username.as_str().into(), terms.into(), origin).await.map_err(Refusal::refused)?;
             words(format_args!("issued key {} for user {username:?}; it is shown this once", issued.key_id));
             data(issued.reveal())
         }
         Key::Import { username, terms } => {
             let mut key = String::new();
             io::stdin().take(MAX_INPUT).read_to_string(&mut key).map_err(Refusal::refused)?;
-            let imported = app.import_key(&username, key.trim(), terms.into(), origin).await;
+            let imported = app.import_key(username.as_str().into(), key.trim(), terms.into(), origin).await;
             let key_id = imported.map_err(Refusal::refused)?;
             data(key_id)?;
             words(format_args!("imported a key for user {username:?}"));
             Ok(())
         }
         Key::List { username, listing: options } => {
-            let keys = app.list_keys(&username).await.map_err(Refusal::refused)?;
+            let keys = app.list_keys(&username.into()).await.map_err(Refusal::refused)?;
             let rows = keys.iter().map(|key| {
                 let allowed: Vec<_> = key.allowed.iter().map(ToString::to_string).collect();
                 vec![

@@ -26,7 +26,7 @@ pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(),
         User::Edit { username, role, group, no_group } => {
             let group = if no_group { Some(None) } else { group.map(Some) };
             let changes = UserChanges { role, group, enabled: None };
-            app.edit_user(&username, changes, origin).await.map_err(Refusal::refused)?;
+            app.edit_user(username.as_str().into(), changes, origin).await.map_err(Refusal::refused)?;
             words(format_args!("changed user {username:?}"));
             Ok(())
         }
@@ -37,7 +37,7 @@ pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(),
 
 async fn set_enabled(app: &App, username: &str, enabled: bool, origin: &Origin) -> Result<(), Refusal> {
     let changes = UserChanges { enabled: Some(enabled), ..UserChanges::default() };
-    app.edit_user(username, changes, origin).await.map_err(Refusal::refused)?;
+    app.edit_user(username.into(), changes, origin).await.map_err(Refusal::refused)?;
     words(format_args!("user {username:?} {} sign in", if enabled { "can" } else { "can no longer" }));
     Ok(())
 }

@@ -102,7 +102,7 @@ impl Seed {
         for group in &self.groups {
             app.create_group(&group.name, &origin).await?;
             for account in &group.accounts {
-                app.add_to_group(&group.name, account, &origin).await?;
+                app.add_to_group(group.name.as_str().into(), account.as_str().into(), &origin).await?;
             }
         }
         for user in &self.users {

@@ -1,15 +1,15 @@
-//! Administration: accounts, groups, users and keys.
+//! Administration: accounts, groups and users; their keys are in [`keys`].
 
-use crate::{
-    App,
-    api_key::{IssuedKey, MAX_FIXED, is_importable, new_key_id},
-};
+mod keys;
+
+pub use keys::{KeyEntry, KeyStatus, KeyTerms};
+
+use crate::{App, api_key::MAX_FIXED};
 use carnelian_domain::{
-    AccountId, AccountState, Action, AddressRange, ErasureId, GroupId, NameError, Object, Origin, Role, Timestamp,
-    UserId,
+    AccountId, AccountState, Action, ErasureId, GroupId, NameError, Object, Origin, Role, UserId,
     directory::{check_name, check_user_name},
 };
-use carnelian_store::{AuditEntry, Conflict, KeyKind, KeyRecord, NewKey, NewUser, StoreError, UserChanges};
+use carnelian_store::{AuditEntry, Conflict, NewUser, StoreError, UserChanges, Which};
 
 /// Why an administrative action was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -84,58 +84,6 @@ pub struct UserEntry {
     pub enabled: bool,
 }
 
-/// A key as it is listed; the key itself is never shown again.
-#[derive(Debug)]
-pub struct KeyEntry {
-    /// Its id.
-    pub key_id: String,
-    /// What the operator calls it.
-    pub label: Option<String>,
-    /// When it was issued or imported.
-    pub created_at: Timestamp,
-    /// From when on it no longer works.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used, as far as it has been noted.
-    pub last_used_at: Option<Timestamp>,
-    /// Where it works from; from everywhere, if there is none.
-    pub allowed: Vec<AddressRange>,
-    /// Whether it works.
-    pub status: KeyStatus,
-}
-
-/// What a key is made with.
-#[derive(Clone, Debug, Default)]
-pub struct KeyTerms {
-    /// What to call it.
-    pub label: Option<String>,
-    /// For how many seconds it works; for good, if nobody says.
-    pub lifetime_seconds: Option<u64>,
-    /// Where it works from; from everywhere, if there is none.
-    pub allowed: Vec<AddressRange>,
-}
-
-/// Whether a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyStatus {
-    /// It does.
-    Active,
-    /// Its time is over.
-    Expired,
-    /// It was revoked.
-    Revoked,
-}
-
-impl KeyStatus {
-    /// The status's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            KeyStatus::Active => "ACTIVE",
-            KeyStatus::Expired => "EXPIRED",
-            KeyStatus::Revoked => "REVOKED",
-        }
-    }
-}
-
 impl App {
     /// Creates an account with a data key of its own.
     pub async fn create_account(&self, name: &str, origin: &Origin) -> Result<AccountId, AdminError> {
@@ -152,13 +100,13 @@ impl App {
     }
 
     /// Puts an account into "erasure in progress"; it is erased when the time of grace is over.
-    pub async fn request_erasure(&self, account: &str, origin: &Origin) -> Result<ErasureId, AdminError> {
-        Ok(self.store.request_erasure(account.to_owned(), self.erasure_grace_seconds, origin).await?)
+    pub async fn request_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<ErasureId, AdminError> {
+        Ok(self.store.request_erasure(account, self.erasure_grace_seconds, origin).await?)
     }
 
     /// Takes an erasure request back, unless the erasure has begun.
-    pub async fn cancel_erasure(&self, account: &str, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.cancel_erasure(account.to_owned(), origin).await?)
+    pub async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), AdminError> {
+        Ok(self.store.cancel_erasure(account, origin).await?)
     }
 
     /// Creates a group without accounts.
@@ -168,13 +116,23 @@ impl App {
     }
 
     /// Adds an account to a group.
-    pub async fn add_to_group(&self, group: &str, account: &str, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.add_to_group(group.to_owned(), account.to_owned(), origin).await?)
+    pub async fn add_to_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), AdminError> {
+        Ok(self.store.add_to_group(group, account, origin).await?)
     }
 
     /// Takes an account out of a group.
-    pub async fn remove_from_group(&self, group: &str, account: &str, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.remove_from_group(group.to_owned(), account.to_owned(), origin).await?)
+    pub async fn remove_from_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), AdminError> {
+        Ok(self.store.remove_from_group(group, account, origin).await?)
     }
 
     /// Every group.
@@ -212,8 +170,13 @@ impl App {
     }
 
     /// Changes a user. That the last operator cannot leave is written down, since somebody has tried.
-    pub async fn edit_user(&self, user: &str, changes: UserChanges, origin: &Origin) -> Result<(), AdminError> {
-        let edited = self.store.edit_user(user.to_owned(), changes, origin).await;
+    pub async fn edit_user(
+        &self,
+        user: Which<UserId>,
+        changes: UserChanges,
+        origin: &Origin,
+    ) -> Result<(), AdminError> {
+        let edited = self.store.edit_user(user, changes, origin).await;
         if let Err(StoreError::Conflict(Conflict::LastOperator)) = edited {
             self.record_refusal("edit_user", origin).await?;
         }
@@ -224,98 +187,6 @@ impl App {
     pub(crate) async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
         let object = Object::Operation(operation);
         self.store.append_audit(AuditEntry::record(origin, Action::Refuse, object, None, &[])).await
-    }
-
-    /// Makes a key for a user; this is the only time that it can be seen.
-    pub async fn issue_key(&self, user: &str, terms: KeyTerms, origin: &Origin) -> Result<IssuedKey, AdminError> {
-        let issued = IssuedKey::generate(&*self.entropy);
-        let new = self.new_key(issued.key_id.clone(), user, issued.reveal(), KeyKind::Issued, terms)?;
-        self.store.add_key(new, origin).await?;
-        Ok(issued)
-    }
-
-    /// Takes over a key made elsewhere, and says under which id.
-    pub async fn import_key(
-        &self,
-        user: &str,
-        key: &str,
-        terms: KeyTerms,
-        origin: &Origin,
-    ) -> Result<String, AdminError> {
-        if !is_importable(key) {
-            return Err(AdminError::NotImportable);
-        }
-        self.add_imported_key(user, key, terms, origin).await
-    }
-
-    /// Adds a key made elsewhere, whatever its shape.
-    pub(crate) async fn add_imported_key(
-        &self,
-        user: &str,
-        key: &str,
-        terms: KeyTerms,
-        origin: &Origin,
-    ) -> Result<String, AdminError> {
-        let key_id = new_key_id(&*self.entropy);
-        let new = self.new_key(key_id.clone(), user, key, KeyKind::Imported, terms)?;
-        self.store.add_key(new, origin).await?;
-        Ok(key_id)
-    }
-
-    fn new_key(
-        &self,
-        key_id: String,
-        user: &str,
-        key: &str,
-        kind: KeyKind,
-        terms: KeyTerms,
-    ) -> Result<NewKey, AdminError> {
-        if let Some(label) = &terms.label {
-            named("a key", label, check_name)?;
-        }
-        Ok(NewKey {
-            key_id,
-            user: user.to_owned(),
-            digest: self.vault.digest(key).to_vec(),
-            kind,
-            label: terms.label,
-            expires_at: terms.lifetime_seconds.map(|seconds| self.clock.now().plus_seconds(seconds)),
-            allowed: terms.allowed,
-        })
-    }
-
-    /// Every key of a user.
-    pub async fn list_keys(&self, user: &str) -> Result<Vec<KeyEntry>, AdminError> {
-        let directory = self.store.directory().await?;
-        let user = directory.users.iter().find(|candidate| candidate.name == user);
-        let user = user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))?.id;
-        let now = self.clock.now();
-        Ok(directory.keys.into_iter().filter(|key| key.user == user).map(|key| self.key_entry(key, now)).collect())
-    }
-
-    /// Revokes a key.
-    pub async fn revoke_key(&self, key_id: &str, origin: &Origin) -> Result<(), AdminError> {
-        Ok(self.store.revoke_key(key_id.to_owned(), origin).await?)
-    }
-
-    /// A key as it is listed at a moment.
-    pub(crate) fn key_entry(&self, key: KeyRecord, now: Timestamp) -> KeyEntry {
-        let status = if key.revoked_at.is_some() {
-            KeyStatus::Revoked
-        } else if key.expires_at.is_some_and(|end| end <= now) {
-            KeyStatus::Expired
-        } else {
-            KeyStatus::Active
-        };
-        KeyEntry {
-            last_used_at: key.last_used_at.max(self.key_uses.of(&key.key_id).noted()),
-            key_id: key.key_id,
-            label: key.label,
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            allowed: key.allowed,
-            status,
-        }
     }
 }
 

@@ -1,5 +1,11 @@
 //! Administration by an operator who calls the API. What is done is done by the functions of [`crate::administration`],
-//! as on the command line.
+//! as on the command line. What is meant by an id is changed by that id: by then its name may be another one's.
+//!
+//! * [`log`]: the audit log
+
+mod log;
+
+pub use log::ListedEntry;
 
 use crate::{
     App, Failure,
@@ -9,19 +15,14 @@ use crate::{
     directory::Account,
     failure::Internal,
     permit,
-    requests::{AuditFilter, RawAudit, RawKey, RawName, RawUser, RawUserChanges, reason},
+    requests::{RawKey, RawName, RawUser, RawUserChanges, reason},
 };
-use carnelian_domain::{
-    AccountId, Caller, GroupId, Origin, Page, Permission, Problem, RawPaging, RawText, Timestamp, UserId,
-};
-use carnelian_store::{AuditEntry, Conflict, GroupRecord, StoreError, StoredEntry};
+use carnelian_domain::{AccountId, Caller, GroupId, Origin, Page, Permission, Problem, RawPaging, RawText, UserId};
+use carnelian_store::{Conflict, GroupRecord, StoreError, Which};
 use std::sync::Arc;
 
 /// How many refusals a second are written down for each user; what is beyond fills no disk.
 pub(crate) const REFUSALS_PER_SECOND: u32 = 10;
-
-/// How many entries of the audit log are looked at before others have a turn.
-const PART: usize = 1000;
 
 /// A caller who may administer.
 pub struct Operator<'a> {
@@ -48,26 +49,6 @@ pub struct NewlyIssued {
     pub key_id: String,
     /// The key, if it was made here: this is the only time that it can be seen.
     pub key: Option<IssuedKey>,
-}
-
-/// An entry of the audit log.
-#[derive(Debug)]
-pub struct ListedEntry {
-    /// Counts the entries, from 1, without gaps.
-    pub sequence: u64,
-    /// When the change was committed.
-    pub at: Timestamp,
-    /// What it says.
-    pub entry: AuditEntry<'static>,
-}
-
-impl ListedEntry {
-    fn read(stored: &StoredEntry) -> Result<ListedEntry, Failure> {
-        let unreadable =
-            |error| Failure::Internal(Internal::new(format!("entry {} of the audit log: {error}", stored.sequence)));
-        let entry = serde_json::from_str(&stored.entry).map_err(unreadable)?;
-        Ok(ListedEntry { sequence: stored.sequence, at: stored.at, entry })
-    }
 }
 
 impl App {
@@ -110,7 +91,7 @@ impl Operator<'_> {
     pub async fn request_erasure(&self, id: Option<AccountId>, why: RawText<'_>) -> Result<Arc<Account>, Failure> {
         let origin = self.because(reason(why)?);
         let account = self.get_account(id).await?;
-        self.app.request_erasure(&account.name, &origin).await.map_err(refused)?;
+        self.app.request_erasure(Which::Id(account.id), &origin).await.map_err(refused)?;
         self.account_now(account.id).await
     }
 
@@ -118,7 +99,7 @@ impl Operator<'_> {
     pub async fn cancel_erasure(&self, id: Option<AccountId>, why: RawText<'_>) -> Result<Arc<Account>, Failure> {
         let origin = self.because(reason(why)?);
         let account = self.get_account(id).await?;
-        self.app.cancel_erasure(&account.name, &origin).await.map_err(refused)?;
+        self.app.cancel_erasure(Which::Id(account.id), &origin).await.map_err(refused)?;
         self.account_now(account.id).await
     }
 
@@ -152,7 +133,7 @@ impl Operator<'_> {
     ) -> Result<GroupDetails, Failure> {
         let origin = self.because(reason(why)?);
         let (group, account) = (self.get_group(group).await?, self.get_account(account).await?);
-        self.app.add_to_group(&group.name, &account.name, &origin).await.map_err(refused)?;
+        self.app.add_to_group(Which::Id(group.id), Which::Id(account.id), &origin).await.map_err(refused)?;
         self.get_group(Some(group.id)).await
     }
 
@@ -165,7 +146,7 @@ impl Operator<'_> {
     ) -> Result<GroupDetails, Failure> {
         let origin = self.because(reason(why)?);
         let (group, account) = (self.get_group(group).await?, self.get_account(account).await?);
-        self.app.remove_from_group(&group.name, &account.name, &origin).await.map_err(refused)?;
+        self.app.remove_from_group(Which::Id(group.id), Which::Id(account.id), &origin).await.map_err(refused)?;
         self.get_group(Some(group.id)).await
     }
 
@@ -190,7 +171,7 @@ impl Operator<'_> {
     pub async fn edit_user(&self, id: Option<UserId>, raw: &RawUserChanges<'_>) -> Result<UserDetails, Failure> {
         let (changes, reason) = raw.check()?;
         let user = self.get_user(id).await?;
-        self.app.edit_user(&user.name, changes, &self.because(reason)).await.map_err(refused)?;
+        self.app.edit_user(Which::Id(user.id), changes, &self.because(reason)).await.map_err(refused)?;
         self.user_now(user.id).await
     }
 
@@ -198,7 +179,7 @@ impl Operator<'_> {
     pub async fn list_keys(&self, user: Option<UserId>, paging: RawPaging<'_>) -> Result<Page<KeyEntry>, Failure> {
         let paging = paging.check().map_err(Failure::Violations)?;
         let user = self.get_user(user).await?;
-        Ok(paging.page(self.app.list_keys(&user.name).await.map_err(refused)?))
+        Ok(paging.page(self.app.list_keys(&Which::Id(user.id)).await.map_err(refused)?))
     }
 
     /// Makes a key for a user, or takes one over that was made elsewhere.
@@ -207,11 +188,11 @@ impl Operator<'_> {
         let (user, origin) = (self.get_user(user).await?, self.because(reason));
         let issued = match key {
             Some(key) => {
-                let key_id = self.app.import_key(&user.name, &key, terms, &origin).await.map_err(refused)?;
+                let key_id = self.app.import_key(Which::Id(user.id), &key, terms, &origin).await.map_err(refused)?;
                 NewlyIssued { key_id, key: None }
             }
             None => {
-                let key = self.app.issue_key(&user.name, terms, &origin).await.map_err(refused)?;
+                let key = self.app.issue_key(Which::Id(user.id), terms, &origin).await.map_err(refused)?;
                 NewlyIssued { key_id: key.key_id.clone(), key: Some(key) }
             }
         };
@@ -228,26 +209,6 @@ impl Operator<'_> {
         let keys = self.app.store.directory().await?.keys;
         let key = keys.into_iter().find(|key| key.key_id == key_id).ok_or(Problem::KeyNotFound)?;
         Ok(self.app.key_entry(key, self.app.clock.now()))
-    }
-
-    /// Lists entries of the audit log, the oldest first.
-    pub async fn list_audit(&self, raw: &RawAudit<'_>) -> Result<Page<ListedEntry>, Failure> {
-        let filter = raw.check()?;
-        let (mut after, mut skip) = (filter.after, filter.paging.skipped());
-        let mut found = Vec::new();
-        // One entry more than the page has shows whether something comes after it.
-        while found.len() <= filter.paging.size {
-            let part = self.app.store.audit_entries(after, PART).await?;
-            let Some(last) = part.last() else { break };
-            after = last.sequence;
-            let mut wanted: Vec<_> = part.into_iter().filter(|entry| filter.wants(entry)).collect();
-            found.extend(wanted.drain(skip.min(wanted.len())..));
-            skip -= wanted.len();
-            tokio::task::yield_now().await;
-        }
-        let page = filter.paging.page_of(found);
-        let entries = page.entries.iter().map(ListedEntry::read).collect::<Result<_, _>>()?;
-        Ok(Page { number: page.number, entries, last: page.last })
     }
 
     fn reader(&self) -> Result<DirectoryReader<'_>, Failure> {
@@ -280,20 +241,6 @@ impl Operator<'_> {
         let directory = self.app.directory.load();
         let accounts = group.accounts.iter().filter_map(|id| directory.account(*id).cloned()).collect();
         GroupDetails { id: group.id, name: group.name, accounts }
-    }
-}
-
-impl AuditFilter {
-    fn wants(&self, stored: &StoredEntry) -> bool {
-        if self.since.is_some_and(|since| stored.at < since) {
-            return false;
-        }
-        if self.account.is_none() && self.action.is_none() {
-            return true;
-        }
-        let Ok(entry) = serde_json::from_str::<AuditEntry<'_>>(&stored.entry) else { return false };
-        self.account.is_none_or(|account| entry.account_id == Some(account.0))
-            && self.action.is_none_or(|action| entry.action == action.name())
     }
 }
 

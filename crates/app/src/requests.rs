@@ -1,20 +1,19 @@
 //! What an operator can send, as it arrived, and the rules for it: every broken one is found at once.
+//!
+//! * [`checks`]: the rules for one value each
 
-use crate::{Failure, administration::KeyTerms, api_key::is_importable};
-use carnelian_domain::{
-    AccountId, Action, AddressRange, CustomerId, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violation,
-    directory::{MAX_NAME, check_name, check_user_name},
-};
+mod checks;
+
+use crate::{Failure, administration::KeyTerms};
+use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violation};
 use carnelian_store::{NewUser, UserChanges};
+use checks::{Checks, action, importable, role, sequence, status, text, user_name};
 
 /// The most ranges of addresses that a key can have.
 pub const MAX_RANGES: usize = 50;
 
 /// The longest lifetime of a key: a hundred years, in seconds.
 pub const MAX_LIFETIME: u64 = 100 * 366 * 24 * 60 * 60;
-
-/// A user's states, by their names in the API.
-const STATES: [(&str, bool); 2] = [("ENABLED", true), ("DISABLED", false)];
 
 /// An account or a group to be created.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,102 +183,6 @@ pub(crate) fn reason(raw: RawText<'_>) -> Result<Option<String>, Failure> {
     let mut checks = Checks::default();
     let reason = checks.reason(raw);
     checks.finish(reason)
-}
-
-/// Looks at one value after the other, and keeps what is wrong.
-#[derive(Default)]
-struct Checks {
-    violations: Vec<Violation>,
-}
-
-impl Checks {
-    /// A value that must be there; `None` if it is not, or breaks its rule.
-    fn required<T>(
-        &mut self,
-        field: &str,
-        raw: RawText<'_>,
-        invalid: Problem,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        if raw == RawText::Absent {
-            self.violations.push(Violation::new(field, Problem::RequiredFieldsMissing));
-        }
-        self.optional(field, raw, invalid, read).flatten()
-    }
-
-    /// A value that may be missing; `None` if it breaks its rule.
-    fn optional<T>(
-        &mut self,
-        field: &str,
-        raw: RawText<'_>,
-        invalid: Problem,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<Option<T>> {
-        let found = match raw {
-            RawText::Absent => return Some(None),
-            RawText::Text(text) => read(text),
-            RawText::WrongType => None,
-        };
-        if found.is_none() {
-            let limit = (invalid == Problem::InvalidText).then_some(MAX_NAME);
-            self.violations.push(Violation { field: field.to_owned(), problem: invalid, limit });
-        }
-        found.map(Some)
-    }
-
-    fn reason(&mut self, raw: RawText<'_>) -> Option<Option<String>> {
-        self.optional("reason", raw, Problem::InvalidText, text)
-    }
-
-    fn ranges(&mut self, raw: &[RawText<'_>]) -> Vec<AddressRange> {
-        if raw.len() > MAX_RANGES {
-            let (field, problem) = ("allowedAddresses".to_owned(), Problem::InvalidAddressRange);
-            self.violations.push(Violation { field, problem, limit: Some(MAX_RANGES) });
-            return Vec::new();
-        }
-        let range = |(index, raw): (usize, &RawText<'_>)| {
-            let field = format!("allowedAddresses[{index}]");
-            self.required(&field, *raw, Problem::InvalidAddressRange, |text| text.parse().ok())
-        };
-        raw.iter().enumerate().filter_map(range).collect()
-    }
-
-    /// What was checked, or everything that is wrong, in the order of the catalogue.
-    fn finish<T>(mut self, checked: Option<T>) -> Result<T, Failure> {
-        self.violations.sort_by_key(|violation| violation.problem);
-        match checked {
-            Some(checked) if self.violations.is_empty() => Ok(checked),
-            _ => Err(Failure::Violations(self.violations)),
-        }
-    }
-}
-
-fn text(text: &str) -> Option<String> {
-    check_name(text).ok().map(|()| text.to_owned())
-}
-
-fn user_name(text: &str) -> Option<String> {
-    check_user_name(text).ok().map(|()| text.to_owned())
-}
-
-fn role(text: &str) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role.name() == text)
-}
-
-fn status(text: &str) -> Option<bool> {
-    STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
-}
-
-fn importable(key: &str) -> Option<String> {
-    is_importable(key).then(|| key.to_owned())
-}
-
-fn action(text: &str) -> Option<Action> {
-    Action::ALL.iter().copied().find(|action| action.name() == text)
-}
-
-fn sequence(text: &str) -> Option<u64> {
-    AccountId::from_digits(text).map(|number| number.0).filter(|number| *number <= CustomerId::LIMIT)
 }
 
 #[cfg(test)]

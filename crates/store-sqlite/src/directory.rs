@@ -1,22 +1,21 @@
 //! Accounts, groups, users and keys.
 //!
 //! Every change here checks first and writes then, within one transaction, and counts the directory's version up.
+//!
+//! * [`change`]: what changes have in common
+//! * [`snapshot`]: reading everything
 
-use crate::{
-    SqliteStore,
-    job::{WorkError, Writing},
-};
-use carnelian_domain::{
-    AccountId, AccountState, Action, AddressRange, ErasureId, GroupId, Object, Origin, Role, Timestamp, UserId,
-};
+mod change;
+mod snapshot;
+
+pub(crate) use change::Change;
+
+use crate::{SqliteStore, job::WorkError};
+use carnelian_domain::{AccountId, Action, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
-    AccountRecord, AuditEntry, Conflict, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey,
-    NewUser, StoreError, UserChanges, UserRecord, WrapKey,
+    Conflict, Directory, DirectorySnapshot, KeyKind, NewKey, NewUser, StoreError, UserChanges, Which, WrapKey,
 };
-use rusqlite::{
-    Connection, OptionalExtension, Params, Row, params,
-    types::{FromSql, Type},
-};
+use rusqlite::params;
 
 #[async_trait::async_trait]
 impl Directory for SqliteStore {
@@ -33,7 +32,7 @@ impl Directory for SqliteStore {
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        self.readers.read_afresh(snapshot)
+        self.readers.read_afresh(snapshot::read)
     }
 
     async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {
@@ -52,7 +51,7 @@ impl Directory for SqliteStore {
 
     async fn request_erasure(
         &self,
-        account: String,
+        account: Which<AccountId>,
         grace_seconds: u64,
         origin: &Origin,
     ) -> Result<ErasureId, StoreError> {
@@ -71,7 +70,7 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError> {
+    async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| {
             let id = change.account_in(&account, 1, Conflict::NoErasureInProgress)?;
             let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
@@ -93,7 +92,12 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn add_to_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError> {
+    async fn add_to_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
         self.change(origin, move |change| {
             let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let insert = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -103,7 +107,12 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn remove_from_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError> {
+    async fn remove_from_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
         self.change(origin, move |change| {
             let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let delete = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
@@ -116,8 +125,8 @@ impl Directory for SqliteStore {
     async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError> {
         self.change(origin, move |change| {
             change.refuse_if_found("SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
-            let account = change.account(&new.account)?.0;
-            let group = new.group.map(|group| change.group(&group)).transpose()?;
+            let account = change.account(&new.account.into())?.0;
+            let group = new.group.map(|name| change.group(&name.into())).transpose()?;
             let insert = "INSERT INTO registry_user (name, account_id, group_id, role, enabled, created_at)
                 VALUES (?1, ?2, ?3, ?4, 1, ?5)";
             let group = group.map(|group| group.0);
@@ -129,7 +138,7 @@ impl Directory for SqliteStore {
         .await
     }
 
-    async fn edit_user(&self, user: String, changes: UserChanges, origin: &Origin) -> Result<(), StoreError> {
+    async fn edit_user(&self, user: Which<UserId>, changes: UserChanges, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| change.edit_user(&user, changes)).await
     }
 
@@ -141,7 +150,7 @@ impl Directory for SqliteStore {
             let imported = new.kind == KeyKind::Imported;
             let expires_at = new.expires_at.map(|moment| moment.0);
             let kind = u8::from(imported);
-            let allowed = written_ranges(&new.allowed);
+            let allowed = snapshot::written_ranges(&new.allowed);
             let values = params![new.key_id, user.0, new.digest, kind, new.label, change.now(), expires_at, allowed];
             refuse_if_unchanged(change.execute(insert, values)?, Conflict::KeyKnown)?;
             let action = if imported { Action::ImportKey } else { Action::IssueKey };
@@ -152,9 +161,7 @@ impl Directory for SqliteStore {
 
     async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError> {
         self.change(origin, move |change| {
-            let account = "SELECT account_id FROM api_key JOIN registry_user ON registry_user.id = user_id
-                WHERE key_id = ?1";
-            let account = change.find(account, &key_id)?.map(AccountId).ok_or(Conflict::NoSuchKey)?;
+            let account = change.account_of_key(&key_id)?;
             let update = "UPDATE api_key SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
             refuse_if_unchanged(change.execute(update, params![key_id, change.now()])?, Conflict::AlreadyRevoked)?;
             change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))
@@ -193,219 +200,6 @@ impl SqliteStore {
     }
 }
 
-/// A change of the directory while it is made.
-pub(crate) struct Change<'a, 'w> {
-    pub(crate) writing: &'a mut Writing<'w>,
-    pub(crate) origin: &'a Origin,
-}
-
-impl Change<'_, '_> {
-    pub(crate) fn connection(&self) -> &Connection {
-        self.writing.connection
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        self.writing.now.0
-    }
-
-    pub(crate) fn execute(&self, statement: &str, values: impl Params) -> Result<usize, WorkError> {
-        Ok(self.connection().execute(statement, values)?)
-    }
-
-    /// Writes the change down in the audit log.
-    pub(crate) fn record(
-        &mut self,
-        action: Action,
-        object: Object<'_>,
-        account: Option<AccountId>,
-    ) -> Result<(), WorkError> {
-        self.record_fields(action, object, account, &[])
-    }
-
-    /// The same, with the names of the fields that changed.
-    fn record_fields(
-        &mut self,
-        action: Action,
-        object: Object<'_>,
-        account: Option<AccountId>,
-        fields: &[&str],
-    ) -> Result<(), WorkError> {
-        self.writing.record(&AuditEntry::record(self.origin, action, object, account, fields))
-    }
-
-    fn edit_user(&mut self, name: &str, changes: UserChanges) -> Result<(), WorkError> {
-        let (id, account) = self.user(name)?;
-        let select = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user WHERE id = ?1";
-        let before = self.connection().query_row(select, [id.0], user)?;
-        let group = match &changes.group {
-            Some(group) => group.as_deref().map(|group| self.group(group)).transpose()?,
-            None => before.group,
-        };
-        let role = changes.role.unwrap_or(before.role);
-        let enabled = changes.enabled.unwrap_or(before.enabled);
-        let operates = |role: Role, enabled: bool| enabled && role == Role::Operator;
-        if operates(before.role, before.enabled) && !operates(role, enabled) && !self.has_operator_beside(id)? {
-            return Err(Conflict::LastOperator.into());
-        }
-        let update = "UPDATE registry_user SET group_id = ?2, role = ?3, enabled = ?4 WHERE id = ?1";
-        self.execute(update, params![id.0, group.map(|group| group.0), role.name(), enabled])?;
-        let changed = [("role", role != before.role), ("accountGroup", group != before.group)];
-        let changed: Vec<_> = changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
-        if !changed.is_empty() {
-            self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed)?;
-        }
-        match changes.enabled {
-            Some(true) => self.record(Action::EnableUser, Object::User(id), Some(account)),
-            Some(false) => self.record(Action::DisableUser, Object::User(id), Some(account)),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether somebody else can administer the registry.
-    fn has_operator_beside(&self, user: UserId) -> Result<bool, WorkError> {
-        let select = "SELECT EXISTS (SELECT 1 FROM registry_user WHERE role = ?1 AND enabled = 1 AND id <> ?2)";
-        Ok(self.connection().query_row(select, params![Role::Operator.name(), user.0], |row| row.get(0))?)
-    }
-
-    /// Counts the directory's version up, so that every process reads it again.
-    pub(crate) fn count_up(&self) -> Result<(), WorkError> {
-        self.execute("UPDATE registry SET directory_version = directory_version + 1", []).map(drop)
-    }
-
-    fn find<T: FromSql>(&self, select: &str, name: &str) -> Result<Option<T>, WorkError> {
-        Ok(self.connection().query_row(select, [name], |row| row.get(0)).optional()?)
-    }
-
-    fn refuse_if_found(&self, select: &str, name: &str, conflict: Conflict) -> Result<(), WorkError> {
-        match self.find::<i64>(select, name)? {
-            Some(_) => Err(conflict.into()),
-            None => Ok(()),
-        }
-    }
-
-    fn group(&self, name: &str) -> Result<GroupId, WorkError> {
-        let found = self.find("SELECT id FROM account_group WHERE name = ?1", name)?;
-        Ok(found.map(GroupId).ok_or(Conflict::NoSuchGroup)?)
-    }
-
-    /// A user and its home account.
-    fn user(&self, name: &str) -> Result<(UserId, AccountId), WorkError> {
-        let select = "SELECT id, account_id FROM registry_user WHERE name = ?1";
-        let row = |row: &Row<'_>| Ok((UserId(row.get(0)?), AccountId(row.get(1)?)));
-        Ok(self.connection().query_row(select, [name], row).optional()?.ok_or(Conflict::NoSuchUser)?)
-    }
-
-    /// An account that is not erased, and its state.
-    fn account(&self, name: &str) -> Result<(AccountId, u8), WorkError> {
-        let select = "SELECT id, state FROM account WHERE name = ?1 AND state <> 2";
-        let row = |row: &Row<'_>| Ok((AccountId(row.get(0)?), row.get(1)?));
-        Ok(self.connection().query_row(select, [name], row).optional()?.ok_or(Conflict::NoSuchAccount)?)
-    }
-
-    /// An account that must be in a state.
-    fn account_in(&self, name: &str, state: u8, otherwise: Conflict) -> Result<AccountId, WorkError> {
-        let (id, found) = self.account(name)?;
-        if found == state { Ok(id) } else { Err(otherwise.into()) }
-    }
-
-    fn set_state(&self, account: AccountId, state: u8) -> Result<(), WorkError> {
-        self.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![account.0, state]).map(drop)
-    }
-}
-
 fn refuse_if_unchanged(rows: usize, conflict: Conflict) -> Result<(), WorkError> {
     if rows == 0 { Err(conflict.into()) } else { Ok(()) }
-}
-
-/// Reads everything in one transaction, so that all parts are of the same moment.
-fn snapshot(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
-    let moment = connection.transaction()?;
-    let groups: Vec<(u64, String)> =
-        list(&moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let members: Vec<(u64, u64)> =
-        list(&moment, "SELECT group_id, account_id FROM group_account ORDER BY 1, 2", |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let group = |(id, name)| {
-        let accounts = members.iter().filter(|member| member.0 == id).map(|member| AccountId(member.1)).collect();
-        GroupRecord { id: GroupId(id), name, accounts }
-    };
-    Ok(DirectorySnapshot {
-        version: moment.query_row("SELECT directory_version FROM registry", [], |row| row.get(0))?,
-        accounts: list(&moment, "SELECT id, name, state, wrapped_key FROM account ORDER BY id", account)?,
-        groups: groups.into_iter().map(group).collect(),
-        users: list(
-            &moment,
-            "SELECT id, name, account_id, group_id, role, enabled FROM registry_user ORDER BY id",
-            user,
-        )?,
-        keys: list(
-            &moment,
-            "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
-                FROM api_key ORDER BY id",
-            key,
-        )?,
-    })
-}
-
-fn list<T>(
-    connection: &Connection,
-    select: &str,
-    read: fn(&Row<'_>) -> Result<T, rusqlite::Error>,
-) -> Result<Vec<T>, rusqlite::Error> {
-    connection.prepare(select)?.query_map([], read)?.collect()
-}
-
-fn account(row: &Row<'_>) -> Result<AccountRecord, rusqlite::Error> {
-    let state = match row.get(2)? {
-        0 => AccountState::Active,
-        1 => AccountState::ErasureInProgress,
-        2 => AccountState::Erased,
-        other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
-    };
-    Ok(AccountRecord { id: AccountId(row.get(0)?), name: row.get(1)?, state, wrapped_key: row.get(3)? })
-}
-
-fn user(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
-    let role: String = row.get(4)?;
-    let role =
-        role.parse().map_err(|error: String| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, error.into()))?;
-    Ok(UserRecord {
-        id: UserId(row.get(0)?),
-        name: row.get(1)?,
-        account: AccountId(row.get(2)?),
-        group: row.get::<_, Option<u64>>(3)?.map(GroupId),
-        role,
-        enabled: row.get(5)?,
-    })
-}
-
-fn key(row: &Row<'_>) -> Result<KeyRecord, rusqlite::Error> {
-    let moment = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
-    Ok(KeyRecord {
-        key_id: row.get(0)?,
-        user: UserId(row.get(1)?),
-        digest: row.get(2)?,
-        kind: if row.get(3)? { KeyKind::Imported } else { KeyKind::Issued },
-        label: row.get(4)?,
-        created_at: Timestamp(row.get(5)?),
-        expires_at: moment(6)?,
-        revoked_at: moment(7)?,
-        last_used_at: moment(8)?,
-        allowed: ranges(row, 9)?,
-    })
-}
-
-/// What stands between two ranges of addresses.
-const SEPARATOR: &str = ",";
-
-fn written_ranges(ranges: &[AddressRange]) -> Option<String> {
-    let ranges: Vec<_> = ranges.iter().map(AddressRange::to_string).collect();
-    if ranges.is_empty() { None } else { Some(ranges.join(SEPARATOR)) }
-}
-
-fn ranges(row: &Row<'_>, column: usize) -> Result<Vec<AddressRange>, rusqlite::Error> {
-    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(Vec::new()) };
-    let ranges = text.split(SEPARATOR).map(str::parse).collect::<Result<_, String>>();
-    ranges.map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
 }

@@ -78,6 +78,50 @@ pub struct KeyRecord {
     pub allowed: Vec<AddressRange>,
 }
 
+/// Which account, group or user is meant. A name may be given again, an id never is: it means the same one for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which<Id> {
+    /// The one with this id.
+    Id(Id),
+    /// The one that is called so when the change is made.
+    Called(String),
+}
+
+impl<Id: Copy + PartialEq> Which<Id> {
+    /// The id, if that is what is known.
+    pub fn id(&self) -> Option<Id> {
+        match self {
+            Which::Id(id) => Some(*id),
+            Which::Called(_) => None,
+        }
+    }
+
+    /// The name, if that is what is known.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Which::Id(_) => None,
+            Which::Called(name) => Some(name),
+        }
+    }
+
+    /// Whether it is the one with this id and this name.
+    pub fn is(&self, id: Id, name: &str) -> bool {
+        self.id() == Some(id) || self.name() == Some(name)
+    }
+}
+
+impl<Id> From<String> for Which<Id> {
+    fn from(name: String) -> Which<Id> {
+        Which::Called(name)
+    }
+}
+
+impl<Id> From<&str> for Which<Id> {
+    fn from(name: &str) -> Which<Id> {
+        Which::Called(name.to_owned())
+    }
+}
+
 /// A user to be created.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -96,8 +140,8 @@ pub struct NewUser {
 pub struct NewKey {
     /// Its id.
     pub key_id: String,
-    /// The name of its user.
-    pub user: String,
+    /// Its user.
+    pub user: Which<UserId>,
     /// The keyed digest of the key.
     pub digest: Vec<u8>,
     /// Where it comes from.
@@ -158,28 +202,38 @@ pub trait Directory: Send + Sync {
     /// It is due after a time of grace.
     async fn request_erasure(
         &self,
-        account: String,
+        account: Which<AccountId>,
         grace_seconds: u64,
         origin: &Origin,
     ) -> Result<ErasureId, StoreError>;
 
     /// Takes an erasure request back, unless the erasure has begun.
-    async fn cancel_erasure(&self, account: String, origin: &Origin) -> Result<(), StoreError>;
+    async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError>;
 
     /// Creates a group without accounts.
     async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError>;
 
     /// Adds an account to a group.
-    async fn add_to_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError>;
+    async fn add_to_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError>;
 
     /// Takes an account out of a group.
-    async fn remove_from_group(&self, group: String, account: String, origin: &Origin) -> Result<(), StoreError>;
+    async fn remove_from_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError>;
 
     /// Creates a user.
     async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError>;
 
     /// Changes a user, unless nobody of role OPERATOR could sign in any more.
-    async fn edit_user(&self, user: String, changes: UserChanges, origin: &Origin) -> Result<(), StoreError>;
+    async fn edit_user(&self, user: Which<UserId>, changes: UserChanges, origin: &Origin) -> Result<(), StoreError>;
 
     /// Adds a key to a user.
     async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError>;

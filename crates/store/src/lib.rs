@@ -34,7 +34,7 @@ pub use customers::{
 };
 pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserChanges,
-    UserRecord, WrapKey,
+    UserRecord, Which, WrapKey,
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures};
 pub use error::{Conflict, StoreError};

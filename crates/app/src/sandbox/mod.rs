@@ -94,6 +94,6 @@ impl App {
         if !can_be_fixed(key) {
             return Err(AdminError::NotFixable);
         }
-        self.add_imported_key(user, key, KeyTerms::default(), origin).await.map(drop)
+        self.add_imported_key(user.into(), key, KeyTerms::default(), origin).await.map(drop)
     }
 }

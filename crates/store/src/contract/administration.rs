@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{ORIGIN, account, conflict, set_enabled, together};
-use crate::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord};
-use carnelian_domain::{Role, Timestamp};
+use crate::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord, Which};
+use carnelian_domain::{GroupId, Role, Timestamp, UserId};
 
 async fn users(store: &dyn Store) -> Vec<UserRecord> {
     store.directory().await.expect("the directory is read").users
@@ -14,9 +14,9 @@ async fn keys(store: &dyn Store) -> Vec<KeyRecord> {
     store.directory().await.expect("the directory is read").keys
 }
 
-async fn user(store: &dyn Store, name: &str, role: Role) {
+async fn user(store: &dyn Store, name: &str, role: Role) -> UserId {
     let new = NewUser { name: name.into(), account: "acme".into(), group: None, role };
-    store.create_user(new, &ORIGIN).await.expect("a user is created");
+    store.create_user(new, &ORIGIN).await.expect("a user is created")
 }
 
 fn demoted() -> UserChanges {
@@ -61,6 +61,39 @@ pub async fn an_edit_changes_what_it_names_and_no_more(store: &dyn Store) {
     assert_eq!(conflict(store.edit_user("ann".into(), nowhere, &ORIGIN).await), Conflict::NoSuchGroup);
 }
 
+pub async fn an_id_means_the_same_one_for_ever(store: &dyn Store) {
+    let (old, old_ann) = (account(store, "acme").await, user(store, "ann", Role::AccountAdmin).await);
+    let west = Which::Id(store.create_group("west".into(), &ORIGIN).await.expect("a group is created"));
+    let erasure = store.request_erasure(Which::Id(old), 0, &ORIGIN).await.expect("is requested");
+    store.begin_erasure().await.expect("the store works");
+    store.continue_erasure(erasure, 10, &ORIGIN).await.expect("is erased");
+    let (new, new_ann) = (account(store, "acme").await, user(store, "ann", Role::AccountAdmin).await);
+
+    let told = async || format!("{:?}", store.directory().await.expect("the directory is read"));
+    let before = told().await;
+    let (gone, nobody) = (Which::Id(old), Which::Id(old_ann));
+    let key = |user: &Which<UserId>| NewKey { user: user.clone(), ..new_key("k1", &[]) };
+    assert_eq!(conflict(store.request_erasure(gone.clone(), 0, &ORIGIN).await), Conflict::NoSuchAccount);
+    assert_eq!(conflict(store.cancel_erasure(gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
+    assert_eq!(conflict(store.add_to_group(west.clone(), gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
+    assert_eq!(conflict(store.remove_from_group(west.clone(), gone, &ORIGIN).await), Conflict::NoSuchAccount);
+    for nobody in [nobody, Which::Called(users(store).await.remove(0).name)] {
+        assert_eq!(conflict(store.edit_user(nobody.clone(), demoted(), &ORIGIN).await), Conflict::NoSuchUser);
+        assert_eq!(conflict(store.add_key(key(&nobody), &ORIGIN).await), Conflict::NoSuchUser);
+    }
+    let nowhere = Which::Id(GroupId(1000));
+    assert_eq!(conflict(store.add_to_group(nowhere, Which::Id(new), &ORIGIN).await), Conflict::NoSuchGroup);
+    assert_eq!(told().await, before);
+
+    store.add_to_group(west.clone(), Which::Id(new), &ORIGIN).await.expect("is added");
+    store.remove_from_group(west, Which::Id(new), &ORIGIN).await.expect("is taken out");
+    store.edit_user(Which::Id(new_ann), demoted(), &ORIGIN).await.expect("is edited");
+    store.add_key(key(&Which::Id(new_ann)), &ORIGIN).await.expect("is added");
+    store.request_erasure(Which::Id(new), 0, &ORIGIN).await.expect("is requested");
+    store.cancel_erasure(Which::Id(new), &ORIGIN).await.expect("is taken back");
+    assert_eq!(keys(store).await[0].user, new_ann);
+}
+
 pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
     account(store, "acme").await;
     user(store, "olga", Role::Operator).await;
@@ -87,7 +120,7 @@ pub async fn of_operators_who_leave_at_once_one_stays(store: &dyn Store) {
     }
     let leave = |(turn, name): (usize, &String)| match turn % 2 {
         0 => set_enabled(store, name, false),
-        _ => store.edit_user(name.clone(), demoted(), &ORIGIN),
+        _ => store.edit_user(name.as_str().into(), demoted(), &ORIGIN),
     };
     let answers = together(names.iter().enumerate().map(leave)).await;
     let refused: Vec<_> = answers.into_iter().filter(Result::is_err).map(conflict).collect();

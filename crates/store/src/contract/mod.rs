@@ -10,6 +10,7 @@
 //! * [`settings`]: which settings have changed
 //! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
+//! * [`refusals`]: changes of those that are refused
 //! * [`administration`]: what operators do with users and keys
 //!
 //! Each case gets an empty registry of its own. [`contract_tests!`](crate::contract_tests) makes a test of each.
@@ -24,6 +25,7 @@ pub mod erasure;
 pub mod idempotency;
 pub mod import;
 pub mod listing;
+pub mod refusals;
 pub mod settings;
 
 use crate::{AuditChain, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, UserChanges};
@@ -130,10 +132,18 @@ macro_rules! contract_tests {
             }
             administration {
                 an_edit_changes_what_it_names_and_no_more
+                an_id_means_the_same_one_for_ever
                 the_last_operator_who_can_sign_in_stays
                 of_operators_who_leave_at_once_one_stays
                 a_key_says_where_it_works
                 the_last_use_of_a_key_is_noted_and_changes_nothing_else
+            }
+            refusals {
+                a_refused_change_changes_nothing
+                accounts_are_refused
+                groups_are_refused
+                users_are_refused
+                keys_are_refused
             }
             directory {
                 a_new_registry_has_an_empty_directory
@@ -143,12 +153,7 @@ macro_rules! contract_tests {
                 the_snapshot_shows_keys_in_the_order_of_creation
                 a_key_is_wrapped_for_the_account_that_is_created
                 the_version_grows_with_every_change
-                a_refused_change_changes_nothing
                 customer_writes_leave_the_version_alone
-                accounts_are_refused
-                groups_are_refused
-                users_are_refused
-                keys_are_refused
                 names_are_unique_among_their_kind_and_to_the_byte
                 the_first_key_proof_stays
                 one_of_many_concurrent_creates_of_an_account_succeeds
@@ -278,6 +283,7 @@ mod tests {
             include_str!("idempotency.rs"),
             include_str!("import.rs"),
             include_str!("listing.rs"),
+            include_str!("refusals.rs"),
             include_str!("settings.rs"),
             include_str!("directory.rs"),
         ];

@@ -1,0 +1,98 @@
+//! The whole directory at one moment, as it is read from its tables.
+
+use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId};
+use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use rusqlite::{Connection, Row, types::Type};
+
+/// What stands between two ranges of addresses.
+const SEPARATOR: &str = ",";
+
+/// Reads everything in one transaction, so that all parts are of the same moment.
+pub(super) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
+    let moment = connection.transaction()?;
+    let groups: Vec<(u64, String)> =
+        list(&moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let members: Vec<(u64, u64)> =
+        list(&moment, "SELECT group_id, account_id FROM group_account ORDER BY 1, 2", |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let group = |(id, name)| {
+        let accounts = members.iter().filter(|member| member.0 == id).map(|member| AccountId(member.1)).collect();
+        GroupRecord { id: GroupId(id), name, accounts }
+    };
+    Ok(DirectorySnapshot {
+        version: moment.query_row("SELECT directory_version FROM registry", [], |row| row.get(0))?,
+        accounts: list(&moment, "SELECT id, name, state, wrapped_key FROM account ORDER BY id", account)?,
+        groups: groups.into_iter().map(group).collect(),
+        users: list(
+            &moment,
+            "SELECT id, name, account_id, group_id, role, enabled FROM registry_user ORDER BY id",
+            user,
+        )?,
+        keys: list(
+            &moment,
+            "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
+                FROM api_key ORDER BY id",
+            key,
+        )?,
+    })
+}
+
+fn list<T>(
+    connection: &Connection,
+    select: &str,
+    read: fn(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<T>, rusqlite::Error> {
+    connection.prepare(select)?.query_map([], read)?.collect()
+}
+
+fn account(row: &Row<'_>) -> Result<AccountRecord, rusqlite::Error> {
+    let state = match row.get(2)? {
+        0 => AccountState::Active,
+        1 => AccountState::ErasureInProgress,
+        2 => AccountState::Erased,
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
+    };
+    Ok(AccountRecord { id: AccountId(row.get(0)?), name: row.get(1)?, state, wrapped_key: row.get(3)? })
+}
+
+pub(super) fn user(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
+    let role: String = row.get(4)?;
+    let role =
+        role.parse().map_err(|error: String| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, error.into()))?;
+    Ok(UserRecord {
+        id: UserId(row.get(0)?),
+        name: row.get(1)?,
+        account: AccountId(row.get(2)?),
+        group: row.get::<_, Option<u64>>(3)?.map(GroupId),
+        role,
+        enabled: row.get(5)?,
+    })
+}
+
+fn key(row: &Row<'_>) -> Result<KeyRecord, rusqlite::Error> {
+    let moment = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
+    Ok(KeyRecord {
+        key_id: row.get(0)?,
+        user: UserId(row.get(1)?),
+        digest: row.get(2)?,
+        kind: if row.get(3)? { KeyKind::Imported } else { KeyKind::Issued },
+        label: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+        expires_at: moment(6)?,
+        revoked_at: moment(7)?,
+        last_used_at: moment(8)?,
+        allowed: ranges(row, 9)?,
+    })
+}
+
+pub(super) fn written_ranges(ranges: &[AddressRange]) -> Option<String> {
+    let ranges: Vec<_> = ranges.iter().map(AddressRange::to_string).collect();
+    if ranges.is_empty() { None } else { Some(ranges.join(SEPARATOR)) }
+}
+
+fn ranges(row: &Row<'_>, column: usize) -> Result<Vec<AddressRange>, rusqlite::Error> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(Vec::new()) };
+    let ranges = text.split(SEPARATOR).map(str::parse).collect::<Result<_, String>>();
+    ranges.map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}

@@ -21,7 +21,7 @@ const KEY_USES_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) fn watch(app: &Arc<App>) {
     tokio::spawn(watch_directory(Arc::downgrade(app)));
     tokio::spawn(erase_when_due(Arc::downgrade(app)));
-    tokio::spawn(note_key_uses(Arc::downgrade(app)));
+    tokio::spawn(watch_key_uses(Arc::downgrade(app)));
 }
 
 fn every(time: Duration) -> Interval {
@@ -54,14 +54,19 @@ async fn erase_when_due(app: Weak<App>) {
     }
 }
 
-/// Notes when keys were last used.
-async fn note_key_uses(app: Weak<App>) {
+/// Notes when keys were last used, again and again.
+async fn watch_key_uses(app: Weak<App>) {
     let mut ticks = every(KEY_USES_INTERVAL);
     loop {
         ticks.tick().await;
         let Some(app) = app.upgrade() else { return };
-        if let Err(error) = app.write_key_uses().await {
-            tracing::warn!(%error, "it could not be noted when keys were last used");
-        }
+        note_key_uses(&app).await;
+    }
+}
+
+/// Notes when keys were last used, as far as it has not been noted.
+pub(crate) async fn note_key_uses(app: &App) {
+    if let Err(error) = app.write_key_uses().await {
+        tracing::warn!(%error, "it could not be noted when keys were last used");
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     logging, open_files,
     sandbox::{self, Prepared, Seed, TellFailure},
-    watching::watch,
+    watching::{note_key_uses, watch},
     wiring::{self, Purpose},
 };
 use carnelian_app::App;
@@ -130,6 +130,10 @@ async fn serve(
     carnelian_http::run(listener, opened.source, acceptor, http_settings(settings), stop)
         .await
         .map_err(Refusal::refused)?;
+    let has_failed = failure.borrow().is_some();
+    if let Some(registry) = opened.registry.filter(|_| !has_failed) {
+        note_key_uses(&registry).await;
+    }
     let why = failure.borrow().clone();
     if why.is_none() {
         tracing::info!("stopped");

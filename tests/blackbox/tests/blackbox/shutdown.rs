@@ -64,6 +64,22 @@ fn a_request_that_never_ends_is_not_waited_for_forever() {
 }
 
 #[test]
+fn when_a_key_was_last_used_is_known_after_the_end() {
+    let site = Site::start();
+    let listed = site.place.cli(&["key", "list", "ada", "--json"]).json();
+    assert!(listed[0]["lastUsedAt"].is_null(), "no use yet: {listed}");
+    site.client().get(CUSTOMERS).must_succeed("a use");
+    let Site { server, place, .. } = site;
+    server.stop();
+    let server = place.serve();
+    let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
+    let keys = server.client_of(&opal).get("/admin/v1/users/1/keys").json();
+    let shown = &keys["keys"][0];
+    let used = shown["lastUsedAt"].as_i64().expect("it was written down");
+    assert!(used >= shown["createdAt"].as_i64().expect("seconds"), "{shown}");
+}
+
+#[test]
 fn everything_acknowledged_before_the_end_is_there_after_it() {
     let site = Site::start();
     let client = site.client();

@@ -6,10 +6,13 @@ pub use keys::{KeyEntry, KeyStatus, KeyTerms};
 
 use crate::{App, api_key::MAX_FIXED};
 use carnelian_domain::{
-    AccountId, AccountState, Action, ErasureId, GroupId, NameError, Object, Origin, Role, UserId,
+    AccountId, AccountState, Action, Actor, ErasureId, GroupId, NameError, Object, Origin, Role, UserId,
     directory::{check_name, check_user_name},
 };
 use carnelian_store::{AuditEntry, Conflict, NewUser, StoreError, UserChanges, Which};
+
+/// How many refusals a second are written down for each user; what is beyond fills no disk.
+pub(crate) const REFUSALS_PER_SECOND: u32 = 10;
 
 /// Why an administrative action was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -183,8 +186,13 @@ impl App {
         Ok(edited?)
     }
 
-    /// Writes down that an operation was refused.
+    /// Writes down that an operation was refused, unless that was done for the same user too often just now.
     pub(crate) async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
+        if let Actor::User(user) = origin.actor
+            && !self.refusals.admits(user, self.clock.monotonic())
+        {
+            return Ok(());
+        }
         let object = Object::Operation(operation);
         self.store.append_audit(AuditEntry::record(origin, Action::Refuse, object, None, &[])).await
     }

@@ -130,7 +130,7 @@ impl App {
         let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);
         Ok(App {
             key_uses,
-            refusals: Throttle::new(operator::REFUSALS_PER_SECOND),
+            refusals: Throttle::new(administration::REFUSALS_PER_SECOND),
             customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),

@@ -1,9 +1,12 @@
 //! Who may administer.
 
+use std::time::{Duration, Instant};
+
 use blackbox::problems::*;
 use blackbox::{Client, Reply, Request, reference};
+use serde_json::json;
 
-use super::{get, newest, user_id};
+use super::{get, newest, patch, user_id};
 use crate::world::World;
 
 /// Every route below `/admin`, with something in the place of its parameters.
@@ -49,6 +52,49 @@ fn administration_that_was_refused_is_in_the_audit_log() {
     assert_eq!((told(0, "action"), told(0, "object")), ("refused".into(), "operation:list_audit".into()));
     assert_eq!(newest[0]["sequence"], head + 2, "and nothing else is");
     world.place.cli(&["audit", "verify"]).done();
+}
+
+/// How many refusals of a user the audit log tells of.
+fn refusals(world: &World, user: &str) -> usize {
+    let actor = format!("\"actor\":\"user:{}\"", user_id(&world.client(&world.opal), user));
+    let log = world.place.cli(&["audit", "export"]).done();
+    log.lines().filter(|line| line.contains("\"action\":\"refused\"") && line.contains(&actor)).count()
+}
+
+/// How many refusals of a user are written down at most within a time: ten at once, and ten a second.
+fn most_within(time: Duration) -> usize {
+    10 + (time.as_secs_f64() * 10.0).ceil() as usize
+}
+
+#[test]
+fn a_flood_of_refused_administration_is_written_down_at_a_limited_rate() {
+    const FLOOD: usize = 500;
+    let world = World::start();
+    let rita = world.client(&world.rita);
+    let started = Instant::now();
+    for _ in 0..FLOOD {
+        get(&rita, "audit").must_be(&ROLE_NOT_ALLOWED, "a reader");
+    }
+    let most = most_within(started.elapsed());
+    let told = refusals(&world, "rita");
+    assert!((10..=most).contains(&told), "{told} of {FLOOD} are written down, and at most {most} may be");
+    get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "another one");
+    assert_eq!(refusals(&world, "rex"), 1, "a flood of one user hides nobody else");
+}
+
+#[test]
+fn a_flood_of_attempts_of_the_last_operator_to_leave_is_written_down_at_a_limited_rate() {
+    const FLOOD: usize = 200;
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let opal = format!("users/{}", user_id(&operator, "opal"));
+    let started = Instant::now();
+    for _ in 0..FLOOD {
+        patch(&operator, &opal, &json!({ "status": "DISABLED" })).must_be(&LAST_OPERATOR, "the last operator");
+    }
+    let most = most_within(started.elapsed());
+    let told = refusals(&world, "opal");
+    assert!((10..=most).contains(&told), "{told} of {FLOOD} are written down, and at most {most} may be");
 }
 
 #[test]

@@ -5,14 +5,14 @@
 //! begins with a backslash is written with one more in front. A cell that begins with one backslash and says nothing of
 //! this is taken as it stands.
 
-use super::{Fault, REASON, Raw, Row, check};
+use super::{Fault, REASON, Raw, Row, check, records::Records};
 use crate::Refusal;
 use carnelian_app::customers::CustomerDetails;
 use carnelian_domain::{
     Problem, RawCustomer, RawText, Rules, Text,
     rules::{ADDRESS_FIELDS, CONTACT_FIELDS},
 };
-use csv::{ByteRecord, ReaderBuilder, Terminator, WriterBuilder};
+use csv::{ByteRecord, Terminator, WriterBuilder};
 use std::io::{Read, Write};
 
 /// Absent, in an object that is there.
@@ -65,20 +65,17 @@ fn columns(rules: &Rules) -> Vec<(String, Column)> {
 
 /// The rows of a CSV file.
 pub(crate) struct CsvRows<R> {
-    reader: csv::Reader<R>,
+    records: Records<R>,
     header: ByteRecord,
     columns: Vec<Column>,
-    number: u64,
 }
 
 impl<R: Read> CsvRows<R> {
     /// Reads the header, and refuses one that does not say what every column is.
     pub(crate) fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, Refusal> {
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-        let mut header = ByteRecord::new();
-        if !reader.read_byte_record(&mut header).map_err(Refusal::refused)? {
-            return Err(Refusal::refused("the file is empty; a CSV file begins with a header"));
-        }
+        let mut records = Records::new(input);
+        let header = records.read()?;
+        let header = header.ok_or_else(|| Refusal::refused("the file is empty; a CSV file begins with a header"))?;
         let known = columns(rules);
         let mut columns = Vec::new();
         for cell in &header {
@@ -93,7 +90,7 @@ impl<R: Read> CsvRows<R> {
             }
             columns.push(column);
         }
-        Ok(CsvRows { reader, header, columns, number: 1 })
+        Ok(CsvRows { records, header, columns })
     }
 
     /// The header as it stands in the file.
@@ -103,18 +100,14 @@ impl<R: Read> CsvRows<R> {
 
     /// How many bytes have been read.
     pub(crate) fn position(&self) -> u64 {
-        self.reader.position().byte()
+        self.records.position()
     }
 
     /// The next row.
     pub(crate) fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
-        let mut record = ByteRecord::new();
-        if !self.reader.read_byte_record(&mut record).map_err(Refusal::refused)? {
-            return Ok(None);
-        }
-        self.number += 1;
+        let Some(record) = self.records.read()? else { return Ok(None) };
         let checked = raw_customer(rules, &self.columns, &record).and_then(|raw| check(rules, raw, account));
-        Ok(Some(Row { number: self.number, raw: Raw::Record(record), checked }))
+        Ok(Some(Row { number: self.records.number(), raw: Raw::Record(record), checked }))
     }
 }
 
@@ -172,6 +165,7 @@ fn raw_customer<'a>(rules: &Rules, columns: &[Column], record: &'a ByteRecord) -
             Column::Contact { index, field } => cell.put(&mut contacts[index], field),
             Column::Billing(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.billing_address, field),
             Column::Shipping(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.shipping_address, field),
+            Column::Ignored if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) => return Err(vec![swallowed()]),
             Column::Ignored => {}
         }
     }
@@ -179,6 +173,12 @@ fn raw_customer<'a>(rules: &Rules, columns: &[Column], record: &'a ByteRecord) -
     let count = contacts.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
     raw.contacts = contacts.into_iter().take(count).map(Option::unwrap_or_default).collect();
     Ok(raw)
+}
+
+/// The rules find a line break in any other column. In one that is passed over, rows would get lost unseen.
+fn swallowed() -> Fault {
+    let message = "a column that is passed over has a line break; is there a quote that is not closed?".to_owned();
+    Fault { field: String::new(), code: None, message }
 }
 
 fn boolean(text: RawText<'_>) -> Result<bool, Vec<Fault>> {

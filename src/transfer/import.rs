@@ -37,7 +37,7 @@ pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Resul
     {
         return Err(Refusal::refused(format!("there is no account {name:?}; --create-accounts makes it")));
     }
-    let mut source = source::open(import, app.rules())?;
+    let source = source::open(import, app.rules())?;
     let (mut importer, earlier) = begin(app, import, &source, origin).await?;
     let rejects = import.rejects.as_deref();
     let rejects = rejects.map(|path| Rejects::new(path, source.header.clone(), earlier.rows > 0)).transpose()?;
@@ -47,23 +47,41 @@ pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Resul
     } else if source.digest.is_none() && !import.dry_run {
         report.say("reading what can be read only once: after an interruption this import cannot be gone on with");
     }
-    let mut earlier = Earlier { rows: earlier.rows, others: earlier.others.into_iter().peekable() };
-    let mut on_their_way = VecDeque::new();
-    while let Some(batch) = source.batches.recv().await {
-        on_their_way.push_back(send(&mut importer, batch?, &mut earlier).await?);
-        if on_their_way.len() == ON_THEIR_WAY {
-            settle(&mut report, on_their_way.pop_front()).await?;
-        }
-    }
-    // Its end must not be taken for the end of the file.
-    source.reader.join().map_err(|_| Refusal::refused("reading the file has failed"))?;
-    while !on_their_way.is_empty() {
-        settle(&mut report, on_their_way.pop_front()).await?;
+    let earlier = Earlier { rows: earlier.rows, others: earlier.others.into_iter().peekable() };
+    if let Some(refusal) = store(source, &mut importer, earlier, &mut report).await? {
+        // It is told in the end, since the import ends with it; rows that were rejected before have been told.
+        drop(report.finish());
+        return Err(refusal);
     }
     // What was noted of the import goes last: until then the same command would only find that everything is done.
     report.finish_rejects()?;
     importer.finish().await.map_err(of_failure)?;
     report.finish()
+}
+
+/// Stores every row, up to one that cannot be read: that is what is returned then.
+async fn store(
+    mut source: Source,
+    importer: &mut Importer<'_>,
+    mut earlier: Earlier,
+    report: &mut Report<'_>,
+) -> Result<Option<Refusal>, Refusal> {
+    let (mut on_their_way, mut unreadable) = (VecDeque::new(), None);
+    while let Some(batch) = source.batches.recv().await {
+        match batch {
+            Ok(batch) => on_their_way.push_back(send(importer, batch, &mut earlier).await?),
+            Err(refusal) => unreadable = Some(refusal),
+        }
+        if on_their_way.len() == ON_THEIR_WAY {
+            settle(report, on_their_way.pop_front()).await?;
+        }
+    }
+    // Its end must not be taken for the end of the file.
+    source.reader.join().map_err(|_| Refusal::refused("reading the file has failed"))?;
+    while !on_their_way.is_empty() {
+        settle(report, on_their_way.pop_front()).await?;
+    }
+    Ok(unreadable)
 }
 
 async fn begin<'a>(

@@ -1,15 +1,12 @@
 //! JSON Lines: one customer a line, as the API takes and shows it.
 
-use super::{Fault, REASON, Raw, Row, check};
+use super::{Fault, LONGEST, REASON, Raw, Row, check};
 use crate::Refusal;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
 use carnelian_http::{Contacts, Fields, json, raw_customer, shown};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::io::{BufRead, Read, Write};
-
-/// The longest line.
-const LONGEST: u64 = 1 << 20;
 
 /// The rows of a file of JSON Lines.
 pub(crate) struct JsonRows<R> {

@@ -1,6 +1,7 @@
 //! Customers in files.
 //!
 //! * [`csv`], [`jsonl`]: the formats
+//! * [`records`]: what bounds a row of CSV
 //! * [`source`]: where rows come from, read and checked ahead of the import
 //! * [`import`]: the way of the rows into the registry
 //! * [`report`], [`rejects`], [`progress`]: what is told of it
@@ -11,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod jsonl;
 pub(crate) mod progress;
+mod records;
 pub(crate) mod rejects;
 pub(crate) mod report;
 pub(crate) mod source;
@@ -22,6 +24,9 @@ use std::{fmt, path::Path};
 
 /// The column, or the key, that a file of rejected rows says why in.
 pub(crate) const REASON: &str = "rejectReason";
+
+/// How many bytes a row must be shorter than.
+const LONGEST: u64 = 1 << 20;
 
 /// A row of a file.
 pub(crate) struct Row {

@@ -20,6 +20,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// How many batches may be ready before reading pauses.
 const AHEAD: usize = 2;
 
+/// From how many bytes on a batch takes no more rows, however few they are.
+const BATCH_BYTES: u64 = 4 << 20;
+
 /// How much of a file is read at once.
 const CHUNK: usize = 1 << 18;
 
@@ -120,25 +123,41 @@ impl Rows {
     }
 }
 
+/// What comes after a batch.
+enum Then {
+    More,
+    End,
+    /// The next row cannot be read, nor can what comes after it.
+    Refused(Refusal),
+}
+
 /// Sends every row, until the end or until nobody wants more.
 fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, Refusal>>) {
     loop {
-        let batch = read_batch(rows, rules, account);
-        let end = !matches!(&batch, Ok(batch) if batch.rows.len() == BATCH);
-        let nothing = matches!(&batch, Ok(batch) if batch.rows.is_empty());
-        if nothing || batches.blocking_send(batch).is_err() || end {
+        let (batch, then) = read_batch(rows, rules, account);
+        if !batch.rows.is_empty() && batches.blocking_send(Ok(batch)).is_err() {
             return;
+        }
+        match then {
+            Then::More => {}
+            Then::End => return,
+            // Whoever wants no more need not know.
+            Then::Refused(refusal) => return drop(batches.blocking_send(Err(refusal))),
         }
     }
 }
 
-fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> Result<Batch, Refusal> {
-    let mut batch = Vec::with_capacity(BATCH);
-    while batch.len() < BATCH {
-        match rows.next(rules, account)? {
-            Some(row) => batch.push(row),
-            None => break,
+fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> (Batch, Then) {
+    let (mut batch, enough, mut then) = (Vec::with_capacity(BATCH), rows.position() + BATCH_BYTES, Then::More);
+    while batch.len() < BATCH && rows.position() < enough {
+        match rows.next(rules, account) {
+            Ok(Some(row)) => batch.push(row),
+            Ok(None) => then = Then::End,
+            Err(refusal) => then = Then::Refused(refusal),
+        }
+        if !matches!(then, Then::More) {
+            break;
         }
     }
-    Ok(Batch { rows: batch, read: rows.position() })
+    (Batch { rows: batch, read: rows.position() }, then)
 }

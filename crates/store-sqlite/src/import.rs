@@ -55,13 +55,32 @@ fn import(writing: &mut Writing<'_>, batch: ImportBatch, origin: &Origin) -> Res
 
 /// Notes how far the import comes, unless it is somewhere else than expected: then nothing is written.
 fn advance(writing: &Writing<'_>, step: &ImportStep) -> Result<(), WorkError> {
-    let advance = if step.from == 0 {
-        "INSERT INTO import (id, rows) VALUES (?1, ?3) ON CONFLICT (id) DO UPDATE SET rows = ?3 WHERE rows = ?2"
+    let (begins, now) = (step.from == 0, writing.now.0);
+    let advance = if begins {
+        "INSERT INTO import (id, rows, at) VALUES (?1, ?3, ?4)
+            ON CONFLICT (id) DO UPDATE SET rows = ?3, at = ?4 WHERE rows = ?2"
     } else {
-        "UPDATE import SET rows = ?3 WHERE id = ?1 AND rows = ?2"
+        "UPDATE import SET rows = ?3, at = ?4 WHERE id = ?1 AND rows = ?2"
     };
-    let advanced = writing.connection.prepare_cached(advance)?.execute(params![step.import, step.from, step.to])?;
-    if advanced == 0 { Err(Conflict::ImportMovedOn.into()) } else { Ok(()) }
+    let advanced =
+        writing.connection.prepare_cached(advance)?.execute(params![step.import, step.from, step.to, now])?;
+    if advanced == 0 {
+        return Err(Conflict::ImportMovedOn.into());
+    }
+    if begins {
+        forget_old(writing)?;
+    }
+    Ok(())
+}
+
+/// Forgets the imports that nobody has gone on with for too long.
+fn forget_old(writing: &Writing<'_>) -> Result<(), rusqlite::Error> {
+    let oldest = writing.now.0.saturating_sub(ImportProgress::KEPT_MILLIS);
+    let refusals = "DELETE FROM import_refusal WHERE import_id IN (SELECT id FROM import WHERE at < ?1)";
+    for forget in [refusals, "DELETE FROM import WHERE at < ?1"] {
+        writing.connection.execute(forget, [oldest])?;
+    }
+    Ok(())
 }
 
 /// Stores a row, or says why it is refused; only an error of the database undoes the others.

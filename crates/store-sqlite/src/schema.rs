@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_import.sql"),
     include_str!("../migrations/0007_keys.sql"),
     include_str!("../migrations/0008_settings.sql"),
+    include_str!("../migrations/0009_age_of_imports.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
@@ -287,6 +288,7 @@ mod tests {
         (549, 0x84f8_d6a3_9a85_7c4b),
         (258, 0xb8aa_b967_a338_813c),
         (213, 0x4d60_28db_3139_ed7c),
+        (199, 0xe55e_bf7b_86f6_9513),
     ];
 
     /// FNV-1a, enough to notice an edit.

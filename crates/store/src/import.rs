@@ -70,6 +70,11 @@ pub struct ImportProgress {
     pub refused: Vec<(u64, Conflict)>,
 }
 
+impl ImportProgress {
+    /// For how long it is kept at least if nobody goes on with the import.
+    pub const KEPT_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
+}
+
 /// Imports of customers.
 #[async_trait::async_trait]
 pub trait Imports: Send + Sync {
@@ -79,7 +84,7 @@ pub trait Imports: Send + Sync {
     /// caller takes it to be, the whole batch is refused.
     async fn import_customers(&self, batch: ImportBatch, origin: &Origin) -> Result<Vec<RowOutcome>, StoreError>;
 
-    /// How far an import has come; `None` for one that is unknown or finished.
+    /// How far an import has come; `None` for one that is unknown or finished, or that nobody has gone on with for long.
     async fn import_progress(&self, import: &[u8]) -> Result<Option<ImportProgress>, StoreError>;
 
     /// Forgets how far an import has come.

@@ -1,5 +1,7 @@
 //! `carnelian customer import`.
 
+mod unfinished;
+
 use blackbox::{Outcome, Place, Site, sample};
 use serde_json::{Value, json};
 

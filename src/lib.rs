@@ -23,7 +23,7 @@ pub mod master_key;
 mod open_files;
 mod sandbox;
 mod seconds;
-mod transfer;
+pub mod transfer;
 mod watching;
 mod whole_file;
 mod wiring;

@@ -64,7 +64,7 @@ fn columns(rules: &Rules) -> Vec<(String, Column)> {
 }
 
 /// The rows of a CSV file.
-pub(crate) struct CsvRows<R> {
+pub struct CsvRows<R> {
     records: Records<R>,
     header: ByteRecord,
     columns: Vec<Column>,
@@ -72,7 +72,7 @@ pub(crate) struct CsvRows<R> {
 
 impl<R: Read> CsvRows<R> {
     /// Reads the header, and refuses one that does not say what every column is.
-    pub(crate) fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, Refusal> {
+    pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, Refusal> {
         let mut records = Records::new(input);
         let header = records.read()?;
         let header = header.ok_or_else(|| Refusal::refused("the file is empty; a CSV file begins with a header"))?;
@@ -104,7 +104,7 @@ impl<R: Read> CsvRows<R> {
     }
 
     /// The next row.
-    pub(crate) fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
         let Some(record) = self.records.read()? else { return Ok(None) };
         let checked = raw_customer(rules, &self.columns, &record).and_then(|raw| check(rules, raw, account));
         Ok(Some(Row { number: self.records.number(), raw: Raw::Record(record), checked }))
@@ -194,7 +194,7 @@ fn boolean(text: RawText<'_>) -> Result<bool, Vec<Fault>> {
 }
 
 /// Writes customers as CSV.
-pub(crate) struct CsvWriter<W: Write> {
+pub struct CsvWriter<W: Write> {
     writer: csv::Writer<W>,
     columns: Vec<Column>,
 }
@@ -206,7 +206,7 @@ pub(super) fn writer<W: Write>(output: W) -> csv::Writer<W> {
 
 impl<W: Write> CsvWriter<W> {
     /// Writes the header.
-    pub(crate) fn new(output: W, rules: &Rules) -> Result<CsvWriter<W>, csv::Error> {
+    pub fn new(output: W, rules: &Rules) -> Result<CsvWriter<W>, csv::Error> {
         let (names, columns): (Vec<_>, Vec<_>) = columns(rules).into_iter().unzip();
         let mut writer = writer(output);
         writer.write_record(&names)?;
@@ -214,7 +214,7 @@ impl<W: Write> CsvWriter<W> {
     }
 
     /// Writes a customer.
-    pub(crate) fn write(&mut self, customer: &CustomerDetails) -> Result<(), csv::Error> {
+    pub fn write(&mut self, customer: &CustomerDetails) -> Result<(), csv::Error> {
         for column in &self.columns {
             write_cell(&mut self.writer, customer, *column)?;
         }
@@ -222,7 +222,7 @@ impl<W: Write> CsvWriter<W> {
     }
 
     /// Writes what is still in memory.
-    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+    pub fn flush(&mut self) -> std::io::Result<()> {
         self.writer.flush()
     }
 }

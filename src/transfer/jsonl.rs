@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::io::{BufRead, Read, Write};
 
 /// The rows of a file of JSON Lines.
-pub(crate) struct JsonRows<R> {
+pub struct JsonRows<R> {
     input: R,
     number: u64,
     position: u64,
@@ -17,7 +17,7 @@ pub(crate) struct JsonRows<R> {
 
 impl<R: BufRead> JsonRows<R> {
     /// Begins to read.
-    pub(crate) fn new(input: R) -> JsonRows<R> {
+    pub fn new(input: R) -> JsonRows<R> {
         JsonRows { input, number: 0, position: 0 }
     }
 
@@ -27,7 +27,7 @@ impl<R: BufRead> JsonRows<R> {
     }
 
     /// The next row; lines without anything are counted and passed over.
-    pub(crate) fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
         loop {
             let mut line = Vec::new();
             self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(Refusal::refused)?;
@@ -78,24 +78,24 @@ pub(super) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
 }
 
 /// Writes customers as JSON Lines.
-pub(crate) struct JsonWriter<W> {
+pub struct JsonWriter<W> {
     output: W,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// Begins to write.
-    pub(crate) fn new(output: W) -> JsonWriter<W> {
+    pub fn new(output: W) -> JsonWriter<W> {
         JsonWriter { output }
     }
 
     /// Writes a customer.
-    pub(crate) fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> std::io::Result<()> {
+    pub fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> std::io::Result<()> {
         serde_json::to_writer(&mut self.output, &Line { rules, customer })?;
         self.output.write_all(b"\n")
     }
 
     /// Writes what is still in memory.
-    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+    pub fn flush(&mut self) -> std::io::Result<()> {
         self.output.flush()
     }
 }

@@ -7,10 +7,10 @@
 //! * [`report`], [`rejects`], [`progress`]: what is told of it
 //! * [`export`]: the way out
 
-pub(crate) mod csv;
+pub mod csv;
 pub(crate) mod export;
 pub(crate) mod import;
-pub(crate) mod jsonl;
+pub mod jsonl;
 pub(crate) mod progress;
 mod records;
 pub(crate) mod rejects;
@@ -29,17 +29,17 @@ pub(crate) const REASON: &str = "rejectReason";
 const LONGEST: u64 = 1 << 20;
 
 /// A row of a file.
-pub(crate) struct Row {
+pub struct Row {
     /// Its number: the header of a CSV file is row 1, and in JSON Lines it is the line.
-    pub(crate) number: u64,
+    pub number: u64,
     /// As it stands in the file.
-    pub(crate) raw: Raw,
+    pub raw: Raw,
     /// What it says, if it keeps to the rules.
-    pub(crate) checked: Result<CustomerDraft, Vec<Fault>>,
+    pub checked: Result<CustomerDraft, Vec<Fault>>,
 }
 
 /// A row as it stands in the file.
-pub(crate) enum Raw {
+pub enum Raw {
     /// The cells of a CSV file.
     Record(::csv::ByteRecord),
     /// A line of JSON.
@@ -48,13 +48,13 @@ pub(crate) enum Raw {
 
 /// What is wrong with a row.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// The field, by the path that the API names it by; empty for the whole row.
-    pub(crate) field: String,
+    pub field: String,
     /// The code that the API answers, where it has one.
-    pub(crate) code: Option<&'static str>,
+    pub code: Option<&'static str>,
     /// What is wrong.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 impl From<Problem> for Fault {

@@ -66,9 +66,12 @@ pub(crate) enum Command {
         /// The ledger; FILE.ledger unless given
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
-        /// Put it in the place of the registry that is there
+        /// Put it in the place of the registry that is there, also while a server runs
         #[arg(long)]
         replace: bool,
+        /// Why, in a few words for the audit log
+        #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+        reason: Option<Arc<str>>,
     },
     /// Look at the audit log: who changed what, when, from where and why
     #[command(subcommand)]

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 /// How often the server looks whether another process has changed accounts, groups, users or keys.
 const DIRECTORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -17,14 +20,16 @@ const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is noted when keys were last used.
 const KEY_USES_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Begins all of it, for as long as the registry is served.
-pub(crate) fn watch(app: &Arc<App>) {
-    tokio::spawn(watch_directory(Arc::downgrade(app)));
-    tokio::spawn(erase_when_due(Arc::downgrade(app)));
-    tokio::spawn(watch_key_uses(Arc::downgrade(app)));
+/// Begins all of it, for as long as the registry is served; dropping what is returned ends it too.
+pub(crate) fn watch(app: &Arc<App>) -> JoinSet<()> {
+    let mut watching = JoinSet::new();
+    watching.spawn(watch_directory(Arc::downgrade(app)));
+    watching.spawn(erase_when_due(Arc::downgrade(app)));
+    watching.spawn(watch_key_uses(Arc::downgrade(app)));
+    watching
 }
 
-fn every(time: Duration) -> Interval {
+pub(crate) fn every(time: Duration) -> Interval {
     let mut ticks = interval(time);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

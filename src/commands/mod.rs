@@ -26,6 +26,7 @@ use carnelian_app::App;
 use carnelian_domain::{Actor, Origin};
 use carnelian_store_sqlite::SqliteStore;
 use std::{ffi::OsString, sync::Arc};
+use tokio::runtime::{Builder, Runtime};
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
@@ -61,9 +62,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
         Command::Ledger { file, replace } => {
             administer(&settings, false, async |app| backup::ledger(app, &file, replace))
         }
-        Command::Restore { file, ledger, replace } => {
-            restore::run(&settings, &file, ledger.as_deref(), replace)?;
-            administer(&settings, false, async |app| app.note_restore(&origin(None)).await.map_err(Refusal::refused))
+        Command::Restore { file, ledger, replace, reason } => {
+            restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
         }
         Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
     }
@@ -79,6 +79,11 @@ pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, R
         _ => (None, Settings::default()),
     };
     Settings::gather(defaults, &sources, &cli.every, serve)
+}
+
+/// What a command that works on a registry runs in.
+fn runtime() -> Result<Runtime, Refusal> {
+    Builder::new_current_thread().enable_time().build().map_err(Refusal::refused)
 }
 
 /// What the audit log is told of a command.
@@ -112,8 +117,7 @@ fn open(
         }
         output::words(format_args!("making a new registry in {place}"));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Refusal::refused)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         // A failed commit is an error of the command itself; there is nobody else to tell.
         let app = wiring::open_app(settings, purpose, wiring::system_clock(), Box::new(drop)).await?;
         command(&app).await

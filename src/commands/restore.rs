@@ -1,37 +1,62 @@
 //! `carnelian restore`.
 
-use super::{backup, output::words};
-use crate::{Refusal, config::Settings, master_key, whole_file};
+use super::{backup, output::words, runtime};
+use crate::{
+    Refusal,
+    config::Settings,
+    master_key,
+    sandbox::is_marked,
+    whole_file,
+    wiring::{self, Purpose},
+};
 use carnelian_app::{
     BackupVault,
-    backup::{BackupError, Restored, check, read, read_ledger},
+    backup::{BackupError, Restored, check, read, read_ledger, restore_entry},
 };
+use carnelian_domain::Origin;
 use carnelian_store::Ledger;
-use carnelian_store_sqlite::{Restoring, SqliteStore, install, make_directory};
+use carnelian_store_sqlite::{Noted, Restoring, SqliteStore, Staging, decide, take_back};
 use std::{
     fs::{self, File},
     io::BufReader,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-pub(super) fn run(settings: &Settings, file: &Path, ledger: Option<&Path>, replace: bool) -> Result<(), Refusal> {
-    if SqliteStore::exists(&settings.data) && !replace {
-        let place = settings.data.display();
-        return Err(Refusal::refused(format!("{place} holds a registry; --replace puts the backup in its place")));
-    }
-    let vault = BackupVault::new(&master_key::existing(settings)?);
+pub(super) fn run(
+    settings: &Settings,
+    file: &Path,
+    ledger: Option<&Path>,
+    replace: bool,
+    origin: &Origin,
+) -> Result<(), Refusal> {
+    refuse_where_it_may_not_be(&settings.data, replace)?;
+    let master_key = master_key::existing(settings)?;
+    let vault = BackupVault::new(&master_key);
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
     let text = fs::read_to_string(&ledger_path).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     let ledger = read_ledger(&vault, &text).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     let open = || File::open(file).map(BufReader::new).map_err(|error| whole_file::explain(file, &error));
     // All of it is looked at before any of it is believed.
     let schema = check(&vault, &mut open()?).map_err(|error| whole_file::explain(file, &error))?;
-    make_directory(&settings.data).map_err(Refusal::refused)?;
-    let staging = Staging::new(&settings.data)?;
-    let rows = fill(&staging.0, &vault, schema, &ledger, &mut open()?);
+    let staging = Staging::make(&settings.data).map_err(Refusal::refused)?;
+    let noted = wiring::noted(&master_key, restore_entry(origin));
+    let rows = fill(staging.path(), &vault, schema, &ledger, &mut open()?, noted);
     let rows = rows.map_err(|error| whole_file::explain(file, &error))?;
-    install(&staging.0, &settings.data).map_err(Refusal::refused)?;
+    decide(staging, &settings.data, replace).map_err(Refusal::refused)?;
+    words("the backup is whole; it takes its place as soon as no other command has the registry open");
+    wait_for_its_place(settings)?;
     words(format_args!("{rows} rows are restored in {}", settings.data.display()));
+    Ok(())
+}
+
+fn refuse_where_it_may_not_be(data: &Path, replace: bool) -> Result<(), Refusal> {
+    let place = data.display();
+    if is_marked(data) {
+        return Err(Refusal::refused(format!("{place} belongs to a sandbox, which begins with a seed and no backup")));
+    }
+    if SqliteStore::exists(data) && !replace {
+        return Err(Refusal::refused(format!("{place} holds a registry; --replace puts the backup in its place")));
+    }
     Ok(())
 }
 
@@ -42,6 +67,7 @@ fn fill(
     schema: u32,
     ledger: &Ledger,
     file: &mut BufReader<File>,
+    noted: Noted,
 ) -> Result<u64, Box<dyn std::error::Error>> {
     let restoring = Restoring::begin(staging, schema, ledger)?;
     let mut rows = 0;
@@ -54,23 +80,20 @@ fn fill(
         Ok(())
     });
     done?;
-    restoring.finish(ledger)?;
+    restoring.finish(ledger, noted)?;
     Ok(rows)
 }
 
-/// A folder in which the database is made; gone in the end.
-struct Staging(PathBuf);
-
-impl Staging {
-    fn new(data: &Path) -> Result<Staging, Refusal> {
-        let path = data.join(format!("restore.{}", std::process::id()));
-        make_directory(&path).map_err(Refusal::refused)?;
-        Ok(Staging(path))
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Opens the restored registry, as whatever opens one puts it in its place first; a server that has the old one open
+/// does so, and is waited for. If nobody does, everything stays as it was.
+fn wait_for_its_place(settings: &Settings) -> Result<(), Refusal> {
+    let open = wiring::open_app(settings, Purpose::Administration, wiring::system_clock(), Box::new(drop));
+    let Err(refusal) = runtime()?.block_on(open) else { return Ok(()) };
+    let is_taken_back = take_back(&settings.data).map_err(Refusal::refused)?;
+    let why = refusal.why();
+    Err(if is_taken_back {
+        Refusal::refused(format!("{why}; it was taken back, and nothing has changed"))
+    } else {
+        refusal
+    })
 }

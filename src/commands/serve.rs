@@ -7,11 +7,11 @@ use crate::{
     config::Settings,
     logging, open_files,
     sandbox::{self, Prepared, Seed, TellFailure},
-    watching::{note_key_uses, watch},
-    wiring::{self, Purpose},
+    succession::Reign,
+    watching::note_key_uses,
+    wiring::{self, Opener, Purpose},
 };
-use carnelian_app::App;
-use carnelian_http::{Source, tls::Tls};
+use carnelian_http::{Served, Source, tls::Tls};
 use std::{
     any::Any,
     fmt, fs, io,
@@ -80,8 +80,8 @@ struct Opened {
     source: Source,
     data: PathBuf,
     instructions: Option<Instructions>,
-    /// What is served for good: everything but a sandbox.
-    registry: Option<Arc<App>>,
+    /// What a registry was opened with, which another one may follow; none follows in a sandbox.
+    registry: Option<(Opener, wiring::Opened)>,
     /// To be dropped last.
     last: Box<dyn Any>,
 }
@@ -92,21 +92,18 @@ async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Res
         let Prepared { sandbox, first, root, is_old, last } = prepared;
         let instructions = move |url: &str| super::sandbox::instructions(&seed, is_old, url);
         let source = Source::Sandbox(sandbox, first);
-        let instructions: Option<Instructions> = Some(Box::new(instructions));
-        return Ok(Opened { source, data: root, instructions, registry: None, last });
+        return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), registry: None, last });
     }
     let on_failure = Box::new(move |why| tell_failure(why));
-    let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
-    let app = Arc::new(app);
+    let opener = Opener::new(settings, Purpose::Serving, wiring::system_clock())?;
+    let opened = opener.open(on_failure).await?;
     let mut instructions: Option<Instructions> = None;
     if let What::Demo = what {
-        let demo = demo::prepare(&app, &settings.data).await?;
+        let demo = demo::prepare(&opened.app, &settings.data).await?;
         instructions = Some(Box::new(move |url| demo.instructions(url)));
     }
-    watch(&app);
-    let source = Source::Registry(app.clone());
-    let (data, registry) = (settings.data.clone(), Some(app.clone()));
-    Ok(Opened { source, data, instructions, registry, last: Box::new(app) })
+    let (source, data) = (Source::Registry(opened.app.clone()), settings.data.clone());
+    Ok(Opened { source, data, instructions, registry: Some((opener, opened)), last: Box::new(()) })
 }
 
 async fn serve(
@@ -115,30 +112,33 @@ async fn serve(
     what: What,
 ) -> Result<(Box<dyn Any>, Result<(), Refusal>), Refusal> {
     let (failed, failure) = watch::channel(None);
-    let tell_failure = Arc::new(move |why: String| drop(failed.send(Some(why))));
-    let opened = open(settings, what, tell_failure).await?;
+    let tell_failure: TellFailure = Arc::new(move |why| drop(failed.send(Some(why))));
+    let opened = open(settings, what, tell_failure.clone()).await?;
     let signals = Signals::new().map_err(Refusal::refused)?;
     let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
-    if let Some(registry) = &opened.registry {
-        registry.note_settings(&settings.in_force()).await.map_err(Refusal::refused)?;
+    if let Some((opener, first)) = &opened.registry {
+        opener.note_settings(&first.app).await?;
     }
     announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
-    carnelian_http::run(listener, opened.source, acceptor, http_settings(settings), stop)
+    let served = Arc::new(Served::new(opened.source, settings.published()));
+    if let Some((opener, first)) = opened.registry {
+        tokio::spawn(Reign::new(opener, served.clone(), tell_failure, first).go_on());
+    }
+    carnelian_http::run(listener, served.clone(), acceptor, http_settings(settings), stop)
         .await
         .map_err(Refusal::refused)?;
-    let has_failed = failure.borrow().is_some();
-    if let Some(registry) = opened.registry.filter(|_| !has_failed) {
-        note_key_uses(&registry).await;
-    }
     let why = failure.borrow().clone();
     if why.is_none() {
+        if let Some(app) = served.app() {
+            note_key_uses(&app).await;
+        }
         tracing::info!("stopped");
     }
-    Ok((opened.last, why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
+    Ok((Box::new((served, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -161,7 +161,6 @@ fn http_settings(settings: &Settings) -> carnelian_http::Settings {
         header_timeout: Duration::from_secs(settings.header_seconds),
         body_timeout: Duration::from_secs(settings.body_seconds),
         threads: wiring::cores(),
-        published: settings.published(),
     }
 }
 

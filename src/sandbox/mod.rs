@@ -112,13 +112,14 @@ impl Maker {
             }
         });
         let opened = wiring::open_app(&settings, Purpose::Serving, self.clock.clone(), on_failure).await;
-        let app = Arc::new(opened.map_err(|refusal| refusal.why().to_owned())?);
+        let app = opened.map_err(|refusal| refusal.why().to_owned())?;
         let mut planted = Planted::default();
         if let Some(seed) = seed {
             planted = seed.plant(&app).await?;
             home.settle().map_err(|error| error.to_string())?;
         }
-        watch(&app);
+        // It ends with the registry.
+        watch(&app).detach_all();
         Ok(Registry { app, planted, place: Box::new(home) })
     }
 }

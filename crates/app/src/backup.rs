@@ -70,11 +70,11 @@ impl App {
     pub fn ledger(&self) -> Result<String, BackupError> {
         Ok(ledger_file(&self.backup_vault, &self.store.ledger()?))
     }
+}
 
-    /// Notes in the audit log that everything was restored.
-    pub async fn note_restore(&self, origin: &Origin) -> Result<(), StoreError> {
-        self.store.append_audit(of_registry(origin, Action::Restore)).await
-    }
+/// What the audit log of a restored registry is told of that.
+pub fn restore_entry(origin: &Origin) -> String {
+    of_registry(origin, Action::Restore)
 }
 
 fn of_registry(origin: &Origin, action: Action) -> String {

@@ -44,12 +44,13 @@ mod throttle;
 pub mod transfer;
 pub mod vault;
 
+pub use carnelian_store::Clock;
 pub use failure::Failure;
 pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 
 use arc_swap::ArcSwap;
 use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
-use carnelian_store::{Clock, Store, StoreError};
+use carnelian_store::{Store, StoreError};
 use directory::Directory;
 use idempotency::InFlight;
 use ids::CustomerIds;
@@ -154,6 +155,11 @@ impl App {
     /// Tells the time.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// The same, for whoever outlasts this registry.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
     }
 
     /// Makes random bytes.

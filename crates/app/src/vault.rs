@@ -22,6 +22,7 @@ pub trait Entropy: Send + Sync {
 pub const KEY_BYTES: usize = 32;
 
 /// The key that all other keys come from.
+#[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl MasterKey {

@@ -45,4 +45,5 @@ pub use idempotency::idempotent;
 pub use query::Query;
 pub use routes::{ROUTES, SANDBOX_ROUTES};
 pub use rws::v1::{Contacts, Fields, document, expected_versions, raw_customer, shown};
-pub use server::{Settings, Source, run};
+pub use server::{Settings, run};
+pub use serving::{Served, Source};

@@ -6,7 +6,7 @@ use crate::{
     error::{self, ApiError},
     extract::Received,
     framing, log,
-    request_id::{REQUEST_ID, RequestIds},
+    request_id::REQUEST_ID,
     rws::v1,
     sandbox,
     serving::{Served, Serving},
@@ -15,7 +15,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use carnelian_app::{App, sandbox::faults::FaultKind};
+use carnelian_app::{App, Failure, failure::Internal, sandbox::faults::FaultKind};
 use carnelian_domain::{Actor, Caller, Origin, Problem};
 use hyper::{
     HeaderMap, Request,
@@ -23,7 +23,7 @@ use hyper::{
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
 
 /// Everything below these paths belongs to the API: its callers sign in first.
@@ -57,17 +57,15 @@ impl std::error::Error for Cut {}
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
-    served: Served,
-    request_ids: RequestIds,
+    served: Arc<Served>,
     body_bytes: usize,
     body_timeout: Duration,
 }
 
 impl Pipeline {
     /// Reads bodies of at most so many bytes, for at most so long.
-    pub(crate) fn new(served: Served, body_bytes: usize, body_timeout: Duration) -> Pipeline {
-        let request_ids = RequestIds::new(served.meet().app.entropy());
-        Pipeline { served, request_ids, body_bytes, body_timeout }
+    pub(crate) fn new(served: Arc<Served>, body_bytes: usize, body_timeout: Duration) -> Pipeline {
+        Pipeline { served, body_bytes, body_timeout }
     }
 
     /// Answers a request, names it and logs it.
@@ -75,14 +73,17 @@ impl Pipeline {
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
-        let serving = self.served.meet();
-        let start = serving.app.clock().monotonic();
-        let id = self.request_ids.of(request.headers());
+        let start = self.served.clock.monotonic();
+        let id = self.served.request_ids.of(request.headers());
         let method = request.method().clone();
         let mut seen = Seen::default();
-        let answer = self.answer(&serving, peer, &id, request, &mut seen).await;
+        let answer = match self.served.meet().await {
+            Some(serving) => self.answer(&serving, peer, &id, request, &mut seen).await,
+            // In a box, so that no other request takes memory for it.
+            None => Box::pin(self.put_off(request, &mut seen)).await,
+        };
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-        let took = serving.app.clock().monotonic().saturating_sub(start);
+        let took = self.served.clock.monotonic().saturating_sub(start);
         log::request(&id, &method, seen.caller.as_ref(), seen.fault.map(sandbox::faults::name), &response, took);
         if seen.fault.is_some_and(sandbox::cuts) {
             return Err(Cut);
@@ -129,6 +130,19 @@ impl Pipeline {
         Ok(response)
     }
 
+    /// Tells a request to come back, since there is no registry at the moment.
+    async fn put_off<B>(&self, request: Request<B>, seen: &mut Seen) -> Result<Response, ApiError>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        framing::check(&parts)?;
+        // Read to its end, so that the client can read the answer.
+        let body = body::collect(body, &parts.headers, Use::Discard, self.body_bytes, self.body_timeout).await?;
+        seen.trailers = body.trailers;
+        Err(Failure::Unavailable(Internal::new("a restored registry is taking its place")).into())
+    }
+
     /// In a sandbox, what was asked to go wrong does so here.
     async fn meet_fault(&self, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
         let Some(control) = self.served.sandbox() else { return Ok(()) };
@@ -138,7 +152,7 @@ impl Pipeline {
 
     /// Answers, names and logs what came without a request: a message that is none, or a connection too many.
     pub(crate) fn refuse(&self, problem: Problem) -> Vec<u8> {
-        let request_id = self.request_ids.make();
+        let request_id = self.served.request_ids.make();
         let row = problem.row();
         let status = error::status_of(row.kind).as_u16();
         log::refusal(&request_id, status, row.code);

@@ -1,13 +1,6 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
-use crate::{
-    malformed::Enveloping, openapi::PublishedSetting, pipeline::Pipeline, published::Documents, serving::Served,
-    tls::Tls, workers::Workers,
-};
-use carnelian_app::{
-    App,
-    sandbox::{Registry, Sandbox},
-};
+use crate::{malformed::Enveloping, pipeline::Pipeline, serving::Served, tls::Tls, workers::Workers};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -44,16 +37,6 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How many threads serve connections.
     pub threads: usize,
-    /// The settings that the published interface shows.
-    pub published: Vec<PublishedSetting>,
-}
-
-/// What is served.
-pub enum Source {
-    /// A registry.
-    Registry(Arc<App>),
-    /// A sandbox, beginning with this registry.
-    Sandbox(Sandbox, Registry),
 }
 
 /// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
@@ -61,12 +44,11 @@ pub enum Source {
 /// Fails only if the threads cannot be started.
 pub async fn run(
     listener: TcpListener,
-    source: Source,
+    served: Arc<Served>,
     tls: Option<Tls>,
     settings: Settings,
     shutdown: impl Future<Output = Duration>,
 ) -> io::Result<()> {
-    let served = Served::new(source, |app| Documents::new(app.rules().clone(), settings.published.clone()));
     let server = Server {
         pipeline: Arc::new(Pipeline::new(served, settings.body_bytes, settings.body_timeout)),
         tls,

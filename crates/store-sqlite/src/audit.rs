@@ -1,6 +1,6 @@
 //! The audit log: entries go in with the changes that they tell of, and each is linked to the one before.
 
-use crate::{SqliteStore, job::WorkError};
+use crate::SqliteStore;
 use carnelian_domain::Timestamp;
 use carnelian_store::{Audit, AuditChain, AuditHead, Link, StoreError, StoredEntry};
 use rusqlite::{Connection, params};
@@ -19,7 +19,12 @@ impl AuditTail {
     }
 
     /// Appends an entry within the open transaction.
-    pub(crate) fn append(&mut self, connection: &Connection, now: Timestamp, entry: &str) -> Result<(), WorkError> {
+    pub(crate) fn append(
+        &mut self,
+        connection: &Connection,
+        now: Timestamp,
+        entry: &str,
+    ) -> Result<(), rusqlite::Error> {
         let head = match self.head {
             Some(head) => head,
             None => read_head(connection)?,

@@ -4,19 +4,19 @@
 
 use crate::{
     OpenError, SqliteStore,
+    audit::AuditTail,
     error::read_error,
-    lock::{self, ServingLock},
-    schema,
+    schema::{self, DATABASE},
 };
-use carnelian_domain::{AccountId, CustomerId};
-use carnelian_store::{BackupPart, BackupRow, Backups, Ledger, StoreError, TakePart};
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_store::{AuditChain, BackupPart, BackupRow, Backups, Ledger, StoreError, TakePart};
 use data_encoding::BASE64;
 use rusqlite::{
     Connection, Row, params_from_iter,
     types::{Value, ValueRef},
 };
 use serde_json::{Map, Value as Json, json};
-use std::{collections::HashMap, fs, io, path::Path};
+use std::{collections::HashMap, io, path::Path, sync::Arc};
 
 /// What is of no use to another registry.
 const LEFT_OUT: &[&str] = &["idempotency", "import", "import_refusal"];
@@ -126,6 +126,16 @@ fn content(row: &Row<'_>, columns: &[String]) -> Result<Map<String, Json>, rusql
     Ok(content)
 }
 
+/// What the audit log of a restored registry is told of that.
+pub struct Noted {
+    /// When it was restored.
+    pub at: Timestamp,
+    /// The entry, as [`AuditEntry::record`](carnelian_store::AuditEntry::record) wrote it.
+    pub entry: String,
+    /// Links it to the entries of the backup.
+    pub chain: Arc<dyn AuditChain>,
+}
+
 /// A database that is being made of a backup.
 pub struct Restoring {
     connection: Connection,
@@ -135,7 +145,7 @@ pub struct Restoring {
 impl Restoring {
     /// Begins with an empty registry of the backup's schema, in a directory that holds none.
     pub fn begin(directory: &Path, schema: u32, ledger: &Ledger) -> Result<Restoring, OpenError> {
-        let connection = schema::make_of_version(&directory.join("carnelian.db"), schema)?;
+        let connection = schema::make_of_version(&directory.join(DATABASE), schema)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM registry")?;
         Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect() })
@@ -185,8 +195,8 @@ impl Restoring {
         done.map(drop).map_err(read_error)
     }
 
-    /// Makes sure that it is whole, brings it up to date, and closes it.
-    pub fn finish(self, ledger: &Ledger) -> Result<(), OpenError> {
+    /// Makes sure that it is whole, brings it up to date, notes that it was restored, and closes it.
+    pub fn finish(mut self, ledger: &Ledger, noted: Noted) -> Result<(), OpenError> {
         let next = "UPDATE registry SET next_customer_id = max(next_customer_id, ?1),
             directory_version = directory_version + 1";
         self.connection.execute(next, [ledger.next_customer_id])?;
@@ -194,22 +204,14 @@ impl Restoring {
         self.connection.execute_batch(
             "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
         )?;
-        schema::bring_up_to_date(self.connection)
+        schema::bring_up_to_date(&mut self.connection)?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let mut audit = AuditTail::new(noted.chain);
+        audit.append(&self.connection, noted.at, &noted.entry)?;
+        audit.finish(&self.connection)?;
+        self.connection.execute_batch("COMMIT")?;
+        Ok(self.connection.close().map_err(|(_, error)| error)?)
     }
-}
-
-/// Puts a database that was made elsewhere into its place, at once and for good; nobody may serve what was there.
-pub fn install(made: &Path, directory: &Path) -> Result<(), OpenError> {
-    let explain = |source| OpenError::Directory { path: directory.to_owned(), source };
-    let _turn = lock::take_turn(directory)?;
-    let _serving = ServingLock::acquire(directory)?;
-    let place = directory.join("carnelian.db");
-    if place.exists() {
-        // The last connection takes the log with it: none may be left that belongs to another database.
-        drop(schema::open_for_writing(&place, true)?);
-    }
-    fs::rename(made.join("carnelian.db"), &place).map_err(explain)?;
-    fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(explain)
 }
 
 fn value(value: &Json) -> Option<Value> {

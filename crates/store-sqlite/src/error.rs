@@ -45,6 +45,23 @@ pub enum OpenError {
     /// The file system lacks what a write-ahead log needs: shared memory and file locks.
     #[error("the file system of {} cannot hold a write-ahead log", .0.display())]
     NoLog(PathBuf),
+    /// A restored registry is to take the place of one that somebody has open.
+    #[error("a restored registry waits in {} until nobody else has the one open that is there", .0.display())]
+    RestoreWaits(PathBuf),
+    /// There is a registry already.
+    #[error("{} holds a registry by now", .0.display())]
+    Exists(PathBuf),
+    /// What was restored belongs to another master key.
+    #[error("the registry in {} was made with another master key than the backup", .0.display())]
+    OtherKey(PathBuf),
+    /// What was restored is in its place and cannot be opened.
+    #[error("the restored registry cannot be opened: {error}; the one before it is kept as {}", kept.display())]
+    RestoredNotOpened {
+        /// The registry before it.
+        kept: PathBuf,
+        /// What is wrong.
+        error: Box<OpenError>,
+    },
     /// What was restored does not hold together.
     #[error("the backup does not hold together: nothing was restored")]
     NotWhole,

@@ -32,7 +32,7 @@ pub(crate) struct Writing<'a> {
 impl Writing<'_> {
     /// Writes an entry of the audit log.
     pub(crate) fn record(&mut self, entry: &str) -> Result<(), WorkError> {
-        self.audit.append(self.connection, self.now, entry)
+        Ok(self.audit.append(self.connection, self.now, entry)?)
     }
 }
 

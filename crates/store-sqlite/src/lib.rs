@@ -12,10 +12,11 @@
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
+//! * [`restored`]: a restored registry on the way to its place
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers in one transaction
 //! * [`listing`]: customers in the order of their ids, step by step
-//! * [`lock`]: one server per directory, and one opener at a time
+//! * [`lock`]: one server per directory, one opener at a time, and nobody beside whoever replaces a registry
 //!
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
 //! order their transactions.
@@ -37,26 +38,30 @@ mod lock;
 mod names;
 mod readers;
 mod residue;
+mod restored;
 mod schema;
 mod settings;
 mod syncer;
 mod unsynced;
 mod writer;
 
-pub use backup::{Restoring, install};
+pub use backup::{Noted, Restoring};
 pub use error::OpenError;
+pub use lock::{Claim, Succession};
+pub use restored::{Staging, decide, take_back};
 
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::Scrub;
 use job::{WorkError, Writing};
-use lock::ServingLock;
+use lock::Held;
 use names::{NameHashKey, SharedNames};
 use readers::Readers;
+use schema::DATABASE;
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use unsynced::Unsynced;
 use writer::{Writer, WriterParts};
@@ -89,28 +94,45 @@ pub struct SqliteStore {
     /// The names that are taken; `None` in a process that may not write customers.
     names: Option<SharedNames>,
     name_hash_key: NameHashKey,
-    _serving: Option<ServingLock>,
-    /// Kept until every connection is closed: to close it takes away the locks that SQLite keeps on this file.
+    directory: PathBuf,
+    /// Until the store is closed for another one to take its place; let go of last.
+    held: Mutex<Option<HeldOpen>>,
+}
+
+/// What is held as long as any connection is open.
+struct HeldOpen {
+    held: Held,
+    /// To close this file takes away the locks that SQLite keeps on it.
     _database: Arc<File>,
 }
 
 impl SqliteStore {
     /// Opens the registry in a directory, and makes or upgrades it first where needed.
     pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
+        let claim = Claim::take(&options.directory, options.writes_customers)?;
+        SqliteStore::open_claimed(options, claim)
+    }
+
+    /// The same, once the directory is claimed: the restored registry, where one waits.
+    pub fn open_claimed(options: Options, claim: Claim) -> Result<SqliteStore, OpenError> {
         schema::assert_sqlite_version()?;
-        make_directory(&options.directory)?;
-        let _turn = lock::take_turn(&options.directory)?;
-        let serving = match ServingLock::acquire(&options.directory) {
-            Err(OpenError::InUse(_)) if !options.writes_customers => None,
-            lock => Some(lock?),
-        };
-        let path = options.directory.join("carnelian.db");
+        let Claim { held, turn: _turn } = claim;
+        let directory = options.directory.clone();
+        restored::install(&directory)?;
+        let store =
+            SqliteStore::open_database(options, held).map_err(|error| restored::not_opened(&directory, error))?;
+        restored::settle(&directory)?;
+        store.held().as_ref().map_or(Ok(()), |open| open.held.open.share_again())?;
+        Ok(store)
+    }
+
+    fn open_database(options: Options, held: Held) -> Result<SqliteStore, OpenError> {
+        let path = options.directory.join(DATABASE);
         // A process that does not serve is alone if it could.
-        let alone = serving.is_some();
-        let serving = serving.filter(|_| options.writes_customers);
-        let connection = schema::open_for_writing(&path, alone)?;
+        let connection = schema::open_for_writing(&path, held.serving.is_some())?;
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
+        let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
         let names = options.writes_customers.then(|| SharedNames::load(&connection)).transpose()?;
@@ -128,13 +150,39 @@ impl SqliteStore {
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), &path)?;
-        let (_serving, _database) = (serving, database);
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving, _database })
+        let held = HeldOpen { held, _database: database };
+        let (directory, held) = (options.directory, Mutex::new(Some(held)));
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, directory, held })
     }
 
     /// Whether a directory holds a registry.
     pub fn exists(directory: &Path) -> bool {
-        directory.join("carnelian.db").exists()
+        directory.join(DATABASE).exists() || restored::waits(directory)
+    }
+
+    /// Whether a restored registry waits to take the place of the one in a directory.
+    pub fn restore_waits(directory: &Path) -> bool {
+        restored::waits(directory)
+    }
+
+    /// Asks for another registry to take the place of this one: none can while another process has this one open.
+    ///
+    /// Waits for whoever is just opening it.
+    pub fn succession(&self) -> Result<Option<Succession>, OpenError> {
+        self.held().as_ref().map_or(Ok(None), |open| Succession::ask(&self.directory, &open.held))
+    }
+
+    /// Ends everything: what waits is written and answered first, what comes later is refused. Then the directory can be
+    /// opened anew, without another process coming in between.
+    pub fn close(&self, succession: Succession) -> Option<Claim> {
+        self.writer.close();
+        self.readers.close();
+        self.held().take().map(|open| succession.claim(open.held))
+    }
+
+    /// A panic while the lock is held is impossible, so a poisoned one still guards what is held.
+    fn held(&self) -> MutexGuard<'_, Option<HeldOpen>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn write<T: Send + 'static>(

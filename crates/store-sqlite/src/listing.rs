@@ -244,7 +244,8 @@ mod tests {
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), path)?;
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, _serving: None, _database: database })
+        let (directory, held) = (path.to_owned(), Mutex::default());
+        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, directory, held })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -26,6 +26,8 @@ pub(crate) struct Readers {
     /// Whether views are kept at all.
     keeps_views: AtomicBool,
     idle: Mutex<Vec<Reader>>,
+    /// Whether more may be read; held by every read to its end.
+    open: RwLock<bool>,
 }
 
 struct Reader {
@@ -59,8 +61,9 @@ impl Reader {
 impl Readers {
     pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, rusqlite::Error> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
-        let (age, keeps_views, idle) = (AtomicU64::new(0), AtomicBool::new(true), Mutex::new(idle));
-        Ok(Readers { path: path.to_owned(), keep, sole_writer, age, keeps_views, idle })
+        let (path, idle, open) = (path.to_owned(), Mutex::new(idle), RwLock::new(true));
+        let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));
+        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, open })
     }
 
     /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
@@ -110,7 +113,17 @@ impl Readers {
         done
     }
 
+    /// Waits for the reads that are under way, and lets no other begin.
+    pub(crate) fn close(&self) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = false;
+        self.lock().clear();
+    }
+
     fn with_reader<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if !*open {
+            return Err(StoreError::Unavailable("the registry is closed".into()));
+        }
         let idle = self.lock().pop();
         let mut reader = match idle {
             Some(reader) => reader,

@@ -9,6 +9,9 @@ use std::{
     time::Duration,
 };
 
+/// The name of the database.
+pub(crate) const DATABASE: &str = "carnelian.db";
+
 /// Marks a database file as ours: "CRNL".
 const APPLICATION_ID: u32 = 0x4352_4e4c;
 
@@ -178,15 +181,11 @@ pub(crate) fn make_of_version(path: &Path, version: u32) -> Result<Connection, O
 }
 
 /// Migrates a database that was filled from a backup, and refuses it if it is not whole.
-pub(crate) fn bring_up_to_date(mut connection: Connection) -> Result<(), OpenError> {
-    migrate(&mut connection)?;
+pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
+    migrate(connection)?;
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     let dangling: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
-    if verdict == "ok" && dangling == 0 {
-        Ok(connection.close().map_err(|(_, error)| error)?)
-    } else {
-        Err(OpenError::NotWhole)
-    }
+    if verdict == "ok" && dangling == 0 { Ok(()) } else { Err(OpenError::NotWhole) }
 }
 
 #[cfg(test)]

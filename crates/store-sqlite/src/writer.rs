@@ -26,7 +26,7 @@ use std::{
     fs::File,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
@@ -66,12 +66,12 @@ pub(crate) struct WriterParts {
     pub(crate) database: Arc<File>,
 }
 
-/// The handle to the writing thread; dropping it finishes what waits and ends the thread.
+/// The handle to the writing thread; dropping it closes it.
 pub(crate) struct Writer {
     queue: Sender<Message>,
     /// One place for every write that may wait; a write keeps its place until it is answered, also if nobody listens.
     places: Arc<Semaphore>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
@@ -107,8 +107,8 @@ impl Writer {
             group: Group::default(),
             now: Timestamp(0),
         };
-        let thread = spawn("writer", move || writing.work(&messages))?;
-        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
+        let thread = Mutex::new(Some(spawn("writer", move || writing.work(&messages))?));
+        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), thread })
     }
 
     /// Has a piece of work done and waits until it is on stable storage.
@@ -123,14 +123,19 @@ impl Writer {
         self.queue.send(Message::Job(asked)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+
+    /// Finishes what waits and ends the thread; what comes later is refused.
+    pub(crate) fn close(&self) {
+        let _ = self.queue.send(Message::Close);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let _ = self.queue.send(Message::Close);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

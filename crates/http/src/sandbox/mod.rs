@@ -10,10 +10,9 @@ pub(crate) mod faults;
 mod fields;
 pub(crate) mod reset;
 
-use crate::{error::ApiError, published::Documents, serving::Serving};
-use arc_swap::ArcSwap;
+use crate::{error::ApiError, serving::Current};
 use carnelian_app::{
-    Failure,
+    Clock, Failure,
     failure::Internal,
     sandbox::{Planted, Registry, Sandbox, faults::FaultKind},
 };
@@ -23,34 +22,26 @@ use std::{sync::Arc, time::Duration};
 /// Everything below this path belongs to the sandbox itself.
 pub(crate) const PATHS: &str = "/sandbox/";
 
-/// The sandbox, and the registry that it serves at the moment.
+/// The sandbox, and what it serves at the moment.
 pub(crate) struct Control {
     sandbox: Sandbox,
-    current: ArcSwap<Serving>,
-    documents: Arc<Documents>,
+    current: Arc<Current>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Control {
-    pub(crate) fn new(sandbox: Sandbox, first: Registry, documents: Arc<Documents>) -> Control {
-        let current = ArcSwap::from_pointee(Serving::new(first.app, documents.clone(), Some(first.place)));
-        Control { sandbox, current, documents }
-    }
-
-    pub(crate) fn serving(&self) -> Arc<Serving> {
-        self.current.load_full()
+    pub(crate) fn new(sandbox: Sandbox, current: Arc<Current>, clock: Arc<dyn Clock>) -> Control {
+        Control { sandbox, current, clock }
     }
 
     /// The time that durations are measured with.
     fn monotonic(&self) -> Duration {
-        self.serving().app.clock().monotonic()
+        self.clock.monotonic()
     }
 
     /// Serves a new registry from now on. What is under way ends in the old one, which is closed after the last of it.
     async fn reset(&self) -> Result<Planted, Failure> {
-        let serve = |registry: Registry| {
-            let serving = Serving::new(registry.app, self.documents.clone(), Some(registry.place));
-            self.current.store(Arc::new(serving));
-        };
+        let serve = |registry: Registry| self.current.serve(registry.app, Some(registry.place));
         self.sandbox.reset(serve).await
     }
 

@@ -2,6 +2,7 @@
 
 mod contract;
 mod files;
+mod restores;
 
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, contract::KeylessChain};
@@ -36,13 +37,16 @@ fn open_beside(directory: &Path) -> SqliteStore {
 }
 
 fn open_for(directory: &Path, writes_customers: bool) -> SqliteStore {
-    let options = Options {
+    SqliteStore::open(options(directory, writes_customers)).expect("the registry opens")
+}
+
+fn options(directory: &Path, writes_customers: bool) -> Options {
+    Options {
         directory: directory.to_owned(),
         readers: 2,
         writes_customers,
         clock: Arc::new(StoppedClock),
         audit_chain: Arc::new(KeylessChain),
         on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
-    };
-    SqliteStore::open(options).expect("the registry opens")
+    }
 }

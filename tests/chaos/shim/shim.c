@@ -349,8 +349,14 @@ int fcntl64(int fd, int command, ...) {
 
 int rename(const char *from, const char *to) {
     const char *old = name_of(from), *new = name_of(to);
-    if (old || new) _exit(96); /* Nothing is renamed so far; teach the replayer before this. */
-    return real_rename(from, to);
+    if (!old && !new) return real_rename(from, to);
+    if (log_fd >= 0) _exit(96); /* Nothing is renamed in a recording so far; teach the replayer before this. */
+    enum action action = decide("rename", 1, new ? new : old);
+    if (action == KILL_BEFORE || action == KILL_HALF) die();
+    if (action == FAIL) return -1;
+    int result = real_rename(from, to);
+    if (action == KILL_AFTER) die();
+    return result;
 }
 
 int linkat(int from_directory, const char *from, int to_directory, const char *to, int flags) {

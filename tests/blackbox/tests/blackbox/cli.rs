@@ -7,6 +7,7 @@ mod export;
 mod groups;
 mod import;
 mod keys;
+mod restore;
 mod usage;
 mod users;
 

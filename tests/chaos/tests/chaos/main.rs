@@ -14,4 +14,5 @@ mod races;
 mod read_only;
 mod resources;
 mod restarts;
+mod restores;
 mod trial;

@@ -75,6 +75,8 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
 pub(crate) enum Purpose {
     /// To serve it: one process at a time.
     Serving,
+    /// To serve it to clients under test: there is nobody in it who could have a right to be erased.
+    Sandbox,
     /// To import into it: nobody else may write customers meanwhile.
     Importing,
     /// To administer it, also beside a server.
@@ -129,8 +131,12 @@ impl Opener {
         let settings = &self.settings;
         let options = Options {
             directory: settings.data.clone(),
-            readers: if self.purpose == Purpose::Serving { cores() } else { 1 },
+            readers: match self.purpose {
+                Purpose::Serving | Purpose::Sandbox => cores(),
+                Purpose::Importing | Purpose::Administration => 1,
+            },
             writes_customers: self.writes_customers(),
+            keeps_reserve: matches!(self.purpose, Purpose::Serving | Purpose::Importing),
             clock: self.clock.clone(),
             audit_chain: Arc::new(AuditKey::new(&self.master_key)),
             on_failure,

@@ -111,7 +111,7 @@ impl Maker {
                 tell_failure(why);
             }
         });
-        let opened = wiring::open_app(&settings, Purpose::Serving, self.clock.clone(), on_failure).await;
+        let opened = wiring::open_app(&settings, Purpose::Sandbox, self.clock.clone(), on_failure).await;
         let app = opened.map_err(|refusal| refusal.why().to_owned())?;
         let mut planted = Planted::default();
         if let Some(seed) = seed {

@@ -9,9 +9,10 @@
 //! however short it is, and cut off.
 
 use crate::{
-    error::{is_fatal, recognise_read_only},
+    error::{is_fatal, is_full, recognise_read_only},
     failure::Failure,
     readers::Readers,
+    reserve::Reserve,
     schema,
 };
 use rusqlite::Connection;
@@ -30,7 +31,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// How many pages the log gets before they are copied.
-const START_PAGES: i32 = 4_000;
+pub(crate) const START_PAGES: i32 = 4_000;
 
 /// How many pages may be left for the writer to copy.
 const TAIL_PAGES: i32 = 100;
@@ -40,6 +41,9 @@ const PASSES: usize = 4;
 
 /// How long the log waits for more that is erased before it is copied for that.
 const SCRUB_DELAY: Duration = Duration::from_secs(1);
+
+/// How long nobody copies after that has failed.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// How long the writer waits for readers to let go of the log before it goes on at its end: so long for each time that
 /// the log has got [`START_PAGES`] since its beginning.
@@ -63,6 +67,14 @@ const IDLE: u8 = 0;
 const COPYING: u8 = 1;
 /// The thread has copied what was there when it began: the writer's turn.
 const TAIL_LEFT: u8 = 2;
+/// The thread has found no room for it on the disk: the writer's turn, too.
+const NO_ROOM: u8 = 3;
+
+/// What stood in the way of a checkpoint.
+enum Obstacle {
+    NoRoom,
+    Other,
+}
 
 /// Whether the log holds what was erased.
 #[derive(Default)]
@@ -141,8 +153,17 @@ impl Checkpointer {
                     let _ = woken.recv_timeout(SCRUB_DELAY);
                 }
                 views.give_up_views();
-                let done = copy_ahead(&connection, &database, &pages, &for_thread);
-                of_thread.store(if done { TAIL_LEFT } else { IDLE }, Ordering::Release);
+                let copied_ahead = copy_ahead(&connection, &database, &pages, &for_thread);
+                if copied_ahead.is_err() {
+                    // What stood in the way is likely to stand there still.
+                    let _ = woken.recv_timeout(RETRY_DELAY);
+                }
+                let next = match copied_ahead {
+                    Ok(()) => TAIL_LEFT,
+                    Err(Obstacle::Other) => IDLE,
+                    Err(Obstacle::NoRoom) => NO_ROOM,
+                };
+                of_thread.store(next, Ordering::Release);
                 copied();
             }
         };
@@ -151,51 +172,57 @@ impl Checkpointer {
         Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
     }
 
-    /// Called by the writer between two groups.
-    pub(crate) fn between_groups(&mut self, writer: &Connection) {
+    /// Called by the writer between two groups. On a full disk the log is copied however short it is: once it starts
+    /// again at its beginning, it needs no more room for a while.
+    pub(crate) fn between_groups(&mut self, writer: &Connection, reserve: &mut Reserve, disk_is_full: bool) {
         match self.phase.load(Ordering::Acquire) {
-            TAIL_LEFT => {
-                if !self.scrub.is_asked() {
-                    self.finish(writer, RESTART, self.restart_patience());
-                } else if self.finish(writer, TRUNCATE, CUT_PATIENCE) {
-                    self.scrub.tell_done();
-                }
-                self.copied_pages = self.log_pages.load(Ordering::Relaxed);
-                self.phase.store(IDLE, Ordering::Release);
-                if self.scrub.is_asked() {
-                    self.start_copying();
-                }
+            COPYING => return,
+            TAIL_LEFT => self.copy_tail(writer),
+            NO_ROOM if self.scrub.is_asked() => {
+                // What was erased must not stay in the log until somebody makes room.
+                reserve.give_back();
             }
-            IDLE if self.has_much_to_copy() || self.scrub.is_asked() => self.start_copying(),
+            NO_ROOM => return self.phase.store(IDLE, Ordering::Release),
             _ => {}
+        }
+        if self.has_enough_to_copy(disk_is_full) || self.scrub.is_asked() {
+            self.phase.store(COPYING, Ordering::Release);
+            let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
+        } else {
+            self.phase.store(IDLE, Ordering::Release);
         }
     }
 
-    /// A log that somebody has been reading for long does not start again, and what was copied of it counts no more.
-    fn has_much_to_copy(&mut self) -> bool {
+    /// A log that somebody has been reading for long does not start again, and what was copied of it counts no more,
+    /// unless it must start again.
+    fn has_enough_to_copy(&mut self, disk_is_full: bool) -> bool {
         let pages = self.log_pages.load(Ordering::Relaxed);
         if pages < self.copied_pages {
             self.copied_pages = 0;
         }
-        pages - self.copied_pages >= START_PAGES
+        pages - self.copied_pages >= START_PAGES || disk_is_full && pages > 0
+    }
+
+    /// Copies what came in while the thread did, so that the log can start again at its beginning.
+    fn copy_tail(&mut self, writer: &Connection) {
+        self.copied_pages = self.log_pages.load(Ordering::Relaxed);
+        let scrub = self.scrub.is_asked();
+        let (how, patience) = if scrub { (TRUNCATE, CUT_PATIENCE) } else { (RESTART, self.restart_patience()) };
+        let wait_for = |patience| writer.busy_timeout(patience).is_ok();
+        let copy = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_ok();
+        let copied = self.readers.without_views(copy);
+        if wait_for(schema::BUSY_TIMEOUT) && copied {
+            // The next commit tells how long it is then.
+            self.log_pages.store(0, Ordering::Relaxed);
+            if scrub {
+                self.scrub.tell_done();
+            }
+        }
     }
 
     fn restart_patience(&self) -> Duration {
-        let times = self.log_pages.load(Ordering::Relaxed) / START_PAGES;
+        let times = self.copied_pages / START_PAGES;
         CUT_PATIENCE.min(RESTART_PATIENCE * times.max(1).unsigned_abs())
-    }
-
-    /// Copies what is left of the log; says whether nothing is left of it, and nobody looks into it.
-    fn finish(&self, writer: &Connection, how: &str, patience: Duration) -> bool {
-        let wait_for = |patience| writer.busy_timeout(patience).is_ok();
-        let finish = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_some();
-        let finished = self.readers.without_views(finish);
-        wait_for(schema::BUSY_TIMEOUT) && finished
-    }
-
-    fn start_copying(&self) {
-        self.phase.store(COPYING, Ordering::Release);
-        let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
     }
 }
 
@@ -208,34 +235,40 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies the log while the writer goes on, until little comes in meanwhile; says whether all went well.
-fn copy_ahead(connection: &Connection, database: &File, log_pages: &AtomicI32, failure: &Failure) -> bool {
+/// Copies the log while the writer goes on, until little comes in meanwhile.
+fn copy_ahead(
+    connection: &Connection,
+    database: &File,
+    log_pages: &AtomicI32,
+    failure: &Failure,
+) -> Result<(), Obstacle> {
     for _ in 0..PASSES {
-        let Some(copied) = checkpoint(connection, PASSIVE, failure) else { return false };
+        let copied = checkpoint(connection, PASSIVE, failure)?;
         // SQLite syncs the database only when nothing is left to copy. That is in the writer's turn, and everyone waits.
         if let Err(error) = database.sync_data() {
-            failure.report(format!("a checkpoint failed: {error}"));
-            return false;
+            failure.report(format!("a sync failed: {error}"));
+            return Err(Obstacle::Other);
         }
         if log_pages.load(Ordering::Relaxed) - copied <= TAIL_PAGES {
             break;
         }
     }
-    true
+    Ok(())
 }
 
-/// Copies what no reader still needs in the log; says how many of its pages are copied by now, if all went well.
-fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> Option<i32> {
+/// Copies what no reader still needs in the log; says how many of its pages are copied by now.
+fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> Result<i32, Obstacle> {
     let done = connection.query_row(how, [], |row| Ok((row.get::<_, bool>(0)?, row.get(2)?)));
     match done.map_err(|error| recognise_read_only(error, connection)) {
-        Ok((busy, copied)) => (!busy).then_some(copied),
+        Ok((false, copied)) => Ok(copied),
+        Ok((true, _)) => Err(Obstacle::Other),
         Err(error) if is_fatal(&error) => {
             failure.report(format!("a checkpoint failed: {error}"));
-            None
+            Err(Obstacle::Other)
         }
         Err(error) => {
             tracing::warn!(%error, "a checkpoint is put off");
-            None
+            Err(if is_full(&error) { Obstacle::NoRoom } else { Obstacle::Other })
         }
     }
 }

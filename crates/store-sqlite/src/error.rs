@@ -70,6 +70,17 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl OpenError {
+    /// Whether there was no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            OpenError::Sqlite(error) => is_full(error),
+            OpenError::Directory { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+}
+
 /// Says what an error of a read means.
 pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
@@ -96,6 +107,14 @@ pub(crate) fn recognise_read_only(error: rusqlite::Error, connection: &Connectio
     }
 }
 
+/// Whether there was no room on the disk.
+///
+/// The index of the log grows with it. SQLite does not tell why it could not grow, but nothing that must last is in it.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Whether after this error of a write only a restart can tell what is stored.
 ///
 /// A full disk is not such an error, nor is a file system that takes no writes any more: SQLite could not write the
@@ -111,14 +130,24 @@ pub(crate) fn recognise_read_only(error: rusqlite::Error, connection: &Connectio
 ///
 /// Nor is one without a code fatal: a value did not fit on its way to SQLite or back, before there was any commit.
 pub(crate) fn is_fatal(error: &rusqlite::Error) -> bool {
-    !matches!(
+    let leaves_no_doubt = matches!(
         error.sqlite_error_code(),
-        None | Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::OutOfMemory
-                | ErrorCode::ReadOnly
-        )
-    )
+        None | Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory | ErrorCode::ReadOnly)
+    );
+    !leaves_no_doubt && !is_full(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_of_the_log_that_cannot_grow_is_a_full_disk_and_a_failed_write_is_not() {
+        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(is_full(&failure(code)) && !is_fatal(&failure(code)), "{code}");
+        }
+        let failed = failure(ffi::SQLITE_IOERR_WRITE);
+        assert!(!is_full(&failed) && is_fatal(&failed));
+    }
 }

@@ -35,16 +35,23 @@ impl Failure {
 pub(crate) enum Refusal {
     /// Another process holds the database.
     Busy,
+    /// There is no room on the disk, in these words.
+    Full(String),
     /// The database failed, in these words.
     Unavailable(String),
 }
 
 impl Refusal {
+    /// Whether there is no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Refusal::Full(_))
+    }
+
     /// What everyone in the group is told.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             Refusal::Busy => StoreError::Busy,
-            Refusal::Unavailable(detail) => StoreError::Unavailable(detail),
+            Refusal::Full(detail) | Refusal::Unavailable(detail) => StoreError::Unavailable(detail),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! * [`names`]: which names are taken, in memory
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
+//! * [`reserve`]: space on the disk that is kept for erasures
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
@@ -37,6 +38,7 @@ mod listing;
 mod lock;
 mod names;
 mod readers;
+mod reserve;
 mod residue;
 mod restored;
 mod schema;
@@ -57,6 +59,7 @@ use job::{WorkError, Writing};
 use lock::Held;
 use names::{NameHashKey, SharedNames};
 use readers::Readers;
+use reserve::Reserve;
 use schema::DATABASE;
 use std::{
     fs::File,
@@ -77,6 +80,8 @@ pub struct Options {
     pub readers: usize,
     /// Whether customers are written; at most one process does at a time.
     pub writes_customers: bool,
+    /// Whether space on the disk is kept for erasures.
+    pub keeps_reserve: bool,
     /// Tells the time of a commit.
     pub clock: Arc<dyn Clock>,
     /// Links the entries of the audit log.
@@ -129,7 +134,14 @@ impl SqliteStore {
     fn open_database(options: Options, held: Held) -> Result<SqliteStore, OpenError> {
         let path = options.directory.join(DATABASE);
         // A process that does not serve is alone if it could.
-        let connection = schema::open_for_writing(&path, held.serving.is_some())?;
+        let alone = held.serving.is_some();
+        let mut reserve = Reserve::new(&options.directory, options.keeps_reserve, options.clock.clone());
+        let connection = match schema::open_for_writing(&path, alone) {
+            // Without a registry that is open there would be no erasures either.
+            Err(error) if error.is_full() && reserve.give_back() => schema::open_for_writing(&path, alone)?,
+            opened => opened?,
+        };
+        reserve.prepare();
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
@@ -145,6 +157,7 @@ impl SqliteStore {
             on_failure: options.on_failure,
             readers: readers.clone(),
             unsynced: unsynced.clone(),
+            reserve,
             sync: syncer::sync_of(&path).map_err(explain)?,
             database: database.clone(),
         };
@@ -157,7 +170,7 @@ impl SqliteStore {
 
     /// Whether a directory holds a registry.
     pub fn exists(directory: &Path) -> bool {
-        directory.join(DATABASE).exists() || restored::waits(directory)
+        restored::exists(directory)
     }
 
     /// Whether a restored registry waits to take the place of the one in a directory.
@@ -190,6 +203,14 @@ impl SqliteStore {
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(work).await
+    }
+
+    /// Writes a piece of an account's erasure, or what a server must write to start: space on the disk is kept for that.
+    async fn erase<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.erase(work).await
     }
 }
 

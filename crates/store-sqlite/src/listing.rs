@@ -196,6 +196,7 @@ mod tests {
         checkpoint::Scrub,
         names::{NameHashKey, SharedNames},
         readers::Readers,
+        reserve::Reserve,
         schema,
         syncer::Sync,
         unsynced::Unsynced,
@@ -239,6 +240,7 @@ mod tests {
             on_failure: Box::new(|detail| panic!("{detail}")),
             readers: readers.clone(),
             unsynced: unsynced.clone(),
+            reserve: Reserve::new(path.parent().expect("in a directory"), false, Arc::new(StoppedClock)),
             sync,
             database: database.clone(),
         };

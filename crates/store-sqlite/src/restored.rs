@@ -31,7 +31,7 @@ const STAGING: &str = "restore.";
 /// What SQLite may keep beside a database, by the ends of the names; the database itself comes last.
 const ENDS: [&str; 4] = ["-wal", "-journal", "-shm", ""];
 
-/// A folder in which a registry is made; gone in the end, at the latest with the next restore.
+/// A folder in which a registry is made; gone in the end, at the latest when the registry beside it is opened next.
 pub struct Staging {
     folder: PathBuf,
     /// Tells those who tidy up that somebody works in the folder.
@@ -77,6 +77,11 @@ fn sweep(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a directory holds a registry: in its place, or on the way to it.
+pub(crate) fn exists(directory: &Path) -> bool {
+    [DATABASE, RESTORED, REPLACED].iter().any(|name| directory.join(name).exists())
 }
 
 /// Whether a restored registry waits to be put into its place.
@@ -130,13 +135,14 @@ fn key_proof(database: &Path) -> Result<Option<Vec<u8>>, rusqlite::Error> {
     schema::open_for_reading(database)?.query_row("SELECT key_proof FROM registry", [], |row| row.get(0))
 }
 
-/// Puts the restored registry into its place, if one waits. Whoever calls has the directory to itself.
+/// Puts the restored registry into its place, if one waits; whoever calls has the directory to itself then. Removes what
+/// restores have left that were killed.
 pub(crate) fn install(directory: &Path) -> Result<(), OpenError> {
+    sweep(directory).map_err(|source| explain(directory, source))?;
     if !waits(directory) {
-        return Ok(());
+        return put_back(directory);
     }
-    let prepared = sweep(directory).and_then(|()| set_aside(directory));
-    prepared.map_err(|source| explain(directory, source))?;
+    set_aside(directory).map_err(|source| explain(directory, source))?;
     keep_ids(directory)?;
     // No log or journal of another database may come back beside it.
     sync(directory)?;
@@ -157,6 +163,19 @@ fn set_aside(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts the registry back that was set aside, if there is no other: there are file systems on which a power cut can take
+/// both names of a file that was being renamed.
+fn put_back(directory: &Path) -> Result<(), OpenError> {
+    let (place, replaced) = (directory.join(DATABASE), directory.join(REPLACED));
+    if place.exists() || !replaced.exists() {
+        return Ok(());
+    }
+    let moves = ENDS.iter().map(|end| (with_end(&replaced, end), with_end(&place, end)));
+    let mut moves = moves.filter(|(from, _)| from.exists());
+    moves.try_for_each(|(from, to)| fs::rename(from, to)).map_err(|source| explain(directory, source))?;
+    sync(directory)
 }
 
 /// Sees to it that no customer gets an id that the registry before has given: its clients may still use it.

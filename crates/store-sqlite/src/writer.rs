@@ -11,11 +11,12 @@ use crate::{
     answers::Asker,
     audit::AuditTail,
     checkpoint::{Checkpointer, Scrub},
-    error::{is_fatal, read_error, recognise_read_only},
+    error::{is_fatal, is_full, read_error, recognise_read_only},
     failure::{Failure, Refusal},
-    job::{Asked, Group, Waiting, WorkError, Writing},
+    job::{Asked, Group, Waiting, WorkError, Writing, once},
     names::{NameHashKey, SharedNames},
     readers::Readers,
+    reserve::Reserve,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
 };
@@ -60,6 +61,7 @@ pub(crate) struct WriterParts {
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
     pub(crate) unsynced: Arc<Unsynced>,
+    pub(crate) reserve: Reserve,
     /// Puts everything that was committed on stable storage.
     pub(crate) sync: Sync,
     /// The database's own file, to sync what is copied into it.
@@ -100,10 +102,14 @@ impl Writer {
             failure,
             readers: parts.readers,
             unsynced,
+            reserve: parts.reserve,
             syncer,
             to_sync,
+            queue: queue.clone(),
             syncing: false,
             closing: false,
+            erasures_only: false,
+            disk_is_full: false,
             group: Group::default(),
             now: Timestamp(0),
         };
@@ -116,9 +122,25 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.ask(once(work), false).await
+    }
+
+    /// The same for a piece of an erasure: one that finds no room on the disk is done again in what is kept for that.
+    pub(crate) async fn erase<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(work, true).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+        erases: bool,
+    ) -> Result<T, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let asked = Asked { job: Box::new(Waiting::new(work, reply, place)), by: Asker::this_thread() };
+        let asked = Asked { job: Box::new(Waiting::new(work, erases, reply, place)), by: Asker::this_thread() };
         let gone = || StoreError::Unavailable("the writer has stopped".into());
         self.queue.send(Message::Job(asked)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -155,12 +177,19 @@ struct WriterThread {
     failure: Arc<Failure>,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
+    reserve: Reserve,
     syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
+    /// Where work waits, for what is to be run again.
+    queue: Sender<Message>,
     /// A group is with the syncer.
     syncing: bool,
     /// Nothing more will come.
     closing: bool,
+    /// The reserve is given back: what is left of the disk is for erasures alone.
+    erasures_only: bool,
+    /// The last group found no room on the disk.
+    disk_is_full: bool,
     /// What has been run and not been committed: a transaction is open exactly if there is something.
     group: Group,
     /// When that transaction began.
@@ -203,6 +232,13 @@ impl WriterThread {
 
     /// Runs a piece of work within the open transaction, or within a new one.
     fn run(&mut self, asked: Asked, messages: &Receiver<Message>) {
+        if self.group.asked.is_empty() {
+            self.erasures_only = self.reserve.is_given_back();
+        }
+        if self.erasures_only && !asked.job.erases() {
+            let refusal = Refusal::Full("the disk is full, and what is left of it is kept for erasures".into());
+            return asked.by.answer(asked.job, Err(refusal));
+        }
         if self.group.asked.is_empty()
             && let Err(refusal) = self.begin()
         {
@@ -261,7 +297,7 @@ impl WriterThread {
             Some(group) => self.syncing = self.to_sync.send(group).is_ok(),
             None => {}
         }
-        self.checkpointer.between_groups(&self.connection);
+        self.checkpointer.between_groups(&self.connection, &mut self.reserve, self.disk_is_full);
     }
 
     /// Commits what has been run, if there is anything and the commit succeeds.
@@ -284,6 +320,7 @@ impl WriterThread {
             }
             return None;
         }
+        self.disk_is_full = false;
         self.readers.outdate_views();
         if self.group.erased {
             self.scrub.ask();
@@ -294,7 +331,8 @@ impl WriterThread {
         Some(std::mem::take(&mut self.group))
     }
 
-    /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
+    /// Undoes the open transaction and refuses everyone in it, but for erasures that find room now; says whether it is
+    /// undone for certain.
     fn undo(&mut self, refusal: &Refusal) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
         if let Some(names) = &self.names {
@@ -304,8 +342,24 @@ impl WriterThread {
         if !undone {
             self.failure.report("a transaction could not be undone".into());
         }
-        std::mem::take(&mut self.group).answer(&Err(refusal.clone()));
+        let mut group = std::mem::take(&mut self.group);
+        if refusal.is_full() {
+            self.disk_is_full = true;
+            self.make_room(&mut group);
+        }
+        group.answer(&Err(refusal.clone()));
         undone
+    }
+
+    /// Gives the reserve back, if there are erasures in a group that found no room, and has them run again.
+    fn make_room(&mut self, group: &mut Group) {
+        let erasures = group.take_erasures();
+        if erasures.is_empty() || !self.reserve.give_back() {
+            return group.asked.extend(erasures);
+        }
+        for asked in erasures {
+            let _ = self.queue.send(Message::Job(asked));
+        }
     }
 
     /// What an error means for everyone in the group; reports it if only a restart can tell what is stored.
@@ -317,8 +371,10 @@ impl WriterThread {
             return Refusal::Unavailable(detail);
         }
         tracing::warn!(%error, "a group of writes was undone");
+        let is_full = is_full(&error);
         match read_error(error) {
             StoreError::Busy => Refusal::Busy,
+            StoreError::Unavailable(detail) if is_full => Refusal::Full(detail),
             StoreError::Unavailable(detail) => Refusal::Unavailable(detail),
             other => Refusal::Unavailable(other.to_string()),
         }

@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     sync::{
         Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
         mpsc,
     },
     task::{Context, Poll, Waker},
@@ -47,7 +47,8 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
-    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced, sync, database };
+    let reserve = Reserve::new(directory.path(), false, clock.clone());
+    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced, reserve, sync, database };
     (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
 }
 
@@ -227,4 +228,65 @@ async fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
     has_run.recv_timeout(Duration::from_secs(30)).expect("the writer runs what waits");
     assert!(ask(&writer, || ()), "a write beyond those that wait for their sync");
     drop(end);
+}
+
+/// Lets the database have so many pages; one that has more gets no further ones, as on a full disk.
+fn limit_pages(writing: &Writing<'_>, pages: u32) -> Result<(), rusqlite::Error> {
+    writing.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+}
+
+/// A piece of an erasure that finds no room until it is run for the `lucky` time; it counts its runs.
+async fn erase_on_full_disk(writer: &Writer, runs: &Arc<AtomicU32>, lucky: u32) -> Result<(), StoreError> {
+    let runs = runs.clone();
+    let erasure = writer.erase(move |writing| {
+        let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
+        limit_pages(writing, if run == lucky { 1_000_000 } else { 1 })?;
+        writing.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
+        Ok(())
+    });
+    erasure.await
+}
+
+/// Keeps space for erasures beside the registry of a writer, as another process would.
+fn keep_reserve(directory: &TempDir) {
+    Reserve::new(directory.path(), true, Arc::new(CountingClock(AtomicI64::new(0)))).prepare();
+}
+
+#[tokio::test]
+async fn an_erasure_that_finds_no_room_is_run_again_in_the_reserve_and_others_wait_until_there_is_one_again() {
+    let (directory, writer, failures) = start();
+    keep_reserve(&directory);
+    let runs = Arc::default();
+    let asked = async { tokio::join!(writer.write(insert_group("innocent")), erase_on_full_disk(&writer, &runs, 2)) };
+    let (innocent, erasure) = while_held_up(&writer, asked).await;
+    assert!(matches!(innocent, Err(StoreError::Unavailable(_))));
+    erasure.expect("it finds room");
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    // There would be room by now, but it is not theirs.
+    assert!(matches!(writer.write(insert_group("early")).await, Err(StoreError::Unavailable(_))));
+    writer.erase(|_| Ok(())).await.expect("an erasure goes on");
+    keep_reserve(&directory);
+    writer.write(insert_group("late")).await.expect("is written");
+    assert_eq!(count_groups(&writer).await.expect("is counted"), 2);
+    drop(writer);
+    assert_eq!(failures.iter().count(), 0);
+}
+
+#[tokio::test]
+async fn an_erasure_for_which_there_is_no_room_is_told_so_and_harms_nothing() {
+    let (directory, writer, failures) = start();
+    for (kept, runs_expected) in [(false, 1), (true, 2)] {
+        if kept {
+            keep_reserve(&directory);
+        }
+        let runs = Arc::default();
+        let erasure = erase_on_full_disk(&writer, &runs, u32::MAX).await;
+        assert!(matches!(erasure, Err(StoreError::Unavailable(_))));
+        assert_eq!(runs.load(Ordering::Relaxed), runs_expected);
+    }
+    writer.erase(|writing| Ok(limit_pages(writing, 1_000_000)?)).await.expect("there is room again");
+    keep_reserve(&directory);
+    writer.write(insert_group("late")).await.expect("is written");
+    drop(writer);
+    assert_eq!(failures.iter().count(), 0);
 }

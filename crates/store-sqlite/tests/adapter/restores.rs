@@ -110,7 +110,8 @@ async fn a_restore_that_was_cut_short_anywhere_goes_on() {
         let path = |name: &str| directory.path().join(name);
         // What the old one has done last is in its log alone, as after a kill.
         let old = Connection::open(path(DATABASE)).expect("opens");
-        old.execute_batch("UPDATE registry SET next_customer_id = 9000").expect("is written");
+        old.execute_batch("UPDATE registry SET next_customer_id = 9000; UPDATE account SET name = 'changed'")
+            .expect("is written");
         for (name, copy) in [(DATABASE, "copy"), ("carnelian.db-wal", "copy of the log")] {
             fs::copy(path(name), path(copy)).expect("is there");
         }

@@ -1,12 +1,10 @@
 //! The disk is full, and then it is not.
 
-use std::fs::{self, File};
-use std::io::Write;
-
+use blackbox::wait;
 use chaos::shim::ENOSPC;
 use chaos::{Action, Random, Rule, Scene, Shim};
 
-use crate::mounts::{Mount, move_registry};
+use crate::mounts::{Ballast, Mount, move_registry};
 use crate::trial::Trial;
 
 /// How often the disk fills up in the short form.
@@ -25,15 +23,12 @@ fn writes_that_find_no_space_are_refused_until_there_is_some() {
 #[test]
 fn a_small_disk_fills_and_empties_and_loses_nothing() {
     let scene = Scene::new();
-    let Some(mount) = move_registry(&scene, Mount::tmpfs) else { return };
-    let (ballast, launch) = (scene.data().join("ballast"), scene.place.launch());
-    let fill = || {
-        let mut file = File::create(&ballast).expect("a file can be made");
-        let block = [0; 4096];
-        while file.write_all(&block).is_ok() {}
-    };
-    let free = || fs::remove_file(&ballast).expect("a file can be removed");
+    let Some(mount) = move_registry(&scene, |at| Mount::tmpfs(24, at)) else { return };
+    let (ballast, launch) = (Ballast::of(&scene.data()), scene.place.launch());
     let name = "no space, on a small disk";
     let trial = Trial::start(name, Random::of_test(name), scene, Some(mount), launch);
-    trial.survive(CYCLES, |_| fill(), |_| free());
+    // There is no room for a reserve either; it is served all the same.
+    let says_so = || trial.server.log().contains("no space can be kept for erasures").then_some(());
+    wait::until("the log says that nothing is kept for erasures", wait::NOTICE, says_so);
+    trial.survive(CYCLES, |_| ballast.fill(), |_| ballast.free());
 }

@@ -1,6 +1,7 @@
 //! Real file systems, small ones, where mounting is permitted.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,16 +11,17 @@ use chaos::Scene;
 pub(crate) struct Mount(PathBuf);
 
 impl Mount {
-    /// A file system in memory.
-    pub(crate) fn tmpfs(at: &Path) -> Option<Self> {
-        let mounted = permitted(&["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "chaos", plain(at)]);
+    /// A file system in memory of so many MiB.
+    pub(crate) fn tmpfs(size: u64, at: &Path) -> Option<Self> {
+        let options = format!("size={size}m,mode=0700");
+        let mounted = permitted(&["mount", "-t", "tmpfs", "-o", &options, "chaos", plain(at)]);
         mounted.then(|| Self(at.to_owned()))
     }
 
-    /// An ext4 file system in a file, made if there is none yet.
-    pub(crate) fn ext4(image: &Path, at: &Path) -> Option<Self> {
+    /// An ext4 file system of so many MiB in a file, made if there is none yet.
+    pub(crate) fn ext4(size: u64, image: &Path, at: &Path) -> Option<Self> {
         if !image.exists() {
-            let file = fs::File::create(image).and_then(|file| file.set_len(32 << 20));
+            let file = File::create(image).and_then(|file| file.set_len(size << 20));
             file.expect("a file can be made");
             if !permitted(&["mkfs.ext4", "-q", "-F", plain(image)]) {
                 return None;
@@ -34,6 +36,35 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let at = plain(&self.0);
         let _ = permitted(&["umount", at]) || permitted(&["umount", "--lazy", at]);
+    }
+}
+
+/// A file that takes up what is left of a file system.
+pub(crate) struct Ballast(PathBuf);
+
+impl Ballast {
+    /// The ballast of a directory: none so far.
+    pub(crate) fn of(directory: &Path) -> Self {
+        Self(directory.join("ballast"))
+    }
+
+    /// Takes up everything but so many KiB.
+    pub(crate) fn fill_all_but(&self, left: u64) {
+        let mut file = File::options().create(true).append(true).open(&self.0).expect("a file can be made");
+        let block = [0; 4096];
+        while file.write_all(&block).is_ok() {}
+        let length = file.metadata().expect("can be asked").len();
+        file.set_len(length.saturating_sub(left << 10)).expect("can be cut");
+    }
+
+    /// Takes up everything.
+    pub(crate) fn fill(&self) {
+        self.fill_all_but(0);
+    }
+
+    /// Lets go of all of it.
+    pub(crate) fn free(&self) {
+        fs::remove_file(&self.0).expect("a file can be removed");
     }
 }
 
@@ -56,7 +87,7 @@ pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<M
         let copy = scene.data().join(name);
         fs::copy(moved.join(name), &copy).expect("a file can be copied");
         // The registry was there long before the fault.
-        fs::File::open(copy).and_then(|copy| copy.sync_all()).expect("a file can be synced");
+        File::open(copy).and_then(|copy| copy.sync_all()).expect("a file can be synced");
     }
     Some(mount)
 }

@@ -8,6 +8,9 @@ use chaos::{Action, Load, Random, Rule, Scene, Shim, seed};
 use crate::mounts::{Mount, move_registry, remount};
 use crate::trial::Trial;
 
+/// How large the ext4 is, in MiB.
+const EXT4: u64 = 32;
+
 /// What the one sentence about a read-only file system says.
 const READ_ONLY: &str = "Read-only file system";
 
@@ -59,7 +62,7 @@ impl<'a> Ext4<'a> {
     fn start(name: &'a str, random: Random) -> Option<Self> {
         let scene = Scene::new();
         let image = scene.place.root().join("image");
-        let mount = move_registry(&scene, |at| Mount::ext4(&image, at))?;
+        let mount = move_registry(&scene, |at| Mount::ext4(EXT4, &image, at))?;
         let launch = scene.place.launch();
         Some(Self { trial: Trial::start(name, random, scene, Some(mount), launch), image })
     }
@@ -67,7 +70,7 @@ impl<'a> Ext4<'a> {
     /// Asserts that everything is there once the journal has repaired the file system.
     fn must_hold(mut self) {
         drop(self.trial.mount.take());
-        self.trial.mount = Mount::ext4(&self.image, &self.trial.scene.data());
+        self.trial.mount = Mount::ext4(EXT4, &self.image, &self.trial.scene.data());
         assert!(self.trial.mount.is_some(), "the file system cannot be mounted again");
         self.trial.must_hold();
     }
@@ -118,7 +121,7 @@ fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged
 #[test]
 fn a_registry_on_a_read_only_file_system_is_refused_in_a_sentence() {
     let scene = Scene::new();
-    let Some(_mount) = move_registry(&scene, Mount::tmpfs) else { return };
+    let Some(_mount) = move_registry(&scene, |at| Mount::tmpfs(24, at)) else { return };
     remount(&scene.data(), "ro");
     must_refuse_to_open(&scene.place);
     remount(&scene.data(), "rw");

@@ -65,7 +65,7 @@ impl<'a> Trial<'a> {
     }
 
     /// A request that writes, under a name that nobody has used.
-    fn try_once(&mut self, large: u64) -> Answers {
+    pub(crate) fn try_once(&mut self, large: u64) -> Answers {
         let prefix = format!("T{:x}", self.random.number());
         self.load(&Load { prefix, workers: 1, requests: 1, large }, |_, _| {})
     }

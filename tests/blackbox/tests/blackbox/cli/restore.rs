@@ -33,7 +33,8 @@ fn create(site: &Site, name: &str, count: usize) -> Vec<u64> {
 fn must_be_tidy(place: &Place) {
     let entries = fs::read_dir(place.data()).expect("there is a data directory");
     let names = entries.map(|entry| entry.expect("can be listed").file_name().into_string().expect("a plain name"));
-    let left: Vec<_> = names.filter(|name| name.starts_with("restore") || name.contains(".re")).collect();
+    let is_left = |name: &String| name.starts_with("restore") || name.starts_with("carnelian.db.re");
+    let left: Vec<_> = names.filter(is_left).collect();
     assert!(left.is_empty(), "{left:?} is left");
 }
 

@@ -60,6 +60,19 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
 }
 
 #[test]
+fn the_keys_of_one_user_are_listed_and_nobody_else_s() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    for login in [&world.ada, &world.opal, &world.rex] {
+        let keys = get(&operator, &format!("users/{}/keys", user_id(&operator, &login.user))).json();
+        let ids: Vec<_> = keys["keys"].as_array().expect("keys").iter().map(|key| key["keyId"].clone()).collect();
+        assert_eq!(ids, [json!(login.key[5..21])], "{}", login.user);
+        let from_cli = world.place.cli(&["key", "list", &login.user, "--json"]).json();
+        assert_eq!(from_cli.as_array().map(Vec::len), Some(1), "{from_cli}");
+    }
+}
+
+#[test]
 fn a_key_made_elsewhere_is_taken_over() {
     let world = World::start();
     let operator = world.client(&world.opal);

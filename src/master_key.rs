@@ -26,17 +26,20 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
         return read(path);
     }
     let path = settings.data.join(FILE);
-    match path.try_exists() {
-        Ok(false) if SqliteStore::exists(&settings.data) => Err(Refusal::refused(format!(
-            "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
-            path.display()
-        ))),
-        Ok(false) => {
-            make(&settings.data, &path, &MasterKey::generate(entropy)).map_err(|error| explain(&path, &error))?;
-            read(&path)
+    let settled = match path.try_exists() {
+        Ok(false) if SqliteStore::exists(&settings.data) => {
+            return Err(Refusal::refused(format!(
+                "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
+                path.display()
+            )));
         }
-        _ => read(&path),
-    }
+        Ok(false) => make(&settings.data, &path, &MasterKey::generate(entropy)),
+        // Whoever made it may have ended before its name was on stable storage, and a registry is about to need it.
+        _ if !SqliteStore::exists(&settings.data) => sync(&settings.data),
+        _ => Ok(()),
+    };
+    settled.map_err(|error| explain(&path, &error))?;
+    read(&path)
 }
 
 /// Reads the master key where it must be.
@@ -78,6 +81,10 @@ fn make(directory: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
     }
+    sync(directory)
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

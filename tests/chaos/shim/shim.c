@@ -1,6 +1,7 @@
 /*
  * Stands between the program and the system, preloaded: kills, fails or records what is done to the files of one
- * directory, and records the answers that leave through sockets. See src/shim.rs for the variables that steer it.
+ * directory and its folders, and records the answers that leave through sockets. See src/shim.rs for the variables that
+ * steer it.
  *
  * The index of the write-ahead log (-shm) is mapped into memory and rebuilt after a crash: it is left alone.
  */
@@ -86,6 +87,8 @@ __attribute__((constructor)) static void start(void) {
     real_linkat = dlsym(RTLD_NEXT, "linkat");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
     real_fcntl = dlsym(RTLD_NEXT, "fcntl64");
+    /* Several processes may write one log: their syncs must not be taken for each other's. */
+    sync_ids = (unsigned)getpid() << 10;
     const char *value = getenv("CHAOS_SHIM_DIRECTORY");
     if (value) snprintf(directory, sizeof directory, "%s", value);
     if ((value = getenv("CHAOS_SHIM_IGNORE_SYNC"))) snprintf(ignore_sync, sizeof ignore_sync, "%s", value);
@@ -165,7 +168,7 @@ static const char *name_of(const char *path) {
     size_t length = strlen(directory);
     if (!length || strncmp(path, directory, length) != 0) return NULL;
     if (!path[length]) return ".";
-    if (path[length] != '/' || strchr(path + length + 1, '/')) return NULL;
+    if (path[length] != '/') return NULL;
     const char *name = path + length + 1;
     if (ends_with(name, "-shm") || ends_with(name, ".lock") || strlen(name) >= NAME) return NULL;
     return name;
@@ -350,11 +353,16 @@ int fcntl64(int fd, int command, ...) {
 int rename(const char *from, const char *to) {
     const char *old = name_of(from), *new = name_of(to);
     if (!old && !new) return real_rename(from, to);
-    if (log_fd >= 0) _exit(96); /* Nothing is renamed in a recording so far; teach the replayer before this. */
-    enum action action = decide("rename", 1, new ? new : old);
+    if (!old || !new) _exit(96); /* Half of it could not be recorded, and a record without it would lie. */
+    enum action action = decide("rename", 1, new);
     if (action == KILL_BEFORE || action == KILL_HALF) die();
     if (action == FAIL) return -1;
     int result = real_rename(from, to);
+    struct stat moved;
+    if (result == 0 && stat(to, &moved) == 0) {
+        record('L', 0, moved.st_ino, 0, new, "", 0);
+        record('U', 0, 0, 0, old, "", 0);
+    }
     if (action == KILL_AFTER) die();
     return result;
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use blackbox::sample;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::model::{Customer, Model, name};
 
@@ -69,15 +70,9 @@ pub enum Violation {
 }
 
 impl Stored {
-    /// Reads a copy of the registry in `data`, so that the files stay as they are.
+    /// Reads the registry in `data`.
     pub fn read(data: &Path) -> Result<Self, rusqlite::Error> {
-        let copy = tempfile::tempdir_in(data.parent().unwrap_or(data)).expect("a directory can be made");
-        for name in ["carnelian.db", "carnelian.db-wal", "carnelian.db-journal"] {
-            if data.join(name).exists() {
-                fs::copy(data.join(name), copy.path().join(name)).expect("a file can be copied");
-            }
-        }
-        Self::read_from(&Connection::open(copy.path().join("carnelian.db"))?)
+        Self::read_from(&open_copy(data)?.0)
     }
 
     fn read_from(database: &Connection) -> Result<Self, rusqlite::Error> {
@@ -97,6 +92,17 @@ impl Stored {
         let rows = rows.collect::<Result<_, _>>()?;
         Ok(Self { rows, log: Log::read_from(database)?, damage })
     }
+}
+
+/// Opens a copy of the registry in `data`, so that the files stay as they are; the copy goes with its directory.
+pub fn open_copy(data: &Path) -> Result<(Connection, TempDir), rusqlite::Error> {
+    let copy = tempfile::tempdir_in(data.parent().unwrap_or(data)).expect("a directory can be made");
+    for name in ["carnelian.db", "carnelian.db-wal", "carnelian.db-journal"] {
+        if data.join(name).exists() {
+            fs::copy(data.join(name), copy.path().join(name)).expect("a file can be copied");
+        }
+    }
+    Ok((Connection::open(copy.path().join("carnelian.db"))?, copy))
 }
 
 impl Log {

@@ -53,6 +53,13 @@ pub enum Unsynced {
     Torn(usize),
 }
 
+impl Unsynced {
+    /// One of these, torn ones as often as the others.
+    pub fn any(random: &mut Random) -> Self {
+        *random.pick(&[Self::Dropped, Self::Kept, Self::Torn(512), Self::Torn(512), Self::Torn(4096)])
+    }
+}
+
 impl<'a> Disk<'a> {
     /// The disk after the first `cut` events of a recording that began with an empty directory.
     pub fn after(recording: &'a Recording, cut: usize) -> Self {
@@ -92,15 +99,14 @@ impl<'a> Disk<'a> {
         self.entries.entry(name.to_owned()).or_default()
     }
 
-    /// What was done before a sync began has this fate, unless an earlier sync has decided.
+    /// What was done before a sync began has this fate, unless an earlier sync has decided: to a file, or to the names
+    /// in a directory.
     fn sync(&mut self, file: File, name: &str, began: usize, fate: Fate) {
-        if name == "." {
-            let entries = self.entries.values_mut().flatten();
-            entries.filter(|e| e.at < began && e.fate == Fate::Pending).for_each(|entry| entry.fate = fate);
-        } else {
-            let changes = self.changes.entry(file).or_default().iter_mut();
-            changes.filter(|c| c.at < began && c.fate == Fate::Pending).for_each(|change| change.fate = fate);
-        }
+        let changes = self.changes.entry(file).or_default().iter_mut();
+        changes.filter(|c| c.at < began && c.fate == Fate::Pending).for_each(|change| change.fate = fate);
+        let within = self.entries.iter_mut().filter(|(entry, _)| directory_of(entry) == name);
+        let entries = within.flat_map(|(_, entries)| entries);
+        entries.filter(|e| e.at < began && e.fate == Fate::Pending).for_each(|entry| entry.fate = fate);
     }
 
     /// Writes an image of the directory as it may be found after the cut.
@@ -113,7 +119,10 @@ impl<'a> Disk<'a> {
             let Some(file) = found(&self.entries[name], unsynced, random) else { continue };
             let content = contents.entry(file).or_insert_with(|| self.content(file, unsynced, random));
             let mut options = fs::OpenOptions::new();
-            let made = options.write(true).create_new(true).mode(0o600).open(directory.join(name));
+            let path = directory.join(name);
+            // A folder of its own comes with what is in it.
+            fs::create_dir_all(path.parent().unwrap_or(directory)).expect("an image can be written");
+            let made = options.write(true).create_new(true).mode(0o600).open(path);
             made.and_then(|mut made| made.write_all(content)).expect("an image can be written");
         }
     }
@@ -136,6 +145,11 @@ impl<'a> Disk<'a> {
         }
         content
     }
+}
+
+/// The directory that a name is in.
+fn directory_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(".", |(directory, _)| directory)
 }
 
 /// The file that a name leads to: the names of a directory are lost from the last one on.
@@ -231,6 +245,29 @@ mod tests {
         let gone = [write(0, "old"), Event::Unlink { name: "a".to_owned() }];
         let recording = recording(&[&made(), &gone, &made(), &[write(0, "n")]]);
         assert_eq!(image(&recording, Unsynced::Kept).as_deref(), Some("n"));
+    }
+
+    #[test]
+    fn a_file_that_was_renamed_has_both_its_name_and_its_content_only_once_each_was_synced() {
+        let renamed = [
+            Event::Create { ino: 7, name: "a.part".to_owned() },
+            write(0, "one"),
+            Event::Link { ino: 7, name: "a".to_owned() },
+            Event::Unlink { name: "a.part".to_owned() },
+        ];
+        let (file, directory) = (sync(1, 7, "a.part"), sync(2, 9, "."));
+        assert_eq!(image(&recording(&[&renamed, &file]), Unsynced::Dropped), None);
+        assert_eq!(image(&recording(&[&renamed, &directory]), Unsynced::Dropped).as_deref(), Some(""));
+        assert_eq!(image(&recording(&[&renamed, &file, &directory]), Unsynced::Dropped).as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn a_sync_of_a_directory_holds_no_name_of_another_one() {
+        let made = [Event::Create { ino: 7, name: "folder/b".to_owned() }];
+        let moved = [Event::Link { ino: 7, name: "a".to_owned() }, Event::Unlink { name: "folder/b".to_owned() }];
+        let recording = recording(&[&made, &moved, &sync(1, 8, "folder")]);
+        assert_eq!(image(&recording, Unsynced::Dropped), None);
+        assert_eq!(image(&recording, Unsynced::Kept).as_deref(), Some(""));
     }
 
     #[test]

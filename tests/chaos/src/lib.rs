@@ -5,6 +5,8 @@
 //! - [`crowd`]: many connections at once;
 //! - [`model`]: what must, may and must not be stored, as far as they can tell;
 //! - [`checker`]: compares what is stored with that;
+//! - [`keys`]: operators who work on keys and users, and what they must find;
+//! - [`old`]: registries as earlier releases have left them;
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
 //! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
@@ -14,8 +16,10 @@
 pub mod checker;
 pub mod crowd;
 pub mod disk;
+pub mod keys;
 pub mod load;
 pub mod model;
+pub mod old;
 pub mod process;
 pub mod races;
 pub mod recording;

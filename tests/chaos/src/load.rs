@@ -39,13 +39,16 @@ pub struct Report {
     pub latencies: Vec<Duration>,
     /// Requests that were acknowledged although they began after a 503.
     pub acknowledged_late: Vec<String>,
+    /// Requests that were acknowledged before the moment that [`Progress::mark`] has marked.
+    pub acknowledged_early: Vec<String>,
 }
 
 /// What the clients of one load share.
 #[derive(Debug, Default)]
 pub struct Progress {
-    answered: AtomicUsize,
+    pub(crate) answered: AtomicUsize,
     unavailable: AtomicBool,
+    marked: AtomicBool,
     over: AtomicBool,
 }
 
@@ -60,6 +63,11 @@ impl Progress {
         self.unavailable.load(Ordering::SeqCst)
     }
 
+    /// Marks this moment: what is acknowledged from now on is told apart.
+    pub fn mark(&self) {
+        self.marked.store(true, Ordering::SeqCst);
+    }
+
     /// Whether the load is over: the server cannot be reached any more, or there was enough of it.
     pub fn over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
@@ -72,7 +80,7 @@ impl Progress {
 }
 
 /// Ends a load beside which something has gone wrong: nobody else would, and the test would never end.
-struct EndIfPanicking<'a>(&'a Progress);
+pub(crate) struct EndIfPanicking<'a>(pub(crate) &'a Progress);
 
 impl Drop for EndIfPanicking<'_> {
     fn drop(&mut self) {
@@ -143,6 +151,7 @@ impl Report {
         self.unanswered += other.unanswered;
         self.latencies.extend(other.latencies);
         self.acknowledged_late.extend(other.acknowledged_late);
+        self.acknowledged_early.extend(other.acknowledged_early);
         self
     }
 }
@@ -258,6 +267,9 @@ impl Worker<'_> {
                 self.report.acknowledged += 1;
                 if began_late {
                     self.report.acknowledged_late.push(request.clone());
+                }
+                if !self.progress.marked.load(Ordering::SeqCst) {
+                    self.report.acknowledged_early.push(request.clone());
                 }
                 Outcome::Acknowledged(reply.customer_id())
             }

@@ -1,11 +1,16 @@
 //! What the shim has recorded: every change, sync and answer, in one order.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The length of a record before its name and its data; the layout is `struct header` in `shim/shim.c`.
 const HEADER: usize = 32;
+
+/// The name under which an answer is recorded that tells no customer's id.
+const OTHER: &str = "other";
 
 /// Something that a process did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub enum Event {
     Create {
         /// The file's number, which a removed file may have had before.
         ino: u64,
-        /// Its name.
+        /// Its name, with that of a folder before it if it lies in one.
         name: String,
     },
     /// A file was about to be opened, or made.
@@ -38,7 +43,7 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// A file was given another name.
+    /// A file was given another name. To rename it is this, and the removal of the name that it had.
     Link {
         /// The file's number.
         ino: u64,
@@ -52,7 +57,7 @@ pub enum Event {
     },
     /// A sync began.
     SyncBegins {
-        /// The sync's number, of its own within the process.
+        /// The sync's number, which no sync has that goes on at the same time.
         id: u32,
         /// The file's number.
         ino: u64,
@@ -111,6 +116,50 @@ impl Recording {
         Self { events }
     }
 
+    /// What would have made the files of a directory as they are, all of it synced.
+    pub fn of_files(directory: &Path) -> Self {
+        let mut events = Vec::new();
+        let paths =
+            fs::read_dir(directory).expect("there is a directory").map(|entry| entry.expect("is listed").path());
+        for path in paths.filter(|path| path.is_file()) {
+            let ino = path.metadata().expect("there is a file").ino();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+            events.push(Event::Create { ino, name: name.clone() });
+            events.push(Event::Write { ino, offset: 0, data: fs::read(&path).expect("can be read") });
+            events.extend([Event::SyncBegins { id: 0, ino, name }, Event::Synced { id: 0 }]);
+        }
+        events.extend([Event::SyncBegins { id: 0, ino: 0, name: ".".to_owned() }, Event::Synced { id: 0 }]);
+        Self { events }
+    }
+
+    /// This one, and then another.
+    pub fn then(mut self, other: Recording) -> Self {
+        self.events.extend(other.events);
+        self
+    }
+
+    /// Notes in a log what no shim can see: that somebody was told of a success otherwise than through a socket.
+    pub fn note_answer(log: &Path, request: &str) {
+        let data = format!("HTTP/1.1 200 OK\r\nx-request-id: {request}\r\n");
+        let mut record = [0; HEADER].to_vec();
+        record[0] = b'A';
+        record[24..28].copy_from_slice(&(OTHER.len() as u32).to_le_bytes());
+        record[28..32].copy_from_slice(&(data.len() as u32).to_le_bytes());
+        record.extend([OTHER.as_bytes(), data.as_bytes()].concat());
+        // In one piece, as the processes write that may do so at the same time.
+        let file = OpenOptions::new().append(true).open(log);
+        file.and_then(|mut file| file.write_all(&record)).expect("a log can be written");
+    }
+
+    /// The requests that were answered before the event with this index, whatever the answer.
+    pub fn answered_before(&self, cut: usize) -> HashSet<&str> {
+        let answers = self.events[..cut].iter().filter_map(|event| match event {
+            Event::Answer { request, .. } => Some(request.as_str()),
+            _ => None,
+        });
+        answers.collect()
+    }
+
     /// The requests that were acknowledged before the event with this index.
     pub fn acknowledged_before(&self, cut: usize) -> HashSet<&str> {
         let answers = self.events[..cut].iter().filter_map(|event| match event {
@@ -124,6 +173,13 @@ impl Recording {
     pub fn indices(&self, wanted: impl Fn(&Event) -> bool) -> Vec<usize> {
         let found = self.events.iter().enumerate().filter(|(_, event)| wanted(event));
         found.map(|(index, _)| index).collect()
+    }
+
+    /// How many operations it has that a rule can apply to.
+    pub fn operations(&self) -> usize {
+        // Of each of these there is an event that stands for the operation already.
+        let second = |event: &Event| matches!(event, Event::Create { .. } | Event::Synced { .. });
+        self.indices(|event| !second(event)).len()
     }
 
     /// The kind of operation and the file that the rule first applied to.
@@ -159,4 +215,30 @@ fn request_id(answer: &[u8]) -> String {
         name.eq_ignore_ascii_case("x-request-id").then(|| value.trim().to_owned())
     });
     line.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_noted_is_read_as_one() {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        Recording::note_answer(log.path(), "first");
+        Recording::note_answer(log.path(), "second");
+        let recording = Recording::read(log.path());
+        assert_eq!(recording.answered_before(1), HashSet::from(["first"]));
+        assert_eq!(recording.answered_before(2), HashSet::from(["first", "second"]));
+        assert!(recording.acknowledged_before(2).is_empty(), "no customer was stored");
+    }
+
+    #[test]
+    fn the_files_of_a_directory_are_as_if_they_had_been_made_and_synced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("a"), "one").expect("can be written");
+        let recording = Recording::of_files(directory.path());
+        let written = |event: &Event| matches!(event, Event::Write { offset: 0, data, .. } if data == b"one");
+        assert_eq!(recording.indices(written).len(), 1);
+        assert_eq!(recording.indices(|event| matches!(event, Event::Synced { .. })).len(), 2, "of file and directory");
+    }
 }

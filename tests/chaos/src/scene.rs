@@ -7,8 +7,10 @@ use blackbox::{CUSTOMERS, Client, Launch, Login, Place, Request, Server, sample}
 use tempfile::TempDir;
 
 use crate::checker::{self, Stored, Violation};
+use crate::disk::{Disk, Unsynced};
 use crate::load::Report;
 use crate::model::{Model, Outcome, Sent, Story};
+use crate::recording::Recording;
 use crate::seed::Random;
 
 /// How many customers of a registry are read back at most.
@@ -92,15 +94,51 @@ pub fn fast_directory() -> TempDir {
     tempfile::Builder::new().prefix("carnelian-").tempdir_in(parent).expect("a directory can be made")
 }
 
+/// A directory as a power cut may leave it, removed when dropped.
+pub struct Image {
+    directory: TempDir,
+    /// The data directory, if that is what was recorded.
+    pub data: PathBuf,
+}
+
+impl Image {
+    /// Builds the directory as it may be found after the first `cut` events of a recording.
+    pub fn of(recording: &Recording, cut: usize, unsynced: Unsynced, random: &mut Random) -> Self {
+        let directory = fast_directory();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).expect("a directory can be made");
+        Disk::after(recording, cut).write_image(&data, unsynced, random);
+        Self { directory, data }
+    }
+
+    /// Leaves it where it is, for whoever wants to look.
+    pub fn keep(self) -> PathBuf {
+        self.directory.keep()
+    }
+}
+
 /// Compares the registry in `data` with the model: the files as they are, then what a server makes of them.
 ///
 /// Without a login there are no customers yet, and the server only has to start.
 pub fn judge(place: &Place, data: &Path, login: Option<&Login>, model: &Model, random: &mut Random) -> Verdict {
+    judge_knowing(place, data, login, model, random, |_| {})
+}
+
+/// The same of a registry whose audit log cannot tell everything: `complete` adds what is known otherwise.
+pub fn judge_knowing(
+    place: &Place,
+    data: &Path,
+    login: Option<&Login>,
+    model: &Model,
+    random: &mut Random,
+    complete: impl FnOnce(&mut Stored),
+) -> Verdict {
     let damaged = |what: String| Verdict { violations: vec![Violation::Damaged(what)], probe: None };
-    let stored = match Stored::read(data) {
+    let mut stored = match Stored::read(data) {
         Ok(stored) => stored,
         Err(error) => return damaged(error.to_string()),
     };
+    complete(&mut stored);
     let server = match launch(place, data).try_start() {
         Ok(server) => server,
         Err((code, log)) => return damaged(format!("no server starts: {code} {log}")),

@@ -2,10 +2,10 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use blackbox::Launch;
+use blackbox::{Launch, Login, Place};
 
 /// The system's number for an I/O error.
 pub const EIO: i32 = 5;
@@ -43,7 +43,8 @@ pub struct Rule {
     /// `write`, `truncate`, `sync`, `open`, `link`, `rename`, `unlink`, `any` of these, `send` for an answer, or `begin`
     /// for the moment at which a transaction that writes has begun.
     pub kind: &'static str,
-    /// The end of the file's name, or `*`; `ack` is an answer with a customer's id, and `.` the directory.
+    /// The end of the file's name, or `*`; `ack` is an answer with a customer's id, `other` any other one, and `.` the
+    /// directory.
     pub suffix: &'static str,
     /// Which of these operations, from 1.
     pub number: usize,
@@ -100,6 +101,29 @@ impl Shim {
     /// Puts the shim under a command.
     pub fn under_command(&self, command: &mut Command) {
         command.envs(self.variables.iter().cloned());
+    }
+
+    /// Runs a command on a place's registry, and returns how it ended.
+    pub fn run(&self, place: &Place, arguments: &[&str]) -> Output {
+        let mut command = place.command();
+        command.args(arguments).arg("--data").arg(place.data());
+        self.under_command(&mut command);
+        command.output().expect("the binary can be run")
+    }
+
+    /// Runs a command that must succeed, and returns what it prints.
+    #[track_caller]
+    pub fn cli(&self, place: &Place, arguments: &[&str]) -> String {
+        let output = self.run(place, arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Creates a user and issues a key.
+    #[track_caller]
+    pub fn user(&self, place: &Place, name: &str, account: &str) -> Login {
+        self.cli(place, &["user", "create", name, "--account", account]);
+        Login { user: name.to_owned(), key: self.cli(place, &["key", "issue", name]) }
     }
 }
 

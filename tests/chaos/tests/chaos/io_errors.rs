@@ -9,8 +9,9 @@ use blackbox::{CUSTOMERS, Client, Server, sample, wait};
 use chaos::load::Report;
 use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
+use chaos::scene::Image;
 use chaos::shim::{EIO, EMFILE, ENOSPC, EROFS};
-use chaos::{Action, Disk, Load, Model, Outcome, Random, Rule, Scene, Shim, Unsynced, scene, seed};
+use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, Unsynced, scene, seed};
 
 use crate::power_cuts::prepare;
 
@@ -243,11 +244,8 @@ fn what_was_acknowledged_needs_no_sync_that_failed() {
         drop(server);
         let recording = Recording::read(&log);
         assert_eq!(recording.fired(), Some(("sync", "carnelian.db-wal")), "round {round}: {rule:?}");
-        let image = scene::fast_directory();
-        let data = image.path().join("data");
-        fs::create_dir(&data).expect("a directory can be made");
-        Disk::after(&recording, recording.events.len()).write_image(&data, Unsynced::Dropped, &mut random);
-        let verdict = scene::judge(&place, &data, Some(&ada), &Model::of(&report.stories), &mut random);
+        let left = Image::of(&recording, recording.events.len(), Unsynced::Dropped, &mut random);
+        let verdict = scene::judge(&place, &left.data, Some(&ada), &Model::of(&report.stories), &mut random);
         assert!(verdict.violations.is_empty(), "round {round}: {rule:?}: {:#?}", verdict.violations);
     }
 }

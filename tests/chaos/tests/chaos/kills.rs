@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use blackbox::{Login, Place, wait};
-use chaos::recording::{Event, Recording};
+use chaos::recording::Recording;
 use chaos::{Action, Load, Model, Random, Rule, Scene, Shim, scene, seed};
 
 fn load(prefix: String) -> Load {
@@ -181,9 +181,7 @@ fn first_start_operations() -> usize {
     let mut command = account_command(&place);
     Shim::new(&place.data()).record(&log).under_command(&mut command);
     assert!(command.output().expect("the binary can be run").status.success());
-    // Of each of these there is a record that stands for the operation already.
-    let second = |event: &Event| matches!(event, Event::Create { .. } | Event::Synced { .. });
-    let operations = Recording::read(&log).indices(|event| !second(event)).len();
+    let operations = Recording::read(&log).operations();
     assert!(operations > 50, "too little was recorded: {operations}");
     operations
 }

@@ -1,17 +1,23 @@
 //! Faults: kills, power cuts, failing operations, full and read-only disks; races; and what others send: messages that are
 //! none, and too much.
 
+mod backups;
 mod directories;
 mod erasures;
+mod first_starts;
 mod framing;
 mod full_disks;
 mod imports;
 mod io_errors;
+mod keys;
 mod kills;
+mod migrations;
 mod mounts;
+mod offline_restores;
 mod power_cuts;
 mod races;
 mod read_only;
+mod reserves;
 mod resources;
 mod restarts;
 mod restores;

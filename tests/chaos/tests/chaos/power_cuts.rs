@@ -7,8 +7,8 @@ use std::thread;
 
 use blackbox::{Login, Place, Server, wait};
 use chaos::recording::{Event, Recording};
-use chaos::{Action, Disk, Load, Model, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
-use tempfile::TempDir;
+use chaos::scene::Image;
+use chaos::{Action, Load, Model, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
 
 /// A registry from its first command to the end of its server, and everything that was done to its files.
 struct Run {
@@ -25,26 +25,10 @@ pub(crate) fn prepare() -> (Place, PathBuf, Login) {
     let place = Place::new();
     let log = place.root().join("recording");
     let shim = Shim::new(&place.data()).record(&log);
-    cli(&place, &shim, &["account", "create", "Acme"]);
-    let ada = user(&place, &shim, "ada", "Acme");
+    shim.cli(&place, &["account", "create", "Acme"]);
+    let ada = shim.user(&place, "ada", "Acme");
     shim.under(place.launch()).start().stop();
     (place, log, ada)
-}
-
-/// Runs a command under a shim, and returns what it prints.
-pub(crate) fn cli(place: &Place, shim: &Shim, arguments: &[&str]) -> String {
-    let mut command = place.command();
-    command.args(arguments).arg("--data").arg(place.data());
-    shim.under_command(&mut command);
-    let output = command.output().expect("the binary can be run");
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
-}
-
-/// Creates a user under a shim, and issues a key.
-pub(crate) fn user(place: &Place, shim: &Shim, name: &str, account: &str) -> Login {
-    cli(place, shim, &["user", "create", name, "--account", account]);
-    Login { user: name.to_owned(), key: cli(place, shim, &["key", "issue", name]) }
 }
 
 /// Records a run under `load`; `configure` changes what is under the server.
@@ -87,15 +71,12 @@ fn run_with_kills(load: &Load, random: &mut Random) -> Run {
 
 impl Run {
     /// Builds the image of a cut and says what is wrong with it; the image is there until it is dropped.
-    fn violations(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Vec<Violation>, TempDir) {
-        let directory = scene::fast_directory();
-        let data = directory.path().join("data");
-        std::fs::create_dir(&data).expect("a directory can be made");
-        Disk::after(&self.recording, cut).write_image(&data, unsynced, random);
+    fn violations(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Vec<Violation>, Image) {
+        let image = Image::of(&self.recording, cut, unsynced, random);
         let acknowledged = self.recording.acknowledged_before(cut);
         let model = Model::at(&self.stories, |sent| acknowledged.contains(sent.request.as_str()));
         let login = (cut >= self.prepared).then_some(&self.ada);
-        (scene::judge(&self.place, &data, login, &model, random).violations, directory)
+        (scene::judge(&self.place, &image.data, login, &model, random).violations, image)
     }
 
     /// Where the power may be cut: anywhere, and as often right after an acknowledgement or within a checkpoint.
@@ -122,10 +103,10 @@ impl Run {
                     while let Some(image) = image() {
                         // Of its own for every image, whichever thread takes it.
                         let mut random = Random::new(seed ^ image as u64);
-                        let (cut, unsynced) = (self.cut(&mut random), unsynced(&mut random));
-                        let (violations, directory) = self.violations(cut, unsynced, &mut random);
+                        let (cut, unsynced) = (self.cut(&mut random), Unsynced::any(&mut random));
+                        let (violations, left) = self.violations(cut, unsynced, &mut random);
                         if !violations.is_empty() {
-                            eprintln!("image {image} stays in {}", directory.keep().display());
+                            eprintln!("image {image} stays in {}", left.keep().display());
                             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                             found.push(format!("image {image}, cut at {cut}, {unsynced:?}: {violations:#?}"));
                         }
@@ -137,10 +118,6 @@ impl Run {
         assert!(found.is_empty(), "{} of {images} images are wrong, for one {}", found.len(), found[0]);
         eprintln!("{images} images of {} events hold", self.recording.events.len());
     }
-}
-
-fn unsynced(random: &mut Random) -> Unsynced {
-    *random.pick(&[Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn(512), Unsynced::Torn(512), Unsynced::Torn(4096)])
 }
 
 fn small_load() -> Load {

@@ -1,0 +1,266 @@
+//! A backup is made while the ground breaks: it is there whole, or not at all.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use blackbox::{Outcome, Place, Server, wait};
+use chaos::load::Report;
+use chaos::model::{self, Sent};
+use chaos::scene::Image;
+use chaos::{Action, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
+use serde_json::Value;
+
+/// What a backup is called here.
+pub(crate) const BACKUP: &str = "backup";
+
+/// Where backups go: not among the files of the registry.
+pub(crate) fn folder(place: &Place) -> PathBuf {
+    let folder = place.root().join("backups");
+    fs::create_dir_all(&folder).expect("a directory can be made");
+    folder
+}
+
+/// The command that makes a backup, also in the place of an older one.
+pub(crate) fn back_up(place: &Place) -> Command {
+    let mut command = place.command();
+    command.arg("backup").arg(folder(place).join(BACKUP)).arg("--replace").arg("--data").arg(place.data());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Restores the backup in a folder into a directory, in which there may be a registry.
+fn restore(place: &Place, folder: &Path, into: &Path) -> Outcome {
+    let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
+    place.bare_cli(&["restore", &plain(&folder.join(BACKUP)), "--replace", "--data", &plain(into)])
+}
+
+/// A new directory with a registry's master key.
+fn with_key(place: &Place, name: &str) -> PathBuf {
+    let data = place.root().join(name);
+    fs::create_dir(&data).expect("a directory can be made");
+    fs::copy(place.data().join("master.key"), data.join("master.key")).expect("a file can be copied");
+    data
+}
+
+/// The customers that a ledger names as erased: a restore leaves them out, whatever the audit log in the backup tells.
+fn erased_by_ledger(folder: &Path) -> HashSet<u64> {
+    let ledger = fs::read_to_string(folder.join(format!("{BACKUP}.ledger"))).expect("there is a ledger");
+    let (text, _signature) = ledger.trim_end().rsplit_once(' ').expect("a ledger is signed");
+    let ledger: Value = serde_json::from_str(text).expect("a ledger is JSON");
+    ledger["erasedCustomers"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect()
+}
+
+/// Everything that is wrong with the backup in a folder, if it must hold what a model says.
+fn faults(scene: &Scene, folder: &Path, model: &Model, random: &mut Random) -> Vec<String> {
+    let data = with_key(&scene.place, &format!("restored-{:x}", random.number()));
+    let restored = restore(&scene.place, folder, &data);
+    if restored.code != 0 {
+        return vec![format!("it is not taken: {restored:?}")];
+    }
+    let verified = scene.place.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain path")]);
+    let erased = erased_by_ledger(folder);
+    let verdict = scene::judge_knowing(&scene.place, &data, Some(&scene.ada), model, random, |stored| {
+        stored.log.customers.retain(|(id, _)| !erased.contains(id));
+    });
+    fs::remove_dir_all(&data).expect("can be removed");
+    let mut faults: Vec<_> = verdict.violations.iter().map(|violation| format!("{violation:?}")).collect();
+    if verified.code != 0 {
+        faults.push(format!("{verified:?}"));
+    }
+    faults
+}
+
+/// What breaks while a backup is made.
+#[derive(Clone, Debug)]
+enum Fault {
+    /// The command is killed at an operation on its own files, unless it is over by then.
+    AtOperation(Rule),
+    /// The command is killed when it has written so much, unless it is over by then.
+    Command(u64),
+    /// The server is killed when the command has written so much.
+    Server(u64),
+}
+
+impl Fault {
+    fn any(random: &mut Random) -> Self {
+        use Action::*;
+        let kinds = [
+            (KillHalf, "write", ".part", 1..60),
+            (KillBefore, "sync", "*", 1..5),
+            (KillAfter, "sync", "*", 1..5),
+            (KillBefore, "rename", "*", 1..3),
+            (KillAfter, "rename", "*", 1..3),
+        ];
+        let (action, kind, suffix, numbers) = random.pick(&kinds).clone();
+        let rule = Rule { action, kind, suffix, number: random.within(numbers) };
+        let written = random.within(1..400_000) as u64;
+        random.pick(&[Self::AtOperation(rule), Self::Command(written), Self::Server(written)]).clone()
+    }
+
+    /// Makes a backup beside a server, which may be gone then; whether that succeeded, as the command says.
+    fn strike(&self, place: &Place, server: Server) -> bool {
+        let mut command = back_up(place);
+        if let Self::AtOperation(rule) = self {
+            Shim::new(&folder(place)).rule(rule).under_command(&mut command);
+        }
+        let mut child = command.spawn().expect("the binary can be run");
+        let draft = folder(place).join(format!("{BACKUP}.part"));
+        let mut wait_for = |written: u64| {
+            wait::until("much is written, or the backup is made", wait::PATIENCE, || {
+                let ended = child.try_wait().expect("a child can be waited for").is_some();
+                (ended || length(&draft) >= written).then_some(())
+            });
+        };
+        match self {
+            Self::AtOperation(_) => {}
+            Self::Command(written) => {
+                wait_for(*written);
+                child.kill().expect("a child can be killed");
+            }
+            Self::Server(written) => {
+                wait_for(*written);
+                server.kill();
+            }
+        }
+        let code = child.wait().expect("a child can be waited for").code();
+        assert!(code.is_none_or(|code| code == 0), "{self:?}: the backup was refused with {code:?}");
+        assert!(code.is_some() || !matches!(self, Self::Server(_)), "the backup ended with the server");
+        code.is_some()
+    }
+}
+
+/// What must and may be in a backup that began at the mark of a load.
+fn model_at_mark(scene: &Scene, report: &Report) -> Model {
+    let early: HashSet<&str> = report.acknowledged_early.iter().map(String::as_str).collect();
+    let before = scene.stories.iter().flatten().map(|sent| sent.request.as_str()).collect::<HashSet<_>>();
+    Model::at(scene.stories.iter().chain(&report.stories), |sent: &Sent| {
+        let acknowledged = matches!(sent.outcome, model::Outcome::Acknowledged(_));
+        acknowledged && (before.contains(sent.request.as_str()) || early.contains(sent.request.as_str()))
+    })
+}
+
+#[test]
+fn a_backup_that_is_cut_short_is_whole_or_not_there_and_leaves_the_older_one_alone() {
+    let mut random = Random::of_test("kills while backing up");
+    let mut scene = Scene::new();
+    let (mut made, mut unmade) = (0, 0);
+    for round in 0..seed::rounds(12) {
+        let backup = folder(&scene.place).join(BACKUP);
+        let (server, fault) = (scene.place.serve(), Fault::any(&mut random));
+        let (address, enough) = (server.address(), random.within(100..300));
+        let load = Load { prefix: format!("B{round}"), workers: 3, requests: usize::MAX, large: 10 };
+        let (before, mut succeeded) = (fs::read(&backup).ok(), false);
+        let report = load.run(address, &scene.ada, &mut random, |progress| {
+            wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
+            progress.mark();
+            succeeded = fault.strike(&scene.place, server);
+            progress.end();
+        });
+        let (case, after) = (format!("round {round}: {fault:?}"), fs::read(&backup).ok());
+        if after != before {
+            let model = model_at_mark(&scene, &report);
+            let faults = faults(&scene, &folder(&scene.place), &model, &mut random);
+            assert!(faults.is_empty(), "{case}: {faults:#?}");
+            made += 1;
+        } else {
+            assert!(!succeeded, "{case}: the backup was made, and is not there");
+            unmade += 1;
+            if after.is_some() {
+                let data = with_key(&scene.place, &format!("older-{round}"));
+                restore(&scene.place, &folder(&scene.place), &data).done();
+            }
+        }
+        scene.note(report);
+    }
+    eprintln!("{made} backups were made, {unmade} were not");
+    assert!(made > 0 && unmade > 0, "only one of both was tried");
+}
+
+/// Two backups of a registry under one name, recorded, and what a disk must hold of them.
+struct Run {
+    scene: Scene,
+    recording: Recording,
+    /// What the command wrote each time, and how much was recorded when it had succeeded.
+    backups: Vec<(Vec<u8>, usize)>,
+}
+
+impl Run {
+    fn new(random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Self {
+        let mut scene = Scene::new();
+        let (folder, log) = (folder(&scene.place), scene.place.root().join("recording"));
+        let shim = configure(Shim::new(&folder).record(&log));
+        let server = scene.place.serve();
+        let mut backups = Vec::new();
+        for turn in 0..2 {
+            let load = Load { prefix: format!("T{turn}"), workers: 3, requests: 30, large: 10 };
+            scene.note(load.run(server.address(), &scene.ada, random, |_| {}));
+            let mut command = back_up(&scene.place);
+            shim.under_command(&mut command);
+            assert!(command.status().expect("the binary can be run").success());
+            let written = fs::read(folder.join(BACKUP)).expect("there is a backup");
+            backups.push((written, Recording::read(&log).events.len()));
+        }
+        server.stop();
+        Self { scene, recording: Recording::read(&log), backups }
+    }
+
+    /// Where the power may be cut: anywhere, and as often when a backup was just made, or is about to be.
+    fn cut(&self, random: &mut Random) -> usize {
+        let (_, made) = random.pick(&self.backups);
+        match random.within(0..4) {
+            0 => *made,
+            1 => made - random.within(0..12),
+            _ => random.within(0..self.recording.events.len() + 1),
+        }
+    }
+
+    fn faults(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> Vec<String> {
+        let image = Image::of(&self.recording, cut, unsynced, random);
+        let found = fs::read(image.data.join(BACKUP)).ok();
+        let which = self.backups.iter().position(|(written, _)| found.as_ref() == Some(written));
+        let made = self.backups.iter().rposition(|(_, made)| cut >= *made);
+        match (found, which) {
+            (None, _) if made.is_none() => Vec::new(),
+            (None, _) => vec!["the backup is not there".to_owned()],
+            (Some(found), None) => vec![format!("{} bytes are no backup", found.len())],
+            (Some(_), which) if which < made => vec!["the older backup is there".to_owned()],
+            (Some(_), _) => {
+                let data = with_key(&self.scene.place, &format!("of-image-{:x}", random.number()));
+                let restored = restore(&self.scene.place, &image.data, &data);
+                fs::remove_dir_all(&data).expect("can be removed");
+                if restored.code == 0 { Vec::new() } else { vec![format!("it is not taken: {restored:?}")] }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_leaves_a_backup_whole_or_not_there_and_one_that_was_made_is_there() {
+    let mut random = Random::of_test("power cuts while backing up");
+    let run = Run::new(&mut random, |shim| shim);
+    let images = seed::rounds(60);
+    for image in 0..images {
+        let (cut, unsynced) = (run.cut(&mut random), Unsynced::any(&mut random));
+        let faults = run.faults(cut, unsynced, &mut random);
+        assert!(faults.is_empty(), "image {image}, cut at {cut}, {unsynced:?}: {faults:#?}");
+    }
+    let model = Model::of(&run.scene.stories);
+    let image = Image::of(&run.recording, run.recording.events.len(), Unsynced::Dropped, &mut random);
+    let faults = faults(&run.scene, &image.data, &model, &mut random);
+    assert!(faults.is_empty(), "{faults:#?}");
+    eprintln!("{images} images of {} events hold", run.recording.events.len());
+}
+
+#[test]
+fn a_backup_that_is_named_before_it_is_synced_is_caught() {
+    let mut random = Random::of_test("backups without syncs");
+    let run = Run::new(&mut random, |shim| shim.ignore_sync("backup.part"));
+    let end = run.recording.events.len();
+    assert!(!run.faults(end, Unsynced::Dropped, &mut random).is_empty(), "no loss was reported");
+}

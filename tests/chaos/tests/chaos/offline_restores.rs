@@ -1,0 +1,131 @@
+//! A backup is restored in the place of a registry that nobody serves, while the ground breaks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use chaos::checker::Stored;
+use chaos::scene::Image;
+use chaos::{Action, Event, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
+
+use crate::backups::{BACKUP, back_up, folder};
+
+/// What everything is named after that came after the backup.
+const REPLACED: &str = "Replaced";
+
+/// A registry, and an older backup of it.
+struct Past {
+    scene: Scene,
+    /// What is in the registry, and what is in the backup.
+    models: [Model; 2],
+}
+
+impl Past {
+    fn new(random: &mut Random) -> Self {
+        let mut scene = Scene::new();
+        let server = scene.place.serve();
+        let load = |prefix: &str| Load { prefix: prefix.to_owned(), workers: 3, requests: 40, large: 10 };
+        scene.note(load("Kept").run(server.address(), &scene.ada, random, |_| {}));
+        assert!(back_up(&scene.place).status().expect("the binary can be run").success());
+        let backed_up = Model::of(&scene.stories);
+        scene.note(load(REPLACED).run(server.address(), &scene.ada, random, |_| {}));
+        server.stop();
+        let server = scene.place.serve();
+        let last = Load { requests: 2, ..load(&format!("{REPLACED} at last")) };
+        scene.note(last.run(server.address(), &scene.ada, random, |_| {}));
+        // A log stays behind that has some pages and not others: none of it may come to stand beside what is restored.
+        server.kill();
+        let models = [Model::of(&scene.stories), backed_up];
+        Self { scene, models }
+    }
+
+    /// The registry once more.
+    fn copy(&self, name: &str) -> PathBuf {
+        let data = self.scene.place.root().join(name);
+        fs::create_dir(&data).expect("a directory can be made");
+        for name in ["carnelian.db", "carnelian.db-wal", "master.key"] {
+            fs::copy(self.scene.data().join(name), data.join(name)).expect("a file can be copied");
+        }
+        data
+    }
+
+    /// Restores the backup in the place of a registry, with a shim under the command.
+    fn restore(&self, data: &Path, shim: &Shim) -> Output {
+        let mut command = self.scene.place.command();
+        command.arg("restore").arg(folder(&self.scene.place).join(BACKUP)).arg("--replace").arg("--data").arg(data);
+        shim.under_command(&mut command);
+        command.output().expect("the binary can be run")
+    }
+
+    /// What was done to a registry to restore the backup in its place, and how many events stand for what was there.
+    fn record(&self, name: &str) -> (Recording, usize) {
+        let data = self.copy(name);
+        let log = self.scene.place.root().join(format!("{name}.recording"));
+        let files = Recording::of_files(&data);
+        let before = files.events.len();
+        let restored = self.restore(&data, &Shim::new(&data).record(&log));
+        assert!(restored.status.success(), "{restored:?}");
+        (files.then(Recording::read(&log)), before)
+    }
+
+    /// Asserts that a registry is the one that was there, or the backup; says whether it is the backup.
+    fn must_be_one_of_both(&self, data: &Path, case: &str, random: &mut Random) -> bool {
+        // What was decided for takes its place with the next start.
+        scene::launch(&self.scene.place, data).start().kill();
+        let replaced = |stored: Stored| stored.rows.iter().any(|row| row.name.starts_with(REPLACED));
+        let is_backup = !replaced(Stored::read(data).expect("the files can be read"));
+        let model = &self.models[usize::from(is_backup)];
+        let verdict = scene::judge(&self.scene.place, data, Some(&self.scene.ada), model, random);
+        assert!(verdict.violations.is_empty(), "{case}: {:#?}", verdict.violations);
+        is_backup
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_the_registry_or_the_backup_and_nothing_beside_it() {
+    let mut random = Random::of_test("kills while restoring");
+    let past = Past::new(&mut random);
+    let operations = past.record("counted").0.operations();
+    let mut kills = 0;
+    for round in 0..seed::rounds(8) {
+        let data = past.copy(&format!("killed-{round}"));
+        let action = *random.pick(&[Action::KillBefore, Action::KillHalf, Action::KillAfter]);
+        let rule = Rule { action, kind: "any", suffix: "*", number: random.within(1..operations) };
+        let code = past.restore(&data, &Shim::new(&data).rule(&rule)).status.code();
+        assert!(code.is_none_or(|code| code == 0), "round {round}: {rule:?}: the restore was refused with {code:?}");
+        kills += usize::from(code.is_none());
+        past.must_be_one_of_both(&data, &format!("round {round}: {rule:?}"), &mut random);
+        let mut folders = fs::read_dir(&data).expect("can be listed").map(|entry| entry.expect("is listed").path());
+        assert!(!folders.any(|path| path.is_dir()), "round {round}: {rule:?}: a half of a registry is left for good");
+        let again = past.restore(&data, &Shim::new(&data));
+        assert!(again.status.success(), "round {round}: {rule:?}: {again:?}");
+        fs::remove_dir_all(&data).expect("can be removed");
+    }
+    assert!(kills > 0, "nothing was killed");
+    eprintln!("{kills} kills");
+}
+
+#[test]
+fn a_power_cut_while_restoring_leaves_the_registry_or_the_backup() {
+    let mut random = Random::of_test("power cuts while restoring");
+    let past = Past::new(&mut random);
+    let (recording, before) = past.record("recorded");
+    let end = recording.events.len();
+    // Around here it is all about names.
+    let named = recording.indices(|event| matches!(event, Event::Link { name, .. } if name == "carnelian.db"))[0];
+    let (images, mut restored) = (seed::rounds(24), 0);
+    for image in 0..images {
+        let cut = match random.within(0..4) {
+            0 => end,
+            1 => random.within(before..end),
+            _ => random.within(named..named + 5),
+        };
+        let unsynced = Unsynced::any(&mut random);
+        let left = Image::of(&recording, cut, unsynced, &mut random);
+        let case = format!("image {image}, cut at {cut} of {end}, {unsynced:?}");
+        let is_backup = past.must_be_one_of_both(&left.data, &case, &mut random);
+        assert!(is_backup || cut < end, "{case}: what was restored is gone");
+        restored += usize::from(is_backup);
+    }
+    eprintln!("{images} images hold, {restored} of them restored");
+}

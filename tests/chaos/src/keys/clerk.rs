@@ -75,7 +75,7 @@ impl Clerk<'_> {
             83..93 => Deed::new(name, Work::Enable, user),
             93..97 if over_http => Deed::new(name, Work::Enable, OPERATORS[1]),
             _ if over_http => Deed::new(name, Work::Disable, OPERATORS[1]),
-            _ => Deed::new(name, Work::Disable, *self.random.pick(&OPERATORS)),
+            _ => Deed::new(name, Work::Disable, OPERATORS[self.random.within(0..OPERATORS.len())]),
         }
     }
 

@@ -200,7 +200,7 @@ impl SqliteStore {
         work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let origin = origin.clone();
-        self.write(move |writing| change(writing, &origin, work)).await
+        self.write(move |writing| carry_out(writing, &origin, work)).await
     }
 
     /// The same for what concerns erasures, which goes on when the disk is full.
@@ -210,11 +210,11 @@ impl SqliteStore {
         mut work: impl FnMut(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let origin = origin.clone();
-        self.erase(move |writing| change(writing, &origin, &mut work)).await
+        self.erase(move |writing| carry_out(writing, &origin, &mut work)).await
     }
 }
 
-fn change<T>(
+fn carry_out<T>(
     writing: &mut Writing<'_>,
     origin: &Origin,
     work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError>,

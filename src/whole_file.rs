@@ -25,7 +25,7 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
 
 /// Refuses to overwrite files, unless that is asked for.
 pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), Refusal> {
-    match files.into_iter().find(|file| !replace && file.exists()) {
+    match files.into_iter().find(|file| !replace && file.symlink_metadata().is_ok()) {
         Some(file) => Err(Refusal::refused(format!("{} is there already; --replace overwrites it", file.display()))),
         None => Ok(()),
     }

@@ -52,12 +52,6 @@ pub struct SuiteArguments {
     /// Checks the harness in a few seconds, and judges no figure.
     #[arg(long)]
     pub smoke: bool,
-    /// The date of the run, for the name of its file.
-    #[arg(long, default_value = "undated")]
-    pub date: String,
-    /// The name of this machine; its host name unless given.
-    #[arg(long)]
-    pub machine: Option<String>,
     /// How often control and server take turns.
     #[arg(long, default_value_t = 3)]
     pub repeats: usize,
@@ -79,10 +73,24 @@ pub struct SuiteArguments {
     /// Where to write the report and its plot.
     #[arg(long, default_value = "bench")]
     pub out: PathBuf,
+    /// Where it happens, and what is kept of it.
+    #[command(flatten)]
+    pub run: RunArguments,
+}
+
+/// Where a measurement happens, and what is kept of it.
+#[derive(Args, Clone)]
+pub struct RunArguments {
+    /// The date of the run, for the name of its file.
+    #[arg(long, default_value = "undated")]
+    pub date: String,
+    /// The name of this machine; its host name unless given.
+    #[arg(long)]
+    pub machine: Option<String>,
     /// Where to keep the raw records.
     #[arg(long, default_value = "bench/runs")]
     pub runs: PathBuf,
-    /// A place for registries and logs, on the disk to be measured.
+    /// A place for registries and their files, on the disk to be measured.
     #[arg(long, default_value = "/var/tmp")]
     pub work: PathBuf,
 }
@@ -102,18 +110,9 @@ pub struct SoakArguments {
     /// How many customers there are.
     #[arg(long, default_value_t = 100_000)]
     pub customers: u64,
-    /// The date of the run, for the name of its file.
-    #[arg(long, default_value = "undated")]
-    pub date: String,
-    /// The name of this machine; its host name unless given.
-    #[arg(long)]
-    pub machine: Option<String>,
-    /// Where to keep the raw records.
-    #[arg(long, default_value = "bench/runs")]
-    pub runs: PathBuf,
-    /// A place for the registry, on the disk to be measured.
-    #[arg(long, default_value = "/var/tmp")]
-    pub work: PathBuf,
+    /// Where it happens, and what is kept of it.
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 /// What an operator does.
@@ -134,18 +133,9 @@ pub struct OperationsArguments {
     /// How many customers a second others create meanwhile.
     #[arg(long, default_value_t = 2_000.0)]
     pub rate: f64,
-    /// The date of the run, for the name of its file.
-    #[arg(long, default_value = "undated")]
-    pub date: String,
-    /// The name of this machine; its host name unless given.
-    #[arg(long)]
-    pub machine: Option<String>,
-    /// Where to keep the raw records.
-    #[arg(long, default_value = "bench/runs")]
-    pub runs: PathBuf,
-    /// A place for the registry and its files, on the disk to be measured.
-    #[arg(long, default_value = "/var/tmp")]
-    pub work: PathBuf,
+    /// Where it happens, and what is kept of it.
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 /// Load on its own.

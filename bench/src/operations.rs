@@ -20,7 +20,6 @@ use crate::{
         Pace, Plan, Until,
         requests::{Kind, Scenario, Target, Work},
     },
-    machine,
     measure::{Place, measure},
     process::{self, Process},
     record::{Erasure, Journal, Load, Operation, Paging, Record, Who},
@@ -53,11 +52,9 @@ struct Operations<'a> {
 
 /// Runs them, prints what came of each, and fails if one fails or does less than all.
 pub fn run(arguments: &OperationsArguments) -> io::Result<()> {
-    let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.work)?;
+    let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.run.work)?;
     let binary = arguments.server.canonicalize()?;
-    let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, &binary)?;
-    let mut journal = Journal::begin(&arguments.runs, &format!("{}-{}-operations", machine.date, machine.name))?;
-    journal.write(Record::Machine(machine))?;
+    let journal = Journal::of_run(&arguments.run, &binary, "-operations")?;
     let registry = Registry::make(&binary, directory.path())?;
     let mut operations = Operations { arguments, registry, directory, journal, runs: 0 };
     operations.import_and_export()?;

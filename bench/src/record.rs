@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::requests::Scenario;
+use crate::{args::RunArguments, load::requests::Scenario, machine};
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,8 +158,16 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Begins the file of a run, whose name ends with what kind of run it is, with the machine and the binary.
+    pub fn of_run(arguments: &RunArguments, server: &Path, kind: &str) -> io::Result<Self> {
+        let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, server)?;
+        let mut journal = Self::begin(&arguments.runs, &format!("{}-{}{kind}", machine.date, machine.name))?;
+        journal.write(Record::Machine(machine))?;
+        Ok(journal)
+    }
+
     /// Begins a new file; an earlier run of the same day is kept.
-    pub fn begin(directory: &Path, name: &str) -> io::Result<Self> {
+    fn begin(directory: &Path, name: &str) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         for name in std::iter::once(name.to_owned()).chain(numbered) {

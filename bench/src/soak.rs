@@ -12,7 +12,6 @@ use crate::{
         requests::{Kind, Scenario, Target, Work},
         tally::Tally,
     },
-    machine,
     measure::{Place, measure},
     process::Process,
     record::{Journal, Memory, Record, Who},
@@ -74,11 +73,9 @@ fn merge(quarter: &mut Option<Tally>, tally: Tally) {
 
 impl Soak {
     fn begin(arguments: &SoakArguments) -> io::Result<Self> {
-        let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.work)?;
+        let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.run.work)?;
         let binary = arguments.server.canonicalize()?;
-        let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, &binary)?;
-        let mut journal = Journal::begin(&arguments.runs, &format!("{}-{}-soak", machine.date, machine.name))?;
-        journal.write(Record::Machine(machine))?;
+        let journal = Journal::of_run(&arguments.run, &binary, "-soak")?;
         let registry = Registry::make(&binary, directory.path())?;
         let serve: Command = registry.serve();
         // A line for every request of an hour would fill the disk, and is written all the same.

@@ -18,7 +18,6 @@ use crate::{
         Pace, Plan, Until,
         requests::{Kind, Scenario, Target, Work},
     },
-    machine,
     measure::{Place, measure},
     process::Process,
     record::{Fill, Journal, Load, Memory, Record, Start, Stored, Sync, Who},
@@ -49,7 +48,7 @@ struct Suite {
 
 /// Measures, writes the report, and fails if anything was lost, refused or answered wrongly.
 pub fn run(mut arguments: SuiteArguments) -> io::Result<()> {
-    let scratch = TempDir::with_prefix_in("carnelian-bench-", &arguments.work)?;
+    let scratch = TempDir::with_prefix_in("carnelian-bench-", &arguments.run.work)?;
     if arguments.smoke {
         shorten(&mut arguments, scratch.path());
     }
@@ -74,7 +73,7 @@ fn shorten(arguments: &mut SuiteArguments, scratch: &Path) {
     arguments.open_steps = 2;
     arguments.fill = Some(5_000);
     arguments.out = scratch.join("out");
-    arguments.runs = scratch.join("runs");
+    arguments.run.runs = scratch.join("runs");
 }
 
 /// One run of load.
@@ -94,9 +93,7 @@ impl Suite {
         // Absolute, because a path without a slash would be looked for elsewhere.
         let binary =
             binary.canonicalize().map_err(|error| io::Error::other(format!("{}: {error}", binary.display())))?;
-        let machine = machine::describe(arguments.machine.as_deref(), &arguments.date, &binary)?;
-        let mut journal = Journal::begin(&arguments.runs, &format!("{}-{}", machine.date, machine.name))?;
-        journal.write(Record::Machine(machine))?;
+        let journal = Journal::of_run(&arguments.run, &binary, "")?;
         let mut command = Command::new(env::current_exe()?);
         command.arg("control");
         let control = Process::start(command, &directory.path().join("control.log"))?;

@@ -125,7 +125,7 @@ async fn serve(
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
     let served = Arc::new(Served::new(opened.source, settings.published()));
-    let keeps_uses = opened.registry.is_some();
+    let is_registry = opened.registry.is_some();
     if let Some((opener, first)) = opened.registry {
         tokio::spawn(Reign::new(opener, served.clone(), tell_failure, first).go_on());
     }
@@ -134,7 +134,7 @@ async fn serve(
         .map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
     if why.is_none() {
-        if let Some(app) = served.app().filter(|_| keeps_uses) {
+        if is_registry && let Some(app) = served.app() {
             note_key_uses(&app).await;
         }
         tracing::info!("stopped");

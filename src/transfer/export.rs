@@ -4,7 +4,7 @@ use super::{csv::CsvWriter, format_of_name, is_dash, jsonl::JsonWriter, of_failu
 use crate::{
     Refusal,
     cli::{Export, Format},
-    whole_file::Draft,
+    whole_file::{Draft, refuse_if_there},
 };
 use carnelian_app::{App, customers::CustomerDetails};
 use carnelian_domain::{Origin, Rules};
@@ -17,9 +17,7 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
     if is_dash(path) {
         return write_all(app, export, format, BufWriter::new(io::stdout().lock()), origin).await.map(drop);
     }
-    if !export.replace && path.symlink_metadata().is_ok() {
-        return Err(Refusal::refused(format!("{} is there already; --replace replaces it", path.display())));
-    }
+    refuse_if_there([path.as_path()], export.replace)?;
     let mut draft = Draft::new(path)?;
     // What is not whole is of no use, and personal: the draft goes with an error.
     write_all(app, export, format, draft.file(), origin).await?;

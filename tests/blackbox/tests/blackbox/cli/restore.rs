@@ -60,9 +60,25 @@ fn unread_export(site: &Site) -> Child {
     export
 }
 
-fn wait_for_decision(place: &Place) {
-    let restored = place.data().join("carnelian.db.restored");
-    wait::until("the restore is decided", wait::PROCESS, || restored.exists().then_some(()));
+/// A restore that is decided for, and waits for somebody who has the registry open.
+struct Waiting {
+    site: Site,
+    restoring: Child,
+    export: Child,
+}
+
+impl Waiting {
+    /// Begins one that brings three customers back.
+    fn start() -> Self {
+        let site = Site::start();
+        create(&site, "Kept", 3);
+        let file = back_up(&site.place, "backup");
+        let export = unread_export(&site);
+        let restoring = spawn(&site.place, &["restore", plain(&file), "--replace"]);
+        let restored = site.place.data().join("carnelian.db.restored");
+        wait::until("the restore is decided", wait::PROCESS, || restored.exists().then_some(()));
+        Self { site, restoring, export }
+    }
 }
 
 /// How many clients ask.
@@ -205,12 +221,7 @@ fn what_is_refused_beside_a_server_changes_nothing() {
 
 #[test]
 fn a_restore_waits_for_a_command_that_has_the_registry_open_and_others_wait_for_it() {
-    let site = Site::start();
-    create(&site, "Kept", 3);
-    let file = back_up(&site.place, "backup");
-    let mut export = unread_export(&site);
-    let restoring = spawn(&site.place, &["restore", plain(&file), "--replace"]);
-    wait_for_decision(&site.place);
+    let Waiting { site, restoring, mut export } = Waiting::start();
     create(&site, "Meanwhile", 1);
     let adding = spawn(&site.place, &["user", "create", "ursula", "--account", "Acme"]);
     let mut exported = String::new();
@@ -230,12 +241,7 @@ fn a_restore_waits_for_a_command_that_has_the_registry_open_and_others_wait_for_
 
 #[test]
 fn a_server_that_is_killed_while_a_restore_waits_serves_the_restored_registry_next() {
-    let site = Site::start();
-    create(&site, "Kept", 3);
-    let file = back_up(&site.place, "backup");
-    let export = unread_export(&site);
-    let restoring = spawn(&site.place, &["restore", plain(&file), "--replace"]);
-    wait_for_decision(&site.place);
+    let Waiting { site, restoring, export } = Waiting::start();
     kill(restoring);
     site.server.kill();
     kill(export);
@@ -249,12 +255,7 @@ fn a_server_that_is_killed_while_a_restore_waits_serves_the_restored_registry_ne
 
 #[test]
 fn a_command_that_is_killed_after_its_decision_leaves_the_rest_to_the_server() {
-    let site = Site::start();
-    create(&site, "Kept", 3);
-    let file = back_up(&site.place, "backup");
-    let export = unread_export(&site);
-    let restoring = spawn(&site.place, &["restore", plain(&file), "--replace"]);
-    wait_for_decision(&site.place);
+    let Waiting { site, restoring, export } = Waiting::start();
     kill(restoring);
     kill(export);
     let restored = site.place.data().join("carnelian.db.restored");

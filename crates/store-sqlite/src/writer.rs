@@ -5,22 +5,23 @@
 //! busier the registry, the more writes share a sync, and neither disk nor processor waits for the other.
 //!
 //! SQLite itself does not sync a commit here (`synchronous=NORMAL`): the syncer does, on the log file, and answers after.
+//!
+//! * [`thread`]: what the writing thread does
+
+mod thread;
 
 use crate::{
     OnFailure,
     answers::Asker,
     audit::AuditTail,
-    checkpoint::{Checkpointer, Scrub},
-    error::{is_fatal, is_full, read_error, recognise_read_only},
-    failure::{Failure, Refusal},
-    job::{Asked, Group, Waiting, WorkError, Writing, once},
-    names::{NameHashKey, SharedNames},
+    checkpoint::Scrub,
+    job::{Asked, Waiting, WorkError, Writing, once},
+    names::SharedNames,
     readers::Readers,
     reserve::Reserve,
-    syncer::{Sync, Syncer},
+    syncer::Sync,
     unsynced::Unsynced,
 };
-use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, StoreError};
 use rusqlite::Connection;
 use std::{
@@ -28,17 +29,15 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Sender, channel},
     },
     thread::JoinHandle,
 };
+use thread::WriterThread;
 use tokio::sync::{Semaphore, oneshot};
 
 /// How many writes may wait, be it to be run or to be synced, before further ones are turned away.
 const QUEUE: usize = 4096;
-
-/// How many writes share a commit at most, unless there is a sync to wait for.
-const GROUP: usize = 1024;
 
 /// What the writer is told.
 enum Message {
@@ -77,42 +76,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(mut parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, rusqlite::Error> {
-        let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
-        let name_hash_key = NameHashKey::read(&parts.connection)?;
+    pub(crate) fn start(parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, rusqlite::Error> {
         let (queue, messages) = channel();
-        let (readers, to_writer) = (parts.readers.clone(), queue.clone());
-        let copied = move || drop(to_writer.send(Message::Copied));
-        let files = (path, parts.database);
-        let checkpointer =
-            Checkpointer::start(&mut parts.connection, files, failure.clone(), readers, scrub.clone(), copied)?;
-        let (to_sync, committed) = channel();
-        let unsynced = parts.unsynced;
-        let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
-        let (for_thread, synced) = (syncer.clone(), queue.clone());
-        spawn("syncer", move || for_thread.work(&committed, || drop(synced.send(Message::Synced))))?;
-        let mut writing = WriterThread {
-            connection: parts.connection,
-            names: parts.names,
-            name_hash_key,
-            audit: parts.audit,
-            clock: parts.clock,
-            checkpointer,
-            scrub,
-            failure,
-            readers: parts.readers,
-            unsynced,
-            reserve: parts.reserve,
-            syncer,
-            to_sync,
-            queue: queue.clone(),
-            syncing: false,
-            closing: false,
-            erasures_only: false,
-            disk_is_full: false,
-            group: Group::default(),
-            now: Timestamp(0),
-        };
+        let mut writing = WriterThread::prepare(parts, scrub, path, queue.clone())?;
         let thread = Mutex::new(Some(spawn("writer", move || writing.work(&messages))?));
         Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), thread })
     }
@@ -164,230 +130,6 @@ impl Drop for Writer {
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, rusqlite::Error> {
     let thread = std::thread::Builder::new().name(name.into()).spawn(work);
     thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-struct WriterThread {
-    connection: Connection,
-    names: Option<SharedNames>,
-    name_hash_key: NameHashKey,
-    audit: AuditTail,
-    clock: Arc<dyn Clock>,
-    checkpointer: Checkpointer,
-    scrub: Arc<Scrub>,
-    failure: Arc<Failure>,
-    readers: Arc<Readers>,
-    unsynced: Arc<Unsynced>,
-    reserve: Reserve,
-    syncer: Arc<Syncer>,
-    to_sync: Sender<Group>,
-    /// Where work waits, for what is to be run again.
-    queue: Sender<Message>,
-    /// A group is with the syncer.
-    syncing: bool,
-    /// Nothing more will come.
-    closing: bool,
-    /// The reserve is given back: what is left of the disk is for erasures alone.
-    erasures_only: bool,
-    /// The last group found no room on the disk.
-    disk_is_full: bool,
-    /// What has been run and not been committed: a transaction is open exactly if there is something.
-    group: Group,
-    /// When that transaction began.
-    now: Timestamp,
-}
-
-impl WriterThread {
-    fn work(&mut self, messages: &Receiver<Message>) {
-        while let Ok(message) = messages.recv() {
-            let mut next = Some(message);
-            while let Some(message) = next {
-                match message {
-                    Message::Job(asked) => self.run(asked, messages),
-                    Message::Synced => self.syncing = false,
-                    Message::Copied => {}
-                    Message::Close => self.closing = true,
-                }
-                if self.closing {
-                    return self.close(messages);
-                }
-                let full = !self.syncing && self.group.asked.len() >= GROUP;
-                next = if full { None } else { messages.try_recv().ok() };
-            }
-            if !self.syncing {
-                self.commit();
-            }
-        }
-    }
-
-    /// Waits for the sync that is on, and does the last one itself.
-    fn close(&mut self, messages: &Receiver<Message>) {
-        while self.syncing {
-            self.syncing = !matches!(messages.recv(), Ok(Message::Synced) | Err(_));
-        }
-        if let Some(group) = self.commit_group() {
-            let result = self.syncer.sync(&group);
-            group.answer(&result);
-        }
-    }
-
-    /// Runs a piece of work within the open transaction, or within a new one.
-    fn run(&mut self, asked: Asked, messages: &Receiver<Message>) {
-        if self.group.asked.is_empty() {
-            self.erasures_only = self.reserve.is_given_back();
-        }
-        if self.erasures_only && !asked.job.erases() {
-            let refusal = Refusal::Full("the disk is full, and what is left of it is kept for erasures".into());
-            return asked.by.answer(asked.job, Err(refusal));
-        }
-        if self.group.asked.is_empty()
-            && let Err(refusal) = self.begin()
-        {
-            return self.turn_away(asked, messages, &refusal);
-        }
-        self.group.asked.push(asked);
-        if let Err(error) = self.run_last() {
-            let refusal = self.refusal(error);
-            self.undo(&refusal);
-        }
-    }
-
-    fn begin(&mut self) -> Result<(), Refusal> {
-        self.failure.check()?;
-        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
-        self.now = self.clock.now();
-        begun.map(drop).map_err(|error| self.refusal(error))
-    }
-
-    fn run_last(&mut self) -> Result<(), rusqlite::Error> {
-        let Some(asked) = self.group.asked.last_mut() else { return Ok(()) };
-        asked.job.run(&mut Writing {
-            connection: &self.connection,
-            now: self.now,
-            names: self.names.as_ref(),
-            name_hash_key: &self.name_hash_key,
-            audit: &mut self.audit,
-            written: &mut self.group.customers,
-            erased: &mut self.group.erased,
-        })
-    }
-
-    /// Turns away a piece of work and all that waits behind it: what stands in the way of one stands in the way of all.
-    fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &Refusal) {
-        let mut group = Group { asked: vec![asked], ..Group::default() };
-        for _ in 0..QUEUE {
-            match messages.try_recv() {
-                Ok(Message::Job(asked)) => group.asked.push(asked),
-                Ok(Message::Synced) => self.syncing = false,
-                Ok(Message::Copied) => {}
-                Ok(Message::Close) => self.closing = true,
-                Err(_) => break,
-            }
-        }
-        group.answer(&Err(refusal.clone()));
-    }
-
-    /// Commits what has been run, and has it synced and answered.
-    fn commit(&mut self) {
-        match self.commit_group() {
-            Some(group) if group.asked.len() == 1 => {
-                // Nobody to share with: handing it over would only take time.
-                let result = self.syncer.sync(&group);
-                group.answer(&result);
-            }
-            Some(group) => self.syncing = self.to_sync.send(group).is_ok(),
-            None => {}
-        }
-        self.checkpointer.between_groups(&self.connection, &mut self.reserve, self.disk_is_full);
-    }
-
-    /// Commits what has been run, if there is anything and the commit succeeds.
-    fn commit_group(&mut self) -> Option<Group> {
-        if self.group.asked.is_empty() {
-            return None;
-        }
-        if let Err(refusal) = self.failure.check() {
-            self.undo(&refusal);
-            return None;
-        }
-        self.unsynced.note(&self.group.customers);
-        let finished = self.audit.finish(&self.connection);
-        let committed = finished.and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]));
-        if let Err(error) = committed {
-            let refusal = self.refusal(error);
-            let noted = std::mem::take(&mut self.group.customers);
-            if self.undo(&refusal) {
-                self.unsynced.clear(&noted);
-            }
-            return None;
-        }
-        self.disk_is_full = false;
-        self.readers.outdate_views();
-        if self.group.erased {
-            self.scrub.ask();
-        }
-        if let Some(names) = &self.names {
-            names.lock().keep_changes();
-        }
-        Some(std::mem::take(&mut self.group))
-    }
-
-    /// Undoes the open transaction and refuses everyone in it, but for erasures that find room now; says whether it is
-    /// undone for certain.
-    fn undo(&mut self, refusal: &Refusal) -> bool {
-        let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
-        if let Some(names) = &self.names {
-            names.lock().undo_changes();
-        }
-        self.audit.forget();
-        if !undone {
-            self.failure.report("a transaction could not be undone".into());
-        }
-        let mut group = std::mem::take(&mut self.group);
-        if refusal.is_full() {
-            self.disk_is_full = true;
-            self.make_room(&mut group);
-        }
-        group.answer(&Err(refusal.clone()));
-        undone
-    }
-
-    /// Gives the reserve back, if there are erasures in a group that found no room, and has them run again.
-    fn make_room(&mut self, group: &mut Group) {
-        let erasures = group.take_erasures();
-        if erasures.is_empty() || !self.reserve.give_back() {
-            return group.asked.extend(erasures);
-        }
-        for asked in erasures {
-            let _ = self.queue.send(Message::Job(asked));
-        }
-    }
-
-    /// What an error means for everyone in the group; reports it if only a restart can tell what is stored.
-    fn refusal(&self, error: rusqlite::Error) -> Refusal {
-        let error = recognise_read_only(error, &self.connection);
-        if is_fatal(&error) {
-            let detail = format!("a commit failed: {error}");
-            self.failure.report(detail.clone());
-            return Refusal::Unavailable(detail);
-        }
-        tracing::warn!(%error, "a group of writes was undone");
-        let is_full = is_full(&error);
-        match read_error(error) {
-            StoreError::Busy => Refusal::Busy,
-            StoreError::Unavailable(detail) if is_full => Refusal::Full(detail),
-            StoreError::Unavailable(detail) => Refusal::Unavailable(detail),
-            other => Refusal::Unavailable(other.to_string()),
-        }
-    }
-}
-
-impl Drop for WriterThread {
-    /// A panic ends the thread, and a registry that cannot write any more must not go unnoticed.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.failure.report("the writer panicked".into());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::schema;
+use carnelian_domain::Timestamp;
 use carnelian_store::{Conflict, contract::KeylessChain};
 use std::{
     io,

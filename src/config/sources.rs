@@ -1,0 +1,157 @@
+//! Where settings come from: file, environment and flags.
+
+use super::{
+    ENV_PREFIX, SETTINGS, Setting, Settings,
+    flags::{EveryCommand, Flags, ServeCommand},
+};
+use crate::Refusal;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// The environment variable that names the configuration file.
+pub(crate) const CONFIG_ENV: &str = "CARNELIAN_CONFIG";
+
+/// Where settings come from besides the flags.
+pub(crate) struct Sources {
+    /// The configuration file, if a flag names one.
+    pub(crate) file: Option<PathBuf>,
+    /// The environment.
+    pub(crate) env: Vec<(OsString, OsString)>,
+}
+
+impl Settings {
+    /// Lays file, environment and flags over the defaults; an unknown or bad setting is an error that names it.
+    pub(crate) fn gather(
+        defaults: Settings,
+        sources: &Sources,
+        every: &Flags<EveryCommand>,
+        serve: Option<&Flags<ServeCommand>>,
+    ) -> Result<Settings, Refusal> {
+        let mut settings = defaults;
+        let (env, env_file) = known_env(&sources.env)?;
+        if let Some(file) = sources.file.as_deref().or(env_file.as_deref()) {
+            settings.read_file(file)?;
+        }
+        for (setting, text) in env {
+            setting.set(&mut settings, &text, &setting.env())?;
+        }
+        let given = every.given.iter().chain(serve.into_iter().flat_map(|flags| &flags.given));
+        for (key, text) in given {
+            if let Some(setting) = find(key) {
+                setting.set(&mut settings, text, &format!("--{}", setting.flag()))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), Refusal> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Refusal::usage(format!("{}: {error}", path.display())))?;
+        self.read_toml(&text, path)
+    }
+
+    /// Takes over what the text of a configuration file sets; total for any text.
+    pub fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), Refusal> {
+        let at = |what: &str| format!("{}: {what}", path.display());
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| Refusal::usage(at(&error.to_string())))?;
+        let mut entries = Vec::new();
+        flatten("", &table, &mut entries);
+        for (key, value) in entries {
+            let setting = find(&key).ok_or_else(|| Refusal::usage(at(&format!("unknown setting {key:?}"))))?;
+            setting.set(self, &value, &at(&key))?;
+        }
+        Ok(())
+    }
+}
+
+fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The settings in the environment, and the configuration file that it names.
+type KnownEnv = (Vec<(&'static Setting, String)>, Option<PathBuf>);
+
+fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, Refusal> {
+    let (mut known, mut file) = (Vec::new(), None);
+    for (name, value) in env {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(ENV_PREFIX)) else { continue };
+        if name == CONFIG_ENV {
+            file = Some(value.into());
+            continue;
+        }
+        let setting = SETTINGS.iter().find(|setting| setting.env() == name);
+        let setting = setting.ok_or_else(|| Refusal::usage(format!("unknown setting {name} in the environment")))?;
+        let value = value.to_str().ok_or_else(|| Refusal::usage(format!("{name} is not UTF-8")))?;
+        known.push((setting, value.to_owned()));
+    }
+    Ok((known, file))
+}
+
+/// The values of nested tables under dotted keys.
+fn flatten(prefix: &str, table: &toml::Table, entries: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{key}."), inner, entries),
+            toml::Value::String(text) => entries.push((key, text.clone())),
+            other => entries.push((key, other.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(file: Option<&Path>, env: &[(&str, &str)]) -> Sources {
+        let env = env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Sources { file: file.map(Path::to_owned), env }
+    }
+
+    fn gather(file: &str, env: &[(&str, &str)], given: &[(&'static str, &str)]) -> Result<Settings, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.toml");
+        std::fs::write(&path, file).expect("writes");
+        Settings::gather(Settings::default(), &sources(Some(&path), env), &Flags::of(&[]), Some(&Flags::of(given)))
+            .map_err(|refusal| match refusal {
+                Refusal::Usage(why) | Refusal::Refused(why) => why,
+            })
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        let (file, env) =
+            ("limits.country = 1\nlimits.mobile = 1\n[timeouts]\nbody_seconds = 1\n", "CARNELIAN_LIMITS_MOBILE");
+        let settings = gather(file, &[(env, "2"), ("CARNELIAN_LIMITS_COUNTRY", "2")], &[("limits.country", "3")]);
+        let settings = settings.expect("good settings");
+        assert_eq!((settings.country, settings.mobile, settings.body_seconds), (3, 2, 1));
+    }
+
+    #[test]
+    fn an_unknown_or_bad_setting_is_named() {
+        let named = |result: Result<Settings, String>, name: &str| {
+            let why = result.expect_err("a refusal");
+            assert!(why.contains(name), "{why}");
+        };
+        named(gather("limits.county = 1", &[], &[]), "limits.county");
+        named(gather("limits.country = true", &[], &[]), "limits.country");
+        named(gather("", &[("CARNELIAN_LISTN", "x")], &[]), "CARNELIAN_LISTN");
+        named(gather("", &[("CARNELIAN_LISTEN", "x")], &[]), "CARNELIAN_LISTEN");
+        named(gather("", &[], &[("listen", "x")]), "--listen");
+        named(gather("", &[], &[("limits.connections", "0")]), "--limits-connections");
+        named(gather("", &[], &[("limits.connections", "18446744073709551615")]), "from 1 to 1000000");
+        named(gather("x = ", &[], &[]), "carnelian.toml");
+    }
+
+    #[test]
+    fn every_default_can_be_written_as_it_is_shown() {
+        for setting in SETTINGS {
+            if let Some(default) = setting.default() {
+                assert!((setting.apply)(&mut Settings::default(), &default).is_ok(), "{}", setting.key);
+            }
+        }
+    }
+}

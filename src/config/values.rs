@@ -1,0 +1,81 @@
+//! Values of settings: how each kind is written, and read again.
+
+use crate::seconds::Seconds;
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object per line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<LogFormat, ()> {
+        match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        })
+    }
+}
+
+/// A value that can be read from a text and shown as one.
+pub(super) trait Value {
+    fn read(&mut self, text: &str) -> Result<(), ()>;
+    fn show(&self) -> Option<String>;
+}
+
+macro_rules! values {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
+            fn read(&mut self, text: &str) -> Result<(), ()> {
+                *self = text.parse().map_err(drop)?;
+                Ok(())
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )*};
+}
+
+values!(bool, usize, u32, u64, SocketAddr, LogFormat, Seconds);
+
+impl Value for PathBuf {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        if text.is_empty() {
+            return Err(());
+        }
+        *self = text.into();
+        Ok(())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.display().to_string())
+    }
+}
+
+impl Value for Option<PathBuf> {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        self.insert(PathBuf::new()).read(text)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Value::show)
+    }
+}

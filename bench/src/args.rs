@@ -62,7 +62,7 @@ pub struct SuiteArguments {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
     pub connections: Vec<usize>,
     /// What to ask.
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["create", "read", "mixed", "duplicate", "invalid"])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["create", "keyed", "read", "mixed", "duplicate", "invalid"])]
     pub scenarios: Vec<Scenario>,
     /// How many constant rates to try, up to the peak of the closed loop.
     #[arg(long, default_value_t = 10)]

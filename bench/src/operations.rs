@@ -69,6 +69,8 @@ impl Operations<'_> {
         let path = |name: &str| self.directory.path().join(name).to_string_lossy().into_owned();
         let (file, exported, backup) = (path("customers.csv"), path("exported.csv"), path("backup"));
         write_customers(&file, self.arguments.customers)?;
+        let dry_run = self.registry.command(&["customer", "import", &file, "--create-accounts", "--dry-run"]);
+        self.operate("dry run", dry_run, &file)?;
         let import = self.registry.command(&["customer", "import", &file, "--create-accounts"]);
         self.operate("import", import, &file)?;
         let stored = self.registry.stored()?;

@@ -122,11 +122,11 @@ impl Suite {
         scenarios.sort_unstable();
         for scenario in scenarios {
             for connections in self.arguments.connections.clone() {
-                if scenario == Scenario::Create {
+                if scenario.begins_empty() {
                     self.renew()?;
                 }
                 self.compare(scenario, connections)?;
-                if matches!(scenario, Scenario::Create | Scenario::Mixed) {
+                if scenario.creates() {
                     self.inspect(&format!("{scenario:?} at {connections} connections"))?;
                 }
             }
@@ -162,7 +162,7 @@ impl Suite {
 
     /// Lets control and server take turns at one scenario and one number of connections.
     fn compare(&mut self, scenario: Scenario, connections: usize) -> io::Result<()> {
-        if scenario != Scenario::Create && self.known.count() == 0 {
+        if !scenario.begins_empty() && self.known.count() == 0 {
             self.make_customers(SEED)?;
         }
         let until = Until::Elapsed(self.length() / 5);

@@ -14,6 +14,8 @@ use crate::known::Known;
 pub enum Scenario {
     /// New customers.
     Create,
+    /// New customers, each with an `Idempotency-Key` of its own.
+    Keyed,
     /// Existing customers by id, at random.
     Read,
     /// Four reads and one create in five.
@@ -28,6 +30,18 @@ pub enum Scenario {
     /// What stands at the path itself, again and again; the control has nothing there.
     #[value(skip)]
     Fetch,
+}
+
+impl Scenario {
+    /// Whether it is about a registry that is empty at first.
+    pub fn begins_empty(self) -> bool {
+        matches!(self, Self::Create | Self::Keyed)
+    }
+
+    /// Whether it leaves customers behind.
+    pub fn creates(self) -> bool {
+        self.begins_empty() || self == Self::Mixed
+    }
 }
 
 /// Who answers, which decides what the right answers are.
@@ -137,6 +151,9 @@ pub struct Requests {
     known: Arc<Known>,
     create: Vec<u8>,
     name_at: usize,
+    keyed: Vec<u8>,
+    key_at: usize,
+    keyed_name_at: usize,
     invalid: Vec<u8>,
     read: (Vec<u8>, Vec<u8>),
     edit: (Vec<u8>, Vec<u8>),
@@ -164,11 +181,17 @@ impl Requests {
         let (before, after) = CUSTOMER;
         let customer = format!("{before}{}{after}", "0".repeat(MARK));
         let (create, edit) = (post(&customer), rest(&customer));
+        let (head, body) = create.split_once("\r\n\r\n").expect("a request has a head and a body");
+        let before_key = format!("{head}\r\nIdempotency-Key: ");
+        let keyed = format!("{before_key}{}\r\n\r\n{body}", "0".repeat(MARK));
         Self {
             scenario: work.scenario,
             kind: *kind,
             known: Arc::clone(&work.known),
             name_at: create.len() - after.len() - MARK,
+            keyed_name_at: keyed.len() - after.len() - MARK,
+            key_at: before_key.len(),
+            keyed: keyed.into(),
             create: create.into(),
             invalid: post(&invalid_customer()).into(),
             edit_name_at: edit.len() - after.len() - MARK,
@@ -192,6 +215,7 @@ impl Requests {
         out.clear();
         let expected = match self.scenario {
             Scenario::Create => self.create(out),
+            Scenario::Keyed => self.keyed(out),
             Scenario::Read => self.read(out),
             Scenario::Mixed => self.mixed(out),
             Scenario::Duplicate => self.duplicate(out),
@@ -209,6 +233,15 @@ impl Requests {
     fn create(&mut self, out: &mut Vec<u8>) -> Expected {
         self.number += 1;
         self.named(out, (self.run, self.lane, self.number));
+        Expected::Created
+    }
+
+    fn keyed(&mut self, out: &mut Vec<u8>) -> Expected {
+        self.number += 1;
+        out.extend_from_slice(&self.keyed);
+        for at in [self.key_at, self.keyed_name_at] {
+            self.mark(&mut out[at..], (self.run, self.lane, self.number));
+        }
         Expected::Created
     }
 
@@ -317,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_request_is_as_long_as_it_says() {
-        for scenario in [Scenario::Create, Scenario::Duplicate, Scenario::Invalid, Scenario::Steady] {
+        for scenario in [Scenario::Create, Scenario::Keyed, Scenario::Duplicate, Scenario::Invalid, Scenario::Steady] {
             let mut out = Vec::new();
             let mut requests = requests(scenario);
             // Not every request of a mix has a body.
@@ -333,15 +366,20 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_say_their_run() {
-        let mut requests = requests(Scenario::Create);
-        let mut seen = std::collections::HashSet::new();
-        for _ in 0..1_000 {
-            let mut out = Vec::new();
-            requests.render(&mut out);
-            let text = String::from_utf8(out).expect("requests are text");
-            assert!(text.contains("-01-000000ab\""), "{text}");
-            assert!(seen.insert(text));
+    fn names_and_keys_are_unique_and_say_their_run() {
+        for (scenario, ends) in [
+            (Scenario::Create, ["-01-000000ab\""].as_slice()),
+            (Scenario::Keyed, &["-01-000000ab\"", "-01-000000ab\r\n"]),
+        ] {
+            let mut requests = requests(scenario);
+            let mut seen = std::collections::HashSet::new();
+            for _ in 0..1_000 {
+                let mut out = Vec::new();
+                requests.render(&mut out);
+                let text = String::from_utf8(out).expect("requests are text");
+                assert!(ends.iter().all(|end| text.contains(end)), "{text}");
+                assert!(seen.insert(text));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{Refusal, config::Settings, master_key};
 use carnelian_app::{App, AuditKey, Entropy, MasterKey, Parts};
-use carnelian_domain::{Problem, Rules, Timestamp};
+use carnelian_domain::{Origin, Problem, Rules, Timestamp};
 use carnelian_store::Clock;
 use carnelian_store_sqlite::{Claim, Noted, OnFailure, OpenError, Options, SqliteStore, make_directory};
 use std::{
@@ -194,8 +194,8 @@ pub(crate) async fn open_app(
 }
 
 /// What the audit log of a restored registry is told, now.
-pub(crate) fn noted(master_key: &MasterKey, entry: String) -> Noted {
-    Noted { at: SystemClock::new().now(), entry, chain: Arc::new(AuditKey::new(master_key)) }
+pub(crate) fn noted(master_key: &MasterKey, origin: &Origin) -> Noted {
+    Noted { at: SystemClock::new().now(), origin: origin.clone(), chain: Arc::new(AuditKey::new(master_key)) }
 }
 
 /// The rules of the specification with the configured limits.

@@ -11,7 +11,7 @@ use crate::{
 };
 use carnelian_app::{
     BackupVault,
-    backup::{BackupError, Restored, check, read, read_ledger, restore_entry},
+    backup::{BackupError, Restored, check, read, read_ledger},
 };
 use carnelian_domain::Origin;
 use carnelian_store::Ledger;
@@ -35,16 +35,25 @@ pub(super) fn run(
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
     let text = fs::read_to_string(&ledger_path).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     let ledger = read_ledger(&vault, &text).map_err(|error| whole_file::explain(&ledger_path, &error))?;
+    if ledger_path == backup::ledger_of(file) {
+        words("the ledger is as old as the backup: who was erased since stays so only with a newer one (--ledger)");
+    }
     let open = || File::open(file).map(BufReader::new).map_err(|error| whole_file::explain(file, &error));
     // All of it is looked at before any of it is believed.
     let schema = check(&vault, &mut open()?).map_err(|error| whole_file::explain(file, &error))?;
     let staging = Staging::make(&settings.data).map_err(Refusal::refused)?;
-    let noted = wiring::noted(&master_key, restore_entry(origin));
-    let rows = fill(staging.path(), &vault, schema, &ledger, &mut open()?, noted);
-    let rows = rows.map_err(|error| whole_file::explain(file, &error))?;
+    let noted = wiring::noted(&master_key, origin);
+    let filled = fill(staging.path(), &vault, schema, &ledger, &mut open()?, noted);
+    let filled = filled.map_err(|error| whole_file::explain(file, &error))?;
     decide(staging, &settings.data, replace).map_err(Refusal::refused)?;
     words("the backup is whole; it takes its place as soon as no other command has the registry open");
     wait_for_its_place(settings)?;
+    let Filled { rows, accounts_left_out: accounts, customers_left_out: customers } = filled;
+    if accounts + customers > 0 {
+        words(format_args!(
+            "left out, since the ledger no longer has them: {accounts} accounts, {customers} customers"
+        ));
+    }
     words(format_args!("{rows} rows are restored in {}", settings.data.display()));
     Ok(())
 }
@@ -60,7 +69,15 @@ fn refuse_where_it_may_not_be(data: &Path, replace: bool) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Makes a database of a backup that was checked, and says how many rows came back.
+/// What came of a backup.
+#[derive(Default)]
+struct Filled {
+    rows: u64,
+    accounts_left_out: u64,
+    customers_left_out: u64,
+}
+
+/// Makes a database of a backup that was checked.
 fn fill(
     staging: &Path,
     vault: &BackupVault,
@@ -68,20 +85,23 @@ fn fill(
     ledger: &Ledger,
     file: &mut BufReader<File>,
     noted: Noted,
-) -> Result<u64, Box<dyn std::error::Error>> {
-    let restoring = Restoring::begin(staging, schema, ledger)?;
-    let mut rows = 0;
-    let done: Result<(), BackupError> = read(vault, ledger, file, &mut |restored| {
-        match restored {
-            Restored::Row(row) => restoring.put(&row)?,
-            Restored::Erased(row) => restoring.put_erased(&row)?,
+) -> Result<Filled, Box<dyn std::error::Error>> {
+    let mut restoring = Restoring::begin(staging, schema, ledger)?;
+    let mut filled = Filled::default();
+    let done: Result<(), BackupError> = read(vault, ledger, file, &mut |restored| match restored {
+        Restored::Row(row) => {
+            filled.rows += 1;
+            restoring.put(&row)
         }
-        rows += 1;
-        Ok(())
+        Restored::Erased(row) => {
+            filled.accounts_left_out += u64::from(row.table == "account");
+            filled.customers_left_out += u64::from(row.table == "customer");
+            restoring.put_erased(&row)
+        }
     });
     done?;
     restoring.finish(ledger, noted)?;
-    Ok(rows)
+    Ok(filled)
 }
 
 /// Opens the restored registry, as whatever opens one puts it in its place first; a server that has the old one open

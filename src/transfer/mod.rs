@@ -71,8 +71,14 @@ impl From<Problem> for Fault {
 
 impl From<Violation> for Fault {
     fn from(violation: Violation) -> Fault {
-        let Violation { field, problem, .. } = violation;
-        Fault { field, code: problem.code(), message: problem.message().to_owned() }
+        let Violation { field, problem, limit } = violation;
+        let mut message = problem.message().to_owned();
+        // Some messages name another limit than the one in force.
+        let names = |limit: &usize| message.split(|c: char| !c.is_ascii_digit()).any(|part| part == limit.to_string());
+        if let Some(limit) = limit.filter(|limit| !names(limit)) {
+            message += &format!(" (the limit is {limit})");
+        }
+        Fault { field, code: problem.code(), message }
     }
 }
 

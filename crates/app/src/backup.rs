@@ -62,7 +62,8 @@ pub enum Restored {
 impl App {
     /// Writes everything into a backup, and says how many rows it has.
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
-        self.store.append_audit(of_registry(origin, Action::BackUp)).await?;
+        let entry = AuditEntry::record(origin, Action::BackUp, Object::Registry, None, &[]);
+        self.store.append_audit(entry).await?;
         write(&*self.store, &self.backup_vault, &*self.entropy, to)
     }
 
@@ -70,15 +71,6 @@ impl App {
     pub fn ledger(&self) -> Result<String, BackupError> {
         Ok(ledger_file(&self.backup_vault, &self.store.ledger()?))
     }
-}
-
-/// What the audit log of a restored registry is told of that.
-pub fn restore_entry(origin: &Origin) -> String {
-    of_registry(origin, Action::Restore)
-}
-
-fn of_registry(origin: &Origin, action: Action) -> String {
-    AuditEntry::record(origin, action, Object::Registry, None, &[])
 }
 
 /// Writes everything in a registry into a backup, and says how many rows it has; the ledger that opens it goes with it.
@@ -168,7 +160,7 @@ pub fn read(
         }
         let (mut row, sealed) = row(content).ok_or(BackupError::NotWhole)?;
         if row.table == "customer" && erased.contains(&CustomerId(row.id)) {
-            return Ok(());
+            return Ok(put(Restored::Erased(row))?);
         }
         let key = match row.account {
             None => vault.general(),

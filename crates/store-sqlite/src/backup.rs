@@ -8,21 +8,30 @@ use crate::{
     error::read_error,
     schema::{self, DATABASE},
 };
-use carnelian_domain::{AccountId, CustomerId, Timestamp};
-use carnelian_store::{AuditChain, BackupPart, BackupRow, Backups, Ledger, StoreError, TakePart};
+use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp};
+use carnelian_store::{AuditChain, AuditEntry, BackupPart, BackupRow, Backups, Ledger, StoreError, TakePart};
 use data_encoding::BASE64;
 use rusqlite::{
     Connection, Row, params_from_iter,
     types::{Value, ValueRef},
 };
 use serde_json::{Map, Value as Json, json};
-use std::{collections::HashMap, io, path::Path, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 /// What is of no use to another registry.
 const LEFT_OUT: &[&str] = &["idempotency", "import", "import_refusal"];
 
 /// What stands in the account's table and goes another way.
 const DATA_KEY: &str = "wrapped_key";
+
+/// Keeps the place of an account of which nothing may come back.
+const PLACE_OF_ACCOUNT: &str =
+    "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, '', 2, x'', 0)";
 
 /// The key under which bytes stand, since JSON has none.
 const BYTES: &str = "base64";
@@ -47,16 +56,52 @@ impl Backups for SqliteStore {
     }
 
     fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.readers.read_afresh(|connection| {
-            let moment = connection.transaction()?;
-            let erased = "SELECT cast(substr(entry ->> 'object', 10) AS INTEGER) FROM audit
-                WHERE entry ->> 'action' = 'erase_customer' ORDER BY 1";
-            let erased =
-                moment.prepare(erased)?.query_map([], |row| row.get(0).map(CustomerId))?.collect::<Result<_, _>>()?;
-            let next = moment.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
-            let last_account = moment.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
-            Ok(Ledger { keys: keys(&moment)?, erased_customers: erased, last_account, next_customer_id: next })
-        })
+        self.readers.read_afresh(ledger)
+    }
+}
+
+/// The ledger of a registry, as a connection sees it.
+fn ledger(connection: &mut Connection) -> Result<Ledger, rusqlite::Error> {
+    let moment = connection.transaction()?;
+    let next = moment.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
+    let last_account = moment.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
+    let erased_customers = Erased::of(&moment)?.customers;
+    Ok(Ledger { keys: keys(&moment)?, erased_customers, last_account, next_customer_id: next })
+}
+
+/// Who was erased in a registry.
+#[derive(Default)]
+pub(crate) struct Erased {
+    pub(crate) accounts: Vec<AccountId>,
+    /// Those that were erased one by one.
+    pub(crate) customers: Vec<CustomerId>,
+}
+
+impl Erased {
+    pub(crate) fn of(connection: &Connection) -> Result<Erased, rusqlite::Error> {
+        let mut accounts = connection.prepare("SELECT id FROM account WHERE state = 2")?;
+        let accounts = accounts.query_map([], |row| row.get(0).map(AccountId))?.collect::<Result<_, _>>()?;
+        let mut customers = connection.prepare(
+            // An entry begins with its action: nobody need read every entry of a long log as JSON.
+            "SELECT cast(substr(entry ->> 'object', 10) AS INTEGER) FROM audit
+                WHERE substr(entry, 1, 26) = '{\"action\":\"erase_customer\"' ORDER BY 1",
+        )?;
+        let customers = customers.query_map([], |row| row.get(0).map(CustomerId))?.collect::<Result<_, _>>()?;
+        Ok(Erased { accounts, customers })
+    }
+
+    /// Only those who are in another registry all the same.
+    pub(crate) fn who_are_in(self, other: &Connection) -> Result<Erased, rusqlite::Error> {
+        let mut account = other.prepare("SELECT 1 FROM account WHERE id = ?1 AND state <> 2")?;
+        let mut customer = other.prepare("SELECT 1 FROM customer WHERE id = ?1")?;
+        let mut there = Erased::default();
+        for id in self.accounts {
+            there.accounts.extend(account.exists([id.0])?.then_some(id));
+        }
+        for id in self.customers {
+            there.customers.extend(customer.exists([id.0])?.then_some(id));
+        }
+        Ok(there)
     }
 }
 
@@ -130,9 +175,9 @@ fn content(row: &Row<'_>, columns: &[String]) -> Result<Map<String, Json>, rusql
 pub struct Noted {
     /// When it was restored.
     pub at: Timestamp,
-    /// The entry, as [`AuditEntry::record`](carnelian_store::AuditEntry::record) wrote it.
-    pub entry: String,
-    /// Links it to the entries of the backup.
+    /// Who restored it.
+    pub origin: Origin,
+    /// Links what is noted to the entries of the backup.
     pub chain: Arc<dyn AuditChain>,
 }
 
@@ -140,6 +185,8 @@ pub struct Noted {
 pub struct Restoring {
     connection: Connection,
     keys: HashMap<AccountId, Vec<u8>>,
+    /// The customers of the backup that were left out, and the accounts that they were in.
+    left_out: HashMap<CustomerId, AccountId>,
 }
 
 impl Restoring {
@@ -148,7 +195,7 @@ impl Restoring {
         let connection = schema::make_of_version(&directory.join(DATABASE), schema)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM registry")?;
-        Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect() })
+        Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect(), left_out: HashMap::new() })
     }
 
     /// Puts a row back.
@@ -177,14 +224,15 @@ impl Restoring {
         Ok(())
     }
 
-    /// Keeps the place of an account or a user of which nothing may come back, so that nobody gets its id.
-    pub fn put_erased(&self, row: &BackupRow) -> Result<(), StoreError> {
+    /// Keeps the place of an account, a user or a customer of whom nothing may come back, so that nobody gets its id.
+    pub fn put_erased(&mut self, row: &BackupRow) -> Result<(), StoreError> {
         let account = row.account.map_or(0, |account| account.0);
         let done = match row.table.as_str() {
-            "account" => self.connection.execute(
-                "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, '', 2, x'', 0)",
-                [row.id],
-            ),
+            "customer" => {
+                self.left_out.extend(row.account.map(|account| (CustomerId(row.id), account)));
+                Ok(0)
+            }
+            "account" => self.connection.execute(PLACE_OF_ACCOUNT, [row.id]),
             "registry_user" => self.connection.execute(
                 "INSERT INTO registry_user (id, name, account_id, role, enabled, created_at)
                     VALUES (?1, 'erased:' || ?1, ?2, 'ACCOUNTREADONLY', 0, 0)",
@@ -196,18 +244,32 @@ impl Restoring {
     }
 
     /// Makes sure that it is whole, brings it up to date, notes that it was restored, and closes it.
+    ///
+    /// Later ledgers are made of what it says itself. So every account and every customer that the ledger knows to be
+    /// erased is noted, whether the backup has it or not.
     pub fn finish(mut self, ledger: &Ledger, noted: Noted) -> Result<(), OpenError> {
         let next = "UPDATE registry SET next_customer_id = max(next_customer_id, ?1),
             directory_version = directory_version + 1";
         self.connection.execute(next, [ledger.next_customer_id])?;
+        for erased in (1..=ledger.last_account).filter(|id| !self.keys.contains_key(&AccountId(*id))) {
+            self.connection.prepare_cached(&format!("{PLACE_OF_ACCOUNT} ON CONFLICT DO NOTHING"))?.execute([erased])?;
+        }
         // Who was in an account that is gone may have been in a group, too.
         self.connection.execute_batch(
             "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
         )?;
         schema::bring_up_to_date(&mut self.connection)?;
+        let known: HashSet<_> = Erased::of(&self.connection)?.customers.into_iter().collect();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut audit = AuditTail::new(noted.chain);
-        audit.append(&self.connection, noted.at, &noted.entry)?;
+        let mut note = |action, object: Object<'_>, account| {
+            let entry = AuditEntry::record(&noted.origin, action, object, account, &[]);
+            audit.append(&self.connection, noted.at, &entry)
+        };
+        note(Action::Restore, Object::Registry, None)?;
+        for customer in ledger.erased_customers.iter().filter(|customer| !known.contains(customer)) {
+            note(Action::EraseCustomer, Object::Customer(*customer), self.left_out.get(customer).copied())?;
+        }
         audit.finish(&self.connection)?;
         self.connection.execute_batch("COMMIT")?;
         Ok(self.connection.close().map_err(|(_, error)| error)?)

@@ -51,6 +51,20 @@ pub enum OpenError {
     /// There is a registry already.
     #[error("{} holds a registry by now", .0.display())]
     Exists(PathBuf),
+    /// Who was erased in the registry that is there would come back with what was restored.
+    #[error(
+        "accounts and customers that were erased in {} would come back: {accounts} and {customers}; \
+         write its ledger now (`carnelian ledger`), and restore with that",
+        database.display()
+    )]
+    ErasedSince {
+        /// The registry, in its place or set aside.
+        database: PathBuf,
+        /// How many accounts.
+        accounts: usize,
+        /// How many customers that were erased one by one.
+        customers: usize,
+    },
     /// What was restored belongs to another master key.
     #[error("the registry in {} was made with another master key than the backup", .0.display())]
     OtherKey(PathBuf),

@@ -205,7 +205,7 @@ impl SqliteStore {
         self.writer.write(work).await
     }
 
-    /// Writes a piece of an account's erasure, or what a server must write to start: space on the disk is kept for that.
+    /// Writes a piece of an erasure, or what a server must write to start: space on the disk is kept for that.
     async fn erase<T: Send + 'static>(
         &self,
         work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,

@@ -6,10 +6,12 @@
 
 use crate::{
     OpenError, SqliteStore,
+    backup::Erased,
     lock::take_turn,
     make_directory,
     schema::{self, DATABASE},
 };
+use carnelian_domain::{AccountId, CustomerId};
 use rusqlite::{Connection, ErrorCode};
 use std::{
     ffi::OsString,
@@ -91,6 +93,8 @@ pub(crate) fn waits(directory: &Path) -> bool {
 
 /// Decides for the registry that was made in a folder: from now on it takes the place of the one in the directory,
 /// whatever comes between. Without `replace` there must be none.
+///
+/// A registry that would bring back who was erased in the one that is there is refused.
 pub fn decide(staging: Staging, directory: &Path, replace: bool) -> Result<(), OpenError> {
     let _turn = take_turn(directory)?;
     if waits(directory) {
@@ -101,6 +105,7 @@ pub fn decide(staging: Staging, directory: &Path, replace: bool) -> Result<(), O
     }
     let (made, restored) = (staging.folder.join(DATABASE), directory.join(RESTORED));
     refuse_another_key(&made, directory)?;
+    refuse_the_erased(&made, directory)?;
     fs::rename(&made, &restored).map_err(|source| explain(directory, source))?;
     let decided = sync(directory);
     if decided.is_err() {
@@ -119,6 +124,23 @@ pub fn take_back(directory: &Path) -> Result<bool, OpenError> {
     }
     fs::remove_file(directory.join(RESTORED)).map_err(|source| explain(directory, source))?;
     sync(directory).map(|()| true)
+}
+
+/// Nobody who was erased in the registry that is there may come back with what was made, however old its ledger is. One
+/// that cannot be read has no say in it.
+fn refuse_the_erased(made: &Path, directory: &Path) -> Result<(), OpenError> {
+    let there = [DATABASE, REPLACED].map(|name| directory.join(name)).into_iter().filter(|place| place.exists());
+    for place in there {
+        let erased = match schema::open_for_reading(&place).and_then(|connection| Erased::of(&connection)) {
+            Err(error) if is_unreadable(&error) => continue,
+            erased => erased?.who_are_in(&schema::open_for_reading(made)?)?,
+        };
+        let (accounts, customers) = (erased.accounts.len(), erased.customers.len());
+        if accounts + customers > 0 {
+            return Err(OpenError::ErasedSince { database: place, accounts, customers });
+        }
+    }
+    Ok(())
 }
 
 /// A registry that is served cannot go on with one of another master key. One that cannot be read has no say in it.
@@ -178,14 +200,15 @@ fn put_back(directory: &Path) -> Result<(), OpenError> {
     sync(directory)
 }
 
-/// Sees to it that no customer gets an id that the registry before has given: its clients may still use it.
+/// Sees to it that no customer gets an id that the registry before has given: its clients may still use it. Says who was
+/// erased there since the decision, and comes back.
 fn keep_ids(directory: &Path) -> Result<(), OpenError> {
     let replaced = directory.join(REPLACED);
     if !replaced.exists() {
         return Ok(());
     }
-    let next: i64 = match next_customer_id(&replaced) {
-        Ok(next) => next,
+    let (next, erased) = match left_by(&replaced) {
+        Ok(left) => left,
         Err(error) if is_unreadable(&error) => {
             tracing::warn!(%error, "the registry before cannot be read, so its customers' ids may be given again");
             return Ok(());
@@ -194,11 +217,26 @@ fn keep_ids(directory: &Path) -> Result<(), OpenError> {
     };
     let connection = Connection::open(directory.join(RESTORED))?;
     connection.execute("UPDATE registry SET next_customer_id = max(next_customer_id, ?1)", [next])?;
+    let Erased { accounts, customers } = erased.who_are_in(&connection)?;
+    for CustomerId(customer_id) in customers {
+        tracing::error!(customer_id, "erased while a restore waited, and came back with it: erase this customer again");
+    }
+    for AccountId(account_id) in accounts {
+        tracing::error!(account_id, "erased while a restore waited, and came back with it: erase this account again");
+    }
     Ok(connection.close().map_err(|(_, error)| error)?)
 }
 
-fn next_customer_id(database: &Path) -> Result<i64, rusqlite::Error> {
-    schema::open_for_reading(database)?.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))
+/// The first customer id that a registry has not set aside, and who was erased in it, as far as it can tell.
+fn left_by(database: &Path) -> Result<(i64, Erased), rusqlite::Error> {
+    let connection = schema::open_for_reading(database)?;
+    let next = connection.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
+    let erased = match Erased::of(&connection) {
+        // One of an old schema has no audit log.
+        Err(error) if is_unreadable(&error) => Erased::default(),
+        erased => erased?,
+    };
+    Ok((next, erased))
 }
 
 /// Whether an error says that a database is none of ours or damaged, rather than that it cannot be read just now.

@@ -1,6 +1,7 @@
 //! A client that keeps its connection and signs every request.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 
@@ -82,5 +83,11 @@ impl Client {
     #[track_caller]
     pub fn edit(&self, id: u64, customer: &Value) -> Reply {
         self.send(Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(customer))
+    }
+
+    /// Erases a customer.
+    #[track_caller]
+    pub fn erase(&self, id: impl Display) -> Reply {
+        self.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}")))
     }
 }

@@ -188,6 +188,27 @@ async fn a_registry_of_another_master_key_takes_no_place() {
     }
 }
 
+#[tokio::test]
+async fn nobody_comes_back_who_was_erased_in_the_registry_that_is_there() {
+    let directory = tempfile::tempdir().expect("a directory");
+    make(directory.path(), "old", 1).await;
+    let erase = |path: &Path| {
+        let database = Connection::open(path.join(DATABASE)).expect("opens");
+        database.execute("UPDATE account SET state = 2", []).expect("is written");
+    };
+    erase(directory.path());
+    let refused = decide(staged(directory.path()).await, directory.path(), true);
+    assert!(matches!(refused, Err(OpenError::ErasedSince { accounts: 1, customers: 0, .. })), "{refused:?}");
+    let staging = staged(directory.path()).await;
+    erase(staging.path());
+    decide(staging, directory.path(), true).expect("the account is erased in what is restored as well");
+
+    // Too late to be refused: it is logged, and stands in nobody's way.
+    let directory = decided().await;
+    erase(directory.path());
+    must_be_restored(directory.path()).await;
+}
+
 #[test]
 fn folders_that_nobody_works_in_any_more_are_removed() {
     let directory = tempfile::tempdir().expect("a directory");

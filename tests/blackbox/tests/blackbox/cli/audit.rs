@@ -24,7 +24,7 @@ fn with_a_life() -> (Site, u64) {
     let mut edited = sample::full("B", "Acme");
     edited["securityAnswer"] = "another one".into();
     client.edit(id, &edited).must_succeed("an edit");
-    client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}"))).must_succeed("an erasure");
+    client.erase(id).must_succeed("an erasure");
     (site, id)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Login, Place, Request, Server, Site, sample, wait};
+use blackbox::{CUSTOMERS, Client, Login, Place, Server, Site, sample, wait};
 use serde_json::Value;
 
 pub(super) fn plain(path: &Path) -> &str {
@@ -36,14 +36,14 @@ fn seen(client: &Client) -> Value {
     client.get(CUSTOMERS).json()
 }
 
-fn erase_account(site: &Site, account: &str) {
+pub(super) fn erase_account(site: &Site, account: &str) {
     let erasure = site.place.cli(&["account", "request-erasure", account, "--erasure-grace=0"]).line();
     wait::until("there is a receipt", wait::PROCESS, || {
         (site.place.cli(&["account", "receipt", &erasure]).code == 0).then_some(())
     });
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
+pub(super) fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
@@ -112,7 +112,7 @@ fn an_account_that_was_erased_since_does_not_come_back() {
     let erased = site.client().create(&sample::full("Erased", "Acme")).customer_id();
     let file = back_up(&site.place, "old");
     erase_account(&site, GONE);
-    site.client().send(Request::new("DELETE", &format!("{CUSTOMERS}/{erased}"))).must_succeed("an erasure");
+    site.client().erase(erased).must_succeed("an erasure");
     let ledger = site.place.root().join("new.ledger");
     site.place.cli(&["ledger", plain(&ledger)]).done();
 
@@ -127,6 +127,49 @@ fn an_account_that_was_erased_since_does_not_come_back() {
     other.account(GONE);
     let id = other.cli(&["user", "create", "greta", "--account", GONE]).line();
     assert!(id.parse::<u64>().expect("an id") > 2, "the id of an erased user was given again: {id}");
+}
+
+#[test]
+fn a_ledger_that_is_written_after_a_restore_still_knows_who_was_erased_before() {
+    let site = Site::start();
+    let client = site.client();
+    let first = client.create(&sample::full("First", "Acme")).customer_id();
+    let older = back_up(&site.place, "older");
+    site.place.account("Leaving");
+    let greta = site.place.user("greta", "Leaving", &[]);
+    let second = client.create(&sample::full("Second", "Acme")).customer_id();
+    let newer = back_up(&site.place, "newer");
+    for id in [first, second] {
+        client.erase(id).must_succeed("an erasure");
+    }
+    erase_account(&site, "Leaving");
+    let write_ledger = |place: &Place, name: &str| {
+        let ledger = site.place.root().join(name);
+        place.cli(&["ledger", plain(&ledger)]).done();
+        ledger
+    };
+    let known = write_ledger(&site.place, "first.ledger");
+    let restored = elsewhere(&site.place);
+    let said = restore(&restored, &older, &["--ledger", plain(&known), "--reason", "a lost disk"]);
+    assert!(said.stderr.contains("0 accounts, 1 customers"), "{said:?}");
+    let audit = restored.cli(&["audit", "export"]).done();
+    for id in [first, second] {
+        let entry = format!(r#""action":"erase_customer","object":"customer:{id}""#);
+        let entry = audit.lines().find(|line| line.contains(&entry)).expect("the audit log tells of it");
+        assert!(entry.contains("a lost disk"), "{entry}");
+    }
+    restored.cli(&["audit", "verify"]).done();
+    let account = restored.cli(&["account", "create", "New"]).line();
+    assert!(account.parse::<u64>().expect("an id") > 2, "the id of an erased account was given again: {account}");
+
+    let still_known = write_ledger(&restored, "second.ledger");
+    let again = elsewhere(&site.place);
+    restore(&again, &newer, &["--ledger", plain(&still_known)]).done();
+    let server = again.serve();
+    for id in [first, second] {
+        server.client_of(&site.ada).read(id).must_be(&CUSTOMER_NOT_FOUND, "erased before the first restore");
+    }
+    server.client_of(&greta).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn every_rejected_row_is_told_with_its_column_and_the_code_of_the_api() {
     );
     let expected = [
         "row 3: name: 10000581 Customer name is required.; contacts[0].mobile: 10000592 Invalid contact mobile. \
-            Number of characters allowed 0 - 40.",
+            Number of characters allowed 0 - 40. (the limit is 25)",
         "row 4: accountName: 20000003 Resource not found - Invalid accountId.",
         "row 5: accountName: 10000603 Invalid account. Account erasure request is in progress for the account.",
         "row 6: name: 10000602 Duplicate customer name.",

@@ -11,7 +11,7 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Connection, Login, Place, Request, Site, sample, wait};
 use serde_json::Value;
 
-use super::backup::{back_up, elsewhere, plain, restore};
+use super::backup::{back_up, elsewhere, erase_account, holds, plain, restore};
 
 /// Names of customers in the order of their ids.
 fn names(place: &Place) -> Vec<String> {
@@ -185,6 +185,32 @@ fn a_restore_under_a_running_server_is_served_on_connections_that_stay_open() {
     let server = site.place.serve();
     assert_eq!(names(&site.place), stored, "a restart changes nothing");
     sample::assert_shows(&server.client_of(&site.ada).read(new).json(), &sample::full("New", "Acme"), new);
+}
+
+#[test]
+fn who_was_erased_since_cannot_come_back_with_a_ledger_as_old_as_the_backup() {
+    let site = Site::start();
+    site.place.account("Leaving");
+    let greta = site.place.user("greta", "Leaving", &[]);
+    site.server.client_of(&greta).create(&sample::full("Gone", "Leaving")).must_succeed("a create");
+    let ids = create(&site, "Kept", 3);
+    let file = back_up(&site.place, "backup");
+    erase_account(&site, "Leaving");
+    site.client().erase(ids[1]).must_succeed("an erasure");
+    let unknown = site.client().create(&sample::full("Later", "Acme")).customer_id();
+    site.client().erase(unknown).must_succeed("the backup does not have this one");
+    let why = restore(&site.place, &file, &["--replace"]).fails(1);
+    assert!(why.contains("would come back: 1 and 1"), "{why}");
+    must_be_tidy(&site.place);
+    assert_eq!(names(&site.place), ["Kept 0", "Kept 2"]);
+
+    let ledger = site.place.root().join("newest.ledger");
+    site.place.cli(&["ledger", plain(&ledger)]).done();
+    restore(&site.place, &file, &["--replace", "--ledger", plain(&ledger)]).done();
+    assert_eq!(names(&site.place), ["Kept 0", "Kept 2"]);
+    site.server.client_of(&greta).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
+    site.client().create(&sample::full("Kept 1", "Acme")).must_succeed("its name is free");
+    assert!(site.place.data_files().iter().all(|(_, bytes)| !holds(bytes, "Leaving")), "a name came back");
 }
 
 #[test]

@@ -14,6 +14,7 @@ STATE = {
     "20000005",
     "Resource not found - Invalid groupId.",
     "Resource not found - Invalid keyId.",
+    "Resource not found - Invalid erasureId.",
 }
 
 # The user who administers in the tests, and must go on doing so.

@@ -104,7 +104,8 @@ impl App {
 
     /// Puts an account into "erasure in progress"; it is erased when the time of grace is over.
     pub async fn request_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<ErasureId, AdminError> {
-        Ok(self.store.request_erasure(account, self.erasure_grace_seconds, origin).await?)
+        let requested = self.store.request_erasure(account, self.erasure_grace_seconds, origin).await;
+        self.with_operator(requested, "request_erasure", origin).await
     }
 
     /// Takes an erasure request back, unless the erasure has begun.
@@ -156,23 +157,26 @@ impl App {
         Ok(self.store.create_user(new, origin).await?)
     }
 
-    /// Every user.
+    /// Every user whose home account is not erased.
     pub async fn list_users(&self) -> Result<Vec<UserEntry>, AdminError> {
         let directory = self.store.directory().await?;
-        let account =
-            |id| directory.accounts.iter().find(|account| account.id == id).map(|account| account.name.clone());
+        let mut present = directory.accounts.clone();
+        present.retain(|account| account.state != AccountState::Erased);
         let group = |id| directory.groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
-        let user = |user: &carnelian_store::UserRecord| UserEntry {
-            name: user.name.clone(),
-            account: account(user.account).unwrap_or_default(),
-            group: group(user.group),
-            role: user.role,
-            enabled: user.enabled,
+        let user = |user: &carnelian_store::UserRecord| {
+            let account = present.iter().find(|account| account.id == user.account)?;
+            Some(UserEntry {
+                name: user.name.clone(),
+                account: account.name.clone(),
+                group: group(user.group),
+                role: user.role,
+                enabled: user.enabled,
+            })
         };
-        Ok(directory.users.iter().map(user).collect())
+        Ok(directory.users.iter().filter_map(user).collect())
     }
 
-    /// Changes a user. That the last operator cannot leave is written down, since somebody has tried.
+    /// Changes a user.
     pub async fn edit_user(
         &self,
         user: Which<UserId>,
@@ -180,10 +184,20 @@ impl App {
         origin: &Origin,
     ) -> Result<(), AdminError> {
         let edited = self.store.edit_user(user, changes, origin).await;
-        if let Err(StoreError::Conflict(Conflict::LastOperator)) = edited {
-            self.record_refusal("edit_user", origin).await?;
+        self.with_operator(edited, "edit_user", origin).await
+    }
+
+    /// What came of a change; that it would have left no operator is written down, since somebody has tried.
+    async fn with_operator<T>(
+        &self,
+        done: Result<T, StoreError>,
+        operation: &str,
+        origin: &Origin,
+    ) -> Result<T, AdminError> {
+        if let Err(StoreError::Conflict(Conflict::LastOperator)) = done {
+            self.record_refusal(operation, origin).await?;
         }
-        Ok(edited?)
+        Ok(done?)
     }
 
     /// Writes down that an operation was refused, unless that was done for the same user too often just now.

@@ -1,8 +1,10 @@
 //! Erasing accounts: in small steps, until nothing is left, with a signed receipt for each.
 
+pub use carnelian_store::{ErasureRecord, ErasureState};
+
 use crate::{App, administration::AdminError, failure::Failure, vault::ReceiptKey};
 use carnelian_domain::{Actor, Origin, Timestamp};
-use carnelian_store::{ErasureRecord, ErasureState, StoreError};
+use carnelian_store::StoreError;
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 use std::{sync::PoisonError, time::Duration};

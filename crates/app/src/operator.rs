@@ -13,11 +13,14 @@ use crate::{
     administration::{AdminError, KeyEntry},
     api_key::IssuedKey,
     directory::Account,
+    erasure::ErasureRecord,
     failure::Internal,
     permit,
     requests::{RawKey, RawName, RawUser, RawUserChanges, reason},
 };
-use carnelian_domain::{AccountId, Caller, GroupId, Origin, Page, Permission, Problem, RawPaging, RawText, UserId};
+use carnelian_domain::{
+    AccountId, Caller, ErasureId, GroupId, Origin, Page, Permission, Problem, RawPaging, RawText, UserId,
+};
 use carnelian_store::{Conflict, GroupRecord, StoreError, Which};
 use std::sync::Arc;
 
@@ -96,6 +99,18 @@ impl Operator<'_> {
         let account = self.get_account(id).await?;
         self.app.cancel_erasure(Which::Id(account.id), &origin).await.map_err(refused)?;
         self.account_now(account.id).await
+    }
+
+    /// Lists every erasure of an account, in the order in which they were asked for.
+    pub async fn list_erasures(&self, paging: RawPaging<'_>) -> Result<Page<ErasureRecord>, Failure> {
+        let paging = paging.check().map_err(Failure::Violations)?;
+        Ok(paging.page(self.app.list_erasures().await.map_err(refused)?))
+    }
+
+    /// Reads an erasure, with its receipt once there is one; the id is `None` when the path held none.
+    pub async fn get_erasure(&self, id: Option<ErasureId>) -> Result<ErasureRecord, Failure> {
+        let erasures = self.app.list_erasures().await.map_err(refused)?;
+        Ok(erasures.into_iter().find(|erasure| Some(erasure.id) == id).ok_or(Problem::ErasureNotFound)?)
     }
 
     /// Creates a group without accounts.

@@ -7,6 +7,7 @@ pub mod export;
 use crate::{
     App, Failure, administration::AdminError, customers::changed_fields, directory::Account, failure::Internal, sealing,
 };
+use aws_lc_rs::digest::{Context, SHA256};
 use carnelian_domain::{
     AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Scope, directory::check_name,
 };
@@ -77,8 +78,8 @@ pub struct Importer<'a> {
     /// How many rows are on their way or done.
     rows: u64,
     ids: Range<u64>,
-    /// The accounts and names of the rows before, if nothing is written.
-    names: HashSet<(String, String)>,
+    /// What the accounts and names of the rows before come to, if nothing is written: far less than they are themselves.
+    names: HashSet<[u8; 16]>,
 }
 
 /// Rows on their way to the store.
@@ -225,7 +226,7 @@ impl Importer<'_> {
             return Ok(Err(Conflict::ErasureInProgress));
         }
         let unique_name = draft.name.unique_form();
-        let first = self.names.insert((name.to_owned(), unique_name.clone()));
+        let first = self.names.insert(fingerprint(name, &unique_name));
         let taken = !first || self.is_taken(account.map(|account| account.id), unique_name).await?;
         Ok(match (taken, self.options.on_duplicate) {
             (false, _) => Ok(Imported::Created(CustomerId(0))),
@@ -254,6 +255,18 @@ impl OnTheirWay {
         };
         Ok(self.stored.await.map_err(gone)??.into_iter().map(end).collect())
     }
+}
+
+/// The same for the same account and name, and never for others: half of a SHA-256 digest.
+fn fingerprint(account: &str, unique_name: &str) -> [u8; 16] {
+    let mut digest = Context::new(&SHA256);
+    // With its length no account can run into a name.
+    digest.update(&(account.len() as u64).to_be_bytes());
+    digest.update(account.as_bytes());
+    digest.update(unique_name.as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest.finish().as_ref()[..16]);
+    half
 }
 
 fn refused(on_duplicate: OnDuplicate, conflict: Conflict) -> RowEnd {

@@ -171,6 +171,8 @@ catalogue! {
     GroupNotFound: NotFound, None, "Resource not found - Invalid groupId.";
     /// No such key.
     KeyNotFound: NotFound, None, "Resource not found - Invalid keyId.";
+    /// No such erasure.
+    ErasureNotFound: NotFound, None, "Resource not found - Invalid erasureId.";
     /// An account, a group or a user is called so already.
     NameTaken: Contradiction, None, "The name exists already";
     /// No erasure of the account was asked for.

@@ -26,8 +26,11 @@ use hyper::{
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use tower::Service;
 
+/// Everything below this path is the original service's API, and what a sandbox lets go wrong.
+pub(crate) const RWS: &str = "/rws/";
+
 /// Everything below these paths belongs to the API: its callers sign in first.
-const API: [&str; 2] = ["/rws/", "/admin/"];
+const API: [&str; 2] = [RWS, "/admin/"];
 
 /// What precedes the version in the API's paths.
 const VERSIONED: &str = "/rws/api/";
@@ -145,7 +148,7 @@ impl Pipeline {
 
     /// In a sandbox, what was asked to go wrong does so here.
     async fn meet_fault(&self, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
-        let Some(control) = self.served.sandbox() else { return Ok(()) };
+        let Some(control) = self.served.sandbox().filter(|_| parts.uri.path().starts_with(RWS)) else { return Ok(()) };
         seen.fault = control.strike(parts.method.as_str(), parts.uri.path()).await;
         seen.fault.map_or(Ok(()), sandbox::fail)
     }

@@ -60,6 +60,8 @@ routes! {
     GET "/admin/v1/accounts/{accountId}" => admin::accounts::get_any_account;
     POST "/admin/v1/accounts/{accountId}/erasure" => admin::accounts::request_erasure;
     DELETE "/admin/v1/accounts/{accountId}/erasure" => admin::accounts::cancel_erasure;
+    GET "/admin/v1/erasures" => admin::erasures::list_erasures;
+    GET "/admin/v1/erasures/{erasureId}" => admin::erasures::get_erasure;
     GET "/admin/v1/groups" => admin::groups::list_groups;
     POST "/admin/v1/groups" => admin::groups::create_group;
     GET "/admin/v1/groups/{groupId}" => admin::groups::get_group;
@@ -166,6 +168,7 @@ mod tests {
             &["echo"],
             &["list_users", "get_user"],
             &["list_all_accounts", "create_account", "get_any_account", "request_erasure", "cancel_erasure"],
+            &["list_erasures", "get_erasure"],
             &["list_groups", "create_group", "get_group", "add_to_group", "remove_from_group"],
             &["list_all_users", "create_user", "get_any_user", "edit_user"],
             &["list_keys", "issue_key", "revoke_key"],

@@ -14,7 +14,7 @@ use crate::{
     SqliteStore,
     job::{WorkError, Writing},
 };
-use carnelian_domain::{AccountId, Action, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
     Conflict, Directory, DirectorySnapshot, KeyKind, NewKey, NewUser, StoreError, UserChanges, Which, WrapKey,
 };
@@ -67,6 +67,9 @@ impl Directory for SqliteStore {
     ) -> Result<ErasureId, StoreError> {
         self.change_on_full_disk(origin, move |change| {
             let id = change.account_in(&account, 0, Conflict::ErasureInProgress)?;
+            if matches!(change.origin.actor, Actor::User(_)) && change.holds_every_operator(id)? {
+                return Err(Conflict::LastOperator.into());
+            }
             change.set_state(id, 1)?;
             let insert = "INSERT INTO erasure (account_id, state, requested_at, requested_by, reason, due_at)
                 VALUES (?1, 0, ?2, ?3, ?4, ?5)";

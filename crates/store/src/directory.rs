@@ -199,7 +199,8 @@ pub trait Directory: Send + Sync {
     async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError>;
 
     /// Puts an account into "erasure in progress": from this commit on nothing is created or edited in it.
-    /// It is due after a time of grace.
+    /// It is due after a time of grace. A user cannot have the account erased without which there is no operator any more;
+    /// a command can.
     async fn request_erasure(
         &self,
         account: Which<AccountId>,

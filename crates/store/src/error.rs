@@ -58,7 +58,7 @@ pub enum Conflict {
     #[error("the key is already revoked")]
     AlreadyRevoked,
     /// It would leave nobody who can administer the registry.
-    #[error("the user is the last operator who can sign in, and must remain")]
+    #[error("the last operator who can sign in must remain")]
     LastOperator,
 }
 

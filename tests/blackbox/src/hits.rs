@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The forms of path that the contract knows.
-const FORMS: [&str; 25] = [
+const FORMS: [&str; 27] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -35,6 +35,8 @@ const FORMS: [&str; 25] = [
     "/admin/v1/accounts",
     "/admin/v1/accounts/{accountId}",
     "/admin/v1/accounts/{accountId}/erasure",
+    "/admin/v1/erasures",
+    "/admin/v1/erasures/{erasureId}",
     "/admin/v1/groups",
     "/admin/v1/groups/{groupId}",
     "/admin/v1/groups/{groupId}/accounts/{accountId}",

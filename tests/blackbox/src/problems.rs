@@ -79,6 +79,7 @@ problems! {
     INVALID_ADDRESS_RANGE = 400 None, "Invalid address range.";
     GROUP_NOT_FOUND = 404 None, "Resource not found - Invalid groupId.";
     KEY_NOT_FOUND = 404 None, "Resource not found - Invalid keyId.";
+    ERASURE_NOT_FOUND = 404 None, "Resource not found - Invalid erasureId.";
     NAME_TAKEN = 409 None, "The name exists already";
     NO_ERASURE_IN_PROGRESS = 409 None, "No erasure of the account is in progress";
     ALREADY_IN_GROUP = 409 None, "The account is in the group already";

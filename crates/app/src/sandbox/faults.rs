@@ -14,7 +14,7 @@ pub enum FaultKind {
     ServerError,
     /// It meets a store that is out of reach.
     Unavailable,
-    /// It meets an account that is being erased; strikes calls that write only.
+    /// It meets an account that is being erased; strikes creates and edits only.
     ErasureInProgress,
     /// It waits, and goes on then.
     Delay(Duration),
@@ -27,7 +27,7 @@ pub enum FaultKind {
 impl FaultKind {
     /// Whether a method can meet this.
     fn can_strike(self, method: &str) -> bool {
-        self != FaultKind::ErasureInProgress || matches!(method, "POST" | "PUT" | "DELETE")
+        self != FaultKind::ErasureInProgress || matches!(method, "POST" | "PUT")
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
         let narrow = Fault { method: Some("PUT".into()), path_prefix: Some("/rws/a".into()), ..ONCE };
         faults.add(narrow, seconds(0));
         faults.add(Fault { kind: FaultKind::ErasureInProgress, ..ONCE }, seconds(0));
-        for (method, path) in [("GET", "/rws/a"), ("HEAD", "/rws/b")] {
+        for (method, path) in [("GET", "/rws/a"), ("HEAD", "/rws/b"), ("DELETE", "/rws/b")] {
             assert_eq!(faults.strike(method, path, seconds(0)), None, "{method} {path}");
         }
         assert_eq!(faults.strike("PUT", "/rws/b", seconds(0)), Some(FaultKind::ErasureInProgress));

@@ -4,7 +4,7 @@ use crate::{
     error, json,
     rws::v1::{shape, wire::CustomerReply},
 };
-use carnelian_app::{Failure, administration::KeyStatus, customers::CustomerDetails};
+use carnelian_app::{Failure, administration::KeyStatus, customers::CustomerDetails, erasure::ErasureState};
 use carnelian_domain::{
     AccountId, AccountState, Action, CustomerField, CustomerId, Problem, RawPaging, RawText, Role, Rules, Violation,
     errors::CATALOGUE,
@@ -129,6 +129,23 @@ pub(super) fn key() -> Value {
         "lastUsedAt": null,
         "allowedAddresses": ["192.0.2.0/24"],
         "status": KeyStatus::Active.name(),
+    })
+}
+
+pub(super) fn erasure() -> Value {
+    json!({
+        "erasureId": "1",
+        "accountId": "1",
+        "status": ErasureState::Waiting.name(),
+        "requestedAt": "2026-11-24T08:30:00.000Z",
+        "requestedBy": "user:1",
+        "reason": "They asked for it",
+        "dueAt": "2026-12-24T08:30:00.000Z",
+        "erasedAt": null,
+        "customers": 0,
+        "users": 0,
+        "keys": 0,
+        "receipt": null,
     })
 }
 

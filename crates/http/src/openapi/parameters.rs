@@ -107,6 +107,13 @@ static PARAMETERS: &[Parameter] = &[
         example: "1",
     },
     Parameter {
+        name: "erasureId",
+        place: "path",
+        description: "The erasure's id: decimal digits.",
+        schema: |_| digits(),
+        example: "1",
+    },
+    Parameter {
         name: "groupId",
         place: "path",
         description: "The group's id: decimal digits.",

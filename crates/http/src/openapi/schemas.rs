@@ -71,6 +71,12 @@ static SCHEMAS: &[Schema] = &[
         make: |_| replies::page("keys", "Key"),
         example: Some(|| examples::page("keys", examples::key())),
     },
+    Schema { name: "Erasure", make: |_| administration::erasure(), example: Some(examples::erasure) },
+    Schema {
+        name: "ErasurePage",
+        make: |_| replies::page("erasures", "Erasure"),
+        example: Some(|| examples::page("erasures", examples::erasure())),
+    },
     Schema { name: "Entry", make: |_| administration::entry(), example: Some(examples::entry) },
     Schema {
         name: "EntryPage",

@@ -1,7 +1,7 @@
 //! `/sandbox/v1/faults`.
 
 use super::{Control, fields::Fields};
-use crate::{error::ApiError, extract::WholeBody, pipeline::is_of_api, response};
+use crate::{error::ApiError, extract::WholeBody, pipeline::RWS, response};
 use axum::{extract::State, response::Response};
 use carnelian_app::sandbox::faults::{Fault, FaultKind};
 use hyper::{HeaderMap, StatusCode};
@@ -110,7 +110,7 @@ fn fault(fields: &mut Fields) -> Fault {
     let seconds = fields.number("seconds", 1..=MOST_SECONDS);
     let delay = fields.number("delayMillis", 1..=MOST_MILLIS);
     let method = fields.read_with("method", |value| text(value).filter(|method| METHODS.contains(&&**method)));
-    let path_prefix = fields.read_with("pathPrefix", |value| text(value).filter(|prefix| is_of_api(prefix)));
+    let path_prefix = fields.read_with("pathPrefix", |value| text(value).filter(|prefix| prefix.starts_with(RWS)));
     let kind = kind.unwrap_or_else(|| {
         fields.refuse("fault");
         FaultKind::Unavailable

@@ -74,10 +74,29 @@ impl Change<'_, '_> {
         }
     }
 
-    /// Whether somebody else can administer the registry.
+    /// Whether somebody else can administer the registry: if the user's home account stays, somebody whose account does.
     fn has_operator_beside(&self, user: UserId) -> Result<bool, WorkError> {
-        let select = "SELECT EXISTS (SELECT 1 FROM registry_user WHERE role = ?1 AND enabled = 1 AND id <> ?2)";
-        Ok(self.connection().query_row(select, params![Role::Operator.name(), user.0], |row| row.get(0))?)
+        let operators = self.operators()?;
+        let stays = operators.iter().any(|operator| operator.user == user && operator.stays);
+        Ok(operators.iter().any(|other| other.user != user && (other.stays || !stays)))
+    }
+
+    /// Whether nobody can administer the registry any more once this account is erased, and somebody in it can now.
+    pub(super) fn holds_every_operator(&self, account: AccountId) -> Result<bool, WorkError> {
+        let mut staying = self.operators()?;
+        staying.retain(|operator| operator.stays);
+        Ok(!staying.is_empty() && staying.iter().all(|operator| operator.home == account))
+    }
+
+    /// The operators who may sign in.
+    fn operators(&self) -> Result<Vec<SigningOperator>, WorkError> {
+        let select = "SELECT registry_user.id, account.id, state = 0 FROM registry_user
+            JOIN account ON account.id = account_id WHERE role = ?1 AND enabled = 1";
+        let mut select = self.connection().prepare(select)?;
+        let operators = select.query_map([Role::Operator.name()], |row| {
+            Ok(SigningOperator { user: UserId(row.get(0)?), home: AccountId(row.get(1)?), stays: row.get(2)? })
+        })?;
+        Ok(operators.collect::<Result<_, _>>()?)
     }
 
     /// Counts the directory's version up, so that every process reads it again.
@@ -145,4 +164,12 @@ impl Change<'_, '_> {
     pub(super) fn set_state(&self, account: AccountId, state: u8) -> Result<(), WorkError> {
         self.execute("UPDATE account SET state = ?2 WHERE id = ?1", params![account.0, state]).map(drop)
     }
+}
+
+/// An operator who may sign in.
+struct SigningOperator {
+    user: UserId,
+    home: AccountId,
+    /// Whether the home account is not being erased.
+    stays: bool,
 }

@@ -4,7 +4,7 @@
 
 use super::{ORIGIN, account, conflict, set_enabled, together};
 use crate::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord, Which};
-use carnelian_domain::{GroupId, Role, Timestamp, UserId};
+use carnelian_domain::{Actor, GroupId, Origin, Role, Timestamp, UserId};
 
 async fn users(store: &dyn Store) -> Vec<UserRecord> {
     store.directory().await.expect("the directory is read").users
@@ -15,7 +15,11 @@ async fn keys(store: &dyn Store) -> Vec<KeyRecord> {
 }
 
 async fn user(store: &dyn Store, name: &str, role: Role) -> UserId {
-    let new = NewUser { name: name.into(), account: "acme".into(), group: None, role };
+    user_of(store, "acme", name, role).await
+}
+
+async fn user_of(store: &dyn Store, account: &str, name: &str, role: Role) -> UserId {
+    let new = NewUser { name: name.into(), account: account.into(), group: None, role };
     store.create_user(new, &ORIGIN).await.expect("a user is created")
 }
 
@@ -110,6 +114,23 @@ pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
     set_enabled(store, "olga", true).await.expect("stays what it is");
     user(store, "oda", Role::Operator).await;
     store.edit_user("olga".into(), demoted(), &ORIGIN).await.expect("another one is there");
+}
+
+pub async fn a_user_cannot_have_the_last_operator_erased_and_a_command_can(store: &dyn Store) {
+    let (home, other) = (account(store, "acme").await, account(store, "rival").await);
+    let by_olga = Origin { actor: Actor::User(user(store, "olga", Role::Operator).await), ..ORIGIN };
+    let erase = async |account, origin: &Origin| store.request_erasure(Which::Id(account), 60, origin).await;
+    assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator);
+    erase(other, &by_olga).await.expect("nobody administers from there");
+    user_of(store, "rival", "oda", Role::Operator).await;
+    assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator, "oda will be gone as well");
+    assert_eq!(conflict(store.edit_user("olga".into(), demoted(), &ORIGIN).await), Conflict::LastOperator);
+    store.cancel_erasure(Which::Id(other), &ORIGIN).await.expect("is taken back");
+    erase(home, &by_olga).await.expect("oda stays");
+    assert_eq!(conflict(erase(other, &by_olga).await), Conflict::LastOperator, "olga will be gone");
+    erase(other, &ORIGIN).await.expect("a command may");
+    set_enabled(store, "olga", false).await.expect("oda is still there, though not for long");
+    assert_eq!(conflict(set_enabled(store, "oda", false).await), Conflict::LastOperator);
 }
 
 pub async fn of_operators_who_leave_at_once_one_stays(store: &dyn Store) {

@@ -134,6 +134,7 @@ macro_rules! contract_tests {
                 an_edit_changes_what_it_names_and_no_more
                 an_id_means_the_same_one_for_ever
                 the_last_operator_who_can_sign_in_stays
+                a_user_cannot_have_the_last_operator_erased_and_a_command_can
                 of_operators_who_leave_at_once_one_stays
                 a_key_says_where_it_works
                 the_last_use_of_a_key_is_noted_and_changes_nothing_else

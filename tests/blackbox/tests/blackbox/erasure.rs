@@ -68,6 +68,9 @@ fn an_erased_account_is_gone_with_everything_in_it_and_nothing_else() {
     assert_eq!((&receipt["requestedBy"], &receipt["reason"]), (&json!("command_line"), &json!("contract ended")));
     let entry = &erasures(&site.place)[0];
     assert_eq!((&entry["status"], &entry["customers"]), (&json!("RECEIPTED"), &json!(250)));
+    let users = site.place.cli(&["user", "list", "--json"]).json();
+    let names: Vec<_> = users.as_array().expect("a list").iter().map(|user| &user["userName"]).collect();
+    assert_eq!(names, ["nora", "opal"]);
     site.place.account("Acme");
     let new = site.place.user("ada", "Acme", &[]);
     let again = site.server.client_of(&new).create(&sample::full("Customer 0", "Acme")).customer_id();
@@ -180,12 +183,14 @@ fn an_erasure_waits_for_its_time_and_can_be_taken_back_until_then() {
     let site = Site::start();
     let client = site.client();
     let id = client.create(&sample::full("Kept", "Acme")).customer_id();
+    let gone = client.create(&sample::full("Gone", "Acme")).customer_id();
     site.place.cli(&["account", "request-erasure", "Acme"]).line();
     let entry = &erasures(&site.place)[0];
     let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
     assert_eq!(entry["status"], "WAITING");
     assert!(at("dueAt")[..10] > at("requestedAt")[..10], "{entry}");
     client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while it waits");
+    client.erase(gone).must_succeed("to erase a customer is to erase all the sooner");
     sample::assert_shows(&client.read(id).json(), &sample::full("Kept", "Acme"), id);
     site.place.cli(&["account", "receipt", "1"]).fails(1);
     site.place.cli(&["account", "cancel-erasure", "Acme"]).done();

@@ -215,7 +215,7 @@ fn shown(operation: &Operation, caller: &Tenant, reply: &Reply, victim: &Tenant,
     }
     let id = reply.customer_id();
     match operation.method.as_str() {
-        "POST" => caller.client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}"))),
+        "POST" => caller.client.erase(id),
         "PUT" => caller.client.edit(id, &sample::full(&caller.customer_name(), caller.scope[0])),
         other => panic!("{case}: {other} took effect"),
     }
@@ -343,7 +343,7 @@ fn tenant(
     let id = operator.create(&sample::full(&name, scope[0])).customer_id();
     // What comes after a customer that is gone is what comes after the one before it.
     let gone = operator.create(&sample::minimal("Gone", scope[0])).customer_id();
-    operator.send(Request::new("DELETE", &format!("{CUSTOMERS}/{gone}"))).must_succeed("an erasure");
+    operator.erase(gone).must_succeed("an erasure");
     let pair = |own: &str, absent: &str| (own.to_owned(), absent.to_owned());
     let named = [
         (("path", "accountId"), pair(account, "1000000")),

@@ -1,6 +1,6 @@
 //! A larger world: accounts in a group and outside it, being erased or not, and a user of each kind.
 
-use blackbox::{Client, Login, Place, Server};
+use blackbox::{Client, Launch, Login, Place, Server};
 
 /// The accounts `Acme`, `Acme East` and `Leaving` in the group `West`, `Rival` and `Rival Leaving` outside it; the two
 /// that are leaving are being erased.
@@ -24,6 +24,11 @@ pub struct World {
 impl World {
     /// Prepares the world and starts the server.
     pub fn start() -> Self {
+        Self::start_with(|launch| launch)
+    }
+
+    /// The same, with what `configure` adds to the server's command.
+    pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
         let place = Place::new();
         for account in ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"] {
             place.account(account);
@@ -37,7 +42,7 @@ impl World {
         let rita = place.user("rita", "Acme", &["--group", "West", "--role", "ACCOUNTREADONLY"]);
         let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
         let rex = place.user("rex", "Rival", &[]);
-        let server = place.serve();
+        let server = configure(place.launch()).start();
         Self { server, place, ada, solo, rita, opal, rex }
     }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use blackbox::{Launch, Login, Place, Request, sample, wait};
 use chaos::model::Sent;
-use chaos::{Load, Outcome, Random, Scene, Shim};
+use chaos::{Outcome, Random, Scene, Shim};
 use rusqlite::Connection as Database;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::erasures::{CUSTOMERS, PLANTED, fill_leaver, has_receipt, must_be_gone, wait_for_receipt};
 use crate::mounts::{Ballast, Mount, move_registry};
@@ -21,6 +21,9 @@ const LEFT: u64 = 4 << 10;
 
 /// How many customers come after an erasure that has made room for them: more than the log has room for at once.
 const CUSTOMERS_AFTER: usize = 1000;
+
+/// A character that takes four bytes, of which an email may have 320.
+const LONGEST_EMAIL: &str = "\u{10348}";
 
 /// A registry on a disk that is soon full, with an account that is to go.
 struct FullDisk<'a> {
@@ -58,13 +61,21 @@ impl<'a> FullDisk<'a> {
     }
 
     /// Fills what is left with customers, so that the log holds some for whom the database has no room, and then the rest.
+    /// Nobody is erased meanwhile, so what is kept for erasures is there in the end.
     fn fill_up(&mut self) {
-        let load = Load { prefix: "Fill".to_owned(), workers: 4, requests: usize::MAX, large: 100 };
-        self.trial.load(&load, |_, progress| {
-            wait::until("a write is refused", wait::PATIENCE, || progress.refused_a_write().then_some(()));
-            progress.end();
+        let client = self.trial.server.client_of(&self.trial.scene.ada);
+        wait::until("a write is refused", wait::PATIENCE, || {
+            let stories = &mut self.trial.scene.stories;
+            let mut body = sample::full(&format!("Fill {}", stories.len()), "Acme");
+            body["contacts"][0]["email"] = LONGEST_EMAIL.repeat(320).into();
+            let reply = client.create(&body);
+            let refused = reply.status == 503;
+            let outcome = if refused { Outcome::Unknown } else { Outcome::Acknowledged(reply.customer_id()) };
+            stories.push(vec![Sent { request: String::new(), body, outcome }]);
+            refused.then_some(())
         });
         self.ballast.fill();
+        assert!(!self.is_reserve_given_back(), "somebody was erased");
         self.trial.must_refuse_and_read();
     }
 
@@ -125,6 +136,25 @@ impl<'a> FullDisk<'a> {
             let outcome = Outcome::Acknowledged(id);
             self.trial.scene.stories.push(vec![Sent { request: String::new(), body, outcome }]);
         }
+    }
+
+    /// Erases customers one by one, every one of them at once.
+    fn erase_customers(&mut self, count: usize) {
+        let client = self.trial.server.client_of(&self.trial.scene.ada);
+        // The first one is read in between.
+        let stories = self.trial.scene.stories.iter_mut().skip(1);
+        let there = stories.filter_map(|story| match story[0].outcome {
+            Outcome::Acknowledged(id) if !story.iter().any(Sent::erases) => Some((id, story)),
+            _ => None,
+        });
+        let mut erased = 0;
+        for (id, story) in there.take(count) {
+            client.erase(id).must_succeed("an erasure on a full disk");
+            let outcome = Outcome::Acknowledged(id);
+            story.push(Sent { request: String::new(), body: Value::Null, outcome });
+            erased += 1;
+        }
+        assert_eq!(erased, count);
     }
 
     /// Kills the server, and starts it again on the full disk.
@@ -196,12 +226,24 @@ fn an_erasure_that_is_killed_on_a_full_disk_goes_on_there() {
 }
 
 #[test]
+fn customers_are_erased_one_by_one_on_a_full_disk_that_stays_full() {
+    let Some(mut disk) = FullDisk::start("customers erased on a full disk", tmpfs) else { return };
+    disk.fill_up();
+    disk.erase_customers(20);
+    assert!(disk.is_reserve_given_back(), "the space that was kept was never needed, so this shows nothing");
+    disk.trial.must_refuse_and_read();
+    disk.ballast.free();
+    disk.trial.must_recover();
+    disk.trial.end();
+}
+
+#[test]
 fn an_erasure_makes_room_for_customers_on_a_disk_that_the_registry_has_filled_itself() {
     let Some(mut disk) = FullDisk::start("a disk filled by customers", tmpfs) else { return };
     let leaver = disk.place().user("lea", PLANTED, &[]);
     let client = disk.trial.server.client_of(&leaver);
     let mut customer = sample::full(PLANTED, PLANTED);
-    customer["contacts"][0]["email"] = "\u{10348}".repeat(320).into();
+    customer["contacts"][0]["email"] = LONGEST_EMAIL.repeat(320).into();
     let mut stored = 0;
     wait::until("a write is refused", wait::PATIENCE, || {
         customer["name"] = format!("{PLANTED} number {stored}").into();

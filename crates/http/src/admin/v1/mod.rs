@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod erasures;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod shape;

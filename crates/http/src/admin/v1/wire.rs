@@ -1,12 +1,14 @@
-//! How groups, keys and entries of the audit log look in JSON: the names and the order of their keys.
+//! How groups, keys, erasures and entries of the audit log look in JSON: the names and the order of their keys.
 
 use crate::rws::v1::wire::AccountReply;
 use carnelian_app::{
     administration::KeyEntry,
+    erasure::ErasureRecord,
     operator::{GroupDetails, ListedEntry, NewlyIssued},
 };
 use carnelian_domain::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use std::{borrow::Cow, net::IpAddr};
 
 /// A group with its accounts.
@@ -66,6 +68,44 @@ pub(crate) struct IssuedReply<'a> {
 impl<'a> From<&'a NewlyIssued> for IssuedReply<'a> {
     fn from(issued: &'a NewlyIssued) -> IssuedReply<'a> {
         IssuedReply { key_id: &issued.key_id, key: issued.key.as_ref().map(|key| key.reveal()) }
+    }
+}
+
+/// An erasure of an account: every key is there, and absent values are null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErasureReply<'a> {
+    erasure_id: String,
+    account_id: String,
+    status: &'static str,
+    requested_at: String,
+    requested_by: &'a str,
+    reason: Option<&'a str>,
+    due_at: String,
+    erased_at: Option<String>,
+    customers: u64,
+    users: u64,
+    keys: u64,
+    receipt: Option<Value>,
+}
+
+impl<'a> From<&'a ErasureRecord> for ErasureReply<'a> {
+    fn from(erasure: &'a ErasureRecord) -> ErasureReply<'a> {
+        ErasureReply {
+            erasure_id: erasure.id.to_string(),
+            account_id: erasure.account.to_string(),
+            status: erasure.state.name(),
+            requested_at: erasure.requested_at.to_iso8601(),
+            requested_by: &erasure.requested_by,
+            reason: erasure.reason.as_deref(),
+            due_at: erasure.due_at.to_iso8601(),
+            erased_at: erasure.erased_at.map(Timestamp::to_iso8601),
+            customers: erasure.customers,
+            users: erasure.users,
+            keys: erasure.keys,
+            // As it was signed: the order of the keys counts.
+            receipt: erasure.receipt.as_deref().and_then(|receipt| serde_json::from_str(receipt).ok()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{or_null, reference, replies::closed, short_text, user_name, with_description};
 use carnelian_app::{
     administration::KeyStatus,
+    erasure::ErasureState,
     requests::{MAX_LIFETIME, MAX_RANGES},
 };
 use carnelian_domain::{CustomerId, Role};
@@ -133,6 +134,29 @@ pub(super) fn key() -> Value {
             "description": "Where it works from; from everywhere, if there is none.",
         },
         "status": { "type": "string", "enum": states },
+    }))
+}
+
+pub(super) fn erasure() -> Value {
+    use ErasureState::{Cancelled, Erased, Receipted, Running, Waiting};
+    let moment = || json!({ "type": "string", "format": "date-time" });
+    let count = || json!({ "type": "integer", "format": "int64", "minimum": 0 });
+    let states = [Waiting, Running, Erased, Receipted, Cancelled].map(ErasureState::name);
+    let erased_at = json!({ "type": ["string", "null"], "format": "date-time" });
+    let receipt = json!({ "type": ["object", "null"] });
+    closed(json!({
+        "erasureId": id(),
+        "accountId": id(),
+        "status": { "type": "string", "enum": states },
+        "requestedAt": moment(),
+        "requestedBy": { "type": "string", "description": "As `actor` of an audit log's entry." },
+        "reason": { "type": ["string", "null"] },
+        "dueAt": with_description(moment(), "From when on it is carried out; until then it can be taken back."),
+        "erasedAt": with_description(erased_at, "When the account's data key was destroyed."),
+        "customers": with_description(count(), "How many were erased so far; so are the other counts."),
+        "users": count(),
+        "keys": count(),
+        "receipt": with_description(receipt, "Signed, once no file holds anything of the account."),
     }))
 }
 

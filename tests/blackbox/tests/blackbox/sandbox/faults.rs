@@ -60,12 +60,14 @@ fn only_calls_that_fit_are_struck_and_the_first_fault_that_fits_strikes() {
 }
 
 #[test]
-fn an_erasure_in_progress_is_met_by_calls_that_write() {
+fn an_erasure_in_progress_is_met_by_creates_and_edits() {
     let sandbox = Sandbox::start();
     let client = sandbox.ann();
     let id = client.create(&sample::minimal("A", "Acme")).customer_id();
+    let gone = client.create(&sample::minimal("Gone", "Acme")).customer_id();
     sandbox.add_fault(&json!({ "fault": "erasure", "count": 2 }));
     client.read(id).must_succeed("a read");
+    client.erase(gone).must_succeed("an erasure of one customer");
     client.create(&sample::minimal("B", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a create");
     client.edit(id, &sample::minimal("B", "Acme")).must_be(&ERASURE_IN_PROGRESS, "an edit");
     client.edit(id, &sample::minimal("B", "Acme")).must_succeed("an edit after the fault");
@@ -104,7 +106,7 @@ fn a_delayed_call_waits_and_succeeds_then() {
 }
 
 #[test]
-fn whoever_does_not_sign_in_rightly_and_whoever_asks_after_health_meets_none() {
+fn whoever_does_not_sign_in_rightly_and_whoever_asks_for_something_else_meets_none() {
     let sandbox = Sandbox::start();
     sandbox.add_fault(&json!({ "fault": "500", "count": 1 }));
     sandbox.server.client_of(&login("ann", "wrong")).get(ECHO).must_be(&INVALID_CREDENTIALS, "a wrong key");
@@ -112,6 +114,7 @@ fn whoever_does_not_sign_in_rightly_and_whoever_asks_after_health_meets_none() {
     for path in ["/health/live", "/health/ready", "/openapi.json", FAULTS, CLOCK] {
         sandbox.server.client().get(path).must_succeed(path);
     }
+    sandbox.ann().get("/admin/v1/accounts").must_be(&ROLE_NOT_ALLOWED, "administration");
     assert_eq!(sandbox.faults(), 1);
     sandbox.gus().get(ECHO).must_be(&SERVER_ERROR, "a call");
 }
@@ -119,7 +122,7 @@ fn whoever_does_not_sign_in_rightly_and_whoever_asks_after_health_meets_none() {
 #[test]
 fn what_is_no_fault_is_refused_with_its_place() {
     let sandbox = Sandbox::start();
-    let cases: [(Value, &[&str]); 13] = [
+    let cases: [(Value, &[&str]); 14] = [
         (json!({}), &["fault"]),
         (json!({ "fault": "404" }), &["fault"]),
         (json!({ "fault": 503 }), &["fault"]),
@@ -132,6 +135,7 @@ fn what_is_no_fault_is_refused_with_its_place() {
         (json!({ "fault": "delay", "delayMillis": 600_001 }), &["delayMillis"]),
         (json!({ "fault": "503", "method": "post" }), &["method"]),
         (json!({ "fault": "503", "pathPrefix": "/health" }), &["pathPrefix"]),
+        (json!({ "fault": "503", "pathPrefix": "/admin/v1" }), &["pathPrefix"]),
         (json!({ "fault": "503", "path": "/rws/" }), &["path"]),
     ];
     for (body, fields) in cases {

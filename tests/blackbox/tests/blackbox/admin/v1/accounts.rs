@@ -53,6 +53,20 @@ fn an_erasure_is_requested_and_taken_back() {
 }
 
 #[test]
+fn the_account_of_the_last_operator_is_erased_by_command_only() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let path = format!("accounts/{}/erasure", account_id(&operator, "Acme"));
+    post(&operator, &path, &json!({ "reason": "all go" })).must_be(&LAST_OPERATOR, "opal would be gone");
+    let entry = &newest(&operator, 1)[0];
+    assert_eq!((&entry["action"], &entry["object"]), (&json!("refused"), &json!("operation:request_erasure")));
+    assert_eq!(entry["reason"], "all go");
+    world.place.user("oda", "Rival", &["--role", "OPERATOR"]);
+    assert_eq!(text(&post(&operator, &path, &json!({})), "status"), "ERASURE_IN_PROGRESS");
+    world.place.cli(&["account", "request-erasure", "Rival"]).done();
+}
+
+#[test]
 fn an_account_that_does_not_exist_is_not_found() {
     let world = World::start();
     let operator = world.client(&world.opal);

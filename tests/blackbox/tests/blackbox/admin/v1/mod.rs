@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod audit;
 mod bodies;
+mod erasures;
 mod groups;
 mod keys;
 mod users;

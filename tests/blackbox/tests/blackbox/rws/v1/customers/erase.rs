@@ -1,25 +1,21 @@
 //! `DELETE /rws/api/v1/customers/{customerId}`.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Reply, Request, Site, json, sample, wait};
+use blackbox::{CUSTOMERS, Client, Request, Site, json, sample, wait};
 
 use crate::world::World;
-
-fn erase(client: &Client, id: impl std::fmt::Display) -> Reply {
-    client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}")))
-}
 
 #[test]
 fn an_erased_customer_is_gone_for_good_also_after_a_restart() {
     let mut site = Site::start();
     let id = site.client().create(&sample::full("Gone", "Acme")).customer_id();
-    let reply = erase(&site.client(), id);
+    let reply = site.client().erase(id);
     assert_eq!(json::keys(reply.text()), ["customerId", "timestamp"]);
     assert_eq!((reply.customer_id(), reply.header("etag")), (id, None));
     let assert_gone = |client: &Client| {
         client.read(id).must_be(&CUSTOMER_NOT_FOUND, "a read");
         client.edit(id, &sample::full("Gone", "Acme")).must_be(&CUSTOMER_NOT_FOUND, "an edit");
-        erase(client, id).must_be(&CUSTOMER_NOT_FOUND, "another erasure");
+        client.erase(id).must_be(&CUSTOMER_NOT_FOUND, "another erasure");
         assert_eq!(client.get(CUSTOMERS).json()["customers"], serde_json::json!([]));
     };
     assert_gone(&site.client());
@@ -40,7 +36,7 @@ fn nothing_of_an_erased_customer_is_left_in_the_files() {
     customer["securityQuestion"] = SECRETS[2].into();
     customer["contacts"][0]["phone"] = SECRETS[3].into();
     let id = client.create(&customer).customer_id();
-    erase(&client, id).must_succeed("an erasure");
+    client.erase(id).must_succeed("an erasure");
     wait::until("nothing is left", wait::NOTICE, || {
         let files = site.place.data_files();
         let holds = |secret: &str| {
@@ -57,7 +53,7 @@ fn the_name_of_an_erased_customer_is_free_at_once() {
     let client = site.client();
     let id = client.create(&sample::minimal("Name", "Acme")).customer_id();
     client.create(&sample::minimal("Name", "Acme")).must_be(&DUPLICATE_NAME, "before");
-    erase(&client, id).must_succeed("an erasure");
+    client.erase(id).must_succeed("an erasure");
     client.create(&sample::minimal("Name", "Acme")).must_succeed("after");
 }
 
@@ -79,21 +75,21 @@ fn an_erasure_may_insist_on_the_version_that_it_has_seen() {
 fn only_who_may_write_erases_and_only_in_scope() {
     let world = World::start();
     let id = world.client(&world.ada).create(&sample::minimal("Kept", "Acme East")).customer_id();
-    erase(&world.client(&world.rita), id).must_be(&ROLE_NOT_ALLOWED, "a reader");
+    world.client(&world.rita).erase(id).must_be(&ROLE_NOT_ALLOWED, "a reader");
     for stranger in [&world.rex, &world.solo] {
-        erase(&world.client(stranger), id).must_be(&CUSTOMER_NOT_FOUND, &stranger.user);
+        world.client(stranger).erase(id).must_be(&CUSTOMER_NOT_FOUND, &stranger.user);
     }
     world.client(&world.ada).read(id).must_succeed("it is still there");
-    erase(&world.client(&world.opal), id).must_succeed("an operator");
+    world.client(&world.opal).erase(id).must_succeed("an operator");
 }
 
 #[test]
 fn an_id_that_is_none_is_told_from_one_that_nobody_has() {
     let site = Site::start();
     for id in ["abc", "-1", "9007199254740993"] {
-        let reply = erase(&site.client(), id);
+        let reply = site.client().erase(id);
         reply.must_be(&INVALID_CUSTOMER_ID, id);
         assert_eq!(reply.violated_fields(), ["customerId"]);
     }
-    erase(&site.client(), (1_u64 << 53) - 1).must_be(&CUSTOMER_NOT_FOUND, "an unknown id");
+    site.client().erase((1_u64 << 53) - 1).must_be(&CUSTOMER_NOT_FOUND, "an unknown id");
 }

@@ -62,7 +62,7 @@ fn what_was_answered_is_answered_again_although_the_customer_is_gone() {
     let body = sample::minimal("Gone", "Acme");
     let first = create(&client, KEY, &body);
     let id = first.customer_id();
-    client.send(Request::new("DELETE", &format!("{CUSTOMERS}/{id}"))).must_succeed("an erasure");
+    client.erase(id).must_succeed("an erasure");
     assert_eq!(create(&client, KEY, &body).text(), first.text());
     assert!(names(&client).is_empty());
 }

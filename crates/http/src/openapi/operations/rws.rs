@@ -1,0 +1,140 @@
+//! The operations of the `rws` API.
+
+use super::{Operation, PAGE, json, with_version};
+use crate::idempotency::IDEMPOTENCY_KEY;
+use carnelian_domain::Problem;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "create_customer",
+        tag: "Customers",
+        summary: "Create customer",
+        description: "Creates a customer in the caller's home account, or in another account of the caller's group. \
+            The customer is on stable storage when the answer arrives.",
+        parameters: &[IDEMPOTENCY_KEY],
+        body: Some("Customer"),
+        reply: with_version(json("The customer was created.", "CustomerWritten")),
+        own_problems: &[Problem::RoleNotAllowed],
+    },
+    Operation {
+        name: "list_customers",
+        tag: "Customers",
+        summary: "List and search customers",
+        description: "Lists the customers that the caller may read, in the order of their ids. Conditions hold \
+            together. To walk through all of them, give `after` the last `customerId` of the page before, without \
+            `pageNumber`, until `lastPage` is true.",
+        parameters: &[
+            "accountName",
+            "name",
+            "namePrefix",
+            "modifiedSince",
+            "fields",
+            "after",
+            "pageSize",
+            "pageNumber",
+        ],
+        body: None,
+        reply: json("A page of customers.", "CustomerPage"),
+        own_problems: &[
+            Problem::AccountNotFound,
+            Problem::InvalidAccountId,
+            Problem::InvalidCustomerName,
+            Problem::RequiredFieldsMissing,
+            Problem::InvalidCustomerId,
+            Problem::InvalidPageSize,
+            Problem::InvalidPageNumber,
+        ],
+    },
+    Operation {
+        name: "get_customer",
+        tag: "Customers",
+        summary: "Get customer details",
+        description: "Reads a customer. Every key is there, in this order; absent values are null. The security \
+            answer is null for a caller who may not write customers.",
+        parameters: &["customerId"],
+        body: None,
+        reply: with_version(json("The customer.", "CustomerDetails")),
+        own_problems: &[Problem::InvalidCustomerId, Problem::CustomerNotFound],
+    },
+    Operation {
+        name: "edit_customer",
+        tag: "Customers",
+        summary: "Edit customer details",
+        description: "Replaces a customer: a field that is missing takes its default. If `accountName` names another \
+            account that the caller may act in, the customer moves there.",
+        parameters: &["customerId", "If-Match", IDEMPOTENCY_KEY],
+        body: Some("Customer"),
+        reply: with_version(json("The customer was replaced.", "CustomerWritten")),
+        own_problems: &[
+            Problem::RoleNotAllowed,
+            Problem::InvalidCustomerId,
+            Problem::CustomerNotFound,
+            Problem::PreconditionFailed,
+        ],
+    },
+    Operation {
+        name: "erase_customer",
+        tag: "Customers",
+        summary: "Erase a customer",
+        description: "Erases a customer for good. Its name is free from then on; its id is never given again.",
+        parameters: &["customerId", "If-Match"],
+        body: None,
+        reply: json("The customer was erased.", "CustomerWritten"),
+        own_problems: &[
+            Problem::RoleNotAllowed,
+            Problem::InvalidCustomerId,
+            Problem::CustomerNotFound,
+            Problem::PreconditionFailed,
+        ],
+    },
+    Operation {
+        name: "list_accounts",
+        tag: "Accounts and users",
+        summary: "List accounts",
+        description: "Lists the accounts in the caller's scope, in the order of their ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of accounts.", "AccountPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "get_account",
+        tag: "Accounts and users",
+        summary: "Get account details",
+        description: "Reads an account.",
+        parameters: &["accountId"],
+        body: None,
+        reply: json("The account.", "Account"),
+        own_problems: &[Problem::AccountNotFound],
+    },
+    Operation {
+        name: "list_users",
+        tag: "Accounts and users",
+        summary: "List users",
+        description: "Lists the users whose home account is in the caller's scope, in the order of their ids.",
+        parameters: &["pageSize", "pageNumber"],
+        body: None,
+        reply: json("A page of users.", "UserPage"),
+        own_problems: PAGE,
+    },
+    Operation {
+        name: "get_user",
+        tag: "Accounts and users",
+        summary: "Get user details",
+        description: "Reads a user, never a key.",
+        parameters: &["userId"],
+        body: None,
+        reply: json("The user.", "User"),
+        own_problems: &[Problem::UserNotFound],
+    },
+    Operation {
+        name: "echo",
+        tag: "Echo",
+        summary: "Echo",
+        description: "Answers with the path's last part, to any user who is signed in.",
+        parameters: &["param"],
+        body: None,
+        reply: json("What was sent.", "Echo"),
+        own_problems: &[Problem::RequiredFieldsMissing],
+    },
+];

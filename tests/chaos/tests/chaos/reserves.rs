@@ -234,7 +234,9 @@ fn customers_are_erased_one_by_one_on_a_full_disk_that_stays_full() {
     disk.trial.must_refuse_and_read();
     disk.ballast.free();
     disk.trial.must_recover();
-    disk.trial.end();
+    disk.request_by_command();
+    disk.must_have_receipt();
+    disk.end(CUSTOMERS);
 }
 
 #[test]

@@ -11,24 +11,35 @@ fn load(prefix: String) -> Load {
     Load { prefix, workers: 8, requests: usize::MAX, large: 15 }
 }
 
+/// How often the servers of one registry are killed: every round looks at all that the rounds before have stored.
+const ROUNDS_OF_A_REGISTRY: usize = 100;
+
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_at_random_moments() {
     let mut random = Random::of_test("kills at random");
+    let (rounds, mut certain) = (seed::rounds(20), 0);
+    for first in (0..rounds).step_by(ROUNDS_OF_A_REGISTRY) {
+        certain += kill_at_random(first..rounds.min(first + ROUNDS_OF_A_REGISTRY), &mut random);
+    }
+    assert!(certain > 20, "too little was tried: {certain}");
+    eprintln!("{rounds} rounds, {certain} acknowledged customers are there");
+}
+
+/// Kills the servers of a new registry, and says how many customers must be in it in the end.
+fn kill_at_random(rounds: Range<usize>, random: &mut Random) -> usize {
     let mut scene = Scene::new();
-    for round in 0..seed::rounds(20) {
+    for round in rounds {
         let server = scene.place.serve();
         let enough = random.within(1..400);
         let address = server.address();
-        let report = load(format!("R{round}")).run(address, &scene.ada, &mut random, |progress| {
+        let report = load(format!("R{round}")).run(address, &scene.ada, random, |progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
             server.kill();
         });
         scene.note(report);
-        scene.must_hold(&format!("round {round}"), &mut random);
+        scene.must_hold(&format!("round {round}"), random);
     }
-    let certain = Model::of(&scene.stories).certain();
-    assert!(certain > 20, "too little was tried: {certain}");
-    eprintln!("{certain} acknowledged customers are there");
+    Model::of(&scene.stories).certain()
 }
 
 #[test]

@@ -5,8 +5,12 @@ use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{Conflict, IdempotencyKey, Written};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// How many writes that are remembered no longer are forgotten when another one is remembered: more than come in.
-const FORGET: usize = 2;
+/// Of so many writes that share a transaction one looks for those that are remembered no longer: to look costs more than
+/// to remember.
+const FORGET_EVERY: usize = 64;
+
+/// How many are forgotten then: more than come in.
+const FORGET: usize = 2 * FORGET_EVERY;
 
 /// The write that was made under a key; a conflict if it was asked for in other words.
 pub(crate) fn find(
@@ -42,9 +46,9 @@ pub(crate) fn once(
 }
 
 fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), rusqlite::Error> {
-    let forget = "DELETE FROM idempotency WHERE (user_id, key) IN
-        (SELECT user_id, key FROM idempotency INDEXED BY idempotency_at WHERE at <= ?1 ORDER BY at LIMIT ?2)";
-    writing.connection.prepare_cached(forget)?.execute(params![oldest(writing.now), FORGET])?;
+    if writing.written.len() % FORGET_EVERY == 1 {
+        forget(writing)?;
+    }
     // One that is remembered no longer may still be there.
     let insert = "INSERT OR REPLACE INTO idempotency (user_id, key, fingerprint, customer_id, account_id, at, version)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -59,6 +63,13 @@ fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> R
         version
     ])?;
     Ok(())
+}
+
+/// Forgets some of the writes that are remembered no longer, the oldest first.
+fn forget(writing: &Writing<'_>) -> Result<(), rusqlite::Error> {
+    let forget = "DELETE FROM idempotency WHERE (user_id, key) IN
+        (SELECT user_id, key FROM idempotency INDEXED BY idempotency_at WHERE at <= ?1 ORDER BY at LIMIT ?2)";
+    writing.connection.prepare_cached(forget)?.execute(params![oldest(writing.now), FORGET]).map(drop)
 }
 
 /// The moment of the oldest writes that are forgotten.

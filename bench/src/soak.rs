@@ -67,8 +67,10 @@ pub fn run(arguments: &SoakArguments) -> io::Result<()> {
         return Err(io::Error::other(format!("{stored} customers are stored, {} were acknowledged", soak.customers)));
     }
     println!("{}", summary(rate, arguments.minutes, &quarters, &memory));
-    let wrong = soak.wrong;
-    if wrong > 0 { Err(io::Error::other(format!("{wrong} answers were wrong or missing"))) } else { Ok(()) }
+    match soak.wrong {
+        0 => Ok(()),
+        wrong => Err(io::Error::other(format!("{wrong} answers were wrong or missing"))),
+    }
 }
 
 fn merge(quarter: &mut Option<Tally>, tally: Tally) {

@@ -36,7 +36,8 @@ pub(super) fn run(
     let text = fs::read_to_string(&ledger_path).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     let ledger = read_ledger(&vault, &text).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
-        words("the ledger is as old as the backup: who was erased since stays so only with a newer one (--ledger)");
+        let path = ledger_path.display();
+        words(format_args!("whoever was erased after {path} was written comes back; --ledger names a newer ledger"));
     }
     let open = || File::open(file).map(BufReader::new).map_err(|error| whole_file::explain(file, &error));
     // All of it is looked at before any of it is believed.

@@ -160,11 +160,12 @@ impl App {
     /// Every user whose home account is not erased.
     pub async fn list_users(&self) -> Result<Vec<UserEntry>, AdminError> {
         let directory = self.store.directory().await?;
-        let mut present = directory.accounts.clone();
-        present.retain(|account| account.state != AccountState::Erased);
         let group = |id| directory.groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
         let user = |user: &carnelian_store::UserRecord| {
-            let account = present.iter().find(|account| account.id == user.account)?;
+            let account = directory.accounts.iter().find(|account| account.id == user.account)?;
+            if account.state == AccountState::Erased {
+                return None;
+            }
             Some(UserEntry {
                 name: user.name.clone(),
                 account: account.name.clone(),

@@ -1,9 +1,10 @@
 //! What is in the files, and who else may use them.
 
 use crate::{StoppedClock, open, open_beside};
-use carnelian_domain::{AccountId, Actor, CustomerId, Origin};
+use carnelian_domain::{AccountId, Actor, CustomerId, Origin, UserId};
 use carnelian_store::{
-    Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, NewCustomer, StoreError, Written,
+    Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer, StoreError,
+    Written,
 };
 use carnelian_store_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -34,6 +35,28 @@ fn customer(id: u64, account: AccountId, sealed: Vec<u8>) -> NewCustomer {
 
 async fn exists(store: &SqliteStore, id: u64) -> bool {
     store.customer(CustomerId(id)).await.expect("the store can be read").is_some()
+}
+
+#[tokio::test]
+async fn keys_that_are_remembered_no_longer_are_forgotten_when_another_one_comes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let account = account(&store).await;
+    let create = async |id: u64| {
+        let key = IdempotencyKey { user: UserId(1), key: format!("key {id}"), fingerprint: vec![7; 32] };
+        store.create_customer(customer(id, account, vec![]), &ORIGIN, Some(key)).await.expect("is created");
+    };
+    for id in 1..=100 {
+        create(id).await;
+    }
+    let beside = Connection::open(directory.path().join("carnelian.db")).expect("opens");
+    beside.execute("UPDATE idempotency SET at = 0 WHERE customer_id > 1", []).expect("is written");
+    create(101).await;
+    let left: Vec<u64> = beside
+        .prepare("SELECT customer_id FROM idempotency ORDER BY 1")
+        .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+        .expect("is read");
+    assert_eq!(left, [1, 101]);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use crate::{
     SqliteStore,
+    hash_index::KeyedHash,
     idempotency::{self, once},
     job::{WorkError, Writing},
     listing,
-    names::{NameHash, Names, SharedNames},
 };
 use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp, audit::ANY_FIELD};
 use carnelian_store::{
@@ -13,7 +13,7 @@ use carnelian_store::{
     StoreError, StoredCustomer, Written,
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use std::{ops::Range, sync::MutexGuard};
+use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
 const INSERT: &str = "
@@ -54,7 +54,9 @@ impl Customers for SqliteStore {
         idempotency: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<Written>, StoreError> {
-        let found = self.readers.read(|connection| idempotency::find(connection, idempotency, now))?;
+        // A process that may not write customers has written none.
+        let Some(indexes) = &self.indexes else { return Ok(None) };
+        let found = self.readers.read(|connection| idempotency::find(connection, indexes, idempotency, now))?;
         let Some(written) = found.transpose()? else { return Ok(None) };
         self.unsynced.wait_for(written.id).await?;
         Ok(Some(written))
@@ -110,7 +112,8 @@ pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
 }
 
 pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
-    let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
+    let indexes = writing.indexes()?;
+    let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
     if holder_of_name(writing, hash, new)?.is_some() {
         // Of several conflicts the account's come first.
         check_account(writing, new.account)?;
@@ -121,7 +124,7 @@ pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) 
         check_account(writing, new.account)?;
         return Err(Conflict::NoSuchAccount.into());
     }
-    names(writing)?.add(hash, new.id);
+    indexes.names().add(hash, new.id.0);
     writing.written.push(new.id);
     writing.record(entry)?;
     Ok(Written { id: new.id, account: new.account, at: writing.now, version: 1 })
@@ -133,16 +136,17 @@ pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &O
     check_account(writing, new.account)?;
     check_account(writing, current.account)?;
     check_version(&current, edit.expected_versions.as_deref())?;
-    let hash = writing.name_hash_key.hash(new.account, &new.unique_name);
+    let indexes = writing.indexes()?;
+    let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
     if holder_of_name(writing, hash, new)?.is_some() {
         return Err(Conflict::NameTaken.into());
     }
     write(writing, UPDATE, new, hash)?;
-    let old = writing.name_hash_key.hash(current.account, &current.unique_name);
+    let old = indexes.hash_key.of_name(current.account, &current.unique_name);
     if old != hash {
-        let mut names = names(writing)?;
-        names.remove(old, new.id);
-        names.add(hash, new.id);
+        let mut names = indexes.names();
+        names.remove(old, new.id.0);
+        names.add(hash, new.id.0);
     }
     writing.written.push(new.id);
     // After another write in between, nobody has compared: any field may be another one now.
@@ -156,8 +160,8 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     let current = seen(writing, erase.id, erase.seen_in)?;
     check_version(&current, erase.expected_versions.as_deref())?;
     writing.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
-    let hash = writing.name_hash_key.hash(current.account, &current.unique_name);
-    names(writing)?.remove(hash, erase.id);
+    let indexes = writing.indexes()?;
+    indexes.names().remove(indexes.hash_key.of_name(current.account, &current.unique_name), erase.id.0);
     writing.written.push(erase.id);
     *writing.erased = true;
     writing.connection.prepare_cached("UPDATE registry SET leftovers = leftovers + 1")?.execute([])?;
@@ -166,7 +170,7 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
 }
 
 /// Runs a statement that writes a customer; says how many rows it wrote.
-fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: NameHash) -> Result<usize, rusqlite::Error> {
+fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: KeyedHash) -> Result<usize, rusqlite::Error> {
     writing.connection.prepare_cached(statement)?.execute(named_params! {
         ":id": new.id.0,
         ":account": new.account.0,
@@ -205,24 +209,20 @@ fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rus
     current.optional()
 }
 
-/// The other customer of the account that has the name: the table says who may, the row says who does.
+/// The other customer of the account that has the name: the index says who may, the row says who does.
 pub(crate) fn holder_of_name(
     writing: &Writing<'_>,
-    hash: NameHash,
+    hash: KeyedHash,
     new: &NewCustomer,
 ) -> Result<Option<CustomerId>, WorkError> {
-    let candidates: Vec<_> = names(writing)?.candidates(hash).filter(|candidate| *candidate != new.id).collect();
-    for candidate in candidates {
+    let candidates: Vec<_> = writing.indexes()?.names().candidates(hash).map(CustomerId).collect();
+    for candidate in candidates.into_iter().filter(|candidate| *candidate != new.id) {
         let found = current(writing, candidate)?;
         if found.is_some_and(|found| found.account == new.account && found.unique_name == new.unique_name) {
             return Ok(Some(candidate));
         }
     }
     Ok(None)
-}
-
-fn names<'a>(writing: &Writing<'a>) -> Result<MutexGuard<'a, Names>, WorkError> {
-    writing.names.map(SharedNames::lock).ok_or(WorkError::NotAllowed)
 }
 
 /// Says whether customers can be written in an account.

@@ -1,6 +1,8 @@
 //! Erasing accounts in small transactions, so that others are served meanwhile and a kill costs nothing.
 
-use crate::{SqliteStore, directory::Change, job::WorkError, names::NameHash, residue};
+use crate::{
+    SqliteStore, directory::Change, hash_index::KeyedHash, idempotency::forget_users, job::WorkError, residue,
+};
 use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
 use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, StoreError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -54,9 +56,13 @@ impl Erasures for SqliteStore {
         self.erase(move |writing| {
             let change = &mut Change { writing, origin: &origin };
             let erasure = find(change.connection(), id)?;
-            if erasure.state == ErasureState::Running && erase_customers(change, &erasure, limit)? < limit {
-                erase_account(change, &erasure)?;
-                change.count_up()?;
+            if erasure.state == ErasureState::Running {
+                let mut erased = erase_customers(change, &erasure, limit)?;
+                erased += forget_users(change.writing, erasure.account, limit - erased)?;
+                if erased < limit {
+                    erase_account(change, &erasure)?;
+                    change.count_up()?;
+                }
             }
             find(change.connection(), id)
         })
@@ -103,13 +109,14 @@ fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkErr
 
 /// Erases some customers of the account; says how many.
 fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: usize) -> Result<usize, WorkError> {
-    let names = change.writing.names.ok_or(WorkError::NotAllowed)?;
+    let indexes = change.writing.indexes()?;
     let select = "SELECT id, name_hash FROM customer INDEXED BY customer_of_account
         WHERE account_id = ?1 ORDER BY id LIMIT ?2";
-    let customers: Vec<(CustomerId, NameHash)> = {
+    let customers: Vec<(CustomerId, KeyedHash)> = {
         let mut select = change.connection().prepare_cached(select)?;
-        let rows = select
-            .query_map(params![erasure.account.0, limit], |row| Ok((CustomerId(row.get(0)?), NameHash(row.get(1)?))))?;
+        let rows = select.query_map(params![erasure.account.0, limit], |row| {
+            Ok((CustomerId(row.get(0)?), KeyedHash(row.get(1)?)))
+        })?;
         rows.collect::<Result<_, _>>()?
     };
     {
@@ -118,8 +125,8 @@ fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: 
             delete.execute([id.0])?;
         }
     }
-    let mut names = names.lock();
-    customers.iter().for_each(|(id, hash)| names.remove(*hash, *id));
+    let mut names = indexes.names();
+    customers.iter().for_each(|(id, hash)| names.remove(*hash, id.0));
     drop(names);
     change.writing.written.extend(customers.iter().map(|(id, _)| *id));
     change.execute(
@@ -129,14 +136,13 @@ fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: 
     Ok(customers.len())
 }
 
-/// Erases what is left of an account without customers: its data key, its name, its users and their keys.
+/// Erases what is left of an account without customers and remembered writes: its data key, its name, its users and their keys.
 ///
 /// The rows stay, with what only tells that they were there, so that no id is ever given again.
 fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<(), WorkError> {
     let account = erasure.account.0;
     change.execute("DELETE FROM group_account WHERE account_id = ?1", [account])?;
     let of_users = "user_id IN (SELECT id FROM registry_user WHERE account_id = ?1)";
-    change.execute(&format!("DELETE FROM idempotency WHERE {of_users}"), [account])?;
     let keys = change.execute(&format!("DELETE FROM api_key WHERE {of_users}"), [account])?;
     // No user can be called that, because of the colon.
     let erase = "UPDATE registry_user SET name = 'erased:' || id, enabled = 0, group_id = NULL WHERE account_id = ?1";

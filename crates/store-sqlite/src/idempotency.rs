@@ -1,33 +1,56 @@
 //! Writes that happen once, however often they are asked for: what was answered is remembered with the write itself.
 
-use crate::job::{WorkError, Writing};
-use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use crate::{
+    hash_index::{HashIndex, KeyedHash},
+    indexes::{HashKey, Indexes},
+    job::{WorkError, Writing},
+};
+use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
 use carnelian_store::{Conflict, IdempotencyKey, Written};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-/// Of so many writes that share a transaction one looks for those that are remembered no longer: to look costs more than
-/// to remember.
-const FORGET_EVERY: usize = 64;
+/// How many writes that are remembered no longer are forgotten with each that is remembered: more than come in.
+const FORGET: usize = 2;
 
-/// How many are forgotten then: more than come in.
-const FORGET: usize = 2 * FORGET_EVERY;
+/// The index of all writes that the database holds.
+pub(crate) fn load(connection: &Connection, hash_key: &HashKey) -> Result<HashIndex, rusqlite::Error> {
+    let count = "SELECT count(*) FROM idempotent_write INDEXED BY idempotent_write_of_user";
+    let mut index = HashIndex::with_capacity(connection.query_row(count, [], |row| row.get(0))?);
+    let mut select = connection.prepare("SELECT id, user_id, key FROM idempotent_write")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, hash) = indexed(row, hash_key)?;
+        index.put(hash, number);
+    }
+    Ok(index)
+}
 
 /// The write that was made under a key; a conflict if it was asked for in other words.
 pub(crate) fn find(
     connection: &Connection,
+    indexes: &Indexes,
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Result<Written, Conflict>>, rusqlite::Error> {
-    let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotency
-        WHERE user_id = ?1 AND key = ?2 AND at > ?3";
-    let mut select = connection.prepare_cached(select)?;
-    let found = select.query_row(params![key.user.0, key.key, oldest(now)], |row| {
-        let same: bool = row.get_ref(0)?.as_blob()? == key.fingerprint;
-        let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
-        let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
-        Ok(if same { Ok(written) } else { Err(Conflict::IdempotencyKeyReused) })
-    });
-    found.optional()
+    let hash = indexes.hash_key.of_key(key.user, &key.key);
+    let candidates: Vec<u64> = indexes.idempotent_writes().candidates(hash).collect();
+    for candidate in candidates {
+        let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotent_write
+            WHERE id = ?1 AND user_id = ?2 AND key = ?3";
+        let mut select = connection.prepare_cached(select)?;
+        let found = select.query_row(params![candidate, key.user.0, key.key], |row| {
+            let same: bool = row.get_ref(0)?.as_blob()? == key.fingerprint;
+            let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
+            Ok((same, Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? }))
+        });
+        match found.optional()? {
+            Some((same, written)) if is_remembered(written.at, now) => {
+                return Ok(Some(if same { Ok(written) } else { Err(Conflict::IdempotencyKeyReused) }));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Makes a write, unless it was made before.
@@ -37,7 +60,7 @@ pub(crate) fn once(
     write: impl FnOnce(&mut Writing<'_>) -> Result<Written, WorkError>,
 ) -> Result<Written, WorkError> {
     let Some(key) = key else { return write(writing) };
-    if let Some(written) = find(writing.connection, key, writing.now)? {
+    if let Some(written) = find(writing.connection, writing.indexes()?, key, writing.now)? {
         return Ok(written?);
     }
     let written = write(writing)?;
@@ -45,15 +68,12 @@ pub(crate) fn once(
     Ok(written)
 }
 
-fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), rusqlite::Error> {
-    if writing.written.len() % FORGET_EVERY == 1 {
-        forget(writing)?;
-    }
-    // One that is remembered no longer may still be there.
-    let insert = "INSERT OR REPLACE INTO idempotency (user_id, key, fingerprint, customer_id, account_id, at, version)
+fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), WorkError> {
+    forget_old(writing)?;
+    let insert = "INSERT INTO idempotent_write (user_id, key, fingerprint, customer_id, account_id, at, version)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let Written { id, account, at, version } = written;
-    writing.connection.prepare_cached(insert)?.execute(params![
+    let row = writing.connection.prepare_cached(insert)?.insert(params![
         key.user.0,
         key.key,
         key.fingerprint,
@@ -62,17 +82,55 @@ fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> R
         at.0,
         version
     ])?;
+    let indexes = writing.indexes()?;
+    indexes.idempotent_writes().add(indexes.hash_key.of_key(key.user, &key.key), row.cast_unsigned());
     Ok(())
 }
 
 /// Forgets some of the writes that are remembered no longer, the oldest first.
-fn forget(writing: &Writing<'_>) -> Result<(), rusqlite::Error> {
-    let forget = "DELETE FROM idempotency WHERE (user_id, key) IN
-        (SELECT user_id, key FROM idempotency INDEXED BY idempotency_at WHERE at <= ?1 ORDER BY at LIMIT ?2)";
-    writing.connection.prepare_cached(forget)?.execute(params![oldest(writing.now), FORGET]).map(drop)
+fn forget_old(writing: &Writing<'_>) -> Result<(), WorkError> {
+    let oldest = "SELECT id, user_id, key, at FROM idempotent_write ORDER BY id LIMIT ?1";
+    let now = writing.now;
+    forget(writing, oldest, [FORGET], |at| !is_remembered(at, now)).map(drop)
 }
 
-/// The moment of the oldest writes that are forgotten.
-fn oldest(now: Timestamp) -> i64 {
-    now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
+/// Forgets some of the writes that users with this home account have made; says how many.
+pub(crate) fn forget_users(writing: &Writing<'_>, home: AccountId, limit: usize) -> Result<usize, WorkError> {
+    let theirs = "SELECT id, user_id, key, at FROM idempotent_write INDEXED BY idempotent_write_of_user
+        WHERE user_id IN (SELECT id FROM registry_user WHERE account_id = ?1) LIMIT ?2";
+    forget(writing, theirs, params![home.0, limit], |_| true)
+}
+
+/// Forgets the writes that a statement selects, up to the first that is to stay; says how many.
+fn forget(
+    writing: &Writing<'_>,
+    select: &str,
+    params: impl Params,
+    goes: impl Fn(Timestamp) -> bool,
+) -> Result<usize, WorkError> {
+    let indexes = writing.indexes()?;
+    let mut select = writing.connection.prepare_cached(select)?;
+    let mut rows = select.query(params)?;
+    let mut forgotten = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !goes(Timestamp(row.get(3)?)) {
+            break;
+        }
+        forgotten.push(indexed(row, &indexes.hash_key)?);
+    }
+    for (number, hash) in &forgotten {
+        writing.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
+        indexes.idempotent_writes().remove(*hash, *number);
+    }
+    Ok(forgotten.len())
+}
+
+/// The number and the hash of a row that begins with its id, its user and its key.
+fn indexed(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, KeyedHash), rusqlite::Error> {
+    Ok((row.get(0)?, hash_key.of_key(UserId(row.get(1)?), row.get_ref(2)?.as_str()?)))
+}
+
+/// Whether a write is still remembered. One of a time that is far in the future was made when the clock was wrong.
+fn is_remembered(at: Timestamp, now: Timestamp) -> bool {
+    at.0.abs_diff(now.0) < IdempotencyKey::KEPT_MILLIS.unsigned_abs()
 }

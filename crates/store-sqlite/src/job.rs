@@ -1,11 +1,6 @@
 //! Work that waits to be done within a transaction, and whoever waits for it.
 
-use crate::{
-    answers::Asker,
-    audit::AuditTail,
-    failure::Refusal,
-    names::{NameHashKey, SharedNames},
-};
+use crate::{answers::Asker, audit::AuditTail, failure::Refusal, indexes::Indexes};
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
 use rusqlite::Connection;
@@ -17,10 +12,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) connection: &'a Connection,
     /// The time of the commit.
     pub(crate) now: Timestamp,
-    /// The names that are taken; `None` in a process that may not write customers.
-    pub(crate) names: Option<&'a SharedNames>,
-    /// Hashes names.
-    pub(crate) name_hash_key: &'a NameHashKey,
+    /// What is kept in memory; `None` in a process that may not write customers.
+    pub(crate) indexes: Option<&'a Indexes>,
     /// Where the audit log ends.
     pub(crate) audit: &'a mut AuditTail,
     /// The customers that the transaction writes.
@@ -29,7 +22,12 @@ pub(crate) struct Writing<'a> {
     pub(crate) erased: &'a mut bool,
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
+    /// What is kept in memory by a process that may write customers.
+    pub(crate) fn indexes(&self) -> Result<&'a Indexes, WorkError> {
+        self.indexes.ok_or(WorkError::NotAllowed)
+    }
+
     /// Writes an entry of the audit log.
     pub(crate) fn record(&mut self, entry: &str) -> Result<(), WorkError> {
         Ok(self.audit.append(self.connection, self.now, entry)?)

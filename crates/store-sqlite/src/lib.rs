@@ -6,7 +6,7 @@
 //! * [`answers`]: the way back to whoever asked
 //! * [`syncer`]: stable storage first, answers then
 //! * [`failure`]: what a failed write means
-//! * [`names`]: which names are taken, in memory
+//! * [`indexes`], made of [`hash_index`]: which names are taken and which keys were used, in memory
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`reserve`]: space on the disk that is kept for erasures
@@ -31,12 +31,13 @@ mod directory;
 mod erasure;
 mod error;
 mod failure;
+mod hash_index;
 mod idempotency;
 mod import;
+mod indexes;
 mod job;
 mod listing;
 mod lock;
-mod names;
 mod readers;
 mod reserve;
 mod residue;
@@ -55,9 +56,9 @@ pub use restored::{Staging, decide, take_back};
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::Scrub;
+use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::Held;
-use names::{NameHashKey, SharedNames};
 use readers::Readers;
 use reserve::Reserve;
 use schema::DATABASE;
@@ -96,9 +97,8 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
     scrub: Arc<Scrub>,
-    /// The names that are taken; `None` in a process that may not write customers.
-    names: Option<SharedNames>,
-    name_hash_key: NameHashKey,
+    /// What is kept in memory; `None` in a process that may not write customers.
+    indexes: Option<Arc<Indexes>>,
     directory: PathBuf,
     /// Until the store is closed for another one to take its place; let go of last.
     held: Mutex<Option<HeldOpen>>,
@@ -147,11 +147,10 @@ impl SqliteStore {
         let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
-        let names = options.writes_customers.then(|| SharedNames::load(&connection)).transpose()?;
-        let name_hash_key = NameHashKey::read(&connection)?;
+        let indexes = options.writes_customers.then(|| Indexes::load(&connection).map(Arc::new)).transpose()?;
         let parts = WriterParts {
             connection,
-            names: names.clone(),
+            indexes: indexes.clone(),
             audit: AuditTail::new(options.audit_chain),
             clock: options.clock,
             on_failure: options.on_failure,
@@ -165,7 +164,7 @@ impl SqliteStore {
         let writer = Writer::start(parts, scrub.clone(), &path)?;
         let held = HeldOpen { held, _database: database };
         let (directory, held) = (options.directory, Mutex::new(Some(held)));
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, directory, held })
+        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, directory, held })
     }
 
     /// Whether a directory holds a registry.

@@ -28,7 +28,7 @@ const CUSTOMER: &str = "
         AND (:name IS NULL OR ifnull(unique_name, name) = :name)
         AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
 
-/// Lists customers: by their name if one is asked for and the names are at hand, else on a walk.
+/// Lists customers: by their name if one is asked for and the index is at hand, else on a walk.
 pub(crate) async fn list(
     store: &SqliteStore,
     list: &ListCustomers,
@@ -50,7 +50,7 @@ pub(crate) async fn list(
 
 /// The customers that may have the name that is asked for, in order; `None` if they have to be looked for.
 fn candidates(store: &SqliteStore, walk: &Walk<'_>) -> Result<Option<Vec<Entry>>, StoreError> {
-    let (Some(name), Some(names)) = (&walk.list.filter.unique_name, &store.names) else { return Ok(None) };
+    let (Some(name), Some(indexes)) = (&walk.list.filter.unique_name, &store.indexes) else { return Ok(None) };
     let accounts = match &walk.accounts {
         Some(accounts) => accounts.clone(),
         None => store.readers.read_afresh(|connection| {
@@ -62,7 +62,7 @@ fn candidates(store: &SqliteStore, walk: &Walk<'_>) -> Result<Option<Vec<Entry>>
     };
     let mut ids = Vec::new();
     for account in accounts {
-        ids.extend(names.lock().candidates(store.name_hash_key.hash(account, name)));
+        ids.extend(indexes.names().candidates(indexes.hash_key.of_name(account, name)).map(CustomerId));
     }
     ids.retain(|id| *id > walk.after);
     ids.sort_unstable();
@@ -194,7 +194,7 @@ mod tests {
     use crate::{
         audit::AuditTail,
         checkpoint::Scrub,
-        names::{NameHashKey, SharedNames},
+        indexes::Indexes,
         readers::Readers,
         reserve::Reserve,
         schema,
@@ -229,12 +229,12 @@ mod tests {
     fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
         let connection = schema::open_for_writing(path, true).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
-        let (names, name_hash_key) = (Some(SharedNames::load(&connection)?), NameHashKey::read(&connection)?);
+        let indexes = Some(Arc::new(Indexes::load(&connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
         let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
         let parts = WriterParts {
             connection,
-            names: names.clone(),
+            indexes: indexes.clone(),
             audit: AuditTail::new(Arc::new(KeylessChain)),
             clock: Arc::new(StoppedClock),
             on_failure: Box::new(|detail| panic!("{detail}")),
@@ -247,7 +247,7 @@ mod tests {
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), path)?;
         let (directory, held) = (path.to_owned(), Mutex::default());
-        Ok(SqliteStore { writer, readers, unsynced, scrub, names, name_hash_key, directory, held })
+        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, directory, held })
     }
 
     #[test]

@@ -26,6 +26,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_keys.sql"),
     include_str!("../migrations/0008_settings.sql"),
     include_str!("../migrations/0009_age_of_imports.sql"),
+    include_str!("../migrations/0010_idempotent_writes.sql"),
+    include_str!("../migrations/0011_erased_customers.sql"),
 ];
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
@@ -191,6 +193,9 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{idempotency, indexes::Indexes};
+    use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
+    use carnelian_store::{Conflict, IdempotencyKey, Written};
 
     #[test]
     fn a_registry_is_private_and_has_a_log() {
@@ -273,6 +278,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_under_a_key_before_an_upgrade_is_answered_after_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let old = make_of_version(&path, 9).expect("makes");
+        old.execute_batch(
+            "INSERT INTO idempotency VALUES (3, 'b', x'01', 12, 1, 50, 1), (3, 'a', x'02', 11, 1, 40, 2)",
+        )
+        .expect("fills");
+        drop(old);
+
+        let connection = open_for_writing(&path, true).expect("opens and migrates");
+        let indexes = Indexes::load(&connection).expect("loads");
+        let find = |key: &str, fingerprint: u8| {
+            let key = IdempotencyKey { user: UserId(3), key: key.into(), fingerprint: vec![fingerprint] };
+            idempotency::find(&connection, &indexes, &key, Timestamp(60)).expect("is read")
+        };
+        let written =
+            |id, at, version| Written { id: CustomerId(id), account: AccountId(1), at: Timestamp(at), version };
+        assert_eq!(find("a", 2), Some(Ok(written(11, 40, 2))));
+        assert_eq!(find("b", 1), Some(Ok(written(12, 50, 1))));
+        assert_eq!(find("b", 2), Some(Err(Conflict::IdempotencyKeyReused)));
+        assert_eq!(find("c", 1), None);
+    }
+
+    #[test]
     fn shipped_migrations_are_what_they_were() {
         let lengths: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.len(), fingerprint(migration))).collect();
         assert_eq!(lengths, SHIPPED, "a shipped migration must not change; add another one");
@@ -288,6 +318,8 @@ mod tests {
         (258, 0xb8aa_b967_a338_813c),
         (213, 0x4d60_28db_3139_ed7c),
         (199, 0xe55e_bf7b_86f6_9513),
+        (832, 0x99a1_7ce1_0624_1ade),
+        (259, 0x5fe9_a1ea_5784_65de),
     ];
 
     /// FNV-1a, enough to notice an edit.

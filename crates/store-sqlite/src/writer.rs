@@ -15,8 +15,8 @@ use crate::{
     answers::Asker,
     audit::AuditTail,
     checkpoint::Scrub,
+    indexes::Indexes,
     job::{Asked, Waiting, WorkError, Writing, once},
-    names::SharedNames,
     readers::Readers,
     reserve::Reserve,
     syncer::Sync,
@@ -54,7 +54,7 @@ enum Message {
 /// What the writing thread works with.
 pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
-    pub(crate) names: Option<SharedNames>,
+    pub(crate) indexes: Option<Arc<Indexes>>,
     pub(crate) audit: AuditTail,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,

@@ -86,9 +86,11 @@ fn fill(old: &Connection, registry: &Path) -> Result<(), rusqlite::Error> {
             old.execute_batch("INSERT INTO customer_name SELECT id, name_hash FROM whole.customer")?;
             continue;
         }
+        // Called something else in this release.
+        let source = if table == "idempotency" { "idempotent_write" } else { &table };
         let columns = "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')";
         let columns: String = old.query_row(columns, params![table], |row| row.get(0))?;
-        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM whole.{table}");
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM whole.{source}");
         old.execute_batch(&format!("DELETE FROM main.{table}; {copy}"))?;
     }
     let id: i64 = old.query_row("PRAGMA whole.application_id", [], |row| row.get(0))?;

@@ -44,12 +44,13 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let (failed, failures) = mpsc::channel();
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
-    let names = Some(SharedNames::load(&connection).expect("loads"));
+    let indexes = Some(Arc::new(Indexes::load(&connection).expect("loads")));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
     let reserve = Reserve::new(directory.path(), false, clock.clone());
-    let parts = WriterParts { connection, names, audit, clock, on_failure, readers, unsynced, reserve, sync, database };
+    let parts =
+        WriterParts { connection, indexes, audit, clock, on_failure, readers, unsynced, reserve, sync, database };
     (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
 }
 

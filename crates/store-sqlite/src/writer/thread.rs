@@ -6,8 +6,8 @@ use crate::{
     checkpoint::{Checkpointer, Scrub},
     error::{is_fatal, is_full, read_error, recognise_read_only},
     failure::{Failure, Refusal},
+    indexes::Indexes,
     job::{Asked, Group, Writing},
-    names::{NameHashKey, SharedNames},
     readers::Readers,
     reserve::Reserve,
     syncer::Syncer,
@@ -30,8 +30,7 @@ const GROUP: usize = 1024;
 /// What the writing thread has and knows.
 pub(super) struct WriterThread {
     connection: Connection,
-    names: Option<SharedNames>,
-    name_hash_key: NameHashKey,
+    indexes: Option<Arc<Indexes>>,
     audit: AuditTail,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
@@ -67,7 +66,6 @@ impl WriterThread {
         queue: Sender<Message>,
     ) -> Result<WriterThread, rusqlite::Error> {
         let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
-        let name_hash_key = NameHashKey::read(&parts.connection)?;
         let (readers, to_writer) = (parts.readers.clone(), queue.clone());
         let copied = move || drop(to_writer.send(Message::Copied));
         let files = (path, parts.database);
@@ -80,8 +78,7 @@ impl WriterThread {
         spawn("syncer", move || for_thread.work(&committed, || drop(synced.send(Message::Synced))))?;
         Ok(WriterThread {
             connection: parts.connection,
-            names: parts.names,
-            name_hash_key,
+            indexes: parts.indexes,
             audit: parts.audit,
             clock: parts.clock,
             checkpointer,
@@ -169,8 +166,7 @@ impl WriterThread {
         asked.job.run(&mut Writing {
             connection: &self.connection,
             now: self.now,
-            names: self.names.as_ref(),
-            name_hash_key: &self.name_hash_key,
+            indexes: self.indexes.as_deref(),
             audit: &mut self.audit,
             written: &mut self.group.customers,
             erased: &mut self.group.erased,
@@ -231,8 +227,8 @@ impl WriterThread {
         if self.group.erased {
             self.scrub.ask();
         }
-        if let Some(names) = &self.names {
-            names.lock().keep_changes();
+        if let Some(indexes) = &self.indexes {
+            indexes.keep_changes();
         }
         Some(std::mem::take(&mut self.group))
     }
@@ -241,8 +237,8 @@ impl WriterThread {
     /// undone for certain.
     fn undo(&mut self, refusal: &Refusal) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
-        if let Some(names) = &self.names {
-            names.lock().undo_changes();
+        if let Some(indexes) = &self.indexes {
+            indexes.undo_changes();
         }
         self.audit.forget();
         if !undone {

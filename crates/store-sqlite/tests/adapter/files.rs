@@ -38,7 +38,7 @@ async fn exists(store: &SqliteStore, id: u64) -> bool {
 }
 
 #[tokio::test]
-async fn keys_that_are_remembered_no_longer_are_forgotten_when_another_one_comes() {
+async fn keys_that_are_remembered_no_longer_are_forgotten_as_others_come() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
@@ -46,17 +46,20 @@ async fn keys_that_are_remembered_no_longer_are_forgotten_when_another_one_comes
         let key = IdempotencyKey { user: UserId(1), key: format!("key {id}"), fingerprint: vec![7; 32] };
         store.create_customer(customer(id, account, vec![]), &ORIGIN, Some(key)).await.expect("is created");
     };
-    for id in 1..=100 {
+    for id in 1..=6 {
         create(id).await;
     }
     let beside = Connection::open(directory.path().join("carnelian.db")).expect("opens");
-    beside.execute("UPDATE idempotency SET at = 0 WHERE customer_id > 1", []).expect("is written");
-    create(101).await;
+    let old_or_of_a_wrong_clock = format!("UPDATE idempotent_write SET at = iif(id = 2, {}, 0) WHERE id < 6", i64::MAX);
+    beside.execute(&old_or_of_a_wrong_clock, []).expect("is written");
+    for id in 7..=9 {
+        create(id).await;
+    }
     let left: Vec<u64> = beside
-        .prepare("SELECT customer_id FROM idempotency ORDER BY 1")
+        .prepare("SELECT customer_id FROM idempotent_write ORDER BY 1")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
         .expect("is read");
-    assert_eq!(left, [1, 101]);
+    assert_eq!(left, [6, 7, 8, 9]);
 }
 
 #[tokio::test]

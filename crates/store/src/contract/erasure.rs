@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{ORIGIN, account, conflict, customer, draft, read};
-use crate::{Conflict, ErasureRecord, ErasureState, KeyKind, NewKey, NewUser, Store};
+use crate::{Conflict, ErasureRecord, ErasureState, IdempotencyKey, KeyKind, NewKey, NewUser, Store};
 use carnelian_domain::{AccountState, ErasureId, Role};
 
 async fn request(store: &dyn Store, account: &str, grace_seconds: u64) -> ErasureId {
@@ -133,4 +133,30 @@ pub async fn an_account_can_be_erased_once_at_a_time(store: &dyn Store) {
     assert_eq!(conflict(store.request_erasure("acme".into(), 0, &ORIGIN).await), Conflict::NoSuchAccount);
     let unknown = store.continue_erasure(ErasureId(id.0 + 1), 1, &ORIGIN).await;
     assert_eq!(conflict(unknown), Conflict::NoSuchErasure);
+}
+
+pub async fn what_erased_users_wrote_under_keys_is_forgotten_step_by_step(store: &dyn Store) {
+    account(store, "acme").await;
+    let other = account(store, "other").await;
+    let user = async |name: &str, account: &str| {
+        let new = NewUser { name: name.into(), account: account.into(), group: None, role: Role::Operator };
+        store.create_user(new, &ORIGIN).await.expect("is created")
+    };
+    let (ann, bob) = (user("ann", "acme").await, user("bob", "other").await);
+    let mut asked = Vec::new();
+    for (number, user) in [ann, bob, ann, ann].into_iter().enumerate() {
+        let key = IdempotencyKey { user, key: format!("key {number}"), fingerprint: vec![7; 32] };
+        let draft = draft(store, other, &format!("Customer {number}")).await;
+        let written = store.create_customer(draft, &ORIGIN, Some(key.clone())).await.expect("is created");
+        asked.push((key, written));
+    }
+    let id = request(store, "acme", 0).await;
+    begin(store).await.expect("it is due");
+    for state in [ErasureState::Running, ErasureState::Erased] {
+        assert_eq!(go_on(store, id, 2).await.state, state);
+    }
+    for (key, written) in asked {
+        let before = store.written_before(&key, written.at).await.expect("the store can be read");
+        assert_eq!(before.is_some(), key.user == bob, "{key:?}");
+    }
 }

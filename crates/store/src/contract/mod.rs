@@ -88,6 +88,7 @@ macro_rules! contract_tests {
                 an_erasure_goes_on_where_it_was_until_it_has_a_receipt
                 an_erasure_can_be_taken_back_until_it_begins
                 an_account_can_be_erased_once_at_a_time
+                what_erased_users_wrote_under_keys_is_forgotten_step_by_step
             }
             idempotency {
                 a_create_under_a_key_happens_once

@@ -1,0 +1,113 @@
+//! What the one who writes customers keeps in memory: which names are taken, and which writes were made under a key.
+//!
+//! When a server starts, both indexes are made from what the database holds in order: `customer_of_account`, an index
+//! that is written in the order of ids, and the rows of `idempotent_write`.
+
+use crate::{
+    hash_index::{HashIndex, KeyedHash},
+    idempotency,
+};
+use carnelian_domain::{AccountId, UserId};
+use rusqlite::Connection;
+use siphasher::sip::SipHasher13;
+use std::{
+    hash::Hasher,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// The indexes, as the writer and those who look something up share them.
+pub(crate) struct Indexes {
+    /// Hashes what is looked up in them.
+    pub(crate) hash_key: HashKey,
+    names: Mutex<HashIndex>,
+    idempotent_writes: Mutex<HashIndex>,
+}
+
+impl Indexes {
+    /// Makes the indexes from the database.
+    pub(crate) fn load(connection: &Connection) -> Result<Indexes, rusqlite::Error> {
+        let hash_key = HashKey::read(connection)?;
+        let names = Mutex::new(load_names(connection)?);
+        let idempotent_writes = Mutex::new(idempotency::load(connection, &hash_key)?);
+        Ok(Indexes { hash_key, names, idempotent_writes })
+    }
+
+    /// The customers by the hashes of their names.
+    pub(crate) fn names(&self) -> MutexGuard<'_, HashIndex> {
+        lock(&self.names)
+    }
+
+    /// The writes that are remembered, by the hashes of their keys.
+    pub(crate) fn idempotent_writes(&self) -> MutexGuard<'_, HashIndex> {
+        lock(&self.idempotent_writes)
+    }
+
+    /// What was changed is committed.
+    pub(crate) fn keep_changes(&self) {
+        self.names().keep_changes();
+        self.idempotent_writes().keep_changes();
+    }
+
+    /// What was changed was not committed.
+    pub(crate) fn undo_changes(&self) {
+        self.names().undo_changes();
+        self.idempotent_writes().undo_changes();
+    }
+}
+
+/// Held for single steps only: nobody waits long for anybody. After a panic the process ends.
+fn lock(index: &Mutex<HashIndex>) -> MutexGuard<'_, HashIndex> {
+    index.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn load_names(connection: &Connection) -> Result<HashIndex, rusqlite::Error> {
+    let count: usize = connection.query_row("SELECT count(*) FROM customer", [], |row| row.get(0))?;
+    let mut names = HashIndex::with_capacity(count);
+    let mut select = connection.prepare("SELECT name_hash, id FROM customer INDEXED BY customer_of_account")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        names.put(KeyedHash(row.get(0)?), row.get(1)?);
+    }
+    Ok(names)
+}
+
+/// The key of the hashes, so that nobody can choose values that all hash alike.
+pub(crate) struct HashKey([u8; 16]);
+
+impl HashKey {
+    fn read(connection: &Connection) -> Result<HashKey, rusqlite::Error> {
+        let select = "SELECT name_hash_key FROM registry";
+        Ok(HashKey(connection.query_row(select, [], |row| row.get(0))?))
+    }
+
+    /// The hash of a unique name within an account.
+    pub(crate) fn of_name(&self, account: AccountId, unique_name: &str) -> KeyedHash {
+        self.hash(account.0, unique_name)
+    }
+
+    /// The hash of a user's idempotency key.
+    pub(crate) fn of_key(&self, user: UserId, key: &str) -> KeyedHash {
+        self.hash(user.0, key)
+    }
+
+    fn hash(&self, owner: u64, text: &str) -> KeyedHash {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write_u64(owner);
+        hasher.write(text.as_bytes());
+        KeyedHash(hasher.finish() as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_others_hashes_otherwise() {
+        let key = HashKey([7; 16]);
+        assert_eq!(key.of_name(AccountId(1), "Acme"), key.of_name(AccountId(1), "Acme"));
+        assert_ne!(key.of_name(AccountId(1), "Acme"), key.of_name(AccountId(2), "Acme"));
+        assert_ne!(key.of_key(UserId(1), "k"), key.of_key(UserId(2), "k"));
+        assert_ne!(key.of_key(UserId(1), "k"), HashKey([8; 16]).of_key(UserId(1), "k"));
+    }
+}

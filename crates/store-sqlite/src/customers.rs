@@ -55,8 +55,9 @@ impl Customers for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Written>, StoreError> {
         // A process that may not write customers has written none.
-        let Some(indexes) = &self.indexes else { return Ok(None) };
-        let found = self.readers.read(|connection| idempotency::find(connection, indexes, idempotency, now))?;
+        let candidates = self.indexes.as_ref().map(|indexes| idempotency::candidates(indexes, idempotency));
+        let Some(candidates) = candidates.filter(|candidates| !candidates.is_empty()) else { return Ok(None) };
+        let found = self.readers.read(|connection| idempotency::find(connection, &candidates, idempotency, now))?;
         let Some(written) = found.transpose()? else { return Ok(None) };
         self.unsynced.wait_for(written.id).await?;
         Ok(Some(written))

@@ -25,15 +25,18 @@ pub(crate) fn load(connection: &Connection, hash_key: &HashKey) -> Result<HashIn
     Ok(index)
 }
 
-/// The write that was made under a key; a conflict if it was asked for in other words.
+/// The rows that may be a write under a key: nearly always none, or that of the write.
+pub(crate) fn candidates(indexes: &Indexes, key: &IdempotencyKey) -> Vec<u64> {
+    indexes.idempotent_writes().candidates(indexes.hash_key.of_key(key.user, &key.key)).collect()
+}
+
+/// The one of the candidates that was made under a key; a conflict if it was asked for in other words.
 pub(crate) fn find(
     connection: &Connection,
-    indexes: &Indexes,
+    candidates: &[u64],
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Result<Written, Conflict>>, rusqlite::Error> {
-    let hash = indexes.hash_key.of_key(key.user, &key.key);
-    let candidates: Vec<u64> = indexes.idempotent_writes().candidates(hash).collect();
     for candidate in candidates {
         let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotent_write
             WHERE id = ?1 AND user_id = ?2 AND key = ?3";
@@ -60,7 +63,8 @@ pub(crate) fn once(
     write: impl FnOnce(&mut Writing<'_>) -> Result<Written, WorkError>,
 ) -> Result<Written, WorkError> {
     let Some(key) = key else { return write(writing) };
-    if let Some(written) = find(writing.connection, writing.indexes()?, key, writing.now)? {
+    let candidates = candidates(writing.indexes()?, key);
+    if let Some(written) = find(writing.connection, &candidates, key, writing.now)? {
         return Ok(written?);
     }
     let written = write(writing)?;

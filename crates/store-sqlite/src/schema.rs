@@ -292,7 +292,8 @@ mod tests {
         let indexes = Indexes::load(&connection).expect("loads");
         let find = |key: &str, fingerprint: u8| {
             let key = IdempotencyKey { user: UserId(3), key: key.into(), fingerprint: vec![fingerprint] };
-            idempotency::find(&connection, &indexes, &key, Timestamp(60)).expect("is read")
+            idempotency::find(&connection, &idempotency::candidates(&indexes, &key), &key, Timestamp(60))
+                .expect("is read")
         };
         let written =
             |id, at, version| Written { id: CustomerId(id), account: AccountId(1), at: Timestamp(at), version };

@@ -50,6 +50,9 @@ pub(crate) enum Command {
         /// Overwrite files that are there
         #[arg(long)]
         replace: bool,
+        /// Why, in a few words for the audit log
+        #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+        reason: Option<Arc<str>>,
     },
     /// Write the ledger that opens backups again: the keys of all accounts that are not erased
     Ledger {

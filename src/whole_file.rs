@@ -4,7 +4,7 @@ use crate::Refusal;
 use std::{
     fmt,
     fs::{self, File},
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -29,6 +29,12 @@ pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, rep
         Some(file) => Err(Refusal::refused(format!("{} is there already; --replace overwrites it", file.display()))),
         None => Ok(()),
     }
+}
+
+/// Makes sure that a file's name is still there after a power cut.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 /// An error of a file, with its name.
@@ -57,10 +63,9 @@ impl Draft {
 
     /// Makes sure that all of it is on stable storage, and gives it its name.
     pub(crate) fn keep(mut self) -> Result<(), Refusal> {
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let kept = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         let kept = kept.and_then(|()| fs::rename(&self.draft, &self.path));
-        kept.and_then(|()| File::open(parent)?.sync_all()).map_err(|error| explain(&self.path, &error))
+        kept.and_then(|()| sync_name(&self.path)).map_err(|error| explain(&self.path, &error))
     }
 }
 

@@ -56,8 +56,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
         Command::Key(Administer { reason, command }) => {
             administer(&settings, false, async |app| key::run(app, command, &origin(reason)).await)
         }
-        Command::Backup { file, replace } => {
-            administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(None)).await)
+        Command::Backup { file, replace, reason } => {
+            administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(reason)).await)
         }
         Command::Ledger { file, replace } => {
             administer(&settings, false, async |app| backup::ledger(app, &file, replace))

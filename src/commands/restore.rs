@@ -87,7 +87,7 @@ fn fill(
     file: &mut BufReader<File>,
     noted: Noted,
 ) -> Result<Filled, Box<dyn std::error::Error>> {
-    let mut restoring = Restoring::begin(staging, schema, ledger)?;
+    let mut restoring = Restoring::begin(staging, schema, ledger, &*noted.chain)?;
     let mut filled = Filled::default();
     let done: Result<(), BackupError> = read(vault, ledger, file, &mut |restored| match restored {
         Restored::Row(row) => {

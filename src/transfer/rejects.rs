@@ -1,7 +1,10 @@
 //! Rejected rows, in the format that they came in and with the reason, so that they can be mended and imported.
 
 use super::{Fault, REASON, Raw, all_of, csv::writer, jsonl::with_reason, of_file};
-use crate::{Refusal, whole_file::draft_of};
+use crate::{
+    Refusal,
+    whole_file::{draft_of, sync_name},
+};
 use ::csv::ByteRecord;
 use std::{
     fs::{self, File},
@@ -75,14 +78,16 @@ impl Rejects {
         file.and_then(|file| file.sync_all()).map_err(of_file(&self.path))?;
         let draft = draft_of(&self.path);
         if self.path.symlink_metadata().is_err() {
-            return fs::rename(draft, &self.path).map_err(of_file(&self.path));
+            // What was noted of the import is forgotten next, so the name must last.
+            let named = fs::rename(draft, &self.path).and_then(|()| sync_name(&self.path));
+            return named.map_err(of_file(&self.path));
         }
         // An earlier run may have been cut short right after it had given the file its name.
         let same = fs::read(&draft).and_then(|draft| Ok(draft == fs::read(&self.path)?));
         if !same.map_err(of_file(&self.path))? {
             return Err(is_there(&self.path));
         }
-        fs::remove_file(&draft).map_err(of_file(&draft))
+        fs::remove_file(&draft).and_then(|()| sync_name(&self.path)).map_err(of_file(&draft))
     }
 }
 

@@ -30,7 +30,7 @@ impl App {
     /// Looks at every entry, and says whether all are there as they were written.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
         // What is appended meanwhile lies behind this end.
-        let end = self.store.audit_head().await?;
+        let end = self.store.audit_end().await?;
         let mut head = AuditHead { sequence: 0, link: FIRST_LINK };
         while head.sequence < end.sequence {
             let part = self.store.audit_entries(head.sequence, PART).await?;
@@ -44,7 +44,7 @@ impl App {
                 }
             }
         }
-        if same_digest(&head.link, &end.link) {
+        if same_digest(&self.audit_key.seal(&head), &end.seal) {
             Ok(AuditVerdict::Whole(head))
         } else {
             Ok(AuditVerdict::Broken { sequence: head.sequence, why: "it is not the last one that was written" })

@@ -71,7 +71,8 @@ impl From<StoreError> for Failure {
 fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
     match conflict {
         Conflict::NoSuchAccount => Problem::AccountNotFound.into(),
-        Conflict::ErasureInProgress | Conflict::ErasureRunning => Problem::ErasureInProgress.into(),
+        Conflict::ErasureInProgress => Problem::ErasureInProgress.into(),
+        Conflict::ErasureRunning => Problem::ErasureBegun.into(),
         Conflict::NameTaken => Problem::DuplicateCustomerName.into(),
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),

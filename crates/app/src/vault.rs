@@ -8,7 +8,7 @@ use aws_lc_rs::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use carnelian_domain::{AccountId, Timestamp};
-use carnelian_store::{AuditChain, Link};
+use carnelian_store::{AuditChain, AuditHead, Link};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -152,19 +152,27 @@ impl Vault {
     }
 }
 
-/// Links the entries of the audit log, so that nobody without the master key can make one.
-pub struct AuditKey(hmac::Key);
+/// Links the entries of the audit log and seals its end, so that nobody without the master key can make one or move it.
+pub struct AuditKey {
+    chain: hmac::Key,
+    end: hmac::Key,
+}
 
 impl AuditKey {
     /// The key of a registry with this master key.
     pub fn new(master: &MasterKey) -> AuditKey {
-        AuditKey(hmac_key(&root(master), b"audit chain 1"))
+        let root = root(master);
+        AuditKey { chain: hmac_key(&root, b"audit chain 1"), end: hmac_key(&root, b"audit end 1") }
     }
 }
 
 impl AuditChain for AuditKey {
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
-        sign(&self.0, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
+        sign(&self.chain, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
+    }
+
+    fn seal(&self, head: &AuditHead) -> Link {
+        sign(&self.end, &[&head.sequence.to_be_bytes(), &head.link])
     }
 }
 

@@ -11,6 +11,9 @@ pub struct AddressRange {
     bits: u8,
 }
 
+/// The bits in front of an IPv4 address that is written as an IPv6 address.
+const MAPPED: u8 = 96;
+
 impl AddressRange {
     /// Whether an address is in the range. An IPv4 address is the same, however it is written.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -48,7 +51,8 @@ impl fmt::Display for AddressRange {
 impl FromStr for AddressRange {
     type Err = String;
 
-    /// Reads a range, or a single address; bits beyond those in common count for nothing.
+    /// Reads a range, or a single address; bits beyond those in common count for nothing. IPv4 addresses written as IPv6,
+    /// as in `::ffff:192.0.2.0/120`, are the same range as if they were not.
     fn from_str(text: &str) -> Result<AddressRange, String> {
         let expected = || format!("{text:?} is no address range, as in 192.0.2.0/24 or 2001:db8::/32");
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
@@ -58,6 +62,12 @@ impl FromStr for AddressRange {
         let bits = match bits {
             None => most,
             Some(bits) => Some(bits).filter(plain).and_then(|bits| bits.parse().ok()).ok_or_else(expected)?,
+        };
+        let (address, bits) = match address.to_canonical() {
+            canonical @ IpAddr::V4(_) if address.is_ipv6() && bits >= MAPPED && bits <= most => {
+                (canonical, bits - MAPPED)
+            }
+            _ => (address, bits),
         };
         if bits > most { Err(expected()) } else { Ok(AddressRange { first: first_of(address, bits), bits }) }
     }
@@ -86,13 +96,18 @@ mod tests {
         assert!(contains("127.0.0.1", "127.0.0.1") && !contains("127.0.0.1", "127.0.0.2"));
         assert!(contains("::1", "::1") && !contains("::1", "::2"));
         assert!(contains("127.0.0.1", "::ffff:127.0.0.1"), "the same address");
+        assert!(contains("::ffff:127.0.0.1", "127.0.0.1"), "the same address");
+        assert!(contains("::ffff:192.0.2.0/120", "192.0.2.7") && !contains("::ffff:192.0.2.0/120", "192.0.3.7"));
     }
 
     #[test]
     fn a_range_is_written_with_its_first_address() {
-        for (text, written) in
-            [("10.1.2.3/8", "10.0.0.0/8"), ("192.0.2.7", "192.0.2.7/32"), ("2001:DB8::1/32", "2001:db8::/32")]
-        {
+        for (text, written) in [
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:DB8::1/32", "2001:db8::/32"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+        ] {
             assert_eq!(text.parse::<AddressRange>().map(|range| range.to_string()), Ok(written.to_owned()));
         }
         for bad in [

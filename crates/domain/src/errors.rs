@@ -177,6 +177,8 @@ catalogue! {
     NameTaken: Contradiction, None, "The name exists already";
     /// No erasure of the account was asked for.
     NoErasureInProgress: Contradiction, None, "No erasure of the account is in progress";
+    /// The erasure of the account is being carried out.
+    ErasureBegun: Contradiction, None, "The erasure of the account has begun";
     /// The account is in the group.
     AlreadyInGroup: Contradiction, None, "The account is in the group already";
     /// The account is not in the group.

@@ -61,7 +61,8 @@ pub async fn run(
     let grace = loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => server.admit(stream, peer.ip(), &graceful),
+                // On a socket of both families an IPv4 address comes in the form of IPv6.
+                Ok((stream, peer)) => server.admit(stream, peer.ip().to_canonical(), &graceful),
                 Err(error) => pause(&error).await,
             },
             grace = &mut shutdown => break grace,

@@ -16,5 +16,6 @@ SELECT user_id, key, fingerprint, customer_id, account_id, at, version FROM idem
 
 DROP TABLE idempotency;
 
--- The writes of a user who is erased.
+-- The writes that are remembered no longer, and those of a user who is erased.
+CREATE INDEX idempotent_write_at ON idempotent_write (at);
 CREATE INDEX idempotent_write_of_user ON idempotent_write (user_id);

@@ -2,7 +2,7 @@
 
 use crate::SqliteStore;
 use carnelian_domain::Timestamp;
-use carnelian_store::{Audit, AuditChain, AuditHead, Link, StoreError, StoredEntry};
+use carnelian_store::{Audit, AuditChain, AuditEnd, AuditHead, FIRST_LINK, Link, StoreError, StoredEntry};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl AuditTail {
     /// Notes where the log ends: the last thing that a transaction does, once for all entries in it.
     pub(crate) fn finish(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
         let Some(head) = self.head.take() else { return Ok(()) };
-        let update = "UPDATE registry SET audit_sequence = ?1, audit_link = ?2";
-        connection.prepare_cached(update)?.execute(params![head.sequence, head.link])?;
+        let update = "UPDATE registry SET audit_sequence = ?1, audit_seal = ?2";
+        connection.prepare_cached(update)?.execute(params![head.sequence, self.chain.seal(&head)])?;
         Ok(())
     }
 
@@ -51,11 +51,19 @@ impl AuditTail {
     }
 }
 
+/// The last entry. If it was taken out, the next one follows nothing, and shows that.
 fn read_head(connection: &Connection) -> Result<AuditHead, rusqlite::Error> {
-    let select = "SELECT audit_sequence, audit_link FROM registry";
-    connection
-        .prepare_cached(select)?
-        .query_row([], |row| Ok(AuditHead { sequence: row.get(0)?, link: row.get::<_, Link>(1)? }))
+    let select = "SELECT audit_sequence, link FROM registry LEFT JOIN audit ON sequence = audit_sequence";
+    connection.prepare_cached(select)?.query_row([], |row| {
+        Ok(AuditHead { sequence: row.get(0)?, link: row.get::<_, Option<Link>>(1)?.unwrap_or(FIRST_LINK) })
+    })
+}
+
+/// Seals an end of which an earlier release has noted the link itself.
+pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
+    let select = "SELECT audit_sequence, audit_seal FROM registry";
+    let head = connection.query_row(select, [], |row| Ok(AuditHead { sequence: row.get(0)?, link: row.get(1)? }))?;
+    connection.execute("UPDATE registry SET audit_seal = ?1", [chain.seal(&head)]).map(drop)
 }
 
 #[async_trait::async_trait]
@@ -72,8 +80,12 @@ impl Audit for SqliteStore {
         })
     }
 
-    async fn audit_head(&self) -> Result<AuditHead, StoreError> {
-        self.readers.read_afresh(|connection| read_head(connection))
+    async fn audit_end(&self) -> Result<AuditEnd, StoreError> {
+        let select = "SELECT audit_sequence, audit_seal FROM registry";
+        self.readers.read_afresh(|connection| {
+            let mut select = connection.prepare_cached(select)?;
+            select.query_row([], |row| Ok(AuditEnd { sequence: row.get(0)?, seal: row.get(1)? }))
+        })
     }
 
     async fn append_audit(&self, entry: String) -> Result<(), StoreError> {

@@ -192,8 +192,13 @@ pub struct Restoring {
 
 impl Restoring {
     /// Begins with an empty registry of the backup's schema, in a directory that holds none.
-    pub fn begin(directory: &Path, schema: u32, ledger: &Ledger) -> Result<Restoring, OpenError> {
-        let connection = schema::make_of_version(&directory.join(DATABASE), schema)?;
+    pub fn begin(
+        directory: &Path,
+        schema: u32,
+        ledger: &Ledger,
+        chain: &dyn AuditChain,
+    ) -> Result<Restoring, OpenError> {
+        let connection = schema::make_of_version(&directory.join(DATABASE), schema, chain)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM registry")?;
         Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect(), left_out: HashMap::new() })
@@ -259,7 +264,7 @@ impl Restoring {
         self.connection.execute_batch(
             "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
         )?;
-        schema::bring_up_to_date(&mut self.connection)?;
+        schema::bring_up_to_date(&mut self.connection, &*noted.chain)?;
         let known: HashSet<_> = Erased::of(&self.connection)?.customers.into_iter().collect();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut audit = AuditTail::new(noted.chain);
@@ -290,11 +295,13 @@ fn value(value: &Json) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carnelian_store::contract::KeylessChain;
 
     #[test]
     fn who_was_erased_is_found_without_a_look_at_every_entry() {
         let directory = tempfile::tempdir().expect("a directory");
-        let connection = schema::open_for_writing(&directory.path().join(DATABASE), true).expect("opens");
+        let connection =
+            schema::open_for_writing(&directory.path().join(DATABASE), true, &KeylessChain).expect("opens");
         let explain = format!("EXPLAIN QUERY PLAN {ERASED_CUSTOMERS}");
         let plan: String = connection.query_row(&explain, [], |row| row.get(3)).expect("is explained");
         assert_eq!(plan, "SCAN audit USING INDEX audit_of_erased_customer");

@@ -8,6 +8,7 @@ use crate::{
 use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
 use carnelian_store::{Conflict, IdempotencyKey, Written};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use std::cmp::Reverse;
 
 /// How many writes that are remembered no longer are forgotten with each that is remembered: more than come in.
 const FORGET: usize = 2;
@@ -25,9 +26,13 @@ pub(crate) fn load(connection: &Connection, hash_key: &HashKey) -> Result<HashIn
     Ok(index)
 }
 
-/// The rows that may be a write under a key: nearly always none, or that of the write.
+/// The rows that may be a write under a key: nearly always none, or that of the write. The newest comes first, as one
+/// that is remembered no longer may still be there.
 pub(crate) fn candidates(indexes: &Indexes, key: &IdempotencyKey) -> Vec<u64> {
-    indexes.idempotent_writes().candidates(indexes.hash_key.of_key(key.user, &key.key)).collect()
+    let hash = indexes.hash_key.of_key(key.user, &key.key);
+    let mut candidates: Vec<_> = indexes.idempotent_writes().candidates(hash).collect();
+    candidates.sort_unstable_by_key(|row| Reverse(*row));
+    candidates
 }
 
 /// The one of the candidates that was made under a key; a conflict if it was asked for in other words.
@@ -39,18 +44,16 @@ pub(crate) fn find(
 ) -> Result<Option<Result<Written, Conflict>>, rusqlite::Error> {
     for candidate in candidates {
         let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotent_write
-            WHERE id = ?1 AND user_id = ?2 AND key = ?3";
+            WHERE id = ?1 AND user_id = ?2 AND key = ?3 AND at > ?4";
         let mut select = connection.prepare_cached(select)?;
-        let found = select.query_row(params![candidate, key.user.0, key.key], |row| {
+        let found = select.query_row(params![candidate, key.user.0, key.key, forgotten_at(now)], |row| {
             let same: bool = row.get_ref(0)?.as_blob()? == key.fingerprint;
             let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
-            Ok((same, Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? }))
+            let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
+            Ok(if same { Ok(written) } else { Err(Conflict::IdempotencyKeyReused) })
         });
-        match found.optional()? {
-            Some((same, written)) if is_remembered(written.at, now) => {
-                return Ok(Some(if same { Ok(written) } else { Err(Conflict::IdempotencyKeyReused) }));
-            }
-            _ => {}
+        if let Some(found) = found.optional()? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -93,35 +96,24 @@ fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> R
 
 /// Forgets some of the writes that are remembered no longer, the oldest first.
 fn forget_old(writing: &Writing<'_>) -> Result<(), WorkError> {
-    let oldest = "SELECT id, user_id, key, at FROM idempotent_write ORDER BY id LIMIT ?1";
-    let now = writing.now;
-    forget(writing, oldest, [FORGET], |at| !is_remembered(at, now)).map(drop)
+    let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_at
+        WHERE at <= ?1 ORDER BY at LIMIT ?2";
+    forget(writing, old, params![forgotten_at(writing.now), FORGET]).map(drop)
 }
 
 /// Forgets some of the writes that users with this home account have made; says how many.
 pub(crate) fn forget_users(writing: &Writing<'_>, home: AccountId, limit: usize) -> Result<usize, WorkError> {
-    let theirs = "SELECT id, user_id, key, at FROM idempotent_write INDEXED BY idempotent_write_of_user
+    let theirs = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_of_user
         WHERE user_id IN (SELECT id FROM registry_user WHERE account_id = ?1) LIMIT ?2";
-    forget(writing, theirs, params![home.0, limit], |_| true)
+    forget(writing, theirs, params![home.0, limit])
 }
 
-/// Forgets the writes that a statement selects, up to the first that is to stay; says how many.
-fn forget(
-    writing: &Writing<'_>,
-    select: &str,
-    params: impl Params,
-    goes: impl Fn(Timestamp) -> bool,
-) -> Result<usize, WorkError> {
+/// Forgets the writes that a statement selects; says how many.
+fn forget(writing: &Writing<'_>, select: &str, params: impl Params) -> Result<usize, WorkError> {
     let indexes = writing.indexes()?;
     let mut select = writing.connection.prepare_cached(select)?;
-    let mut rows = select.query(params)?;
-    let mut forgotten = Vec::new();
-    while let Some(row) = rows.next()? {
-        if !goes(Timestamp(row.get(3)?)) {
-            break;
-        }
-        forgotten.push(indexed(row, &indexes.hash_key)?);
-    }
+    let forgotten = select.query_map(params, |row| indexed(row, &indexes.hash_key))?;
+    let forgotten: Vec<_> = forgotten.collect::<Result<_, _>>()?;
     for (number, hash) in &forgotten {
         writing.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
         indexes.idempotent_writes().remove(*hash, *number);
@@ -134,7 +126,7 @@ fn indexed(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, KeyedHash), rusqli
     Ok((row.get(0)?, hash_key.of_key(UserId(row.get(1)?), row.get_ref(2)?.as_str()?)))
 }
 
-/// Whether a write is still remembered. One of a time that is far in the future was made when the clock was wrong.
-fn is_remembered(at: Timestamp, now: Timestamp) -> bool {
-    at.0.abs_diff(now.0) < IdempotencyKey::KEPT_MILLIS.unsigned_abs()
+/// The moment of the newest writes that are remembered no longer.
+fn forgotten_at(now: Timestamp) -> i64 {
+    now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
 }

@@ -136,9 +136,11 @@ impl SqliteStore {
         // A process that does not serve is alone if it could.
         let alone = held.serving.is_some();
         let mut reserve = Reserve::new(&options.directory, options.keeps_reserve, options.clock.clone());
-        let connection = match schema::open_for_writing(&path, alone) {
+        let connection = match schema::open_for_writing(&path, alone, &*options.audit_chain) {
             // Without a registry that is open there would be no erasures either.
-            Err(error) if error.is_full() && reserve.give_back() => schema::open_for_writing(&path, alone)?,
+            Err(error) if error.is_full() && reserve.give_back() => {
+                schema::open_for_writing(&path, alone, &*options.audit_chain)?
+            }
             opened => opened?,
         };
         reserve.prepare();

@@ -227,7 +227,7 @@ mod tests {
 
     /// A registry with one account, and a sync of the test's own.
     fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
-        let connection = schema::open_for_writing(path, true).expect("opens");
+        let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(&connection)?));
         let database = Arc::new(File::open(path).expect("is there"));

@@ -1,6 +1,7 @@
 //! Opening the database: settings, recognition, migrations.
 
-use crate::{OpenError, residue};
+use crate::{OpenError, audit, residue};
+use carnelian_store::AuditChain;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     fs, io,
@@ -28,7 +29,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_age_of_imports.sql"),
     include_str!("../migrations/0010_idempotent_writes.sql"),
     include_str!("../migrations/0011_erased_customers.sql"),
+    include_str!("../migrations/0012_end_of_the_audit_log.sql"),
 ];
+
+/// The version with which the end of the audit log is sealed.
+const SEALED_END: u32 = 12;
 
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -44,7 +49,7 @@ pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
 /// Opens the database for writing; makes it or brings it up to date first.
 ///
 /// `alone` says that no server has it open, so that what an earlier process left in the log can be made sure of.
-pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, OpenError> {
+pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain) -> Result<Connection, OpenError> {
     let explain = |source| OpenError::Directory { path: path.to_owned(), source };
     make_private(path).map_err(explain)?;
     // SQLite goes on when it cannot sync the directory. So this is done for every name by hand, before SQLite tries:
@@ -67,7 +72,7 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool) -> Result<Connection, O
     if alone {
         renew_log(&connection, path)?;
     }
-    migrate(&mut connection)?;
+    migrate(&mut connection, chain)?;
     if alone {
         // The log may hold what was erased since.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -151,11 +156,11 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(OpenError::Foreign(path.to_owned())) }
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    migrate_to(connection, MIGRATIONS.len() as u32)
+fn migrate(connection: &mut Connection, chain: &dyn AuditChain) -> Result<(), OpenError> {
+    migrate_to(connection, MIGRATIONS.len() as u32, chain)
 }
 
-fn migrate_to(connection: &mut Connection, wanted: u32) -> Result<(), OpenError> {
+fn migrate_to(connection: &mut Connection, wanted: u32, chain: &dyn AuditChain) -> Result<(), OpenError> {
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as u32;
@@ -165,8 +170,11 @@ fn migrate_to(connection: &mut Connection, wanted: u32) -> Result<(), OpenError>
     if found >= wanted {
         return Ok(());
     }
-    for migration in &MIGRATIONS[found as usize..wanted as usize] {
-        transaction.execute_batch(migration)?;
+    for version in found + 1..=wanted {
+        transaction.execute_batch(MIGRATIONS[version as usize - 1])?;
+        if version == SEALED_END {
+            audit::seal_end(&transaction, chain)?;
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", wanted)?;
@@ -174,17 +182,17 @@ fn migrate_to(connection: &mut Connection, wanted: u32) -> Result<(), OpenError>
 }
 
 /// Makes an empty database as an earlier release would have, to be filled from a backup of that release.
-pub(crate) fn make_of_version(path: &Path, version: u32) -> Result<Connection, OpenError> {
+pub(crate) fn make_of_version(path: &Path, version: u32, chain: &dyn AuditChain) -> Result<Connection, OpenError> {
     make_private(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
     let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    migrate_to(&mut connection, version)?;
+    migrate_to(&mut connection, version, chain)?;
     Ok(connection)
 }
 
 /// Migrates a database that was filled from a backup, and refuses it if it is not whole.
-pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
-    migrate(connection)?;
+pub(crate) fn bring_up_to_date(connection: &mut Connection, chain: &dyn AuditChain) -> Result<(), OpenError> {
+    migrate(connection, chain)?;
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     let dangling: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
     if verdict == "ok" && dangling == 0 { Ok(()) } else { Err(OpenError::NotWhole) }
@@ -195,14 +203,14 @@ mod tests {
     use super::*;
     use crate::{idempotency, indexes::Indexes};
     use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
-    use carnelian_store::{Conflict, IdempotencyKey, Written};
+    use carnelian_store::{Conflict, IdempotencyKey, Written, contract::KeylessChain};
 
     #[test]
     fn a_registry_is_private_and_has_a_log() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = open_for_writing(&path, true).expect("opens");
+        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens");
         let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(setting("journal_mode"), Ok("wal".to_owned().into()));
         assert_eq!(setting("synchronous"), Ok(1.into()));
@@ -213,12 +221,12 @@ mod tests {
     fn a_schema_from_the_future_and_a_foreign_file_are_refused() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = open_for_writing(&path, true).expect("opens");
+        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens");
         connection.pragma_update(None, "user_version", 1000).expect("updates");
-        assert!(matches!(open_for_writing(&path, true), Err(OpenError::TooNew { found: 1000, .. })));
+        assert!(matches!(open_for_writing(&path, true, &KeylessChain), Err(OpenError::TooNew { found: 1000, .. })));
         let other = directory.path().join("other.db");
         Connection::open(&other).and_then(|db| db.execute_batch("CREATE TABLE t (x)")).expect("makes");
-        assert!(matches!(open_for_writing(&other, true), Err(OpenError::Foreign(_))));
+        assert!(matches!(open_for_writing(&other, true, &KeylessChain), Err(OpenError::Foreign(_))));
     }
 
     /// A registry of version 1 as it may be found.
@@ -269,7 +277,7 @@ mod tests {
         assert!(before.iter().all(|rows| !rows.is_empty()));
         drop(old);
 
-        let connection = open_for_writing(&path, true).expect("opens and migrates");
+        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens and migrates");
         assert_eq!(OF_VERSION_1.map(|table| rows(&connection, table)), before);
         assert_eq!(rows(&connection, "(SELECT id, name_hash FROM customer ORDER BY id)"), hashes);
         let of_account = "(SELECT id, modified_at FROM customer INDEXED BY customer_of_account WHERE account_id = 3)";
@@ -281,14 +289,14 @@ mod tests {
     fn what_was_written_under_a_key_before_an_upgrade_is_answered_after_it() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let old = make_of_version(&path, 9).expect("makes");
+        let old = make_of_version(&path, 9, &KeylessChain).expect("makes");
         old.execute_batch(
-            "INSERT INTO idempotency VALUES (3, 'b', x'01', 12, 1, 50, 1), (3, 'a', x'02', 11, 1, 40, 2)",
+            "INSERT INTO idempotency VALUES (3, 'a', x'01', 12, 1, 50, 1), (3, 'b', x'02', 11, 1, 40, 2)",
         )
         .expect("fills");
         drop(old);
 
-        let connection = open_for_writing(&path, true).expect("opens and migrates");
+        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens and migrates");
         let indexes = Indexes::load(&connection).expect("loads");
         let find = |key: &str, fingerprint: u8| {
             let key = IdempotencyKey { user: UserId(3), key: key.into(), fingerprint: vec![fingerprint] };
@@ -297,9 +305,9 @@ mod tests {
         };
         let written =
             |id, at, version| Written { id: CustomerId(id), account: AccountId(1), at: Timestamp(at), version };
-        assert_eq!(find("a", 2), Some(Ok(written(11, 40, 2))));
-        assert_eq!(find("b", 1), Some(Ok(written(12, 50, 1))));
-        assert_eq!(find("b", 2), Some(Err(Conflict::IdempotencyKeyReused)));
+        assert_eq!(find("a", 1), Some(Ok(written(12, 50, 1))));
+        assert_eq!(find("b", 2), Some(Ok(written(11, 40, 2))));
+        assert_eq!(find("b", 1), Some(Err(Conflict::IdempotencyKeyReused)));
         assert_eq!(find("c", 1), None);
     }
 
@@ -319,8 +327,9 @@ mod tests {
         (258, 0xb8aa_b967_a338_813c),
         (213, 0x4d60_28db_3139_ed7c),
         (199, 0xe55e_bf7b_86f6_9513),
-        (832, 0x99a1_7ce1_0624_1ade),
+        (932, 0xb6c1_58cd_58bd_c46b),
         (259, 0x5fe9_a1ea_5784_65de),
+        (257, 0x37f7_1d70_ef56_9afa),
     ];
 
     /// FNV-1a, enough to notice an edit.

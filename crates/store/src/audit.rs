@@ -1,7 +1,8 @@
 //! The audit log: an entry for every change, written in the change's own transaction.
 //!
 //! Entries are chained. The link of each depends on the one before and on a key that the store does not have, so that
-//! an entry that was altered, taken out or put in gives itself away.
+//! an entry that was altered, taken out or put in gives itself away; so does an end that was cut off, as what is noted of
+//! it depends on the key as well.
 
 use crate::StoreError;
 use carnelian_domain::{AccountId, Action, Object, Origin, Timestamp};
@@ -18,6 +19,9 @@ pub const FIRST_LINK: Link = [0; 32];
 pub trait AuditChain: Send + Sync {
     /// The link of an entry that follows another one.
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link;
+
+    /// What stands for the end of the log; it cannot be made of the entries.
+    fn seal(&self, head: &AuditHead) -> Link;
 }
 
 /// What an entry says, in the form in which it is kept: JSON, with what is absent left out.
@@ -84,13 +88,22 @@ pub struct StoredEntry {
     pub link: Vec<u8>,
 }
 
-/// Where the log ends.
+/// The last entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditHead {
     /// How many entries there are.
     pub sequence: u64,
     /// The link of the last one.
     pub link: Link,
+}
+
+/// Where the log ends, as it is noted beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditEnd {
+    /// How many entries there are.
+    pub sequence: u64,
+    /// What [`AuditChain::seal`] made of the last one.
+    pub seal: Link,
 }
 
 /// The audit log.
@@ -100,7 +113,7 @@ pub trait Audit: Send + Sync {
     async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError>;
 
     /// Where the log ends, as it was noted with the last change.
-    async fn audit_head(&self) -> Result<AuditHead, StoreError>;
+    async fn audit_end(&self) -> Result<AuditEnd, StoreError>;
 
     /// Appends what is no change of anything else, as [`AuditEntry::record`] wrote it.
     async fn append_audit(&self, entry: String) -> Result<(), StoreError>;

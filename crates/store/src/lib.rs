@@ -26,7 +26,7 @@ pub mod settings;
 use carnelian_domain::Timestamp;
 use std::time::Duration;
 
-pub use audit::{Audit, AuditChain, AuditEntry, AuditHead, FIRST_LINK, Link, StoredEntry};
+pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, FIRST_LINK, Link, StoredEntry};
 pub use backup::{BackupPart, BackupRow, Backups, Ledger, TakePart};
 pub use customers::{
     CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,

@@ -82,6 +82,7 @@ problems! {
     ERASURE_NOT_FOUND = 404 None, "Resource not found - Invalid erasureId.";
     NAME_TAKEN = 409 None, "The name exists already";
     NO_ERASURE_IN_PROGRESS = 409 None, "No erasure of the account is in progress";
+    ERASURE_BEGUN = 409 None, "The erasure of the account has begun";
     ALREADY_IN_GROUP = 409 None, "The account is in the group already";
     NOT_IN_GROUP = 409 None, "The account is not in the group";
     KEY_KNOWN = 409 None, "The key exists already";

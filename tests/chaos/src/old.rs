@@ -90,7 +90,9 @@ fn fill(old: &Connection, registry: &Path) -> Result<(), rusqlite::Error> {
         let source = if table == "idempotency" { "idempotent_write" } else { &table };
         let columns = "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')";
         let columns: String = old.query_row(columns, params![table], |row| row.get(0))?;
-        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM whole.{source}");
+        // What was noted of the end of the audit log was its last link itself.
+        let values = columns.replace("audit_link", "(SELECT link FROM whole.audit WHERE sequence = audit_sequence)");
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {values} FROM whole.{source}");
         old.execute_batch(&format!("DELETE FROM main.{table}; {copy}"))?;
     }
     let id: i64 = old.query_row("PRAGMA whole.application_id", [], |row| row.get(0))?;

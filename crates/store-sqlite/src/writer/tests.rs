@@ -39,7 +39,7 @@ fn start() -> (TempDir, Writer, mpsc::Receiver<String>) {
 fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("carnelian.db");
-    let connection = schema::open_for_writing(&path, true).expect("opens");
+    let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
     connection.busy_timeout(Duration::ZERO).expect("is set");
     let (failed, failures) = mpsc::channel();
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));

@@ -12,7 +12,7 @@ fn setting(name: &str, digest: &str) -> SettingRecord {
 
 /// Notes settings, and returns what the audit log says of it: the names in each entry that is new.
 async fn noted(store: &dyn Store, settings: &[(&str, &str)]) -> Vec<Vec<String>> {
-    let before = store.audit_head().await.expect("can be read").sequence;
+    let before = store.audit_end().await.expect("can be read").sequence;
     let settings = settings.iter().map(|(name, digest)| setting(name, digest)).collect();
     store.note_settings(settings, &ORIGIN).await.expect("are noted");
     let new = store.audit_entries(before, 1000).await.expect("can be read");

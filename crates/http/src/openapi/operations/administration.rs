@@ -49,11 +49,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         name: "cancel_erasure",
         tag: "Administration",
         summary: "Take an erasure request back",
-        description: "Makes the account active again.",
+        description: "Makes the account active again, unless its erasure has begun.",
         parameters: &["accountId", "reason"],
         body: None,
         reply: json("The account.", "Account"),
-        own_problems: &[Problem::AccountNotFound, Problem::NoErasureInProgress],
+        own_problems: &[Problem::AccountNotFound, Problem::NoErasureInProgress, Problem::ErasureBegun],
     },
     Operation {
         name: "list_erasures",

@@ -98,6 +98,11 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         ("DELETE FROM audit WHERE sequence = 7", 7),
         ("DELETE FROM audit WHERE sequence = 5; UPDATE audit SET sequence = 5 WHERE sequence = 6", 5),
         ("DELETE FROM audit", 1),
+        (
+            "DELETE FROM audit WHERE sequence > 5;
+            UPDATE registry SET audit_sequence = 5, audit_seal = (SELECT link FROM audit WHERE sequence = 5)",
+            5,
+        ),
     ];
     let (mut site, _) = with_a_life();
     site.server.signal("TERM");

@@ -55,6 +55,25 @@ fn an_erasure_is_shown_from_the_request_to_its_receipt() {
 }
 
 #[test]
+fn an_erasure_that_has_begun_is_not_taken_back() {
+    // Enough customers that it goes on for a while.
+    const CUSTOMERS: usize = 2000;
+    let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
+    let operator = world.client(&world.opal);
+    let rex = world.client(&world.rex);
+    for number in 0..CUSTOMERS {
+        rex.create(&sample::minimal(&format!("Leaving {number}"), "Rival")).must_succeed("a create");
+    }
+    let path = format!("accounts/{}/erasure", account_id(&operator, "Rival"));
+    post(&operator, &path, &json!({})).must_succeed("a request");
+    wait::until("the erasure has begun", wait::PROCESS, || {
+        let erasure = erasures(&operator).pop().expect("it is listed");
+        (erasure["customers"] != json!(0)).then_some(())
+    });
+    delete(&operator, &path).must_be(&ERASURE_BEGUN, "it cannot be undone");
+}
+
+#[test]
 fn an_erasure_that_waits_says_until_when_and_one_that_was_taken_back_says_so() {
     let world = World::start();
     let operator = world.client(&world.opal);

@@ -10,7 +10,7 @@ use crate::{
     config::{EveryCommand, Flags, ServeCommand},
     seconds::Seconds,
 };
-use carnelian_domain::{AddressRange, Role, directory::check_name};
+use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, sync::Arc};
 
@@ -270,9 +270,21 @@ pub(crate) enum Audit {
         /// Begin behind this entry
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: u64,
+        /// Those of this account only
+        #[arg(long, value_name = "ID", value_parser = parse_account_id)]
+        account_id: Option<AccountId>,
+        /// Those that tell of this only, as in edit_customer
+        #[arg(long, value_name = "NAME", value_parser = parse_action)]
+        action: Option<Action>,
+        /// Those since this moment only, as in 2026-11-28T00:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+        since: Option<Timestamp>,
         /// How many entries at most
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
+        /// The last ones instead of the first
+        #[arg(long)]
+        last: bool,
         #[command(flatten)]
         listing: Listing,
     },
@@ -308,6 +320,20 @@ pub(crate) enum Page {
 
 fn parse_reason(text: &str) -> Result<Arc<str>, String> {
     check_name(text).map(|()| text.into()).map_err(|why| why.to_string())
+}
+
+fn parse_account_id(text: &str) -> Result<AccountId, String> {
+    AccountId::from_digits(text)
+        .ok_or_else(|| "an account's id is a number, as `carnelian account list` shows it".into())
+}
+
+fn parse_action(text: &str) -> Result<Action, String> {
+    let names = || Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
+    Action::from_name(text).ok_or_else(|| format!("it is one of {}", names()))
+}
+
+fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_iso8601(text).ok_or_else(|| "a moment is written as in 2026-11-28T00:00:00Z".into())
 }
 
 /// A span of at least a second, in seconds; total for any text.

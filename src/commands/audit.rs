@@ -2,7 +2,10 @@
 
 use super::output::{data, listing, words};
 use crate::{Refusal, cli::Audit};
-use carnelian_app::{App, audit::AuditVerdict};
+use carnelian_app::{
+    App,
+    audit::{AuditFilter, AuditVerdict},
+};
 use carnelian_store::{AuditEntry, StoredEntry};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -12,8 +15,14 @@ const PART: usize = 1000;
 
 pub(super) async fn run(app: &App, command: Audit) -> Result<(), Refusal> {
     match command {
-        Audit::List { after, limit, listing: options } => {
-            let entries = app.audit_entries(after, limit).await.map_err(Refusal::refused)?;
+        Audit::List { after, account_id: account, action, since, limit, last, listing: options } => {
+            let filter = AuditFilter { after, account, action, since };
+            let entries = if last {
+                app.last_audit_entries(&filter, limit).await.map(Vec::from)
+            } else {
+                app.find_audit_entries(&filter, 0, limit).await
+            };
+            let entries = entries.map_err(Refusal::refused)?;
             let rows = entries.iter().map(row).collect::<Result<_, _>>()?;
             let columns = [
                 "sequence",

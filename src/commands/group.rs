@@ -28,8 +28,9 @@ pub(super) async fn run(app: &App, command: Group, origin: &Origin) -> Result<()
         }
         Group::List(options) => {
             let groups = app.list_groups().await.map_err(Refusal::refused)?;
-            let rows = groups.iter().map(|group| vec![json!(group.name), json!(group.accounts)]);
-            listing(options.json, &["groupName", "accounts"], rows.collect())
+            let rows =
+                groups.iter().map(|group| vec![json!(group.name), json!(group.id.to_string()), json!(group.accounts)]);
+            listing(options.json, &["groupName", "groupId", "accounts"], rows.collect())
         }
     }
 }

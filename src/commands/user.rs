@@ -19,9 +19,11 @@ pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(),
             let users = app.list_users().await.map_err(Refusal::refused)?;
             let rows = users.iter().map(|user| {
                 let status = if user.enabled { "ENABLED" } else { "DISABLED" };
-                vec![json!(user.name), json!(user.account), json!(user.group), json!(user.role.name()), json!(status)]
+                let (name, id, role) = (json!(user.name), json!(user.id.to_string()), json!(user.role.name()));
+                vec![name, id, json!(user.account), json!(user.group), role, json!(status)]
             });
-            listing(options.json, &["userName", "accountName", "groupName", "role", "status"], rows.collect())
+            let columns = ["userName", "userId", "accountName", "groupName", "role", "status"];
+            listing(options.json, &columns, rows.collect())
         }
         User::Edit { username, role, group, no_group } => {
             let group = if no_group { Some(None) } else { group.map(Some) };

@@ -76,17 +76,19 @@ impl<R: Read> CsvRows<R> {
         let mut records = Records::new(input);
         let header = records.read()?;
         let header = header.ok_or_else(|| Refusal::refused("the file is empty; a CSV file begins with a header"))?;
-        let known = columns(rules);
+        let (known, row) = (columns(rules), records.number());
         let mut columns = Vec::new();
         for cell in &header {
             let name = String::from_utf8_lossy(cell);
             let known = known.iter().find(|(known, _)| *known == name).map(|(_, column)| *column);
             let ignored = [REASON, "customerId"].contains(&&*name).then_some(Column::Ignored);
             let column = known.or(ignored).ok_or_else(|| {
-                Refusal::refused(format!("row 1: {name:?} is no column; columns are called as in \"contacts[0].name\""))
+                Refusal::refused(format!(
+                    "row {row}: {name:?} is no column; columns are called as in \"contacts[0].name\""
+                ))
             })?;
             if column != Column::Ignored && columns.contains(&column) {
-                return Err(Refusal::refused(format!("row 1: {name:?} is there twice")));
+                return Err(Refusal::refused(format!("row {row}: {name:?} is there twice")));
             }
             columns.push(column);
         }

@@ -4,7 +4,11 @@ use super::{Fault, LONGEST, REASON, Raw, Row, check};
 use crate::Refusal;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
-use carnelian_http::{Contacts, Fields, json, raw_customer, shown};
+use carnelian_http::{
+    Contacts, Fields,
+    json::{self, NotWellFormed},
+    raw_customer, shown,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::io::{BufRead, Read, Write};
 
@@ -51,12 +55,20 @@ impl<R: BufRead> JsonRows<R> {
 }
 
 fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDraft, Vec<Fault>> {
-    let document = json::parse(line).map_err(|_| vec![Fault::from(Problem::MalformedJson)])?;
+    let document = json::parse(line).map_err(|NotWellFormed { column }| vec![malformed(line, column)])?;
     let raw = raw_customer(rules, &document).map_err(|failure| match failure {
         Failure::Violations(violations) => violations.into_iter().map(Fault::from).collect(),
         other => vec![Fault::from(other.problem())],
     })?;
     check(rules, raw, account)
+}
+
+/// A line that is no JSON, and where that shows.
+fn malformed(line: &[u8], column: usize) -> Fault {
+    let mut fault = Fault::from(Problem::MalformedJson);
+    let characters = String::from_utf8_lossy(&line[..column.min(line.len())]).chars().count();
+    fault.message += &format!(" (column {characters})");
+    fault
 }
 
 /// A line with the reason why it was rejected, instead of an earlier one; one that is no object is left as it is.

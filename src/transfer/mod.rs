@@ -30,7 +30,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// A row of a file.
 pub struct Row {
-    /// Its number: the header of a CSV file is row 1, and in JSON Lines it is the line.
+    /// Its number: the header of a CSV file is row 1, empty lines count, and in JSON Lines it is the line.
     pub number: u64,
     /// As it stands in the file.
     pub raw: Raw,

@@ -66,6 +66,8 @@ pub struct AccountEntry {
 /// A group as it is listed.
 #[derive(Debug)]
 pub struct GroupEntry {
+    /// Its id.
+    pub id: GroupId,
     /// Its name.
     pub name: String,
     /// The names of its accounts.
@@ -75,6 +77,8 @@ pub struct GroupEntry {
 /// A user as it is listed.
 #[derive(Debug)]
 pub struct UserEntry {
+    /// Its id.
+    pub id: UserId,
     /// Its name.
     pub name: String,
     /// The name of its home account.
@@ -145,6 +149,7 @@ impl App {
         let name_of =
             |id| directory.accounts.iter().find(|account| account.id == id).map(|account| account.name.clone());
         let group = |group: &carnelian_store::GroupRecord| GroupEntry {
+            id: group.id,
             name: group.name.clone(),
             accounts: group.accounts.iter().filter_map(|id| name_of(*id)).collect(),
         };
@@ -167,6 +172,7 @@ impl App {
                 return None;
             }
             Some(UserEntry {
+                id: user.id,
                 name: user.name.clone(),
                 account: account.name.clone(),
                 group: group(user.group),

@@ -4,10 +4,10 @@
 
 mod checks;
 
-use crate::{Failure, administration::KeyTerms};
+use crate::{Failure, administration::KeyTerms, audit::AuditFilter};
 use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violation};
 use carnelian_store::{NewUser, UserChanges};
-use checks::{Checks, action, importable, role, sequence, status, text, user_name};
+use checks::{Checks, importable, role, sequence, status, text, user_name};
 
 /// The most ranges of addresses that a key can have.
 pub const MAX_RANGES: usize = 50;
@@ -82,16 +82,6 @@ pub struct RawAudit<'a> {
     pub paging: RawPaging<'a>,
 }
 
-/// Entries of the audit log that are asked for, every rule kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AuditFilter {
-    pub(crate) after: u64,
-    pub(crate) account: Option<AccountId>,
-    pub(crate) action: Option<Action>,
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) paging: Paging,
-}
-
 impl RawName<'_> {
     /// The name and the reason; `field` is what the API calls the name.
     pub(crate) fn check(&self, field: &str) -> Result<(String, Option<String>), Failure> {
@@ -157,12 +147,12 @@ impl RawKey<'_> {
 }
 
 impl RawAudit<'_> {
-    pub(crate) fn check(&self) -> Result<AuditFilter, Failure> {
+    pub(crate) fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
         let mut checks = Checks::default();
         let missing = Problem::RequiredFieldsMissing;
         let after = checks.optional("after", self.after, missing, sequence);
         let account = checks.optional("accountId", self.account, Problem::InvalidAccountId, AccountId::from_digits);
-        let action = checks.optional("action", self.action, missing, action);
+        let action = checks.optional("action", self.action, missing, Action::from_name);
         let since = checks.optional("since", self.since, missing, Timestamp::from_iso8601);
         let paging = self.paging.check();
         // A page of the rest is not one of the whole: both together mean nothing.
@@ -172,7 +162,7 @@ impl RawAudit<'_> {
         let paging = paging.map_err(|violations| checks.violations.extend(violations)).ok();
         let checked = (|| {
             let after = after?.unwrap_or(0);
-            Some(AuditFilter { after, account: account?, action: action?, since: since?, paging: paging? })
+            Some((AuditFilter { after, account: account?, action: action?, since: since? }, paging?))
         })();
         checks.finish(checked)
     }

@@ -95,6 +95,9 @@ impl SealingKey {
 /// What the key is derived for that wraps data keys.
 const WRAPPING: &[u8] = b"data key wrapping 1";
 
+/// What is derived to recognise a master key.
+const PROOF: &[u8] = b"master key proof 1";
+
 /// Derives, wraps and unwraps.
 pub(crate) struct Vault {
     wrapping: SealingKey,
@@ -113,7 +116,7 @@ impl Vault {
             pepper: hmac_key(&root, b"api key pepper 1"),
             fingerprints: hmac_key(&root, b"request fingerprint 1"),
             settings: hmac_key(&root, b"setting digest 1"),
-            proof: *derive(&root, b"master key proof 1"),
+            proof: *derive(&root, PROOF),
             entropy,
         }
     }
@@ -156,13 +159,15 @@ impl Vault {
 pub struct AuditKey {
     chain: hmac::Key,
     end: hmac::Key,
+    proof: [u8; KEY_BYTES],
 }
 
 impl AuditKey {
     /// The key of a registry with this master key.
     pub fn new(master: &MasterKey) -> AuditKey {
         let root = root(master);
-        AuditKey { chain: hmac_key(&root, b"audit chain 1"), end: hmac_key(&root, b"audit end 1") }
+        let (chain, end) = (hmac_key(&root, b"audit chain 1"), hmac_key(&root, b"audit end 1"));
+        AuditKey { chain, end, proof: *derive(&root, PROOF) }
     }
 }
 
@@ -173,6 +178,10 @@ impl AuditChain for AuditKey {
 
     fn seal(&self, head: &AuditHead) -> Link {
         sign(&self.end, &[&head.sequence.to_be_bytes(), &head.link])
+    }
+
+    fn is_of(&self, key_proof: &[u8]) -> bool {
+        key_proof == self.proof
     }
 }
 

@@ -97,6 +97,11 @@ macro_rules! actions {
             pub fn name(self) -> &'static str {
                 match self { $(Action::$action => $name,)* }
             }
+
+            /// The action with a name.
+            pub fn from_name(name: &str) -> Option<Action> {
+                Action::ALL.iter().copied().find(|action| action.name() == name)
+            }
         }
     };
 }

@@ -31,13 +31,22 @@ pub enum Json<'a> {
 
 /// The bytes are not one well-formed document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotWellFormed;
+pub struct NotWellFormed {
+    /// The column of its line where that shows; the first is 1.
+    pub column: usize,
+}
+
+impl From<serde_json::Error> for NotWellFormed {
+    fn from(error: serde_json::Error) -> NotWellFormed {
+        NotWellFormed { column: error.column() }
+    }
+}
 
 /// Reads one document; total for any bytes.
 pub fn parse(bytes: &[u8]) -> Result<Json<'_>, NotWellFormed> {
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let value = Nested { depth: 0 }.deserialize(&mut document).map_err(|_| NotWellFormed)?;
-    document.end().map_err(|_| NotWellFormed)?;
+    let value = Nested { depth: 0 }.deserialize(&mut document)?;
+    document.end()?;
     Ok(value)
 }
 
@@ -169,8 +178,8 @@ mod tests {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(parse(nested(MAX_DEPTH).replace("[]", "[1]").as_bytes()).is_ok());
-        assert_eq!(parse(nested(MAX_DEPTH + 1).as_bytes()), Err(NotWellFormed));
-        assert_eq!(parse(nested(100_000).as_bytes()), Err(NotWellFormed));
+        assert!(parse(nested(MAX_DEPTH + 1).as_bytes()).is_err());
+        assert!(parse(nested(100_000).as_bytes()).is_err());
     }
 
     #[test]
@@ -190,7 +199,8 @@ mod tests {
             b"// x\n{}",
         ];
         for bytes in bad {
-            assert_eq!(parse(bytes), Err(NotWellFormed), "{}", String::from_utf8_lossy(bytes));
+            assert!(parse(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
         }
+        assert_eq!(parse(b"{\"a\":}"), Err(NotWellFormed { column: 6 }));
     }
 }

@@ -6,6 +6,9 @@ use carnelian_store::{Audit, AuditChain, AuditEnd, AuditHead, FIRST_LINK, Link, 
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
+/// What no entry has for a link.
+const BROKEN: Link = [0xff; 32];
+
 /// The end of the log, as the writer knows it within a transaction. Other processes append as well.
 pub(crate) struct AuditTail {
     chain: Arc<dyn AuditChain>,
@@ -27,7 +30,7 @@ impl AuditTail {
     ) -> Result<(), rusqlite::Error> {
         let head = match self.head {
             Some(head) => head,
-            None => read_head(connection)?,
+            None => read_head(connection, &*self.chain)?,
         };
         let sequence = head.sequence + 1;
         let link = self.chain.link(&head.link, sequence, now, entry);
@@ -51,19 +54,30 @@ impl AuditTail {
     }
 }
 
-/// The last entry. If it was taken out, the next one follows nothing, and shows that.
-fn read_head(connection: &Connection) -> Result<AuditHead, rusqlite::Error> {
-    let select = "SELECT audit_sequence, link FROM registry LEFT JOIN audit ON sequence = audit_sequence";
+/// The last entry. If it is not the one that was sealed, the next one follows nothing that there could be, so that the
+/// log does not become whole again by what is appended.
+fn read_head(connection: &Connection, chain: &dyn AuditChain) -> Result<AuditHead, rusqlite::Error> {
+    let select = "SELECT audit_sequence, link, audit_seal FROM registry LEFT JOIN audit ON sequence = audit_sequence";
     connection.prepare_cached(select)?.query_row([], |row| {
-        Ok(AuditHead { sequence: row.get(0)?, link: row.get::<_, Option<Link>>(1)?.unwrap_or(FIRST_LINK) })
+        let link = row.get::<_, Option<Link>>(1)?.unwrap_or(FIRST_LINK);
+        let head = AuditHead { sequence: row.get(0)?, link };
+        let is_sealed = row.get_ref(2)?.as_blob()? == chain.seal(&head);
+        Ok(if is_sealed { head } else { AuditHead { link: BROKEN, ..head } })
     })
 }
 
-/// Seals an end of which an earlier release has noted the link itself.
-pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
-    let select = "SELECT audit_sequence, audit_seal FROM registry";
-    let head = connection.query_row(select, [], |row| Ok(AuditHead { sequence: row.get(0)?, link: row.get(1)? }))?;
-    connection.execute("UPDATE registry SET audit_seal = ?1", [chain.seal(&head)]).map(drop)
+/// Seals an end of which an earlier release has noted the link itself, with the key of the registry; says whether it was
+/// that key.
+pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Result<bool, rusqlite::Error> {
+    let select = "SELECT audit_sequence, audit_seal, key_proof FROM registry";
+    let (head, proof) = connection.query_row(select, [], |row| {
+        Ok((AuditHead { sequence: row.get(0)?, link: row.get(1)? }, row.get::<_, Option<Vec<u8>>>(2)?))
+    })?;
+    if proof.is_some_and(|proof| !chain.is_of(&proof)) {
+        return Ok(false);
+    }
+    connection.execute("UPDATE registry SET audit_seal = ?1", [chain.seal(&head)])?;
+    Ok(true)
 }
 
 #[async_trait::async_trait]

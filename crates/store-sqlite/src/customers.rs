@@ -152,8 +152,12 @@ pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &O
     writing.written.push(new.id);
     // After another write in between, nobody has compared: any field may be another one now.
     let fields = if current.version == edit.seen_version { edit.changed_fields.as_slice() } else { &[ANY_FIELD] };
-    let (action, object) = (Action::EditCustomer, Object::Customer(new.id));
-    writing.record(&AuditEntry::record(origin, action, object, Some(new.account), fields))?;
+    // One that moves is told of in both accounts.
+    let left = Some(current.account).filter(|account| *account != new.account);
+    for account in left.into_iter().chain([new.account]) {
+        let (action, object) = (Action::EditCustomer, Object::Customer(new.id));
+        writing.record(&AuditEntry::record(origin, action, object, Some(account), fields))?;
+    }
     Ok(Written { id: new.id, account: new.account, at: writing.now, version: current.version + 1 })
 }
 

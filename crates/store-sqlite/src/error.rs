@@ -65,6 +65,9 @@ pub enum OpenError {
         /// How many customers that were erased one by one.
         customers: usize,
     },
+    /// The registry is to be brought up to date with another master key than its own.
+    #[error("the master key is not the one that this registry was made with")]
+    WrongKey,
     /// What was restored belongs to another master key.
     #[error("the registry in {} was made with another master key than the backup", .0.display())]
     OtherKey(PathBuf),

@@ -172,8 +172,8 @@ fn migrate_to(connection: &mut Connection, wanted: u32, chain: &dyn AuditChain) 
     }
     for version in found + 1..=wanted {
         transaction.execute_batch(MIGRATIONS[version as usize - 1])?;
-        if version == SEALED_END {
-            audit::seal_end(&transaction, chain)?;
+        if version == SEALED_END && !audit::seal_end(&transaction, chain)? {
+            return Err(OpenError::WrongKey);
         }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::{idempotency, indexes::Indexes};
     use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
-    use carnelian_store::{Conflict, IdempotencyKey, Written, contract::KeylessChain};
+    use carnelian_store::{AuditHead, Conflict, IdempotencyKey, Link, Written, contract::KeylessChain};
 
     #[test]
     fn a_registry_is_private_and_has_a_log() {
@@ -309,6 +309,36 @@ mod tests {
         assert_eq!(find("b", 2), Some(Ok(written(11, 40, 2))));
         assert_eq!(find("b", 1), Some(Err(Conflict::IdempotencyKeyReused)));
         assert_eq!(find("c", 1), None);
+    }
+
+    /// The chain of another master key than the registry's.
+    struct ForeignChain;
+
+    impl AuditChain for ForeignChain {
+        fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
+            KeylessChain.link(previous, sequence, at, entry)
+        }
+
+        fn seal(&self, head: &AuditHead) -> Link {
+            KeylessChain.seal(head)
+        }
+
+        fn is_of(&self, _: &[u8]) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_log_is_sealed_with_the_key_of_the_registry_or_not_at_all() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let old = make_of_version(&path, SEALED_END - 1, &KeylessChain).expect("makes");
+        old.execute("UPDATE registry SET key_proof = x'01'", []).expect("is written");
+        let refused = open_for_writing(&path, true, &ForeignChain);
+        assert!(matches!(refused, Err(OpenError::WrongKey)), "{refused:?}");
+        let version: u32 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("is read");
+        assert_eq!(version, SEALED_END - 1);
+        open_for_writing(&path, true, &KeylessChain).expect("opens and migrates");
     }
 
     #[test]

@@ -7,12 +7,14 @@
 //! - [`checker`]: compares what is stored with that;
 //! - [`keys`]: operators who work on keys and users, and what they must find;
 //! - [`old`]: registries as earlier releases have left them;
+//! - [`again`]: what has no answer is sent again, and takes effect once;
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
 //! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
 //! - [`process`]: what a server uses, and what it may use;
 //! - [`races`]: clients that race for few names, and whether what they were told could be.
 
+pub mod again;
 pub mod checker;
 pub mod crowd;
 pub mod disk;

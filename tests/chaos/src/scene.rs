@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use blackbox::problems::DUPLICATE_NAME;
-use blackbox::{CUSTOMERS, Client, Launch, Login, Place, Request, Server, sample};
+use blackbox::{Client, Launch, Login, Place, Server, sample};
 use tempfile::TempDir;
 
+use crate::again::{self, Again};
 use crate::checker::{self, Stored, Violation};
 use crate::disk::{Disk, Unsynced};
 use crate::load::Report;
@@ -47,19 +48,9 @@ impl Scene {
         self.stories.extend(report.stories);
     }
 
-    /// Sends every create again that was not answered, as its client would: it must succeed, be it for the first time or
-    /// not. Says how many there were.
-    pub fn send_again(&mut self, server: &Server) -> usize {
-        let client = server.client_of(&self.ada);
-        let unknown = self.stories.iter_mut().filter_map(|story| match &mut story[..] {
-            [create] if create.outcome == Outcome::Unknown => Some(create),
-            _ => None,
-        });
-        let sent_again = unknown.map(|create| {
-            let request = Request::new("POST", CUSTOMERS).header("Idempotency-Key", &create.request);
-            create.outcome = Outcome::Acknowledged(client.send(request.json(&create.body)).customer_id());
-        });
-        sent_again.count()
+    /// Sends every create and edit again that has no answer, and asserts that it takes effect once.
+    pub fn send_again(&mut self, server: &Server) -> Again {
+        again::send_again(&server.client_of(&self.ada), &mut self.stories)
     }
 
     /// Starts a server and asserts that everything is as the clients know it.

@@ -3,7 +3,7 @@
 use super::MAX_RANGES;
 use crate::{Failure, api_key::is_importable};
 use carnelian_domain::{
-    AccountId, Action, AddressRange, CustomerId, Problem, RawText, Role, Violation,
+    AccountId, AddressRange, CustomerId, Problem, RawText, Role, Violation,
     directory::{MAX_NAME, check_name, check_user_name},
 };
 
@@ -96,10 +96,6 @@ pub(super) fn status(text: &str) -> Option<bool> {
 
 pub(super) fn importable(key: &str) -> Option<String> {
     is_importable(key).then(|| key.to_owned())
-}
-
-pub(super) fn action(text: &str) -> Option<Action> {
-    Action::ALL.iter().copied().find(|action| action.name() == text)
 }
 
 pub(super) fn sequence(text: &str) -> Option<u64> {

@@ -39,14 +39,23 @@ pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
     store.edit_customer(changed.clone(), &ORIGIN, None).await.expect("is edited");
     // Whoever edits has not seen the version that is there now.
     store.edit_customer(changed, &ORIGIN, None).await.expect("is edited");
-    let erase = EraseCustomer { id, seen_in: home, expected_versions: None };
+    let other = account(store, "other").await;
+    let moved = NewCustomer { account: other, ..renamed };
+    let move_it = EditCustomer { seen_in: home, seen_version: 3, changed_fields: vec!["accountName"], ..edit(&moved) };
+    store.edit_customer(move_it, &ORIGIN, None).await.expect("moves");
+    let erase = EraseCustomer { id, seen_in: other, expected_versions: None };
     store.erase_customer(erase, &ORIGIN).await.expect("is erased");
     let expected = [
         format!(r#"{{"action":"create_account","object":"account:{home}","accountId":{home}}}"#),
         format!(r#"{{"action":"create_customer","object":"customer:{id}","accountId":{home}}}"#),
         format!(r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{home},"fields":["name"]}}"#),
         format!(r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{home},"fields":["*"]}}"#),
-        format!(r#"{{"action":"erase_customer","object":"customer:{id}","accountId":{home}}}"#),
+        format!(r#"{{"action":"create_account","object":"account:{other}","accountId":{other}}}"#),
+        format!(r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{home},"fields":["accountName"]}}"#),
+        format!(
+            r#"{{"action":"edit_customer","object":"customer:{id}","accountId":{other},"fields":["accountName"]}}"#
+        ),
+        format!(r#"{{"action":"erase_customer","object":"customer:{id}","accountId":{other}}}"#),
     ];
     assert_eq!(told(store).await, expected);
 }

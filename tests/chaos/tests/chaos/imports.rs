@@ -1,9 +1,12 @@
-//! An import is killed, again and again, and gone on with.
+//! An import is killed again and again, or cut off from power, and gone on with.
 
 use std::fs;
+use std::path::Path;
 
 use blackbox::{Outcome, Place, wait};
-use chaos::{Action, Event, Random, Recording, Rule, Shim, seed};
+use chaos::checker::{Stored, check_rows};
+use chaos::scene::Image;
+use chaos::{Action, Event, Random, Recording, Rule, Shim, Unsynced, seed};
 use serde_json::{Value, json};
 
 /// Rows that can be stored, rows that break rules, and rows whose names are taken by earlier ones.
@@ -25,13 +28,24 @@ fn file(place: &Place, rows: usize) -> Vec<String> {
     stored
 }
 
-const IMPORT: [&str; 5] = ["customer", "import", "customers.jsonl", "--rejects", "rejects.jsonl"];
+/// The file of rejected rows. It lies in the data directory, so that a shim sees what is done to it.
+const REJECTS: &str = "rejects.jsonl";
+
+fn plain(path: &Path) -> String {
+    path.to_str().expect("the paths of these tests are plain").to_owned()
+}
+
+/// What is typed to import into the registry in `data`.
+fn import(data: &Path) -> Vec<String> {
+    let words = ["customer", "import", "customers.jsonl", "--rejects"].map(str::to_owned);
+    [&words[..], &[plain(&data.join(REJECTS)), "--data".to_owned(), plain(data)]].concat()
+}
 
 /// Runs the import with a shim under it until it ends or is killed; says whether it ended.
 fn run_under(place: &Place, shim: &Shim) -> bool {
     let mut command = place.command();
     shim.under_command(&mut command);
-    command.args(IMPORT).arg("--data").arg(place.data());
+    command.args(import(&place.data()));
     let output = command.output().expect("the binary can be run");
     output.status.code().is_some()
 }
@@ -53,9 +67,9 @@ fn writes_and_syncs(rows: usize) -> (usize, usize) {
     (writes.len(), recording.indices(|event| synced(event).is_some()).len())
 }
 
-/// Names in the order of the ids, straight from the files.
-fn names(place: &Place) -> Vec<String> {
-    let exported = place.cli(&["customer", "export", "--format", "jsonl"]).done();
+/// The names in the registry in `data` in the order of the ids.
+fn names(place: &Place, data: &Path) -> Vec<String> {
+    let exported = place.bare_cli(&["customer", "export", "--format", "jsonl", "--data", &plain(data)]).done();
     let name = |line: &str| {
         let customer: Value = serde_json::from_str(line).expect("a line is JSON");
         customer["name"].as_str().expect("a name").to_owned()
@@ -63,21 +77,46 @@ fn names(place: &Place) -> Vec<String> {
     exported.lines().map(name).collect()
 }
 
-/// Ends the import undisturbed, and asserts that every row is stored or rejected exactly once.
-fn must_end_well(place: &Place, rows: usize, stored: &[String], case: &str) -> Outcome {
-    let outcome = place.cli(&IMPORT);
-    assert_eq!(outcome.code, 1, "{case}: {outcome:?}");
-    // The last thing that an import does is to forget how far it has come: if a kill hit it right after, it was over.
-    if !outcome.stderr.contains("rejects.jsonl is there already") {
-        assert!(outcome.stderr.contains(&format!("{rows} rows: ")), "{case}: {outcome:?}");
-        assert!(outcome.stderr.contains(&format!("{} rejected", rows / 5)), "{case}: {outcome:?}");
+/// Ends the import into the registry in `data` undisturbed; how that went, and what is wrong then: every row must be
+/// stored or rejected exactly once.
+fn end(place: &Place, data: &Path, rows: usize, stored: &[String]) -> (Outcome, Vec<String>) {
+    let words = import(data);
+    let outcome = place.bare_cli(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut faults: Vec<String> = Vec::new();
+    let mut expect = |holds: bool, what: String| faults.extend((!holds).then_some(what));
+    expect(outcome.code == 1, format!("the code is {}", outcome.code));
+    // The last thing that an import does is to forget how far it has come: if it was cut short after that, it was over.
+    if !was_over(&outcome) {
+        for counted in [format!("{rows} rows: "), format!("{} rejected", rows / 5)] {
+            expect(outcome.stderr.contains(&counted), format!("it does not say {counted:?}"));
+        }
     }
-    assert_eq!(names(place), stored, "{case}: every row once, in the order of the file");
-    let rejects = fs::read_to_string(place.root().join("rejects.jsonl")).expect("there are rejected rows");
-    assert_eq!(rejects.lines().count(), rows / 5, "{case}: every rejected row once");
+    let found = names(place, data);
+    expect(found == stored, format!("{} customers are not every row once, in the order of the file", found.len()));
+    let rejects = fs::read_to_string(data.join(REJECTS)).unwrap_or_default();
+    let rejected = rejects.lines().count();
+    expect(rejected == rows / 5, format!("{rejected} lines are not every rejected row once"));
     let duplicates = rejects.lines().filter(|line| line.contains("10000602")).count();
-    assert_eq!(duplicates, rows / 10, "{case}: a row is a duplicate only of an earlier one");
-    place.cli(&["audit", "verify"]).done();
+    expect(duplicates == rows / 10, format!("{duplicates} lines are not the duplicates of earlier rows"));
+    let verified = place.bare_cli(&["audit", "verify", "--data", &plain(data)]);
+    expect(verified.code == 0, format!("{verified:?}"));
+    (outcome, faults)
+}
+
+/// Whether an import found itself over: nothing is noted of it any more, and its rejected rows are there.
+fn was_over(outcome: &Outcome) -> bool {
+    outcome.stderr.contains(&format!("{REJECTS} is there already"))
+}
+
+fn went_on(outcome: &Outcome) -> bool {
+    outcome.stderr.contains("going on behind row")
+}
+
+/// Ends the import undisturbed, and asserts that every row is stored or rejected exactly once.
+#[track_caller]
+fn must_end_well(place: &Place, rows: usize, stored: &[String], case: &str) -> Outcome {
+    let (outcome, faults) = end(place, &place.data(), rows, stored);
+    assert!(faults.is_empty(), "{case}: {faults:#?} {outcome:?}");
     outcome
 }
 
@@ -105,11 +144,11 @@ fn an_import_that_is_killed_goes_on_behind_the_last_row_that_was_stored() {
                 break;
             }
             kills += 1;
-            let so_far = names(&place);
+            let so_far = names(&place, &place.data());
             assert_eq!(so_far, stored[..so_far.len()], "{case}: what is stored is the beginning of the file");
         }
         if ended {
-            assert_eq!(names(&place), stored, "{case}: every row once, in the order of the file");
+            assert_eq!(names(&place, &place.data()), stored, "{case}: every row once, in the order of the file");
         } else {
             must_end_well(&place, ROWS, &stored, &case);
         }
@@ -126,7 +165,7 @@ fn an_import_that_is_killed_from_outside_goes_on() {
     let stored = file(&place, ROWS);
     let log = place.data().join("carnelian.db-wal");
     let mut command = place.command();
-    command.args(IMPORT).arg("--data").arg(place.data()).stderr(std::process::Stdio::null());
+    command.args(import(&place.data())).stderr(std::process::Stdio::null());
     let mut child = command.spawn().expect("the binary can be run");
     let enough = random.within(2_000_000..4_000_000) as u64;
     wait::until("the import has written", wait::PATIENCE, || {
@@ -135,6 +174,133 @@ fn an_import_that_is_killed_from_outside_goes_on() {
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
     let outcome = must_end_well(&place, ROWS, &stored, &format!("after {enough} bytes"));
-    assert!(outcome.stderr.contains("going on behind row"), "{outcome:?}");
+    assert!(went_on(&outcome), "{outcome:?}");
     assert!(outcome.stderr.contains("stored before the interruption"), "{outcome:?}");
+}
+
+/// An import that nobody disturbed, and everything that it did to the files.
+struct Run {
+    place: Place,
+    /// The names that are stored in the end.
+    stored: Vec<String>,
+    recording: Recording,
+    /// How much was recorded before the import.
+    prepared: usize,
+}
+
+impl Run {
+    const ROWS: usize = 6_000;
+
+    fn new() -> Self {
+        let place = Place::new();
+        let log = place.root().join("recording");
+        let shim = Shim::new(&place.data()).record(&log);
+        shim.cli(&place, &["account", "create", "Acme"]);
+        let prepared = Recording::read(&log).events.len();
+        let stored = file(&place, Self::ROWS);
+        assert!(run_under(&place, &shim), "the import was killed");
+        Self { place, stored, recording: Recording::read(&log), prepared }
+    }
+
+    /// The first event from an index on that is wanted.
+    fn find(&self, from: usize, wanted: impl Fn(&Event) -> bool) -> usize {
+        let found = self.recording.events[from..].iter().position(wanted);
+        from + found.expect("it was recorded")
+    }
+
+    /// Where the file of rejected rows gets its name.
+    fn named(&self) -> usize {
+        self.find(self.prepared, |event| matches!(event, Event::Link { name, .. } if name == REJECTS))
+    }
+
+    /// Where the import has just forgotten how far it had come: with the first sync of the log after that.
+    fn forgotten(&self) -> usize {
+        let of_log = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name.ends_with("-wal"));
+        let begun = self.find(self.named(), of_log);
+        self.find(begun, |event| matches!(event, Event::Synced { .. })) + 1
+    }
+
+    /// Takes out the sync that makes the name of the file of rejected rows last.
+    fn take_out_sync_of_name(&mut self) {
+        let sync = self.find(self.named(), |event| matches!(event, Event::SyncBegins { name, .. } if name == "."));
+        self.recording.events.remove(sync);
+    }
+
+    /// Where the power is cut, and what becomes of what was not synced: by turns at the very end, where that is lost,
+    /// while the file of rejected rows gets its name, and anywhere.
+    fn cut(&self, image: usize, random: &mut Random) -> (usize, Unsynced) {
+        let end = self.recording.events.len();
+        match image % 4 {
+            0 => (random.within(self.forgotten()..end + 1), Unsynced::Dropped),
+            1 => (self.named() + random.within(1..6), Unsynced::any(random)),
+            _ => (random.within(self.prepared..end + 1), Unsynced::any(random)),
+        }
+    }
+
+    /// How many customers must be stored at a cut: a rejected row is written to its file after it is told of, that is,
+    /// after all rows before it are on stable storage.
+    fn told(&self, cut: usize) -> usize {
+        let before = &self.recording.events[..cut];
+        let draft = before.iter().enumerate().find_map(|(at, event)| match event {
+            Event::Create { ino, name } if *name == format!("{REJECTS}.part") => Some((at, *ino)),
+            _ => None,
+        });
+        let Some((made, draft)) = draft else { return 0 };
+        let lines = before[made..].iter().map(|event| match event {
+            Event::Write { ino, data, .. } if *ino == draft => data.iter().filter(|byte| **byte == b'\n').count(),
+            _ => 0,
+        });
+        // Of ten rows two are rejected, and the others are stored.
+        lines.sum::<usize>() / 2 * 8
+    }
+
+    /// Everything that is wrong with what a power cut leaves, and then with what the same command makes of it; how that
+    /// went.
+    fn faults(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Outcome, Vec<String>) {
+        let image = Image::of(&self.recording, cut, unsynced, random);
+        let left = Stored::read(&image.data).expect("the files can be read");
+        let mut faults: Vec<_> = check_rows(&left).iter().map(|violation| format!("{violation:?}")).collect();
+        let mut rows = left.rows;
+        rows.sort_by_key(|row| row.id);
+        let names: Vec<_> = rows.into_iter().map(|row| row.name).collect();
+        if !self.stored.starts_with(&names) {
+            faults.push(format!("{} customers are not the beginning of the file", names.len()));
+        }
+        if names.len() < self.told(cut) {
+            faults.push(format!("{} customers are left, and {} were told", names.len(), self.told(cut)));
+        }
+        let (outcome, others) = end(&self.place, &image.data, Self::ROWS, &self.stored);
+        faults.extend(others);
+        (outcome, faults)
+    }
+}
+
+#[test]
+fn a_power_cut_during_an_import_or_right_after_it_loses_no_row_that_was_told_and_stores_none_twice() {
+    let mut random = Random::of_test("power cuts while importing");
+    let run = Run::new();
+    let told = run.told(run.recording.events.len());
+    assert_eq!(told, run.stored.len(), "not every rejected row was recorded");
+    let images = seed::rounds(8);
+    let (mut over, mut gone_on) = (0, 0);
+    for image in 0..images {
+        let (cut, unsynced) = run.cut(image, &mut random);
+        let (outcome, faults) = run.faults(cut, unsynced, &mut random);
+        assert!(faults.is_empty(), "image {image}, cut at {cut}, {unsynced:?}: {faults:#?} {outcome:?}");
+        over += usize::from(was_over(&outcome));
+        gone_on += usize::from(went_on(&outcome));
+    }
+    assert!(over > 0 && gone_on > 0, "{over} imports were over and {gone_on} were gone on with: not both was tried");
+    eprintln!("{images} images of {} events hold: {over} over, {gone_on} gone on with", run.recording.events.len());
+}
+
+#[test]
+fn an_import_that_is_forgotten_before_the_name_of_its_rejected_rows_lasts_is_caught() {
+    let mut random = Random::of_test("an import without the sync of a name");
+    let mut run = Run::new();
+    let (_, faults) = run.faults(run.forgotten(), Unsynced::Dropped, &mut random);
+    assert!(faults.is_empty(), "there is a fault even with the sync: {faults:#?}");
+    run.take_out_sync_of_name();
+    let (_, faults) = run.faults(run.forgotten(), Unsynced::Dropped, &mut random);
+    assert!(!faults.is_empty(), "the sync was taken out, and rows that are stored were not rejected once more");
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use blackbox::{CUSTOMERS, Client, Server, sample, wait};
+use chaos::again::{self, Again};
 use chaos::load::Report;
 use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
 use chaos::scene::Image;
 use chaos::shim::{EIO, EMFILE, ENOSPC, EROFS};
-use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, Unsynced, scene, seed};
+use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, Story, Unsynced, scene, seed};
 
 use crate::power_cuts::prepare;
 
@@ -52,6 +53,8 @@ struct Ending {
     stopped: bool,
     report: Report,
     recording: Recording,
+    /// What had no answer and was sent again.
+    sent_again: Again,
 }
 
 impl Script {
@@ -76,7 +79,8 @@ impl Script {
         let shim = Shim::new(&self.scene.data()).record(&log);
         let shim = rule.iter().fold(shim, |shim, rule| shim.rule(rule));
         let (report, recording) = (Report::default(), Recording::default());
-        let mut ending = Ending { code: 0, started: false, stopped: false, report, recording };
+        let sent_again = Again::default();
+        let mut ending = Ending { code: 0, started: false, stopped: false, report, recording, sent_again };
         match shim.under(self.scene.place.launch()).try_start() {
             Err((code, log)) => {
                 assert!(!log.contains("panicked at"), "{rule:?}: {log}");
@@ -111,7 +115,7 @@ impl Script {
 
     /// Runs the script under a rule and asserts what holds whatever fails.
     fn check(&self, rule: &Rule, random: &mut Random) -> Ending {
-        let ending = self.run(Some(rule), random);
+        let mut ending = self.run(Some(rule), random);
         assert!(matches!(ending.code, 0 | 1), "{rule:?}: the server ended with {}", ending.code);
         let fired = ending.recording.fired();
         if ending.stopped {
@@ -128,7 +132,18 @@ impl Script {
         let model = Model::of(&stories);
         let verdict = scene::judge(&self.scene.place, &self.scene.data(), Some(&self.scene.ada), &model, random);
         assert!(verdict.violations.is_empty(), "{rule:?}, {fired:?}: {:#?}", verdict.violations);
+        ending.sent_again = self.send_again(&mut stories);
         ending
+    }
+
+    /// Sends again what has no answer, once nothing fails any more.
+    fn send_again(&self, stories: &mut [Story]) -> Again {
+        // A start takes its time.
+        if !stories.iter().flatten().any(|sent| sent.outcome == Outcome::Unknown) {
+            return Again::default();
+        }
+        let server = self.scene.place.serve();
+        again::send_again(&server.client_of(&self.scene.ada), stories)
     }
 }
 
@@ -181,6 +196,7 @@ fn whatever_operation_fails_the_server_never_lies_and_starts_again() {
     }
     let all = seed::rounds(0) == usize::MAX;
     let (started, mut tried, mut fired) = (Instant::now(), 0, BTreeMap::<_, usize>::new());
+    let mut again = Again::default();
     while !cases.is_empty() && (all || started.elapsed() < BUDGET) {
         // The kinds by turns: there are many more writes than anything else.
         let kind = KINDS[tried % KINDS.len()].0;
@@ -188,9 +204,11 @@ fn whatever_operation_fails_the_server_never_lies_and_starts_again() {
         let case = if of_kind.is_empty() { random.within(0..cases.len()) } else { *random.pick(&of_kind) };
         let ending = script.check(&cases.swap_remove(case), &mut random);
         *fired.entry(ending.recording.fired().map(|(kind, _)| kind.to_owned())).or_default() += 1;
+        again += ending.sent_again;
         tried += 1;
     }
-    eprintln!("{tried} cases hold, {} were left; failed operations: {fired:?}", cases.len());
+    eprintln!("{tried} cases hold, {} were left; failed operations: {fired:?}; sent again: {again:?}", cases.len());
+    assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
     for kind in ["write", "sync", "open"] {
         assert!(fired.contains_key(&Some(kind.to_owned())), "no {kind} has failed: {fired:?}");
     }
@@ -234,20 +252,24 @@ fn must_not_show(client: &Client, id: u64) {
 #[test]
 fn what_was_acknowledged_needs_no_sync_that_failed() {
     let mut random = Random::of_test("failed syncs, then a power cut");
+    let mut again = Again::default();
     for round in 0..seed::rounds(6) {
         let (place, log, ada) = prepare();
         let rule = Rule { action: Action::Fail(EIO), kind: "sync", suffix: "-wal", number: random.within(4..30) };
         let shim = Shim::new(&place.data()).record(&log).rule(&rule);
         let server = shim.under(place.launch()).start();
         let load = Load { prefix: "F".to_owned(), workers: 4, requests: 60, large: 0 };
-        let report = load.run(server.address(), &ada, &mut random, |_| {});
+        let mut report = load.run(server.address(), &ada, &mut random, |_| {});
         drop(server);
         let recording = Recording::read(&log);
         assert_eq!(recording.fired(), Some(("sync", "carnelian.db-wal")), "round {round}: {rule:?}");
         let left = Image::of(&recording, recording.events.len(), Unsynced::Dropped, &mut random);
         let verdict = scene::judge(&place, &left.data, Some(&ada), &Model::of(&report.stories), &mut random);
         assert!(verdict.violations.is_empty(), "round {round}: {rule:?}: {:#?}", verdict.violations);
+        let server = scene::launch(&place, &left.data).start();
+        again += again::send_again(&server.client_of(&ada), &mut report.stories);
     }
+    assert_ne!(again, Again::default(), "everything had its answer");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The process is killed, at any moment and at the worst ones.
 
 use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
 
-use blackbox::{Login, Place, wait};
+use blackbox::{CUSTOMERS, Login, Place, Request, sample, wait};
+use chaos::again::{self, Again};
+use chaos::model::Sent;
 use chaos::recording::Recording;
-use chaos::{Action, Load, Model, Random, Rule, Scene, Shim, scene, seed};
+use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, scene, seed};
 
 fn load(prefix: String) -> Load {
     Load { prefix, workers: 8, requests: usize::MAX, large: 15 }
@@ -43,10 +46,10 @@ fn kill_at_random(rounds: Range<usize>, random: &mut Random) -> usize {
 }
 
 #[test]
-fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again() {
+fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again_and_so_does_an_edit() {
     let mut random = Random::of_test("sent again");
     let mut scene = Scene::new();
-    let mut sent_again = 0;
+    let mut again = Again::default();
     for round in 0..seed::rounds(10) {
         let server = scene.place.serve();
         let enough = random.within(1..200);
@@ -57,12 +60,32 @@ fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again() {
         });
         scene.note(report);
         let server = scene.place.serve();
-        sent_again += scene.send_again(&server);
+        again += scene.send_again(&server);
         server.kill();
         scene.must_hold(&format!("round {round}"), &mut random);
     }
-    assert!(sent_again > 0, "every create had its answer");
-    eprintln!("{sent_again} creates were sent again");
+    assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
+    eprintln!("sent again: {again:?}");
+}
+
+#[test]
+fn a_server_that_has_forgotten_an_edit_s_key_is_caught() {
+    let scene = Scene::new();
+    let server = scene.place.serve();
+    let client = server.client_of(&scene.ada);
+    let (created, edited) = (sample::full("Created", "Acme"), sample::full("Edited", "Acme"));
+    let id = client.create(&created).customer_id();
+    let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).header("Idempotency-Key", "known").json(&edited);
+    client.send(edit).must_succeed("an edit");
+    let send_again = |key: &str| {
+        let create = Sent { request: String::new(), body: created.clone(), outcome: Outcome::Acknowledged(id) };
+        let edit = Sent { request: key.to_owned(), body: edited.clone(), outcome: Outcome::Unknown };
+        again::send_again(&client, &mut [vec![create, edit]])
+    };
+    assert_eq!(send_again("known"), Again { creates: 0, edits: 1 });
+    // A key that the server has never seen is as good as one that it has forgotten.
+    let forgotten = panic::catch_unwind(AssertUnwindSafe(|| send_again("forgotten")));
+    assert!(forgotten.is_err(), "the edit was made twice and nobody noticed");
 }
 
 /// Kills at the operations with these numbers, counted from the start of the server, while it is under load.

@@ -6,9 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use blackbox::{Login, Place, Server, wait};
+use chaos::again::{self, Again};
+use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
 use chaos::scene::Image;
-use chaos::{Action, Load, Model, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
+use chaos::{Action, Load, Model, Outcome, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
 
 /// A registry from its first command to the end of its server, and everything that was done to its files.
 struct Run {
@@ -79,6 +81,31 @@ impl Run {
         (scene::judge(&self.place, &image.data, login, &model, random).violations, image)
     }
 
+    /// What the clients know at a cut: what was answered by then, and the one request that each of them waits for.
+    fn known(&self, cut: usize) -> Vec<Story> {
+        let answered = self.recording.answered_before(cut);
+        let is_answered = |sent: &Sent| answered.contains(sent.request.as_str());
+        let unanswered = self.stories.iter().flatten().filter(|sent| !is_answered(sent));
+        let mut waiting: Vec<_> = unanswered.map(client_and_number).collect();
+        waiting.sort_unstable();
+        waiting.dedup_by_key(|(client, _)| *client);
+        let known = self.stories.iter().map(|story| {
+            let sent = story.iter().filter(|sent| is_answered(sent) || waiting.contains(&client_and_number(sent)));
+            let known = sent.map(|sent| match sent.outcome {
+                Outcome::Acknowledged(_) if !is_answered(sent) => Sent { outcome: Outcome::Unknown, ..sent.clone() },
+                _ => sent.clone(),
+            });
+            known.collect::<Story>()
+        });
+        known.filter(|story| !story.is_empty()).collect()
+    }
+
+    /// Serves the image of a cut, and has the clients send again what they know no outcome of.
+    fn send_again(&self, cut: usize, image: &Image) -> Again {
+        let server = scene::launch(&self.place, &image.data).start();
+        again::send_again(&server.client_of(&self.ada), &mut self.known(cut))
+    }
+
     /// Where the power may be cut: anywhere, and as often right after an acknowledgement or within a checkpoint.
     fn cut(&self, random: &mut Random) -> usize {
         let acknowledgements =
@@ -92,9 +119,9 @@ impl Run {
         }
     }
 
-    /// Checks many images, on as many threads as help.
+    /// Checks many images, on as many threads as help; what had no answer is then sent again to each of them.
     fn check(&self, images: usize, random: &mut Random) {
-        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let (next, found, again) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Again::default()));
         let seed = random.number();
         thread::scope(|scope| {
             for _ in 0..2 {
@@ -109,6 +136,9 @@ impl Run {
                             eprintln!("image {image} stays in {}", left.keep().display());
                             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                             found.push(format!("image {image}, cut at {cut}, {unsynced:?}: {violations:#?}"));
+                        } else if cut >= self.prepared {
+                            let sent_again = self.send_again(cut, &left);
+                            *again.lock().unwrap_or_else(PoisonError::into_inner) += sent_again;
                         }
                     }
                 });
@@ -116,8 +146,16 @@ impl Run {
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         assert!(found.is_empty(), "{} of {images} images are wrong, for one {}", found.len(), found[0]);
-        eprintln!("{images} images of {} events hold", self.recording.events.len());
+        let again = again.into_inner().unwrap_or_else(PoisonError::into_inner);
+        assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
+        eprintln!("{images} images of {} events hold; sent again: {again:?}", self.recording.events.len());
     }
+}
+
+/// The client that has sent a request, and the number that it has given to it.
+fn client_and_number(sent: &Sent) -> (&str, usize) {
+    let (client, number) = sent.request.rsplit_once('-').expect("a request is named after its client");
+    (client, number.parse().expect("a client numbers its requests"))
 }
 
 fn small_load() -> Load {

@@ -64,6 +64,32 @@ fn a_listing_can_be_read_in_parts() {
 }
 
 #[test]
+fn entries_are_found_by_what_they_tell_of_and_the_last_ones_are_at_hand() {
+    let (site, _) = with_a_life();
+    site.place.account("Other");
+    let all = list(&site.place);
+    let found = |more: &[&str]| {
+        let listing = site.place.cli(&[&["audit", "list", "--json"], more].concat()).json();
+        let entries = listing.as_array().expect("a listing is an array").iter();
+        entries.map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
+    };
+    let every = || 1..=all.len() as u64;
+    assert_eq!(found(&["--last", "--limit", "2"]), every().skip(all.len() - 2).collect::<Vec<_>>());
+    assert_eq!(found(&["--last", "--limit", "1000"]), every().collect::<Vec<_>>());
+    assert_eq!(found(&["--last", "--limit", "1000", "--after", "6"]), every().skip(6).collect::<Vec<_>>());
+    assert_eq!(found(&["--action", "edit_customer"]), [6]);
+    assert_eq!(found(&["--action", "create_account"]), [1, 8]);
+    assert_eq!(found(&["--action", "create_account", "--limit", "1"]), [1]);
+    assert_eq!(found(&["--action", "create_account", "--limit", "1", "--last"]), [8]);
+    assert_eq!(found(&["--account-id", "2"]), [8]);
+    assert_eq!(found(&["--since", "2020-01-01T00:00:00Z"]), every().collect::<Vec<_>>());
+    assert!(found(&["--since", "2900-01-01T00:00:00Z"]).is_empty());
+    for wrong in [["--action", "dance"], ["--account-id", "Acme"], ["--since", "today"]] {
+        site.place.cli(&[&["audit", "list"], &wrong[..]].concat()).fails(2);
+    }
+}
+
+#[test]
 fn an_export_has_every_entry_as_a_line_of_json() {
     let (site, _) = with_a_life();
     let export = site.place.cli(&["audit", "export"]).done();
@@ -103,6 +129,7 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
             UPDATE registry SET audit_sequence = 5, audit_seal = (SELECT link FROM audit WHERE sequence = 5)",
             5,
         ),
+        ("DELETE FROM audit; UPDATE registry SET audit_sequence = 0, audit_seal = zeroblob(32)", 0),
     ];
     let (mut site, _) = with_a_life();
     site.server.signal("TERM");
@@ -114,6 +141,9 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         let outcome = site.place.cli(&["audit", "verify"]);
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
+        // What comes after it does not make it good.
+        site.place.account("Later");
+        site.place.cli(&["audit", "verify"]).fails(1);
     }
 }
 

@@ -12,15 +12,15 @@ fn accounts_join_and_leave_groups() {
     place.account("Acme East");
     place.cli(&["group", "create", "West"]).done();
     let list = || place.cli(&["group", "list", "--json"]).json();
-    assert_eq!(list(), json!([{ "groupName": "West", "accounts": [] }]));
+    assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": [] }]));
     place.cli(&["group", "add", "West", "Acme"]).done();
     place.cli(&["group", "add", "West", "Acme East"]).done();
-    assert_eq!(list(), json!([{ "groupName": "West", "accounts": ["Acme", "Acme East"] }]));
-    assert_keys(&list(), &["groupName", "accounts"]);
+    assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": ["Acme", "Acme East"] }]));
+    assert_keys(&list(), &["groupName", "groupId", "accounts"]);
     let words = place.cli(&["group", "list"]).done();
     assert!(words.contains("West") && words.contains("Acme East"), "{words}");
     place.cli(&["group", "remove", "West", "Acme"]).done();
-    assert_eq!(list(), json!([{ "groupName": "West", "accounts": ["Acme East"] }]));
+    assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": ["Acme East"] }]));
 }
 
 #[test]
@@ -30,8 +30,8 @@ fn an_account_may_be_in_several_groups() {
     place.group("East", &["Acme"]);
     place.group("West", &["Acme"]);
     let expected = json!([
-        { "groupName": "East", "accounts": ["Acme"] },
-        { "groupName": "West", "accounts": ["Acme"] },
+        { "groupName": "East", "groupId": "1", "accounts": ["Acme"] },
+        { "groupName": "West", "groupId": "2", "accounts": ["Acme"] },
     ]);
     assert_eq!(place.cli(&["group", "list", "--json"]).json(), expected);
 }

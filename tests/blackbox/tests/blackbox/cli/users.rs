@@ -13,16 +13,16 @@ fn a_user_has_a_home_a_role_and_perhaps_a_group() {
     place.cli(&["user", "create", "ada", "--account", "Acme"]).done();
     place.cli(&["user", "create", "rita", "--account", "Acme", "--group", "West", "--role", "ACCOUNTREADONLY"]).done();
     place.cli(&["user", "create", "opal", "--account", "Acme", "--role", "OPERATOR"]).done();
-    let user = |name: &str, group: Option<&str>, role: &str| json!({ "userName": name, "accountName": "Acme", "groupName": group, "role": role, "status": "ENABLED" });
+    let user = |name: &str, id: &str, group: Option<&str>, role: &str| json!({ "userName": name, "userId": id, "accountName": "Acme", "groupName": group, "role": role, "status": "ENABLED" });
     let listing = place.cli(&["user", "list", "--json"]).json();
-    assert_keys(&listing, &["userName", "accountName", "groupName", "role", "status"]);
+    assert_keys(&listing, &["userName", "userId", "accountName", "groupName", "role", "status"]);
     let listed = |name: &str| {
         let users = listing.as_array().expect("a listing is an array");
         users.iter().find(|user| user["userName"] == name).cloned()
     };
-    assert_eq!(listed("ada"), Some(user("ada", None, "ACCOUNTADMIN")));
-    assert_eq!(listed("rita"), Some(user("rita", Some("West"), "ACCOUNTREADONLY")));
-    assert_eq!(listed("opal"), Some(user("opal", None, "OPERATOR")));
+    assert_eq!(listed("ada"), Some(user("ada", "1", None, "ACCOUNTADMIN")));
+    assert_eq!(listed("rita"), Some(user("rita", "2", Some("West"), "ACCOUNTREADONLY")));
+    assert_eq!(listed("opal"), Some(user("opal", "3", None, "OPERATOR")));
     let words = place.cli(&["user", "list"]).done();
     assert!(["ada", "rita", "opal", "OPERATOR"].iter().all(|word| words.contains(word)), "{words}");
 }

@@ -1,7 +1,7 @@
 //! `/sandbox/v1/clock`.
 
 use blackbox::problems::*;
-use blackbox::{Place, Request, sample};
+use blackbox::{CUSTOMERS, Place, Request, sample, wait};
 use serde_json::{Value, json};
 
 use super::{CLOCK, Sandbox, launch};
@@ -55,6 +55,44 @@ fn it_decides_when_a_key_has_expired() {
     client.get("/rws/api/v1/echo/hello").must_be(&INVALID_CREDENTIALS, "a key of 91 days");
     sandbox.call("DELETE", CLOCK);
     client.get("/rws/api/v1/echo/hello").must_succeed("a new key again");
+}
+
+#[test]
+fn it_decides_how_long_an_idempotency_key_is_remembered() {
+    let sandbox = Sandbox::start();
+    let body = sample::minimal("Once", "Acme");
+    let create = || {
+        let request = Request::new("POST", CUSTOMERS).header("Idempotency-Key", "once").json(&body);
+        sandbox.ann().send(request)
+    };
+    sandbox.set_clock(&json!({ "now": "2030-01-01T00:00:00Z" }));
+    let id = create().customer_id();
+    sandbox.set_clock(&json!({ "advanceSeconds": 86_399 }));
+    assert_eq!(create().customer_id(), id);
+    sandbox.set_clock(&json!({ "advanceSeconds": 1 }));
+    create().must_be(&DUPLICATE_NAME, "a day later it is another request");
+}
+
+#[test]
+fn it_decides_when_an_erasure_is_due() {
+    let place = Place::new();
+    let server = launch(&place, &["--data", place.data().to_str().expect("a plain path")]);
+    let sandbox = Sandbox { server, place };
+    let erasure_of = |account: &str, more: &[&str]| {
+        sandbox.place.account(account);
+        sandbox.place.cli(&[&["account", "request-erasure", account], more].concat()).line()
+    };
+    let receipt = |erasure: &str| sandbox.place.cli(&["account", "receipt", erasure]);
+    let wait_for_receipt = |erasure: &str| {
+        wait::until("there is a receipt", wait::PROCESS, || (receipt(erasure).code == 0).then_some(()));
+    };
+    let leaving = erasure_of("Leaving", &[]);
+    sandbox.set_clock(&json!({ "advanceSeconds": 29 * 86_400 }));
+    // Whoever carries this one out has looked at the other.
+    wait_for_receipt(&erasure_of("Gone", &["--erasure-grace=0"]));
+    receipt(&leaving).fails(1);
+    sandbox.set_clock(&json!({ "advanceSeconds": 2 * 86_400 }));
+    wait_for_receipt(&leaving);
 }
 
 #[test]

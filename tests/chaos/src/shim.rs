@@ -75,6 +75,11 @@ impl Shim {
         self
     }
 
+    /// Whether something may fail.
+    pub fn has_rule(&self) -> bool {
+        self.variables.iter().any(|(name, _)| *name == "CHAOS_SHIM_RULE")
+    }
+
     /// Makes syncs of the files whose names end with `suffix` do nothing.
     pub fn ignore_sync(mut self, suffix: &str) -> Self {
         self.variables.push(("CHAOS_SHIM_IGNORE_SYNC", suffix.to_owned()));

@@ -140,7 +140,8 @@ fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord, limit: 
     Ok(customers.len())
 }
 
-/// Erases what is left of an account without customers and remembered writes: its data key, its name, its users and their keys.
+/// Erases what is left of an account without customers and remembered writes: its data key, its name, its users and their
+/// keys.
 ///
 /// The rows stay, with what only tells that they were there, so that no id is ever given again.
 fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<(), WorkError> {

@@ -151,6 +151,11 @@ impl Group {
         self.asked.extract_if(.., |asked| asked.job.erases()).collect()
     }
 
+    /// Whether there is something in it, and nobody waits for it but erasures.
+    pub(crate) fn only_erases(&self) -> bool {
+        !self.asked.is_empty() && self.asked.iter().all(|asked| asked.job.erases())
+    }
+
     /// Tells everyone the fate of the group.
     pub(crate) fn answer(self, result: &Result<(), Refusal>) {
         for asked in self.asked {

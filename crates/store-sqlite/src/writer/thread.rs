@@ -22,10 +22,14 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
+    time::Duration,
 };
 
 /// How many writes share a commit at most, unless there is a sync to wait for.
 const GROUP: usize = 1024;
+
+/// How long an erasure waits for others to share its commit.
+const COMPANY: Duration = Duration::from_millis(1);
 
 /// What the writing thread has and knows.
 pub(super) struct WriterThread {
@@ -51,6 +55,8 @@ pub(super) struct WriterThread {
     erasures_only: bool,
     /// The last group found no room on the disk.
     disk_is_full: bool,
+    /// The last group was not of erasures alone.
+    others_write: bool,
     /// What has been run and not been committed: a transaction is open exactly if there is something.
     group: Group,
     /// When that transaction began.
@@ -94,6 +100,7 @@ impl WriterThread {
             closing: false,
             erasures_only: false,
             disk_is_full: false,
+            others_write: false,
             group: Group::default(),
             now: Timestamp(0),
         })
@@ -113,13 +120,24 @@ impl WriterThread {
                 if self.closing {
                     return self.close(messages);
                 }
-                let full = !self.syncing && self.group.asked.len() >= GROUP;
-                next = if full { None } else { messages.try_recv().ok() };
+                next = self.next(messages);
             }
             if !self.syncing {
                 self.commit();
             }
         }
+    }
+
+    /// What else there is to do before the open transaction is committed.
+    ///
+    /// An erasure waits a little for others, if they write: they share its sync then, instead of waiting for it.
+    fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
+        if !self.syncing && self.group.asked.len() >= GROUP {
+            return None;
+        }
+        let next = messages.try_recv().ok();
+        let waits = next.is_none() && !self.syncing && self.others_write && self.group.only_erases();
+        if waits { messages.recv_timeout(COMPANY).ok() } else { next }
     }
 
     /// Waits for the sync that is on, and does the last one itself.
@@ -223,6 +241,7 @@ impl WriterThread {
             return None;
         }
         self.disk_is_full = false;
+        self.others_write = !self.group.only_erases();
         self.readers.outdate_views();
         if self.group.erased {
             self.scrub.ask();

@@ -159,7 +159,7 @@ impl SqliteStore {
             readers: readers.clone(),
             unsynced: unsynced.clone(),
             reserve,
-            sync: syncer::sync_of(&path).map_err(explain)?,
+            sync: syncer::sync_of(&path, held.open.file_again()?).map_err(explain)?,
             database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());

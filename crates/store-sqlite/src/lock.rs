@@ -59,6 +59,11 @@ impl OpenLock {
         self.file.unlock().and_then(|()| self.file.lock_shared()).map_err(|source| self.explain(source))
     }
 
+    /// Its file, opened once more: without the lock.
+    pub(crate) fn file_again(&self) -> Result<File, OpenError> {
+        File::open(&self.path).map_err(|source| self.explain(source))
+    }
+
     fn explain(&self, source: io::Error) -> OpenError {
         OpenError::Directory { path: self.path.clone(), source }
     }

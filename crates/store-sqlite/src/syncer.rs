@@ -7,37 +7,40 @@ use crate::{
     unsynced::Unsynced,
 };
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io,
     path::Path,
     sync::{Arc, mpsc::Receiver},
+    time::SystemTime,
 };
 
 /// Syncs the write-ahead log.
 pub(crate) type Sync = Box<dyn Fn() -> io::Result<()> + Send + std::marker::Sync>;
 
 /// Opens the write-ahead log beside SQLite, to sync it; SQLite keeps no locks on this file that closing could free.
+/// `neighbour` is another file of the directory.
 ///
 /// What a killed process has left in the log is synced first: it can be read from now on.
-pub(crate) fn sync_of(path: &Path) -> io::Result<Sync> {
+pub(crate) fn sync_of(path: &Path, neighbour: File) -> io::Result<Sync> {
     let log = File::open(log_of(path))?;
     log.sync_data()?;
-    let permissions = log.metadata()?.permissions();
     Ok(Box::new(move || {
         log.sync_data()?;
         // The first one may be what makes an ext4 notice that its journal has ended; it tells the second.
-        check_file_system(&log, permissions.clone())?;
-        check_file_system(&log, permissions.clone())
+        check_file_system(&neighbour)?;
+        check_file_system(&neighbour)
     }))
 }
 
-/// Says whether the file system still takes changes; to give the log the permissions that it has is one.
+/// Says whether the file system still takes changes; to set the time at which a file was last written is one.
 ///
 /// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then on,
 /// but forgets that data without a word to whoever waits for it. It has given up before such a sync returns.
-fn check_file_system(log: &File, permissions: Permissions) -> io::Result<()> {
-    match log.set_permissions(permissions) {
-        // Whoever may not change permissions learns nothing this way.
+///
+/// The log itself must not be the file: its next sync would have to write that change, too.
+fn check_file_system(neighbour: &File) -> io::Result<()> {
+    match neighbour.set_modified(SystemTime::now()) {
+        // Whoever may not change the time learns nothing this way.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
         other => other,
     }

@@ -1,10 +1,7 @@
 //! From a failure to an answer.
 
 use crate::{log::Logged, response};
-use axum::{
-    extract::MatchedPath,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use carnelian_app::Failure;
 use carnelian_domain::{
     Problem, Violation,
@@ -160,10 +157,6 @@ pub(crate) async fn not_found() -> ApiError {
 }
 
 /// Answers a path that is served, with a method that is not.
-pub(crate) async fn method_not_allowed(route: Option<MatchedPath>) -> Response {
-    let mut response = ApiError::from(Problem::MethodNotAllowed).into_response();
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
+pub(crate) async fn method_not_allowed() -> ApiError {
+    Problem::MethodNotAllowed.into()
 }

@@ -4,7 +4,8 @@ use crate::error::ApiError;
 use axum::extract::{FromRequestParts, Path};
 use carnelian_app::{Failure, failure::Internal};
 use carnelian_domain::{Caller, Origin};
-use hyper::{body::Bytes, http::request::Parts};
+use hyper::{HeaderMap, body::Bytes, http::request::Parts};
+use std::convert::Infallible;
 
 /// What the pipeline has found out about a request before its handler runs.
 #[derive(Clone, Debug)]
@@ -25,6 +26,9 @@ pub(crate) struct RequestOrigin(pub(crate) Origin);
 
 /// The whole body.
 pub(crate) struct WholeBody(pub(crate) Bytes);
+
+/// The header fields.
+pub(crate) struct Headers(pub(crate) HeaderMap);
 
 /// The path's two parameters, in their order, each as [`PathText`] has it.
 pub(crate) struct PathPair(pub(crate) Option<String>, pub(crate) Option<String>);
@@ -60,6 +64,14 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeBody {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<WholeBody, ApiError> {
         let received = parts.extensions.get_mut::<Received>();
         Ok(WholeBody(received.map(|received| std::mem::take(&mut received.body)).unwrap_or_default()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Headers {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Headers, Infallible> {
+        Ok(Headers(std::mem::take(&mut parts.headers)))
     }
 }
 

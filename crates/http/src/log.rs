@@ -1,6 +1,6 @@
 //! One line per request, and what answers tell it.
 
-use axum::{extract::MatchedPath, response::Response};
+use axum::response::Response;
 use carnelian_domain::{AccountId, Caller};
 use hyper::{Method, header::HeaderValue};
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub(crate) struct Logged {
 pub(crate) fn request(
     id: &HeaderValue,
     method: &Method,
+    route: Option<&str>,
     caller: Option<&Caller>,
     fault: Option<&str>,
     response: &Response,
@@ -36,7 +37,7 @@ pub(crate) fn request(
     tracing::info!(
         request_id,
         method = method.as_str(),
-        route = extensions.get::<MatchedPath>().map(MatchedPath::as_str),
+        route,
         status = response.status().as_u16(),
         code = logged.and_then(|logged| logged.code),
         user_id = caller.map(|caller| caller.user.0),

@@ -24,7 +24,6 @@ use hyper::{
     http::request::Parts,
 };
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
-use tower::Service;
 
 /// Everything below this path is the original service's API, and what a sandbox lets go wrong.
 pub(crate) const RWS: &str = "/rws/";
@@ -40,6 +39,8 @@ const VERSIONED: &str = "/rws/api/";
 struct Seen {
     /// Who calls, once signed in.
     caller: Option<Caller>,
+    /// The route that it was asked of, once let in.
+    route: Option<&'static str>,
     /// Header fields came behind the body. hyper lets them end where others do not, so nothing after them is trusted.
     trailers: bool,
     /// What a sandbox let go wrong.
@@ -87,7 +88,8 @@ impl Pipeline {
         };
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         let took = self.served.clock.monotonic().saturating_sub(start);
-        log::request(&id, &method, seen.caller.as_ref(), seen.fault.map(sandbox::faults::name), &response, took);
+        let (route, caller, fault) = (seen.route, seen.caller.as_ref(), seen.fault.map(sandbox::faults::name));
+        log::request(&id, &method, route, caller, fault, &response, took);
         if seen.fault.is_some_and(sandbox::cuts) {
             return Err(Cut);
         }
@@ -128,9 +130,9 @@ impl Pipeline {
         let caller = seen.caller.clone();
         let origin = caller.as_ref().map(|caller| origin(caller, peer, id));
         parts.extensions.insert(Received { caller, origin, body: body.bytes });
-        let mut router = self.served.router(serving, path).clone();
-        let Ok(response) = router.call(Request::from_parts(parts, Body::empty())).await;
-        Ok(response)
+        let routes = self.served.routes(serving, path);
+        seen.route = routes.template_of(path);
+        Ok(routes.answer(Request::from_parts(parts, Body::empty())).await)
     }
 
     /// Tells a request to come back, since there is no registry at the moment.

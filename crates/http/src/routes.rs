@@ -9,13 +9,13 @@ use crate::{
 };
 use axum::{
     Router,
-    extract::{FromRef, MatchedPath, Request},
-    middleware::{Next, from_fn},
+    extract::{FromRef, Request},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 use carnelian_app::App;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
+use tower::Service;
 
 /// One thing that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,34 +125,49 @@ impl FromRef<Asked> for Arc<Documents> {
     }
 }
 
-/// The router over what every server serves.
-pub(crate) fn router(app: Arc<App>, documents: Arc<Documents>) -> Router {
-    let empty_echo = (EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
-    over(handlers().into_iter().chain([empty_echo]), Asked { app, documents })
+/// What answers requests, and which route a path belongs to.
+pub(crate) struct Routes {
+    router: Router,
+    templates: matchit::Router<&'static str>,
 }
 
-/// The router over what a sandbox serves besides.
-pub(crate) fn sandbox_router(control: Arc<Control>) -> Router {
-    over(sandbox_handlers(), control)
-}
+impl Routes {
+    /// What every server serves.
+    pub(crate) fn of_registry(app: Arc<App>, documents: Arc<Documents>) -> Routes {
+        let empty_echo = (EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
+        Routes::new(handlers().into_iter().chain([empty_echo]), Asked { app, documents })
+    }
 
-fn over<S: Clone + Send + Sync + 'static>(
-    handlers: impl IntoIterator<Item = (&'static str, MethodRouter<S>)>,
-    state: S,
-) -> Router {
-    let router = handlers.into_iter().fold(Router::new(), |router, (path, handler)| router.route(path, handler));
-    router
-        .route_layer(from_fn(note_route))
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(state)
-}
+    /// What a sandbox serves besides.
+    pub(crate) fn of_sandbox(control: Arc<Control>) -> Routes {
+        Routes::new(sandbox_handlers(), control)
+    }
 
-/// Tells the log which route an answer came from.
-async fn note_route(route: MatchedPath, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(route);
-    response
+    fn new<S: Clone + Send + Sync + 'static>(
+        handlers: impl IntoIterator<Item = (&'static str, MethodRouter<S>)>,
+        state: S,
+    ) -> Routes {
+        let (mut router, mut paths) = (Router::new(), BTreeSet::new());
+        for (path, handler) in handlers {
+            router = router.route(path, handler);
+            paths.insert(path);
+        }
+        let mut templates = matchit::Router::new();
+        paths.into_iter().try_for_each(|path| templates.insert(path, path)).expect("the router takes them as well");
+        let router = router.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed);
+        Routes { router: router.with_state(state), templates }
+    }
+
+    /// The path of the route that a path belongs to, with its parameters in braces; for the log.
+    pub(crate) fn template_of(&self, path: &str) -> Option<&'static str> {
+        self.templates.at(path).ok().map(|found| *found.value)
+    }
+
+    /// Has the handler of a request answer it.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let Ok(response) = self.router.clone().call(request).await;
+        response
+    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,10 @@ use crate::{
     openapi::PublishedSetting,
     published::Documents,
     request_id::RequestIds,
-    routes,
+    routes::Routes,
     sandbox::{self, Control},
 };
 use arc_swap::ArcSwapOption;
-use axum::Router;
 use carnelian_app::{
     App, Clock,
     sandbox::{Registry, Sandbox},
@@ -36,9 +35,9 @@ pub enum Source {
 /// Where a registry is kept; dropped once nobody uses the registry any more.
 type Place = Box<dyn Any + Send + Sync>;
 
-/// A registry as it is served. The router goes first and the place last, so that the registry is closed between them.
+/// A registry as it is served. The routes go first and the place last, so that the registry is closed between them.
 pub(crate) struct Serving {
-    pub(crate) router: Router,
+    pub(crate) routes: Routes,
     pub(crate) app: Arc<App>,
     _place: Option<Place>,
     /// Closed when the last request that has met the registry is done.
@@ -60,8 +59,8 @@ impl Current {
 
     /// Lets every request that begins from now on meet this registry.
     pub(crate) fn serve(&self, app: Arc<App>, place: Option<Place>) {
-        let router = routes::router(app.clone(), self.documents.clone());
-        let serving = Serving { router, app, _place: place, in_use: watch::Sender::new(()) };
+        let routes = Routes::of_registry(app.clone(), self.documents.clone());
+        let serving = Serving { routes, app, _place: place, in_use: watch::Sender::new(()) };
         self.serving.store(Some(Arc::new(serving)));
         self.changed.notify_waiters();
     }
@@ -105,7 +104,7 @@ pub struct Served {
 /// What a sandbox serves besides its registry.
 struct OfSandbox {
     control: Arc<Control>,
-    router: Router,
+    routes: Routes,
 }
 
 impl Served {
@@ -120,7 +119,7 @@ impl Served {
         current.serve(app, place);
         let sandbox = sandbox.map(|sandbox| {
             let control = Arc::new(Control::new(sandbox, current.clone(), clock.clone()));
-            OfSandbox { router: routes::sandbox_router(control.clone()), control }
+            OfSandbox { routes: Routes::of_sandbox(control.clone()), control }
         });
         Served { current, sandbox, clock, request_ids }
     }
@@ -159,10 +158,10 @@ impl Served {
     }
 
     /// What answers a path.
-    pub(crate) fn router<'a>(&'a self, serving: &'a Serving, path: &str) -> &'a Router {
+    pub(crate) fn routes<'a>(&'a self, serving: &'a Serving, path: &str) -> &'a Routes {
         match &self.sandbox {
-            Some(sandbox) if path.starts_with(sandbox::PATHS) => &sandbox.router,
-            _ => &serving.router,
+            Some(sandbox) if path.starts_with(sandbox::PATHS) => &sandbox.routes,
+            _ => &serving.routes,
         }
     }
 }

@@ -16,8 +16,10 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
+///
+/// What fails undoes its whole group, so SQLite need not keep what it would take to undo the statement alone.
 const INSERT: &str = "
-    INSERT INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
+    INSERT OR ROLLBACK INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
         created_at, modified_at, sealed)
     SELECT :id, account.id, :name, nullif(:unique_name, :name), :name_hash, 1, :ship, :now, :now, :sealed
     FROM account WHERE account.id = :account AND account.state = 0";

@@ -1,11 +1,15 @@
 //! `/sandbox/v1/clock`.
 
 use super::{Control, fields::Fields};
-use crate::{error::ApiError, extract::WholeBody, response};
+use crate::{
+    error::ApiError,
+    extract::{Headers, WholeBody},
+    response,
+};
 use axum::{extract::State, response::Response};
 use carnelian_app::sandbox::clock::{Reading, SetClock};
 use carnelian_domain::Timestamp;
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -28,7 +32,7 @@ pub(crate) async fn get_clock(State(control): State<Arc<Control>>) -> Response {
 /// Sets the time.
 pub(crate) async fn set_clock(
     State(control): State<Arc<Control>>,
-    headers: HeaderMap,
+    Headers(headers): Headers,
     WholeBody(body): WholeBody,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::read(&headers, &body)?;

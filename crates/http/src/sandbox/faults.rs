@@ -1,10 +1,15 @@
 //! `/sandbox/v1/faults`.
 
 use super::{Control, fields::Fields};
-use crate::{error::ApiError, extract::WholeBody, pipeline::RWS, response};
+use crate::{
+    error::ApiError,
+    extract::{Headers, WholeBody},
+    pipeline::RWS,
+    response,
+};
 use axum::{extract::State, response::Response};
 use carnelian_app::sandbox::faults::{Fault, FaultKind};
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -80,7 +85,7 @@ pub(crate) async fn list_faults(State(control): State<Arc<Control>>) -> Response
 /// Adds a fault.
 pub(crate) async fn add_fault(
     State(control): State<Arc<Control>>,
-    headers: HeaderMap,
+    Headers(headers): Headers,
     WholeBody(body): WholeBody,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::read(&headers, &body)?;

@@ -3,7 +3,7 @@
 use super::shape::{self, Form};
 use crate::{
     error::ApiError,
-    extract::{PathText, RequestOrigin, SignedIn, WholeBody},
+    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     log::LoggedAccount,
     query::Query,
     response,
@@ -12,7 +12,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use carnelian_app::{App, directory::Account, requests::RawName};
 use carnelian_domain::AccountId;
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use std::sync::Arc;
 
 /// Lists every account.
@@ -33,7 +33,7 @@ pub(crate) async fn create_account(
     SignedIn(caller): SignedIn,
     RequestOrigin(origin): RequestOrigin,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "create_account").await?;
     let document = shape::document(&headers, &body)?;
@@ -60,7 +60,7 @@ pub(crate) async fn request_erasure(
     RequestOrigin(origin): RequestOrigin,
     PathText(id): PathText,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "request_erasure").await?;
     let document = shape::document(&headers, &body)?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    extract::{PathPair, PathText, RequestOrigin, SignedIn, WholeBody},
+    extract::{Headers, PathPair, PathText, RequestOrigin, SignedIn, WholeBody},
     query::Query,
     response,
     rws::v1::wire::PageReply,
@@ -15,7 +15,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use carnelian_app::{App, operator::GroupDetails, requests::RawName};
 use carnelian_domain::GroupId;
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use std::sync::Arc;
 
 /// Lists every group.
@@ -36,7 +36,7 @@ pub(crate) async fn create_group(
     SignedIn(caller): SignedIn,
     RequestOrigin(origin): RequestOrigin,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "create_group").await?;
     let document = shape::document(&headers, &body)?;

@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    extract::{PathText, RequestOrigin, SignedIn, WholeBody},
+    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     query::Query,
     response,
     rws::v1::wire::PageReply,
 };
 use axum::{extract::State, response::Response};
 use carnelian_app::{App, requests::RawKey};
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use std::sync::Arc;
 
 /// Lists a user's keys, never the keys themselves.
@@ -37,7 +37,7 @@ pub(crate) async fn issue_key(
     RequestOrigin(origin): RequestOrigin,
     PathText(user): PathText,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "issue_key").await?;
     let document = shape::document(&headers, &body)?;

@@ -3,7 +3,7 @@
 use super::shape::{self, Form};
 use crate::{
     error::ApiError,
-    extract::{PathText, RequestOrigin, SignedIn, WholeBody},
+    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     query::Query,
     response,
     rws::v1::wire::{PageReply, UserReply},
@@ -15,7 +15,7 @@ use carnelian_app::{
     requests::{RawUser, RawUserChanges},
 };
 use carnelian_domain::UserId;
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 use std::sync::Arc;
 
 /// Lists every user.
@@ -36,7 +36,7 @@ pub(crate) async fn create_user(
     SignedIn(caller): SignedIn,
     RequestOrigin(origin): RequestOrigin,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "create_user").await?;
     let document = shape::document(&headers, &body)?;
@@ -69,7 +69,7 @@ pub(crate) async fn edit_user(
     RequestOrigin(origin): RequestOrigin,
     PathText(id): PathText,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "edit_user").await?;
     let document = shape::document(&headers, &body)?;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    extract::{PathText, RequestOrigin, SignedIn, WholeBody},
+    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     idempotency::idempotent,
     log::LoggedAccount,
     query::Query,
@@ -27,7 +27,7 @@ pub(crate) async fn create_customer(
     SignedIn(caller): SignedIn,
     RequestOrigin(origin): RequestOrigin,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let writer = app.customer_writer(&caller, &origin)?;
     let request = idempotent(&headers, &body)?;
@@ -69,7 +69,7 @@ pub(crate) async fn edit_customer(
     RequestOrigin(origin): RequestOrigin,
     PathText(id): PathText,
     WholeBody(body): WholeBody,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let writer = app.customer_writer(&caller, &origin)?;
     let request = idempotent(&headers, &body)?;
@@ -85,7 +85,7 @@ pub(crate) async fn erase_customer(
     SignedIn(caller): SignedIn,
     RequestOrigin(origin): RequestOrigin,
     PathText(id): PathText,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, ApiError> {
     let writer = app.customer_writer(&caller, &origin)?;
     let erased = writer.erase_customer(customer_id(id), expected_versions(&headers).as_deref()).await?;

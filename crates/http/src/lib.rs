@@ -2,6 +2,7 @@
 //!
 //! * [`server`]: the accept loop, connection limits, shutdown
 //! * [`workers`]: the threads that serve connections
+//! * [`together`]: when answers leave
 //! * [`tls`]: certificates that can be replaced while serving
 //! * [`pipeline`]: what happens to every request, in order
 //! * [`framing`]: what could be read in two ways
@@ -37,6 +38,7 @@ mod sandbox;
 pub mod server;
 mod serving;
 pub mod tls;
+mod together;
 mod workers;
 
 pub use credentials::parse_basic;

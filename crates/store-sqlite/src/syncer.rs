@@ -6,12 +6,12 @@ use crate::{
     schema::log_of,
     unsynced::Unsynced,
 };
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use std::{
     fs::File,
     io,
     path::Path,
     sync::{Arc, mpsc::Receiver},
-    time::SystemTime,
 };
 
 /// Syncs the write-ahead log.
@@ -32,15 +32,17 @@ pub(crate) fn sync_of(path: &Path, neighbour: File) -> io::Result<Sync> {
     }))
 }
 
-/// Says whether the file system still takes changes; to set the time at which a file was last written is one.
+/// Says whether the file system still takes changes; to set the times of a file is one.
 ///
 /// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then on,
 /// but forgets that data without a word to whoever waits for it. It has given up before such a sync returns.
 ///
 /// The log itself must not be the file: its next sync would have to write that change, too.
 fn check_file_system(neighbour: &File) -> io::Result<()> {
-    match neighbour.set_modified(SystemTime::now()) {
-        // Whoever may not change the time learns nothing this way.
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    match futimens(neighbour, &times).map_err(io::Error::from) {
+        // Whoever may not change them learns nothing this way.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
         other => other,
     }

@@ -12,7 +12,7 @@ use carnelian_store::{
     AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer,
     StoreError, StoredCustomer, Written,
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
@@ -21,13 +21,13 @@ use std::ops::Range;
 const INSERT: &str = "
     INSERT OR ROLLBACK INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
         created_at, modified_at, sealed)
-    SELECT :id, account.id, :name, nullif(:unique_name, :name), :name_hash, 1, :ship, :now, :now, :sealed
-    FROM account WHERE account.id = :account AND account.state = 0";
+    SELECT ?1, account.id, ?3, nullif(?4, ?3), ?5, 1, ?6, ?7, ?7, ?8
+    FROM account WHERE account.id = ?2 AND account.state = 0";
 
 const UPDATE: &str = "
-    UPDATE customer SET account_id = :account, name = :name, unique_name = nullif(:unique_name, :name),
-        name_hash = :name_hash, version = version + 1, ship_to_bill_address = :ship, modified_at = :now, sealed = :sealed
-    WHERE id = :id";
+    UPDATE customer SET account_id = ?2, name = ?3, unique_name = nullif(?4, ?3), name_hash = ?5,
+        version = version + 1, ship_to_bill_address = ?6, modified_at = ?7, sealed = ?8
+    WHERE id = ?1";
 
 #[async_trait::async_trait]
 impl Customers for SqliteStore {
@@ -176,18 +176,18 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     Ok(Written { id: erase.id, account: current.account, at: writing.now, version: current.version + 1 })
 }
 
-/// Runs a statement that writes a customer; says how many rows it wrote.
+/// Runs [`INSERT`] or [`UPDATE`], whose parameters are numbered alike; says how many rows it wrote.
 fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: KeyedHash) -> Result<usize, rusqlite::Error> {
-    writing.connection.prepare_cached(statement)?.execute(named_params! {
-        ":id": new.id.0,
-        ":account": new.account.0,
-        ":name": new.name,
-        ":unique_name": new.unique_name,
-        ":name_hash": hash.0,
-        ":ship": new.ship_to_bill_address,
-        ":now": writing.now.0,
-        ":sealed": new.sealed,
-    })
+    writing.connection.prepare_cached(statement)?.execute(params![
+        new.id.0,
+        new.account.0,
+        new.name,
+        new.unique_name,
+        hash.0,
+        new.ship_to_bill_address,
+        writing.now.0,
+        new.sealed,
+    ])
 }
 
 /// What a write has to know of a customer as it is.

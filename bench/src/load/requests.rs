@@ -12,10 +12,11 @@ use crate::known::Known;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
+    /// New customers, each with an `Idempotency-Key` of its own. It comes first, because no registry that others go on
+    /// with should remember its keys.
+    Keyed,
     /// New customers.
     Create,
-    /// New customers, each with an `Idempotency-Key` of its own.
-    Keyed,
     /// Existing customers by id, at random.
     Read,
     /// Four reads and one create in five.

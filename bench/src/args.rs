@@ -127,7 +127,7 @@ pub struct OperationsArguments {
     /// How often what is compared takes turns; every turn erases an account.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub turns: u64,
-    /// How long a window of load takes; there are five before an erasure and five during it.
+    /// How long each window of load takes, before an erasure and during it.
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,
     /// How many customers a second others create meanwhile.

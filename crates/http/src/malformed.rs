@@ -4,7 +4,7 @@
 //! expects the error envelope, so this wrapper puts it in the place of hyper's answer. hyper also waits for ever for a
 //! client to read; this wrapper does not, so that nobody can hold a connection for good.
 
-use crate::pipeline::Pipeline;
+use crate::{pipeline::Pipeline, together::Turn};
 use carnelian_domain::Problem;
 use std::{
     future::Future,
@@ -28,6 +28,8 @@ pub(crate) struct Enveloping<S> {
     pipeline: Arc<Pipeline>,
     /// An envelope that is being written, and how much of it is.
     envelope: Option<(Vec<u8>, usize)>,
+    /// When to write.
+    turn: Turn,
     /// How long the client may take to read.
     patience: Duration,
     /// Runs while the client reads nothing.
@@ -36,7 +38,7 @@ pub(crate) struct Enveloping<S> {
 
 impl<S> Enveloping<S> {
     pub(crate) fn new(stream: S, pipeline: Arc<Pipeline>, patience: Duration) -> Enveloping<S> {
-        Enveloping { stream, pipeline, envelope: None, patience, stalled: None }
+        Enveloping { stream, pipeline, envelope: None, turn: Turn::default(), patience, stalled: None }
     }
 
     /// Passes on what came of a write, and gives up on a client that has read nothing for too long.
@@ -90,7 +92,11 @@ fn own_answer(written: &[u8]) -> Option<Problem> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Enveloping<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll(context));
         let outcome = self.write(context, bytes);
+        if outcome.is_ready() {
+            self.turn.end();
+        }
         self.within_patience(context, outcome)
     }
 

@@ -1,8 +1,6 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
-use crate::{
-    malformed::Enveloping, pipeline::Pipeline, serving::Served, tls::Tls, together::Together, workers::Workers,
-};
+use crate::{malformed::Enveloping, pipeline::Pipeline, serving::Served, tls::Tls, workers::Workers};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -138,7 +136,7 @@ struct Connection {
 impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
         let Connection { peer, pipeline, watcher, _place } = self;
-        let stream = Together::new(Enveloping::new(stream, pipeline.clone(), header_timeout));
+        let stream = Enveloping::new(stream, pipeline.clone(), header_timeout);
         let service = service_fn(move |request| {
             let pipeline = pipeline.clone();
             async move { pipeline.handle(peer, request).await }

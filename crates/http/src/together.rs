@@ -4,103 +4,51 @@
 //! request that has arrived on the same thread is dealt with, and leave one right after the other: whoever reads many of
 //! them is woken once.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::{Context, Poll};
 
-/// A stream that writes once all others that are ready on its thread have had their turn.
-pub(crate) struct Together<S> {
-    stream: S,
-    /// They have had it since there is something to write.
-    waited: bool,
+/// Whether all others that are ready on the thread have had their turn since there is something to write.
+#[derive(Default)]
+pub(crate) struct Turn {
+    came: bool,
 }
 
-impl<S> Together<S> {
-    pub(crate) fn new(stream: S) -> Together<S> {
-        Together { stream, waited: false }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Together<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if !self.waited {
-            self.waited = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+impl Turn {
+    /// Waits for it, before something is written.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.came {
+            return Poll::Ready(());
         }
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.waited = written.is_pending();
-        written
+        self.came = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    /// Whatever is written goes through here.
-    fn is_write_vectored(&self) -> bool {
-        false
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Together<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+    /// It is over: something was written.
+    pub(crate) fn end(&mut self) {
+        self.came = false;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        future::poll_fn,
-        sync::mpsc::{Sender, channel},
-    };
-
-    /// Tells what is written, in the order in which it is.
-    struct Told(Sender<String>);
-
-    impl AsyncWrite for Told {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            // In halves, as a socket may take it.
-            let taken = bytes.len().div_ceil(2);
-            self.0.send(format!("sent {}", String::from_utf8_lossy(&bytes[..taken]))).expect("somebody listens");
-            Poll::Ready(Ok(taken))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    use std::{cell::RefCell, future::poll_fn, rc::Rc};
+    use tokio::task::LocalSet;
 
     #[test]
     fn nothing_is_sent_before_everybody_who_is_ready_was_dealt_with() {
-        let (tell, told) = channel();
+        let told = Rc::new(RefCell::new(Vec::new()));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
-            let answers = ["aA", "bB", "cC"].map(|answer| {
-                let tell = tell.clone();
-                tokio::spawn(async move {
-                    tell.send(format!("made {answer}")).expect("somebody listens");
-                    let (mut stream, mut rest) = (Together::new(Told(tell)), answer.as_bytes());
-                    while !rest.is_empty() {
-                        let sent = poll_fn(|context| Pin::new(&mut stream).poll_write(context, rest)).await;
-                        rest = &rest[sent.expect("is sent")..];
+        LocalSet::new().block_on(&runtime, async {
+            let answers = ["a", "b", "c"].map(|answer| {
+                let told = told.clone();
+                tokio::task::spawn_local(async move {
+                    let mut turn = Turn::default();
+                    told.borrow_mut().push(format!("made {answer}"));
+                    for part in 1..=2 {
+                        poll_fn(|context| turn.poll(context)).await;
+                        told.borrow_mut().push(format!("sent {answer}{part}"));
+                        turn.end();
                     }
                 })
             });
@@ -108,9 +56,8 @@ mod tests {
                 answer.await.expect("ends");
             }
         });
-        let order: Vec<_> = told.try_iter().collect();
-        let (made, sent) =
-            (["made aA", "made bB", "made cC"], ["sent a", "sent b", "sent c", "sent A", "sent B", "sent C"]);
-        assert_eq!(order, [made.as_slice(), &sent].concat());
+        let made = ["made a", "made b", "made c"];
+        let sent = ["sent a1", "sent b1", "sent c1", "sent a2", "sent b2", "sent c2"];
+        assert_eq!(*told.borrow(), [made.as_slice(), &sent].concat());
     }
 }

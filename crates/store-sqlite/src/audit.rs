@@ -84,22 +84,26 @@ pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Resul
 impl Audit for SqliteStore {
     async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
         let select = "SELECT sequence, at, entry, link FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-        self.readers.read_afresh(|connection| {
-            let mut select = connection.prepare_cached(select)?;
-            let entries = select.query_map(params![after, limit], |row| {
-                let at = Timestamp(row.get(1)?);
-                Ok(StoredEntry { sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
-            })?;
-            entries.collect()
-        })
+        self.readers
+            .read_afresh(move |connection| {
+                let mut select = connection.prepare_cached(select)?;
+                let entries = select.query_map(params![after, limit], |row| {
+                    let at = Timestamp(row.get(1)?);
+                    Ok(StoredEntry { sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
+                })?;
+                entries.collect()
+            })
+            .await
     }
 
     async fn audit_end(&self) -> Result<AuditEnd, StoreError> {
         let select = "SELECT audit_sequence, audit_seal FROM registry";
-        self.readers.read_afresh(|connection| {
-            let mut select = connection.prepare_cached(select)?;
-            select.query_row([], |row| Ok(AuditEnd { sequence: row.get(0)?, seal: row.get(1)? }))
-        })
+        self.readers
+            .read_afresh(move |connection| {
+                let mut select = connection.prepare_cached(select)?;
+                select.query_row([], |row| Ok(AuditEnd { sequence: row.get(0)?, seal: row.get(1)? }))
+            })
+            .await
     }
 
     async fn append_audit(&self, entry: String) -> Result<(), StoreError> {

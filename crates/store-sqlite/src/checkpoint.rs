@@ -9,7 +9,7 @@
 //! however short it is, and cut off.
 
 use crate::{
-    error::{is_fatal, is_full, recognise_read_only},
+    error::{from_system, is_fatal, is_full, recognise_read_only},
     failure::Failure,
     readers::Readers,
     reserve::Reserve,
@@ -168,7 +168,7 @@ impl Checkpointer {
             }
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
-        let thread = Some(thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?);
+        let thread = Some(thread.map_err(from_system)?);
         Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
     }
 

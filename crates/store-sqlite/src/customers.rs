@@ -59,14 +59,16 @@ impl Customers for SqliteStore {
         // A process that may not write customers has written none.
         let candidates = self.indexes.as_ref().map(|indexes| idempotency::candidates(indexes, idempotency));
         let Some(candidates) = candidates.filter(|candidates| !candidates.is_empty()) else { return Ok(None) };
-        let found = self.readers.read(|connection| idempotency::find(connection, &candidates, idempotency, now))?;
+        let key = idempotency.clone();
+        let find = move |connection: &mut Connection| idempotency::find(connection, &candidates, &key, now);
+        let found = self.readers.read(find).await?;
         let Some(written) = found.transpose()? else { return Ok(None) };
         self.unsynced.wait_for(written.id).await?;
         Ok(Some(written))
     }
 
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError> {
-        let found = self.readers.read(|connection| customer(connection, id))?;
+        let found = self.readers.read(move |connection| customer(connection, id)).await?;
         self.unsynced.wait_for(id).await?;
         Ok(found)
     }
@@ -94,6 +96,7 @@ impl Customers for SqliteStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.readers
             .read_afresh(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
+            .await
     }
 }
 

@@ -26,7 +26,7 @@ impl Directory for SqliteStore {
         // Nearly always there is one, and nothing to write: not on a full disk either.
         let select = "SELECT key_proof FROM registry";
         if let Some(proof) =
-            self.readers.read_afresh(|connection| connection.query_row(select, [], |row| row.get(0)))?
+            self.readers.read_afresh(move |connection| connection.query_row(select, [], |row| row.get(0))).await?
         {
             return Ok(proof);
         }
@@ -35,14 +35,16 @@ impl Directory for SqliteStore {
     }
 
     async fn directory_version(&self) -> Result<u64, StoreError> {
-        self.readers.read_afresh(|connection| {
-            let mut select = connection.prepare_cached("SELECT directory_version FROM registry")?;
-            select.query_row([], |row| row.get(0))
-        })
+        self.readers
+            .read_afresh(|connection| {
+                let mut select = connection.prepare_cached("SELECT directory_version FROM registry")?;
+                select.query_row([], |row| row.get(0))
+            })
+            .await
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        self.readers.read_afresh(snapshot::read)
+        self.readers.read_afresh(snapshot::read).await
     }
 
     async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {

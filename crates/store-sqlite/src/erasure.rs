@@ -27,14 +27,16 @@ const STATES: [ErasureState; 5] = [
 impl Erasures for SqliteStore {
     async fn erasures(&self) -> Result<Vec<ErasureRecord>, StoreError> {
         let select = format!("{SELECT} ORDER BY id");
-        self.readers.read_afresh(|connection| connection.prepare_cached(&select)?.query_map([], record)?.collect())
+        let all =
+            move |connection: &mut Connection| connection.prepare_cached(&select)?.query_map([], record)?.collect();
+        self.readers.read_afresh(all).await
     }
 
     async fn begin_erasure(&self) -> Result<Option<ErasureRecord>, StoreError> {
         // Nearly always there is nothing to do, and nothing to write.
         let waits = "SELECT 1 FROM erasure WHERE state IN (0, 1)";
-        let waits: Option<i64> =
-            self.readers.read_afresh(|connection| connection.query_row(waits, [], |row| row.get(0)).optional())?;
+        let waits = |connection: &mut Connection| connection.query_row(waits, [], |row| row.get(0)).optional();
+        let waits: Option<i64> = self.readers.read_afresh(waits).await?;
         if waits.is_none() {
             return Ok(None);
         }
@@ -75,7 +77,9 @@ impl Erasures for SqliteStore {
 
     async fn leftovers(&self) -> Result<u64, StoreError> {
         let select = "SELECT leftovers FROM registry";
-        self.readers.read_afresh(|connection| connection.prepare_cached(select)?.query_row([], |row| row.get(0)))
+        let leftovers =
+            |connection: &mut Connection| connection.prepare_cached(select)?.query_row([], |row| row.get(0));
+        self.readers.read_afresh(leftovers).await
     }
 
     async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError> {

@@ -98,6 +98,11 @@ impl OpenError {
     }
 }
 
+/// An error of the system where SQLite's own are expected.
+pub(crate) fn from_system(error: io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
 /// Says what an error of a read means.
 pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {

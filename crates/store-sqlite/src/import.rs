@@ -23,7 +23,8 @@ impl Imports for SqliteStore {
     }
 
     async fn import_progress(&self, import: &[u8]) -> Result<Option<ImportProgress>, StoreError> {
-        self.readers.read_afresh(|connection| progress(connection, import))
+        let import = import.to_vec();
+        self.readers.read_afresh(move |connection| progress(connection, &import)).await
     }
 
     async fn finish_import(&self, import: &[u8]) -> Result<(), StoreError> {

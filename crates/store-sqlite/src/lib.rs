@@ -12,6 +12,8 @@
 //! * [`reserve`]: space on the disk that is kept for erasures
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
+//! * [`disk_waits`]: whether reads wait for the disk
+//! * [`aside`]: threads for those that do
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
 //! * [`restored`]: a restored registry on the way to its place
 //! * [`idempotency`]: writes that happen once
@@ -23,11 +25,13 @@
 //! order their transactions.
 
 mod answers;
+mod aside;
 mod audit;
 mod backup;
 mod checkpoint;
 mod customers;
 mod directory;
+mod disk_waits;
 mod erasure;
 mod error;
 mod failure;
@@ -147,7 +151,7 @@ impl SqliteStore {
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
-        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
+        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers, options.clock.clone())?);
         let unsynced = Arc::new(Unsynced::default());
         let indexes = options.writes_customers.then(|| Indexes::load(&connection).map(Arc::new)).transpose()?;
         let parts = WriterParts {

@@ -33,12 +33,18 @@ pub(crate) async fn list(
     store: &SqliteStore,
     list: &ListCustomers,
 ) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
-    let mut walk = Walk::new(list);
-    match candidates(store, &walk)? {
-        Some(candidates) => store.readers.read(|connection| walk.visit(connection, candidates).map(drop))?,
+    let mut walk = Walk::new(list.clone());
+    match candidates(store, &walk).await? {
+        Some(candidates) => {
+            let visit = |connection: &mut Connection| walk.visit(connection, candidates).map(|_| walk);
+            walk = store.readers.read(visit).await?;
+        }
         None => {
             let mut size = list.skip.saturating_add(list.limit).min(STEP);
-            while store.readers.read(|connection| walk.step(connection, size))? {
+            let mut wanting = true;
+            while wanting {
+                let step = move |connection: &mut Connection| Ok((walk.step(connection, size)?, walk));
+                (wanting, walk) = store.readers.read(step).await?;
                 size = STEP;
                 tokio::task::yield_now().await;
             }
@@ -49,16 +55,17 @@ pub(crate) async fn list(
 }
 
 /// The customers that may have the name that is asked for, in order; `None` if they have to be looked for.
-fn candidates(store: &SqliteStore, walk: &Walk<'_>) -> Result<Option<Vec<Entry>>, StoreError> {
+async fn candidates(store: &SqliteStore, walk: &Walk) -> Result<Option<Vec<Entry>>, StoreError> {
     let (Some(name), Some(indexes)) = (&walk.list.filter.unique_name, &store.indexes) else { return Ok(None) };
     let accounts = match &walk.accounts {
         Some(accounts) => accounts.clone(),
-        None => store.readers.read_afresh(|connection| {
-            connection
-                .prepare_cached("SELECT id FROM account")?
-                .query_map([], |row| row.get(0).map(AccountId))?
-                .collect()
-        })?,
+        None => {
+            let all = |connection: &mut Connection| {
+                let mut select = connection.prepare_cached("SELECT id FROM account")?;
+                select.query_map([], |row| row.get(0).map(AccountId))?.collect()
+            };
+            store.readers.read_afresh(all).await?
+        }
     };
     let mut ids = Vec::new();
     for account in accounts {
@@ -82,8 +89,8 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
 }
 
 /// A walk over the customers that may be meant.
-struct Walk<'a> {
-    list: &'a ListCustomers,
+struct Walk {
+    list: ListCustomers,
     /// The accounts that are meant, each once; `None` for every account.
     accounts: Option<Vec<AccountId>>,
     since: Timestamp,
@@ -92,15 +99,16 @@ struct Walk<'a> {
     found: Vec<(CustomerId, StoredCustomer)>,
 }
 
-impl Walk<'_> {
-    fn new(list: &ListCustomers) -> Walk<'_> {
+impl Walk {
+    fn new(list: ListCustomers) -> Walk {
         let mut accounts = list.filter.accounts.clone();
         if let Some(accounts) = &mut accounts {
             accounts.sort_unstable();
             accounts.dedup();
         }
         let since = list.filter.modified_since.unwrap_or(Timestamp(i64::MIN));
-        Walk { list, accounts, since, after: list.after, skip: list.skip, found: Vec::new() }
+        let (after, skip) = (list.after, list.skip);
+        Walk { list, accounts, since, after, skip, found: Vec::new() }
     }
 
     /// Looks at the next customers, about as many as said; says whether there is more to look at, and reason to.
@@ -231,7 +239,8 @@ mod tests {
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(&connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
-        let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
+        let (readers, unsynced) =
+            (Arc::new(Readers::open(path, 1, true, Arc::new(StoppedClock))?), Arc::new(Unsynced::default()));
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),

@@ -1,19 +1,26 @@
 //! Connections that read without waiting for the writer.
 
-use crate::{error::read_error, schema};
-use carnelian_store::StoreError;
+use crate::{
+    aside::{ASIDE, Aside},
+    disk_waits::DiskWaits,
+    error::read_error,
+    schema,
+};
+use carnelian_store::{Clock, StoreError};
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-/// A pool that grows when it has to and keeps as many connections as it was opened with.
+/// A pool that grows when it has to, and then keeps as many connections as it was opened with.
 ///
-/// Reads run on the caller's own thread: looking a row up takes microseconds, handing it to another thread takes more.
+/// Reads run on the caller's own thread: looking a row up takes microseconds, handing it to another thread takes more. But
+/// one that waits for the disk would keep everybody waiting whom the thread serves. So while they do, they run aside.
+///
 /// To begin and end a transaction costs more than to look a row up, too. So a connection keeps the view that it has of
 /// the database for as long as nothing was committed.
 pub(crate) struct Readers {
@@ -26,6 +33,8 @@ pub(crate) struct Readers {
     /// Whether views are kept at all.
     keeps_views: AtomicBool,
     idle: Mutex<Vec<Reader>>,
+    waits: DiskWaits,
+    aside: Aside,
     /// Whether more may be read; held by every read to its end.
     open: RwLock<bool>,
 }
@@ -59,29 +68,46 @@ impl Reader {
 }
 
 impl Readers {
-    pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, rusqlite::Error> {
+    pub(crate) fn open(
+        path: &Path,
+        keep: usize,
+        sole_writer: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Readers, rusqlite::Error> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
         let (path, idle, open) = (path.to_owned(), Mutex::new(idle), RwLock::new(true));
         let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));
-        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, open })
+        let (waits, aside) = (DiskWaits::new(clock), Aside::new()?);
+        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, waits, aside, open })
     }
 
     /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
-    pub(crate) fn read<T>(
-        &self,
-        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         if !self.sole_writer {
-            return self.read_afresh(query);
+            return self.read_afresh(query).await;
         }
-        self.with_reader(|reader| {
-            reader.keep_view(self.age.load(Ordering::SeqCst))?;
-            query(&mut reader.connection)
+        self.run(|readers| {
+            readers.with_reader(|reader| {
+                reader.keep_view(readers.age.load(Ordering::SeqCst))?;
+                query(&mut reader.connection)
+            })
         })
+        .await
     }
 
     /// Runs one read of what other processes write as well.
-    pub(crate) fn read_afresh<T>(
+    pub(crate) async fn read_afresh<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(|readers| readers.read_in_place(query)).await
+    }
+
+    /// The same on the caller's own thread, whatever it waits for.
+    pub(crate) fn read_in_place<T>(
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
@@ -89,6 +115,18 @@ impl Readers {
             reader.let_go()?;
             query(&mut reader.connection)
         })
+    }
+
+    /// Runs a read where it holds up nobody.
+    async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Readers) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if !self.waits.are_likely() {
+            return self.waits.watch(|| read(self));
+        }
+        let readers = self.clone();
+        self.aside.run(move || readers.waits.watch(|| read(&readers))).await.unwrap_or_else(|| Err(closed()))
     }
 
     /// Called after every commit, before anybody hears of it.
@@ -122,7 +160,7 @@ impl Readers {
     fn with_reader<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         if !*open {
-            return Err(StoreError::Unavailable("the registry is closed".into()));
+            return Err(closed());
         }
         let idle = self.lock().pop();
         let mut reader = match idle {
@@ -134,7 +172,9 @@ impl Readers {
         // What became old meanwhile must not be kept: whoever gave all views up has not seen this one.
         let is_current = |age| self.keeps_views.load(Ordering::SeqCst) && age == self.age.load(Ordering::SeqCst);
         let current = reader.view.is_none_or(is_current);
-        if idle.len() < self.keep && (current || reader.let_go().is_ok()) {
+        let keep = if self.waits.are_likely() { self.keep + ASIDE } else { self.keep };
+        idle.truncate(keep);
+        if idle.len() < keep && (current || reader.let_go().is_ok()) {
             idle.push(reader);
         }
         result.map_err(read_error)
@@ -144,4 +184,8 @@ impl Readers {
     fn lock(&self) -> MutexGuard<'_, Vec<Reader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the registry is closed".into())
 }

@@ -141,7 +141,8 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Erro
     let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -2_048)?;
+    // What a larger one would hold is in the system's cache as well, once for all connections.
+    connection.pragma_update(None, "cache_size", -512)?;
     Ok(connection)
 }
 

@@ -15,6 +15,7 @@ use crate::{
     answers::Asker,
     audit::AuditTail,
     checkpoint::Scrub,
+    error::from_system,
     indexes::Indexes,
     job::{Asked, Waiting, WorkError, Writing, once},
     readers::Readers,
@@ -128,8 +129,7 @@ impl Drop for Writer {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, rusqlite::Error> {
-    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
-    thread.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    std::thread::Builder::new().name(name.into()).spawn(work).map_err(from_system)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -55,11 +56,14 @@ static long rule_number;
 static int rule_errno;
 static atomic_long rule_count;
 static atomic_int armed = 1;
+/* How often this thread was held. */
+static __thread long held;
 
 static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
+static ssize_t (*real_pread)(int, void *, size_t, off_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static ssize_t (*real_send)(int, const void *, size_t, int);
 static int (*real_ftruncate)(int, off_t);
@@ -69,6 +73,7 @@ static int (*real_rename)(const char *, const char *);
 static int (*real_linkat)(int, const char *, int, const char *, int);
 static int (*real_unlink)(const char *);
 static int (*real_fcntl)(int, int, ...);
+static int (*real_getrusage)(__rusage_who_t, struct rusage *);
 
 static void arm(int number) { armed = number == SIGUSR1; }
 
@@ -78,6 +83,7 @@ __attribute__((constructor)) static void start(void) {
     real_close = dlsym(RTLD_NEXT, "close");
     real_write = dlsym(RTLD_NEXT, "write");
     real_writev = dlsym(RTLD_NEXT, "writev");
+    real_pread = dlsym(RTLD_NEXT, "pread");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite");
     real_send = dlsym(RTLD_NEXT, "send");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate");
@@ -87,6 +93,7 @@ __attribute__((constructor)) static void start(void) {
     real_linkat = dlsym(RTLD_NEXT, "linkat");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
     real_fcntl = dlsym(RTLD_NEXT, "fcntl64");
+    real_getrusage = dlsym(RTLD_NEXT, "getrusage");
     /* Several processes may write one log: their syncs must not be taken for each other's. */
     sync_ids = (unsigned)getpid() << 10;
     const char *value = getenv("CHAOS_SHIM_DIRECTORY");
@@ -146,7 +153,8 @@ static enum action decide(const char *kind, int changes, const char *name) {
     int read_only = strcmp(rule_action, "read-only") == 0;
     if (read_only && rule_count >= rule_number) return changes ? fail(rule_errno) : NOTHING;
     int of_files = strcmp(kind, "send") != 0 && strcmp(kind, "begin") != 0;
-    if (strcmp(rule_kind, "any") == 0 ? !of_files : strcmp(rule_kind, kind) != 0) return NOTHING;
+    int reads = strcmp(kind, "read") == 0;
+    if (strcmp(rule_kind, "any") == 0 ? !of_files || reads : strcmp(rule_kind, kind) != 0) return NOTHING;
     if (!ends_with(name, rule_suffix)) return NOTHING;
     long number = ++rule_count;
     int hold = strcmp(rule_action, "hold") == 0;
@@ -154,6 +162,7 @@ static enum action decide(const char *kind, int changes, const char *name) {
     if (sticky ? number < rule_number : number != rule_number) return NOTHING;
     if (number == rule_number) record('F', 0, 0, number, name, kind, strlen(kind));
     if (hold) {
+        held++;
         while (armed) usleep(1000);
         return NOTHING;
     }
@@ -218,6 +227,25 @@ int close(int fd) {
     if (fd >= 0 && fd == log_fd) return 0;
     if (fd >= 0 && fd < FDS) table[fd].on = 0;
     return real_close(fd);
+}
+
+ssize_t pread(int fd, void *data, size_t length, off_t offset) {
+    struct tracked *file = tracked(fd);
+    enum action action = file ? decide("read", 0, file->name) : NOTHING;
+    if (action == KILL_BEFORE || action == KILL_HALF) die();
+    if (action == FAIL) return -1;
+    ssize_t got = real_pread(fd, data, length, offset);
+    if (action == KILL_AFTER) die();
+    return got;
+}
+
+ssize_t pread64(int fd, void *data, size_t length, off64_t offset) { return pread(fd, data, length, offset); }
+
+/* A thread that was held has waited for the disk. */
+int getrusage(__rusage_who_t who, struct rusage *usage) {
+    int result = real_getrusage(who, usage);
+    if (result == 0 && who == RUSAGE_THREAD) usage->ru_inblock += held;
+    return result;
 }
 
 static ssize_t write_at(struct tracked *file, int fd, const void *data, size_t length, off_t offset) {

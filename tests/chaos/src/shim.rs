@@ -40,8 +40,8 @@ pub enum Action {
 pub struct Rule {
     /// What happens.
     pub action: Action,
-    /// `write`, `truncate`, `sync`, `open`, `link`, `rename`, `unlink`, `any` of these, `send` for an answer, or `begin`
-    /// for the moment at which a transaction that writes has begun.
+    /// `write`, `truncate`, `sync`, `open`, `link`, `rename`, `unlink`, `any` of these, `read`, `send` for an answer, or
+    /// `begin` for the moment at which a transaction that writes has begun.
     pub kind: &'static str,
     /// The end of the file's name, or `*`; `ack` is an answer with a customer's id, `other` any other one, and `.` the
     /// directory.

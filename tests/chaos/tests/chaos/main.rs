@@ -21,4 +21,5 @@ mod reserves;
 mod resources;
 mod restarts;
 mod restores;
+mod slow_disks;
 mod trial;

@@ -5,13 +5,14 @@
 
 use crate::{
     hash_index::{HashIndex, KeyedHash},
-    idempotency,
+    idempotency, loading,
 };
 use carnelian_domain::{AccountId, UserId};
 use rusqlite::Connection;
 use siphasher::sip::SipHasher13;
 use std::{
     hash::Hasher,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,9 +26,9 @@ pub(crate) struct Indexes {
 
 impl Indexes {
     /// Makes the indexes from the database.
-    pub(crate) fn load(connection: &Connection) -> Result<Indexes, rusqlite::Error> {
+    pub(crate) fn load(path: &Path, connection: &Connection) -> Result<Indexes, rusqlite::Error> {
         let hash_key = HashKey::read(connection)?;
-        let names = Mutex::new(load_names(connection)?);
+        let names = Mutex::new(loading::load_names(path, connection)?);
         let idempotent_writes = Mutex::new(idempotency::load(connection, &hash_key)?);
         Ok(Indexes { hash_key, names, idempotent_writes })
     }
@@ -58,17 +59,6 @@ impl Indexes {
 /// Held for single steps only: nobody waits long for anybody. After a panic the process ends.
 fn lock(index: &Mutex<HashIndex>) -> MutexGuard<'_, HashIndex> {
     index.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn load_names(connection: &Connection) -> Result<HashIndex, rusqlite::Error> {
-    let count: usize = connection.query_row("SELECT count(*) FROM customer", [], |row| row.get(0))?;
-    let mut names = HashIndex::with_capacity(count);
-    let mut select = connection.prepare("SELECT name_hash, id FROM customer INDEXED BY customer_of_account")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        names.put(KeyedHash(row.get(0)?), row.get(1)?);
-    }
-    Ok(names)
 }
 
 /// The key of the hashes, so that nobody can choose values that all hash alike.

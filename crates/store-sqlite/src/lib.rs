@@ -7,6 +7,7 @@
 //! * [`syncer`]: stable storage first, answers then
 //! * [`failure`]: what a failed write means
 //! * [`indexes`], made of [`hash_index`]: which names are taken and which keys were used, in memory
+//! * [`loading`]: reading all names when a server starts
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`reserve`]: space on the disk that is kept for erasures
@@ -41,6 +42,7 @@ mod import;
 mod indexes;
 mod job;
 mod listing;
+mod loading;
 mod lock;
 mod readers;
 mod reserve;
@@ -153,7 +155,7 @@ impl SqliteStore {
         let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers, options.clock.clone())?);
         let unsynced = Arc::new(Unsynced::default());
-        let indexes = options.writes_customers.then(|| Indexes::load(&connection).map(Arc::new)).transpose()?;
+        let indexes = options.writes_customers.then(|| Indexes::load(&path, &connection).map(Arc::new)).transpose()?;
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),

@@ -237,7 +237,7 @@ mod tests {
     fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
-        let indexes = Some(Arc::new(Indexes::load(&connection)?));
+        let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
         let (readers, unsynced) =
             (Arc::new(Readers::open(path, 1, true, Arc::new(StoppedClock))?), Arc::new(Unsynced::default()));

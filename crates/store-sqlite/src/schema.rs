@@ -298,7 +298,7 @@ mod tests {
         drop(old);
 
         let connection = open_for_writing(&path, true, &KeylessChain).expect("opens and migrates");
-        let indexes = Indexes::load(&connection).expect("loads");
+        let indexes = Indexes::load(&path, &connection).expect("loads");
         let find = |key: &str, fingerprint: u8| {
             let key = IdempotencyKey { user: UserId(3), key: key.into(), fingerprint: vec![fingerprint] };
             idempotency::find(&connection, &idempotency::candidates(&indexes, &key), &key, Timestamp(60))

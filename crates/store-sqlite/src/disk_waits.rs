@@ -147,13 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn another_threads_reads_are_not_taken_for_its_own() {
+    fn each_thread_is_asked_for_what_it_has_read_itself() {
         let scene = Scene::new();
+        let trust = || (0..PATIENCE).for_each(|_| scene.read(3, 0));
         scene.read(300, 8);
-        let read = || scene.read(300, 0);
-        for _ in 0..PATIENCE {
-            std::thread::scope(|scope| scope.spawn(read).join()).expect("reads");
-        }
+        trust();
+        // Less than this thread has read, and the first of that one.
+        std::thread::scope(|scope| scope.spawn(|| scene.read(300, 2)).join()).expect("reads");
+        assert!(scene.waits.are_likely());
+        trust();
+        scene.read(300, 0);
         assert!(!scene.waits.are_likely());
     }
 }

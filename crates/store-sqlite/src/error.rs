@@ -2,6 +2,7 @@
 
 use crate::schema::log_of;
 use carnelian_store::StoreError;
+use nix::sys::{stat::futimens, time::TimeSpec};
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::{
     fs::File,
@@ -114,19 +115,30 @@ pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
 
 /// Calls an error by SQLite's own name for it if it is that the file system takes no writes any more.
 ///
-/// SQLite says of a write that it failed, and not why, so the file system is asked: opening the log for writing changes
-/// nothing, and SQLite keeps no locks on this file that closing could free.
+/// SQLite says of a write that it failed, and not why, so the file system is asked. SQLite keeps no locks on the log
+/// that closing it could free.
 pub(crate) fn recognise_read_only(error: rusqlite::Error, connection: &Connection) -> rusqlite::Error {
     if !matches!(error.sqlite_extended_error_code(), Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE)) {
         return error;
     }
     let log = connection.path().map(|path| log_of(Path::new(path)));
-    match log.map(|log| File::options().write(true).open(log)) {
+    match log.map(|log| check_file_system(&File::options().write(true).open(log)?)) {
         Some(Err(why)) if why.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), Some(why.to_string()))
         }
         _ => error,
     }
+}
+
+/// Says whether the file system still takes changes; to set the times of a file of it is one.
+pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
+    let set_times = || match futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW).map_err(io::Error::from) {
+        // Whoever may not change them learns nothing this way.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    };
+    // The first one may be what makes an ext4 notice that its journal has ended; it tells the second.
+    set_times().and_then(|()| set_times())
 }
 
 /// Whether there was no room on the disk.

@@ -12,7 +12,10 @@
 
 use crate::checkpoint::START_PAGES;
 use carnelian_store::Clock;
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use nix::{
+    fcntl::{FallocateFlags, fallocate},
+    sys::statvfs::fstatvfs,
+};
 use std::{
     fs::{self, File},
     io,
@@ -111,7 +114,7 @@ impl Reserve {
         if length < MARK {
             leave_room(&file)?;
         }
-        let made = fallocate(&file, FallocateFlags::empty(), 0, SIZE).map_err(io::Error::from);
+        let made = fallocate(&file, FallocateFlags::empty(), 0, SIZE as i64).map_err(io::Error::from);
         let made = made.and_then(|()| file.sync_data());
         if made.is_err() {
             // Some file systems keep what they could get of it.
@@ -131,7 +134,7 @@ impl Reserve {
 /// Refuses to take more than half of what is left: a small disk is there for customers first.
 fn leave_room(file: &File) -> io::Result<()> {
     let disk = fstatvfs(file)?;
-    let left = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let left = disk.blocks_available().saturating_mul(disk.fragment_size());
     if left < 2 * SIZE { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 

@@ -1,12 +1,12 @@
 //! Putting committed groups on stable storage, and only then answering.
 
 use crate::{
+    error::check_file_system,
     failure::{Failure, Refusal},
     job::Group,
     schema::log_of,
     unsynced::Unsynced,
 };
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use std::{
     fs::File,
     io,
@@ -18,7 +18,10 @@ use std::{
 pub(crate) type Sync = Box<dyn Fn() -> io::Result<()> + Send + std::marker::Sync>;
 
 /// Opens the write-ahead log beside SQLite, to sync it; SQLite keeps no locks on this file that closing could free.
-/// `neighbour` is another file of the directory.
+///
+/// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then on,
+/// but forgets that data without a word to whoever waits for it. It has given up before such a sync returns, so it is
+/// asked then, with `neighbour`, another file of the directory: the next sync of the log would have to write the change.
 ///
 /// What a killed process has left in the log is synced first: it can be read from now on.
 pub(crate) fn sync_of(path: &Path, neighbour: File) -> io::Result<Sync> {
@@ -26,26 +29,8 @@ pub(crate) fn sync_of(path: &Path, neighbour: File) -> io::Result<Sync> {
     log.sync_data()?;
     Ok(Box::new(move || {
         log.sync_data()?;
-        // The first one may be what makes an ext4 notice that its journal has ended; it tells the second.
-        check_file_system(&neighbour)?;
         check_file_system(&neighbour)
     }))
-}
-
-/// Says whether the file system still takes changes; to set the times of a file is one.
-///
-/// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then on,
-/// but forgets that data without a word to whoever waits for it. It has given up before such a sync returns.
-///
-/// The log itself must not be the file: its next sync would have to write that change, too.
-fn check_file_system(neighbour: &File) -> io::Result<()> {
-    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-    let times = Timestamps { last_access: now, last_modification: now };
-    match futimens(neighbour, &times).map_err(io::Error::from) {
-        // Whoever may not change them learns nothing this way.
-        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
-        other => other,
-    }
 }
 
 /// Puts committed groups on stable storage.

@@ -56,6 +56,8 @@ static long rule_number;
 static int rule_errno;
 static atomic_long rule_count;
 static atomic_int armed = 1;
+/* Whether files on a read-only file system cannot be opened for writing. */
+static atomic_int opens_fail = 1;
 /* How often this thread was held. */
 static __thread long held;
 
@@ -72,6 +74,7 @@ static int (*real_fsync)(int);
 static int (*real_rename)(const char *, const char *);
 static int (*real_linkat)(int, const char *, int, const char *, int);
 static int (*real_unlink)(const char *);
+static int (*real_futimens)(int, const struct timespec[2]);
 static int (*real_fcntl)(int, int, ...);
 static int (*real_getrusage)(__rusage_who_t, struct rusage *);
 
@@ -92,6 +95,7 @@ __attribute__((constructor)) static void start(void) {
     real_rename = dlsym(RTLD_NEXT, "rename");
     real_linkat = dlsym(RTLD_NEXT, "linkat");
     real_unlink = dlsym(RTLD_NEXT, "unlink");
+    real_futimens = dlsym(RTLD_NEXT, "futimens");
     real_fcntl = dlsym(RTLD_NEXT, "fcntl64");
     real_getrusage = dlsym(RTLD_NEXT, "getrusage");
     /* Several processes may write one log: their syncs must not be taken for each other's. */
@@ -104,6 +108,10 @@ __attribute__((constructor)) static void start(void) {
         sscanf(value, "%31s %31s %63s %ld %d", rule_action, rule_kind, rule_suffix, &rule_number, &rule_errno) != 5) {
         fprintf(stderr, "shim: a bad rule: %s\n", value);
         _exit(99);
+    }
+    if (strcmp(rule_action, "journal-ends") == 0) {
+        strcpy(rule_action, "read-only");
+        opens_fail = 0;
     }
     if ((value = getenv("CHAOS_SHIM_LOG"))) {
         int fd = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -151,7 +159,10 @@ static enum action fail(int error) {
 static enum action decide(const char *kind, int changes, const char *name) {
     if (!rule_action[0] || !armed) return NOTHING;
     int read_only = strcmp(rule_action, "read-only") == 0;
-    if (read_only && rule_count >= rule_number) return changes ? fail(rule_errno) : NOTHING;
+    if (read_only && rule_count >= rule_number) {
+        int fails = changes && (opens_fail || strcmp(kind, "open") != 0);
+        return fails ? fail(rule_errno) : NOTHING;
+    }
     int of_files = strcmp(kind, "send") != 0 && strcmp(kind, "begin") != 0;
     int reads = strcmp(kind, "read") == 0;
     if (strcmp(rule_kind, "any") == 0 ? !of_files || reads : strcmp(rule_kind, kind) != 0) return NOTHING;
@@ -335,6 +346,15 @@ int ftruncate(int fd, off_t length) {
 }
 
 int ftruncate64(int fd, off64_t length) { return ftruncate(fd, length); }
+
+int futimens(int fd, const struct timespec times[2]) {
+    struct tracked *file = tracked(fd);
+    if (!file) return real_futimens(fd, times);
+    enum action action = decide("times", 1, file->name);
+    /* The first change of times succeeds, and is what ends the moment in which files can still be opened. */
+    if (action == FAIL && atomic_exchange(&opens_fail, 1)) return -1;
+    return real_futimens(fd, times);
+}
 
 static int do_sync(int fd, int (*real)(int)) {
     struct tracked *file = tracked(fd);

@@ -31,6 +31,9 @@ pub enum Action {
     FailFromThenOn(i32),
     /// It fails, and so does everything from then on that would change something: the file system is read-only.
     ReadOnly,
+    /// The same, but files can be opened for writing until the times of one are set: so does an ext4 in the moment in
+    /// which its journal ends.
+    JournalEnds,
     /// It waits until the rule no longer applies, and so does every later one.
     Hold,
 }
@@ -141,6 +144,7 @@ impl Rule {
             Action::Fail(errno) => ("fail-once", errno),
             Action::FailFromThenOn(errno) => ("fail-sticky", errno),
             Action::ReadOnly => ("read-only", EROFS),
+            Action::JournalEnds => ("journal-ends", EROFS),
             Action::Hold => ("hold", 0),
         };
         format!("{action} {} {} {} {errno}", self.kind, self.suffix, self.number)

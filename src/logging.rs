@@ -21,6 +21,9 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How many bytes may wait to be written before further lines are dropped.
 const WAITING_BYTES: usize = 4 << 20;
 
+/// How many bytes a buffer keeps when it is empty: enough for a batch, however busy the server is, unless somebody was late.
+const KEPT_BYTES: usize = 256 << 10;
+
 /// How long the last lines may take to be written at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -96,6 +99,7 @@ impl Lines {
             let gathered = self.changed.wait_timeout_while(waiting, GATHER, open);
             let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
             batch.clear();
+            batch.shrink_to(KEPT_BYTES);
             mem::swap(&mut waiting.bytes, &mut batch);
             let dropped = mem::take(&mut waiting.dropped);
             let closed = waiting.closed;
@@ -171,5 +175,13 @@ mod tests {
         let lines = Lines::default();
         lines.add(&[b'x'; WAITING_BYTES]);
         assert!(log_and_write(&lines).ends_with("300 log lines were dropped, because the log was not read in time\n"));
+    }
+
+    #[test]
+    fn a_large_batch_takes_no_memory_once_it_is_written() {
+        let lines = Lines::default();
+        lines.add(&[b'x'; WAITING_BYTES]);
+        log_and_write(&lines);
+        assert!(lines.lock().bytes.capacity() <= KEPT_BYTES);
     }
 }

@@ -7,10 +7,14 @@ use hyper::{
 };
 use serde::Serialize;
 
+/// As long as nearly every answer is at most, in bytes: one that is longer is moved while it grows.
+const USUAL_LENGTH: usize = 1024;
+
 /// An answer with a JSON body.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("answers are made of strings, numbers and arrays");
-    let mut response = Response::new(Body::from(body));
+    let mut text = Vec::with_capacity(USUAL_LENGTH);
+    serde_json::to_writer(&mut text, body).expect("answers are made of strings, numbers and arrays");
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

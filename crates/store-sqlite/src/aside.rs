@@ -1,6 +1,6 @@
 //! Threads to wait on, beside those that have others to serve.
 
-use crate::error::from_system;
+use crate::{disk_waits::CALM, error::from_system};
 use std::panic::resume_unwind;
 use tokio::runtime::{Builder, Runtime};
 
@@ -13,7 +13,8 @@ pub(crate) struct Aside(Option<Runtime>);
 impl Aside {
     pub(crate) fn new() -> Result<Aside, rusqlite::Error> {
         let mut threads = Builder::new_current_thread();
-        threads.max_blocking_threads(ASIDE).thread_name("reader").build().map(Some).map(Aside).map_err(from_system)
+        threads.max_blocking_threads(ASIDE).thread_keep_alive(CALM).thread_name("reader");
+        threads.build().map(Some).map(Aside).map_err(from_system)
     }
 
     /// Runs something on the next thread that is free; `None` if there will be none any more.

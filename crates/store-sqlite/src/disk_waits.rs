@@ -6,7 +6,7 @@ use std::{
     cell::Cell,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,6 +16,10 @@ const QUICK: Duration = Duration::from_micros(50);
 
 /// How many reads in a row find all in memory before the next one is believed to.
 const PATIENCE: u32 = 32;
+
+/// How long no read must have waited before what those who wait need is given up. To give it up and get it again time
+/// after time scatters it over ever more of the process's memory.
+pub(crate) const CALM: Duration = Duration::from_secs(600);
 
 /// Whose reading is asked about; where the system cannot tell threads apart, some are taken to have waited that have not.
 #[cfg(target_os = "linux")]
@@ -35,11 +39,21 @@ pub(crate) struct DiskWaits {
     read_by_thread: fn() -> i64,
     /// How many reads must still find all in memory.
     doubt: AtomicU32,
+    /// Whether a read has waited not long ago.
+    recent: AtomicBool,
+    /// When the last one had waited, in milliseconds on the clock.
+    last_ms: AtomicU64,
 }
 
 impl DiskWaits {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> DiskWaits {
-        DiskWaits { clock, read_by_thread, doubt: AtomicU32::new(0) }
+        DiskWaits {
+            clock,
+            read_by_thread,
+            doubt: AtomicU32::new(0),
+            recent: AtomicBool::new(false),
+            last_ms: AtomicU64::new(0),
+        }
     }
 
     /// Whether the next read is likely to wait.
@@ -47,17 +61,26 @@ impl DiskWaits {
         self.doubt.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether one has waited not long ago, so that others may again.
+    pub(crate) fn were_recent(&self) -> bool {
+        self.recent.load(Ordering::Relaxed)
+    }
+
     /// Runs a read, and learns from it.
     pub(crate) fn watch<T>(&self, read: impl FnOnce() -> T) -> T {
         let begun = self.clock.monotonic();
         let result = read();
-        let took = self.clock.monotonic().saturating_sub(begun);
-        if took >= QUICK && self.has_read_from_disk() {
+        let ended = self.clock.monotonic();
+        if ended.saturating_sub(begun) >= QUICK && self.has_read_from_disk() {
             self.doubt.store(PATIENCE, Ordering::Relaxed);
+            self.last_ms.store(millis(ended), Ordering::Relaxed);
+            self.recent.store(true, Ordering::Relaxed);
         } else if self.are_likely() {
             // Two threads at once may count one read for two, or none at all: either way it is about as many.
             let less = |doubt: u32| doubt.checked_sub(1);
             let _ = self.doubt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        } else if self.were_recent() && millis(ended.saturating_sub(CALM)) > self.last_ms.load(Ordering::Relaxed) {
+            self.recent.store(false, Ordering::Relaxed);
         }
         result
     }
@@ -67,6 +90,10 @@ impl DiskWaits {
         let so_far = (self.read_by_thread)();
         SEEN.replace(so_far) < so_far
     }
+}
+
+fn millis(moment: Duration) -> u64 {
+    u64::try_from(moment.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Blocks that were read for this thread, and pages of mapped files that it waited for.
@@ -144,6 +171,23 @@ mod tests {
             scene.read(3, 0);
             assert_eq!(scene.waits.are_likely(), left > 0);
         }
+    }
+
+    #[test]
+    fn a_read_that_waited_is_recent_for_as_long_as_there_was_no_calm() {
+        let scene = Scene::new();
+        let pass = |time: Duration| scene.clock.now_micros.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+        let trust = || (0..=PATIENCE).for_each(|_| scene.read(3, 0));
+        assert!(!scene.waits.were_recent());
+        scene.read(300, 8);
+        pass(CALM / 2);
+        scene.read(300, 8);
+        pass(CALM * 3 / 4);
+        trust();
+        assert!(scene.waits.were_recent() && !scene.waits.are_likely());
+        pass(CALM / 2);
+        trust();
+        assert!(!scene.waits.were_recent());
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl Readers {
         // What became old meanwhile must not be kept: whoever gave all views up has not seen this one.
         let is_current = |age| self.keeps_views.load(Ordering::SeqCst) && age == self.age.load(Ordering::SeqCst);
         let current = reader.view.is_none_or(is_current);
-        let keep = if self.waits.are_likely() { self.keep + ASIDE } else { self.keep };
+        let keep = if self.waits.were_recent() { self.keep + ASIDE } else { self.keep };
         idle.truncate(keep);
         if idle.len() < keep && (current || reader.let_go().is_ok()) {
             idle.push(reader);

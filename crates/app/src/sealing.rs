@@ -12,6 +12,9 @@ use carnelian_domain::{
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+/// As long as nearly every plain text is at most, in bytes: one that is longer is moved while it grows.
+const USUAL_LENGTH: usize = 512;
+
 type Field<'a> = Option<Cow<'a, str>>;
 
 #[derive(Serialize, Deserialize)]
@@ -60,7 +63,9 @@ pub fn encode(details: &PersonalDetails) -> Vec<u8> {
         details.billing_address.as_ref().map(|address| address.0.each_ref().map(lend)),
         details.shipping_address.as_ref().map(|address| address.0.each_ref().map(lend)),
     );
-    serde_json::to_vec(&plain).expect("strings and arrays can always be written")
+    let mut text = Vec::with_capacity(USUAL_LENGTH);
+    serde_json::to_writer(&mut text, &plain).expect("strings and arrays can always be written");
+    text
 }
 
 /// Reads the plain text of a seal; total for any bytes.

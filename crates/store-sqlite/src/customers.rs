@@ -17,12 +17,11 @@ use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
 ///
-/// What fails undoes its whole group, so SQLite need not keep what it would take to undo the statement alone.
+/// One row of values: for the rows of a query SQLite keeps a copy of every page, lest a later row fail.
 const INSERT: &str = "
-    INSERT OR ROLLBACK INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
+    INSERT OR IGNORE INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
         created_at, modified_at, sealed)
-    SELECT ?1, account.id, ?3, nullif(?4, ?3), ?5, 1, ?6, ?7, ?7, ?8
-    FROM account WHERE account.id = ?2 AND account.state = 0";
+    VALUES (?1, (SELECT id FROM account WHERE id = ?2 AND state = 0), ?3, nullif(?4, ?3), ?5, 1, ?6, ?7, ?7, ?8)";
 
 const UPDATE: &str = "
     UPDATE customer SET account_id = ?2, name = ?3, unique_name = nullif(?4, ?3), name_hash = ?5,
@@ -128,7 +127,8 @@ pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) 
     let inserted = write(writing, INSERT, new, hash)?;
     if inserted == 0 {
         check_account(writing, new.account)?;
-        return Err(Conflict::NoSuchAccount.into());
+        // The account is there, so it was another rule of the table, and nobody but this program can have broken it.
+        return Err(rusqlite::Error::StatementChangedRows(inserted).into());
     }
     indexes.names().add(hash, new.id.0);
     writing.written.push(new.id);

@@ -71,6 +71,16 @@ pub async fn nothing_is_created_in_an_unknown_account(store: &dyn Store) {
     assert_eq!(store.customer(nowhere.id).await.expect("the store can be read"), None);
 }
 
+pub async fn nothing_is_created_under_an_id_that_is_taken(store: &dyn Store) {
+    let account = account(store, "acme").await;
+    let first = customer(store, account, "First").await;
+    let stored = read(store, first.id).await;
+    let second = NewCustomer { id: first.id, ..draft(store, account, "Second").await };
+    store.create_customer(second, &ORIGIN, None).await.expect_err("the id is taken");
+    assert_eq!(read(store, first.id).await, stored);
+    customer(store, account, "Second").await;
+}
+
 pub async fn nothing_is_created_while_erasure_is_in_progress(store: &dyn Store) {
     let account = account(store, "acme").await;
     let before = customer(store, account, "Before").await;

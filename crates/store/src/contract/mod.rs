@@ -55,6 +55,7 @@ macro_rules! contract_tests {
                 a_name_is_taken_in_its_own_account_only
                 names_that_differ_in_a_single_byte_are_different
                 nothing_is_created_in_an_unknown_account
+                nothing_is_created_under_an_id_that_is_taken
                 nothing_is_created_while_erasure_is_in_progress
                 a_create_finds_the_erasure_before_the_taken_name
                 a_refused_create_leaves_nothing_behind

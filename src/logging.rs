@@ -21,7 +21,7 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How many bytes may wait to be written before further lines are dropped.
 const WAITING_BYTES: usize = 4 << 20;
 
-/// How many bytes a buffer keeps when it is empty: enough for a batch, however busy the server is, unless somebody was late.
+/// How many bytes a buffer keeps when it is empty: enough for a batch, however busy the server is.
 const KEPT_BYTES: usize = 256 << 10;
 
 /// How long the last lines may take to be written at the end.

@@ -6,7 +6,7 @@ use std::{
     cell::Cell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -39,21 +39,13 @@ pub(crate) struct DiskWaits {
     read_by_thread: fn() -> i64,
     /// How many reads must still find all in memory.
     doubt: AtomicU32,
-    /// Whether a read has waited not long ago.
-    recent: AtomicBool,
-    /// When the last one had waited, in milliseconds on the clock.
+    /// When the last one had waited, in milliseconds on the clock; 0 if there was a calm since.
     last_ms: AtomicU64,
 }
 
 impl DiskWaits {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> DiskWaits {
-        DiskWaits {
-            clock,
-            read_by_thread,
-            doubt: AtomicU32::new(0),
-            recent: AtomicBool::new(false),
-            last_ms: AtomicU64::new(0),
-        }
+        DiskWaits { clock, read_by_thread, doubt: AtomicU32::new(0), last_ms: AtomicU64::new(0) }
     }
 
     /// Whether the next read is likely to wait.
@@ -63,7 +55,7 @@ impl DiskWaits {
 
     /// Whether one has waited not long ago, so that others may again.
     pub(crate) fn were_recent(&self) -> bool {
-        self.recent.load(Ordering::Relaxed)
+        self.last_ms.load(Ordering::Relaxed) > 0
     }
 
     /// Runs a read, and learns from it.
@@ -73,14 +65,15 @@ impl DiskWaits {
         let ended = self.clock.monotonic();
         if ended.saturating_sub(begun) >= QUICK && self.has_read_from_disk() {
             self.doubt.store(PATIENCE, Ordering::Relaxed);
-            self.last_ms.store(millis(ended), Ordering::Relaxed);
-            self.recent.store(true, Ordering::Relaxed);
+            self.last_ms.store(millis(ended).max(1), Ordering::Relaxed);
         } else if self.are_likely() {
             // Two threads at once may count one read for two, or none at all: either way it is about as many.
             let less = |doubt: u32| doubt.checked_sub(1);
             let _ = self.doubt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        } else if self.were_recent() && millis(ended.saturating_sub(CALM)) > self.last_ms.load(Ordering::Relaxed) {
-            self.recent.store(false, Ordering::Relaxed);
+        } else if self.were_recent() {
+            // Another thread may just have waited: then there was no calm.
+            let over = |last: u64| (last < millis(ended.saturating_sub(CALM))).then_some(0);
+            let _ = self.last_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, over);
         }
         result
     }

@@ -11,10 +11,10 @@ fn main() -> ExitCode {
     carnelian::run()
 }
 
-/// Asks the system for small pages of memory alone.
+/// Asks the system for small pages of memory alone, as the allocator is built to do (`no_thp`).
 ///
-/// The allocator would take huge ones, of 2 MB: each counts whole as soon as a byte of it is used, and a server under load
-/// took half as much memory again.
+/// Huge ones, of 2 MB, count whole as soon as a byte of them is used, and with them a server under load took half as much
+/// memory again. Some systems give them without being asked, hence this.
 fn forgo_huge_pages() {
     // Where that is not possible everything works as well, and takes more memory.
     #[cfg(target_os = "linux")]

@@ -150,13 +150,3 @@ pub(crate) fn closing_message(problem: Problem, request_id: &str) -> Vec<u8> {
     );
     (head + &body).into_bytes()
 }
-
-/// Answers a path that is not served.
-pub(crate) async fn not_found() -> ApiError {
-    Problem::NotFound.into()
-}
-
-/// Answers a path that is served, with a method that is not.
-pub(crate) async fn method_not_allowed() -> ApiError {
-    Problem::MethodNotAllowed.into()
-}

@@ -1,11 +1,12 @@
 //! What handlers take.
 
 use crate::error::ApiError;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use carnelian_app::{Failure, failure::Internal};
 use carnelian_domain::{Caller, Origin};
 use hyper::{HeaderMap, body::Bytes, http::request::Parts};
-use std::convert::Infallible;
+use percent_encoding::percent_decode_str;
+use std::{array, convert::Infallible, mem};
 
 /// What the pipeline has found out about a request before its handler runs.
 #[derive(Clone, Debug)]
@@ -16,6 +17,20 @@ pub(crate) struct Received {
     pub(crate) origin: Option<Origin>,
     /// The whole body.
     pub(crate) body: Bytes,
+    /// What the path said.
+    pub(crate) texts: PathTexts,
+}
+
+/// What stands in a path for the parameters of its route, decoded: `None` where there is nothing, or it is not UTF-8.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PathTexts([Option<String>; 2]);
+
+impl PathTexts {
+    /// Decodes them; no route has more parameters than are kept.
+    pub(crate) fn of<'a>(mut encoded: impl Iterator<Item = &'a str>) -> PathTexts {
+        let decode = |text| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
+        PathTexts(array::from_fn(|_| encoded.next().and_then(decode)))
+    }
 }
 
 /// The caller: a handler that takes one runs only for someone who is signed in.
@@ -30,10 +45,10 @@ pub(crate) struct WholeBody(pub(crate) Bytes);
 /// The header fields.
 pub(crate) struct Headers(pub(crate) HeaderMap);
 
-/// The path's two parameters, in their order, each as [`PathText`] has it.
+/// The path's two parameters, in their order.
 pub(crate) struct PathPair(pub(crate) Option<String>, pub(crate) Option<String>);
 
-/// The path's one parameter, decoded; `None` if there is none or it is not UTF-8.
+/// The path's one parameter.
 pub(crate) struct PathText(pub(crate) Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
@@ -63,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeBody {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<WholeBody, ApiError> {
         let received = parts.extensions.get_mut::<Received>();
-        Ok(WholeBody(received.map(|received| std::mem::take(&mut received.body)).unwrap_or_default()))
+        Ok(WholeBody(received.map(|received| mem::take(&mut received.body)).unwrap_or_default()))
     }
 }
 
@@ -71,24 +86,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Headers {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Headers, Infallible> {
-        Ok(Headers(std::mem::take(&mut parts.headers)))
+        Ok(Headers(mem::take(&mut parts.headers)))
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PathPair {
-    type Rejection = ApiError;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathPair, ApiError> {
-        let found = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
-        let (first, second) = found.map(|Path(pair)| pair).unzip();
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<PathPair, Infallible> {
+        let PathTexts([first, second]) = take_texts(parts);
         Ok(PathPair(first, second))
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PathText {
-    type Rejection = ApiError;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathText, ApiError> {
-        Ok(PathText(Path::<String>::from_request_parts(parts, state).await.ok().map(|Path(text)| text)))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<PathText, Infallible> {
+        let PathTexts([text, _]) = take_texts(parts);
+        Ok(PathText(text))
     }
+}
+
+fn take_texts(parts: &mut Parts) -> PathTexts {
+    parts.extensions.get_mut::<Received>().map(|received| mem::take(&mut received.texts)).unwrap_or_default()
 }

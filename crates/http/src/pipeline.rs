@@ -129,10 +129,10 @@ impl Pipeline {
         }
         let caller = seen.caller.clone();
         let origin = caller.as_ref().map(|caller| origin(caller, peer, id));
-        parts.extensions.insert(Received { caller, origin, body: body.bytes });
-        let routes = self.served.routes(serving, path);
-        seen.route = routes.template_of(path);
-        Ok(routes.answer(Request::from_parts(parts, Body::empty())).await)
+        let found = self.served.routes(serving, path).at(path).ok_or(Problem::NotFound)?;
+        seen.route = Some(found.resource.template);
+        parts.extensions.insert(Received { caller, origin, body: body.bytes, texts: found.texts });
+        Ok(found.resource.answer(Request::from_parts(parts, Body::empty())).await)
     }
 
     /// Tells a request to come back, since there is no registry at the moment.

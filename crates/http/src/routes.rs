@@ -2,20 +2,25 @@
 
 use crate::{
     admin::v1 as admin,
-    error, health,
+    error::ApiError,
+    extract::PathTexts,
+    health,
     published::{self, Documents},
     rws::v1,
     sandbox::{self, Control},
 };
 use axum::{
-    Router,
     extract::{FromRef, Request},
-    response::Response,
-    routing::{MethodFilter, MethodRouter, on},
+    handler::Handler,
+    response::{IntoResponse, Response},
 };
 use carnelian_app::App;
-use std::{collections::BTreeSet, sync::Arc};
-use tower::Service;
+use carnelian_domain::Problem;
+use hyper::{
+    Method,
+    header::{ALLOW, HeaderValue},
+};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 /// One thing that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +41,8 @@ macro_rules! routes {
             Route { method: stringify!($method), path: $path, operation: operation(stringify!($($module)::+)) },
         )*];
 
-        fn $handlers() -> Vec<(&'static str, MethodRouter<$state>)> {
-            vec![$(($path, on(MethodFilter::$method, $($module)::+)),)*]
+        fn $handlers(state: &$state) -> Vec<(&'static str, Method, Endpoint)> {
+            vec![$(($path, Method::$method, endpoint($($module)::+, state)),)*]
         }
     };
 }
@@ -125,49 +130,98 @@ impl FromRef<Asked> for Arc<Documents> {
     }
 }
 
-/// What answers requests, and which route a path belongs to.
-pub(crate) struct Routes {
-    router: Router,
-    templates: matchit::Router<&'static str>,
+/// An answer on its way.
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Has one handler answer a request.
+type Endpoint = Box<dyn Fn(Request) -> Answer + Send + Sync>;
+
+fn endpoint<T, S, H>(handler: H, state: &S) -> Endpoint
+where
+    S: Clone + Send + Sync + 'static,
+    H: Handler<T, S, Future = Answer> + Sync,
+{
+    let state = state.clone();
+    Box::new(move |request| handler.clone().call(request, state.clone()))
 }
+
+/// What can be asked of the paths of one form.
+pub(crate) struct Resource {
+    /// That form: its parameters stand in braces.
+    pub(crate) template: &'static str,
+    endpoints: Vec<(Method, Endpoint)>,
+}
+
+/// The resources that are served.
+pub(crate) struct Routes(matchit::Router<Resource>);
 
 impl Routes {
     /// What every server serves.
     pub(crate) fn of_registry(app: Arc<App>, documents: Arc<Documents>) -> Routes {
-        let empty_echo = (EMPTY_ECHO, on(MethodFilter::GET, v1::echo::echo));
-        Routes::new(handlers().into_iter().chain([empty_echo]), Asked { app, documents })
+        let asked = Asked { app, documents };
+        let empty_echo = (EMPTY_ECHO, Method::GET, endpoint(v1::echo::echo, &asked));
+        Routes::new(handlers(&asked).into_iter().chain([empty_echo]))
     }
 
     /// What a sandbox serves besides.
-    pub(crate) fn of_sandbox(control: Arc<Control>) -> Routes {
-        Routes::new(sandbox_handlers(), control)
+    pub(crate) fn of_sandbox(control: &Arc<Control>) -> Routes {
+        Routes::new(sandbox_handlers(control))
     }
 
-    fn new<S: Clone + Send + Sync + 'static>(
-        handlers: impl IntoIterator<Item = (&'static str, MethodRouter<S>)>,
-        state: S,
-    ) -> Routes {
-        let (mut router, mut paths) = (Router::new(), BTreeSet::new());
-        for (path, handler) in handlers {
-            router = router.route(path, handler);
-            paths.insert(path);
+    fn new(endpoints: impl IntoIterator<Item = (&'static str, Method, Endpoint)>) -> Routes {
+        let mut resources = BTreeMap::new();
+        for (template, method, endpoint) in endpoints {
+            let resource = resources.entry(template).or_insert_with(|| Resource { template, endpoints: Vec::new() });
+            resource.endpoints.push((method, endpoint));
         }
-        let mut templates = matchit::Router::new();
-        paths.into_iter().try_for_each(|path| templates.insert(path, path)).expect("the router takes them as well");
-        let router = router.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed);
-        Routes { router: router.with_state(state), templates }
+        let mut routes = matchit::Router::new();
+        let mut inserted = resources.into_iter().map(|(template, resource)| routes.insert(template, resource));
+        inserted.try_for_each(|inserted| inserted).expect("no two templates are of the same form");
+        Routes(routes)
     }
 
-    /// The path of the route that a path belongs to, with its parameters in braces; for the log.
-    pub(crate) fn template_of(&self, path: &str) -> Option<&'static str> {
-        self.templates.at(path).ok().map(|found| *found.value)
+    /// What a path leads to, if anything is served there.
+    pub(crate) fn at(&self, path: &str) -> Option<Found<'_>> {
+        let found = self.0.at(path).ok()?;
+        Some(Found { resource: found.value, texts: PathTexts::of(found.params.iter().map(|(_, text)| text)) })
     }
+}
 
+/// What a path leads to.
+pub(crate) struct Found<'a> {
+    pub(crate) resource: &'a Resource,
+    /// What stands in the path for the template's parameters.
+    pub(crate) texts: PathTexts,
+}
+
+impl Resource {
     /// Has the handler of a request answer it.
     pub(crate) async fn answer(&self, request: Request) -> Response {
-        let Ok(response) = self.router.clone().call(request).await;
+        match self.endpoint(request.method()) {
+            Some(endpoint) => endpoint(request).await,
+            None => self.refuse(),
+        }
+    }
+
+    fn endpoint(&self, method: &Method) -> Option<&Endpoint> {
+        // `HEAD` asks for the head of what `GET` gets; the server leaves the body away.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.endpoints.iter().find(|(served, _)| served == method).map(|(_, endpoint)| endpoint)
+    }
+
+    /// Answers a method that is not served here.
+    fn refuse(&self) -> Response {
+        let allowed: Vec<_> = self.endpoints.iter().map(|(method, _)| answered_like(method)).collect();
+        let mut response = ApiError::from(Problem::MethodNotAllowed).into_response();
+        let allowed = HeaderValue::try_from(allowed.join(",")).expect("names of methods");
+        response.headers_mut().insert(ALLOW, allowed);
         response
     }
+}
+
+/// The methods that the handler of a method answers.
+fn answered_like(method: &Method) -> &str {
+    if method == Method::GET { "GET,HEAD" } else { method.as_str() }
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Served {
         current.serve(app, place);
         let sandbox = sandbox.map(|sandbox| {
             let control = Arc::new(Control::new(sandbox, current.clone(), clock.clone()));
-            OfSandbox { routes: Routes::of_sandbox(control.clone()), control }
+            OfSandbox { routes: Routes::of_sandbox(&control), control }
         });
         Served { current, sandbox, clock, request_ids }
     }

@@ -46,8 +46,7 @@ pub(crate) struct LogGuard(Arc<Lines>);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.changed.notify_all();
+        self.0.close();
         let _ = self.0.changed.wait_timeout_while(self.0.lock(), LAST_LINES, |waiting| !waiting.written);
     }
 }
@@ -87,6 +86,12 @@ impl Lines {
         if first {
             self.changed.notify_all();
         }
+    }
+
+    /// There will be no more lines.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
     }
 
     /// Writes lines until there will be no more.
@@ -144,6 +149,7 @@ impl<'a> MakeWriter<'a> for LineWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
 
     /// What is written of what three threads log, each a hundred lines.
     fn log_and_write(lines: &Lines) -> String {
@@ -154,7 +160,7 @@ mod tests {
             for logger in loggers {
                 logger.join().expect("logs");
             }
-            lines.lock().closed = true;
+            lines.close();
             lines.write_to(&mut output);
         });
         String::from_utf8(output).expect("text")
@@ -168,6 +174,36 @@ mod tests {
             assert_eq!(own, (0..100).map(|n| format!("{name}{n}")).collect::<Vec<_>>());
         }
         assert_eq!(text.lines().count(), 300);
+    }
+
+    /// Passes on what is written.
+    struct Reader(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Reader {
+        fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+            self.0.send(batch.to_vec()).map_err(io::Error::other)?;
+            Ok(batch.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_written_although_no_other_follows() {
+        let (lines, (written, read)) = (Lines::default(), mpsc::channel());
+        let log = |line: &str| {
+            lines.add(line.as_bytes());
+            read.recv_timeout(Duration::from_secs(30))
+        };
+        let read = thread::scope(|scope| {
+            scope.spawn(|| lines.write_to(&mut Reader(written)));
+            let read = ["first\n", "second\n"].map(log);
+            lines.close();
+            read
+        });
+        assert_eq!(read, [Ok(b"first\n".to_vec()), Ok(b"second\n".to_vec())]);
     }
 
     #[test]

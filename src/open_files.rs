@@ -3,8 +3,8 @@
 //! A registry that has run out of open files can do nothing: not even the store could open what it needs. So there are
 //! never more connections than fit beside everything else, and whoever comes after is told to come back.
 
+use crate::wiring;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
-use std::thread::available_parallelism;
 
 /// What is open besides connections: the database and its log in several hands, the log, signals, the listener.
 const OTHERS: u64 = 48;
@@ -14,8 +14,7 @@ const OTHERS_PER_PROCESSOR: u64 = 8;
 
 /// Raises the limit of open files as far as needed and permitted; of `wanted` connections, how many there is room for.
 pub(crate) fn room_for_connections(wanted: usize) -> usize {
-    let processors = available_parallelism().map_or(1, |count| count.get() as u64);
-    let others = OTHERS + processors * OTHERS_PER_PROCESSOR;
+    let others = OTHERS + wiring::cores() as u64 * OTHERS_PER_PROCESSOR;
     let (limit, maximum) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
     let raised = raised(limit, maximum, others.saturating_add(wanted as u64));
     let granted = if setrlimit(Resource::RLIMIT_NOFILE, raised, maximum).is_ok() { raised } else { limit };

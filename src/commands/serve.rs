@@ -113,8 +113,10 @@ async fn serve(
 ) -> Result<(Box<dyn Any>, Result<(), Refusal>), Refusal> {
     let (failed, failure) = watch::channel(None);
     let tell_failure: TellFailure = Arc::new(move |why| drop(failed.send(Some(why))));
+    // A new certificate may come while a large registry is opened, and ends nobody.
+    let hangup = signal(SignalKind::hangup()).map_err(Refusal::refused)?;
     let opened = open(settings, what, tell_failure.clone()).await?;
-    let signals = Signals::new().map_err(Refusal::refused)?;
+    let signals = Signals::new(hangup).map_err(Refusal::refused)?;
     let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
@@ -196,12 +198,9 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+    fn new(hangup: Signal) -> io::Result<Signals> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt, hangup })
     }
 }
 

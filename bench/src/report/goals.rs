@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A registry with fewer customers than this is a small one.
-const SMALL: u64 = 100_000;
+const SMALL: u64 = 1_000_000;
 
 /// A promise and how it went.
 struct Goal {
@@ -71,12 +71,16 @@ fn rates(records: &[Record]) -> Vec<Goal> {
 
 fn growth(records: &[Record]) -> Vec<Goal> {
     let (empty, filled) = (summary::rows(records, false), summary::rows(records, true));
-    let creates = filled.iter().filter(|row| row.scenario == Scenario::Create && row.connections >= 64);
-    creates
-        .filter_map(|full| {
+    let judged = filled.iter().filter(|row| row.connections >= 64).filter_map(|row| match row.scenario {
+        Scenario::Create => Some((row, "creates")),
+        Scenario::Read => Some((row, "reads")),
+        _ => None,
+    });
+    judged
+        .filter_map(|(full, calls)| {
             let empty =
                 empty.iter().find(|empty| (empty.scenario, empty.connections) == (full.scenario, full.connections))?;
-            let what = format!("creates at {} connections, filled: rate to the empty registry's", full.connections);
+            let what = format!("{calls} at {} connections, filled: rate to the empty registry's", full.connections);
             // The ratios to the control leave out what the machine itself has gained or lost meanwhile.
             let same = "the same, each as a ratio to the control's";
             Some([

@@ -23,10 +23,13 @@ pub(crate) struct Received {
 
 /// What stands in a path for the parameters of its route, decoded: `None` where there is nothing, or it is not UTF-8.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PathTexts([Option<String>; 2]);
+pub(crate) struct PathTexts([Option<String>; PathTexts::KEPT]);
 
 impl PathTexts {
-    /// Decodes them; no route has more parameters than are kept.
+    /// The most parameters that a route has.
+    pub(crate) const KEPT: usize = 2;
+
+    /// Decodes them.
     pub(crate) fn of<'a>(mut encoded: impl Iterator<Item = &'a str>) -> PathTexts {
         let decode = |text| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
         PathTexts(array::from_fn(|_| encoded.next().and_then(decode)))
@@ -42,7 +45,7 @@ pub(crate) struct RequestOrigin(pub(crate) Origin);
 /// The whole body.
 pub(crate) struct WholeBody(pub(crate) Bytes);
 
-/// The header fields.
+/// The header fields; they are taken out of the request, so whoever else wants to see some comes before.
 pub(crate) struct Headers(pub(crate) HeaderMap);
 
 /// The path's two parameters, in their order.

@@ -106,7 +106,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Enveloping<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        // With TLS there is something to write, that this is the end.
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.within_patience(context, outcome)
     }
 
     /// One buffer per answer, so that the beginning of a write is the beginning of an answer.

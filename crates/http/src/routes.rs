@@ -229,6 +229,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_parameter_of_a_path_is_kept() {
+        for route in ROUTES.iter().chain(SANDBOX_ROUTES) {
+            assert!(route.path.matches('{').count() <= PathTexts::KEPT, "{}", route.path);
+        }
+    }
+
+    #[test]
     fn a_route_s_operation_is_the_name_of_its_handler() {
         let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
         let expected = [

@@ -69,8 +69,8 @@ pub async fn run(
         }
     };
     drop(listener);
-    let connections = graceful.count();
     if timeout(grace, graceful.shutdown()).await.is_err() {
+        let connections = server.settings.connections.saturating_sub(server.free.available_permits());
         tracing::warn!(connections, "some requests were cut off at the end of the grace period");
     }
     Ok(())

@@ -84,29 +84,68 @@ pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Resul
 impl Audit for SqliteStore {
     async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
         let select = "SELECT sequence, at, entry, link FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-        self.readers
-            .read_afresh(move |connection| {
-                let mut select = connection.prepare_cached(select)?;
-                let entries = select.query_map(params![after, limit], |row| {
-                    let at = Timestamp(row.get(1)?);
-                    Ok(StoredEntry { sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
-                })?;
-                entries.collect()
-            })
-            .await
+        self.read_synced(move |connection| {
+            let mut select = connection.prepare_cached(select)?;
+            let entries = select.query_map(params![after, limit], |row| {
+                let at = Timestamp(row.get(1)?);
+                Ok(StoredEntry { sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
+            })?;
+            entries.collect()
+        })
+        .await
     }
 
     async fn audit_end(&self) -> Result<AuditEnd, StoreError> {
         let select = "SELECT audit_sequence, audit_seal FROM registry";
-        self.readers
-            .read_afresh(move |connection| {
-                let mut select = connection.prepare_cached(select)?;
-                select.query_row([], |row| Ok(AuditEnd { sequence: row.get(0)?, seal: row.get(1)? }))
-            })
-            .await
+        self.read_synced(move |connection| {
+            let mut select = connection.prepare_cached(select)?;
+            select.query_row([], |row| Ok(AuditEnd { sequence: row.get(0)?, seal: row.get(1)? }))
+        })
+        .await
     }
 
     async fn append_audit(&self, entry: String) -> Result<(), StoreError> {
         self.write(move |writing| writing.record(&entry)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::tests::store;
+    use std::{
+        io,
+        pin::pin,
+        sync::{Mutex, mpsc},
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    #[test]
+    fn nothing_of_the_audit_log_is_shown_before_it_is_on_stable_storage() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (begin, begun) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let ended = Mutex::new(ended);
+        let sync = move || {
+            begin.send(()).map_err(io::Error::other)?;
+            let _ = ended.lock().expect("one syncs at a time").recv();
+            Ok(())
+        };
+        let store = store(&directory.path().join("carnelian.db"), Box::new(sync)).expect("opens");
+        // Dropped before the store is, whose end waits for the last sync.
+        let end = end;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut entries, mut audit_end) = (pin!(store.audit_entries(0, 10)), pin!(store.audit_end()));
+        assert!(entries.as_mut().poll(&mut context).is_pending());
+        begun.recv_timeout(Duration::from_secs(30)).expect("what was read is synced");
+        assert!(entries.as_mut().poll(&mut context).is_pending());
+        end.send(()).expect("the sync ends");
+        assert!(runtime.block_on(entries).expect("is shown").is_empty());
+        assert!(audit_end.as_mut().poll(&mut context).is_pending());
+        begun.recv_timeout(Duration::from_secs(30)).expect("what was read is synced");
+        end.send(()).expect("the sync ends");
+        runtime.block_on(audit_end).expect("is shown");
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::{
     error::{from_system, is_fatal, is_full, recognise_read_only},
-    failure::Failure,
+    failure::{Failure, PanicAlarm},
     readers::Readers,
     reserve::Reserve,
     schema,
@@ -147,6 +147,7 @@ impl Checkpointer {
         let (for_thread, views, pages) = (failure.clone(), readers.clone(), log_pages.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
+            let _alarm = PanicAlarm { failure: for_thread.clone(), thread: "checkpointer" };
             while woken.recv().is_ok() {
                 if to_scrub.is_asked() {
                     // Nobody sends meanwhile; only the end of the writer cuts this short.

@@ -44,7 +44,7 @@ impl Directory for SqliteStore {
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        self.readers.read_afresh(snapshot::read).await
+        self.read_synced(snapshot::read).await
     }
 
     async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {

@@ -29,7 +29,7 @@ impl Erasures for SqliteStore {
         let select = format!("{SELECT} ORDER BY id");
         let all =
             move |connection: &mut Connection| connection.prepare_cached(&select)?.query_map([], record)?.collect();
-        self.readers.read_afresh(all).await
+        self.read_synced(all).await
     }
 
     async fn begin_erasure(&self) -> Result<Option<ErasureRecord>, StoreError> {

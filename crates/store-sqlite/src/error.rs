@@ -10,6 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What is asked for came too late.
+pub(crate) fn closed() -> StoreError {
+    StoreError::Unavailable("the registry is closed".into())
+}
+
 /// Why a registry could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

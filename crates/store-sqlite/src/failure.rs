@@ -2,7 +2,10 @@
 
 use crate::{OnFailure, unsynced::Unsynced};
 use carnelian_store::StoreError;
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    thread::panicking,
+};
 
 /// A failure after which only a restart can tell what is stored; told once.
 pub(crate) struct Failure {
@@ -27,6 +30,21 @@ impl Failure {
     /// Says whether there was one.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         self.told.get().map_or(Ok(()), |detail| Err(Refusal::Unavailable(detail.clone())))
+    }
+}
+
+/// Tells a panic of the thread that holds it: a registry that cannot write any more must not go unnoticed.
+pub(crate) struct PanicAlarm {
+    pub(crate) failure: Arc<Failure>,
+    /// The thread, as it is told.
+    pub(crate) thread: &'static str,
+}
+
+impl Drop for PanicAlarm {
+    fn drop(&mut self) {
+        if panicking() {
+            self.failure.report(format!("the {} panicked", self.thread));
+        }
     }
 }
 

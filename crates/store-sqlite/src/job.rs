@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 pub(crate) struct Writing<'a> {
     /// The connection, within the transaction.
     pub(crate) connection: &'a Connection,
-    /// The time of the commit.
+    /// When the transaction began.
     pub(crate) now: Timestamp,
     /// What is kept in memory; `None` in a process that may not write customers.
     pub(crate) indexes: Option<&'a Indexes>,

@@ -62,11 +62,13 @@ pub use restored::{Staging, decide, take_back};
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::Scrub;
+use failure::Refusal;
 use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::Held;
 use readers::Readers;
 use reserve::Reserve;
+use rusqlite::Connection;
 use schema::DATABASE;
 use std::{
     fs::File,
@@ -89,7 +91,7 @@ pub struct Options {
     pub writes_customers: bool,
     /// Whether space on the disk is kept for erasures.
     pub keeps_reserve: bool,
-    /// Tells the time of a commit.
+    /// Tells when a transaction begins: that is the time of what is written in it.
     pub clock: Arc<dyn Clock>,
     /// Links the entries of the audit log.
     pub audit_chain: Arc<dyn AuditChain>,
@@ -165,7 +167,8 @@ impl SqliteStore {
             readers: readers.clone(),
             unsynced: unsynced.clone(),
             reserve,
-            sync: syncer::sync_of(&path, held.open.file_again()?).map_err(explain)?,
+            sync: syncer::sync_of(&path).map_err(explain)?,
+            neighbour: Some(held.open.file_again()?),
             database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());
@@ -203,6 +206,18 @@ impl SqliteStore {
     /// A panic while the lock is held is impossible, so a poisoned one still guards what is held.
     fn held(&self) -> MutexGuard<'_, Option<HeldOpen>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what any process may have written, and shows it only once it is on stable storage: nothing is ever shown
+    /// that a power cut could take back.
+    async fn read_synced<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let found = self.readers.read_afresh(query).await?;
+        let syncer = self.writer.syncer.clone();
+        self.readers.run_aside(move || syncer.sync_read().map_err(Refusal::into_error)).await?;
+        Ok(found)
     }
 
     async fn write<T: Send + 'static>(

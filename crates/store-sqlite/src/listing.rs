@@ -4,10 +4,11 @@
 //! the thread, and the connection goes back to the pool: a long walk holds up neither them nor a checkpoint. A step begins
 //! behind the last id that was looked at, so the cost of a part does not grow with the number of customers before it.
 
-use crate::{SqliteStore, customers::stored};
+use crate::{SqliteStore, customers::stored, hash_index::HashIndex};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use std::collections::BTreeSet;
 
 /// How many customers a step looks at.
 const STEP: usize = 1000;
@@ -36,8 +37,7 @@ pub(crate) async fn list(
     let mut walk = Walk::new(list.clone());
     match candidates(store, &walk).await? {
         Some(candidates) => {
-            let visit = |connection: &mut Connection| walk.visit(connection, candidates).map(|_| walk);
-            walk = store.readers.read(visit).await?;
+            walk = store.readers.read(move |connection| by_name(connection, walk, candidates)).await?;
         }
         None => {
             let mut size = list.skip.saturating_add(list.limit).min(STEP);
@@ -54,8 +54,11 @@ pub(crate) async fn list(
     Ok(walk.found)
 }
 
-/// The customers that may have the name that is asked for, in order; `None` if they have to be looked for.
-async fn candidates(store: &SqliteStore, walk: &Walk) -> Result<Option<Vec<Entry>>, StoreError> {
+/// What tells the customers that may have the name that is asked for; `None` if they have to be looked for.
+async fn candidates(
+    store: &SqliteStore,
+    walk: &Walk,
+) -> Result<Option<impl Fn() -> BTreeSet<CustomerId> + Send + use<>>, StoreError> {
     let (Some(name), Some(indexes)) = (&walk.list.filter.unique_name, &store.indexes) else { return Ok(None) };
     let accounts = match &walk.accounts {
         Some(accounts) => accounts.clone(),
@@ -67,15 +70,36 @@ async fn candidates(store: &SqliteStore, walk: &Walk) -> Result<Option<Vec<Entry
             store.readers.read_afresh(all).await?
         }
     };
-    let mut ids = Vec::new();
-    for account in accounts {
-        ids.extend(indexes.names().candidates(indexes.hash_key.of_name(account, name)).map(CustomerId));
+    let indexes = indexes.clone();
+    let hashes: Vec<_> = accounts.iter().map(|account| indexes.hash_key.of_name(*account, name)).collect();
+    let of_hash = |names: &HashIndex, hash| names.candidates(hash).map(CustomerId).collect::<Vec<_>>();
+    Ok(Some(move || {
+        let names = indexes.names();
+        hashes.iter().flat_map(|hash| of_hash(&names, *hash)).collect()
+    }))
+}
+
+/// Finds the customers with a name, among those that may have it at the moment.
+///
+/// A customer may have taken the name over from another one between the two looks at the index and at the database. So
+/// the index is asked again, until the database was asked of everyone whom it names.
+fn by_name(
+    connection: &Connection,
+    empty: Walk,
+    candidates: impl Fn() -> BTreeSet<CustomerId>,
+) -> Result<Walk, rusqlite::Error> {
+    let mut asked = candidates();
+    loop {
+        let mut walk = Walk::new(empty.list.clone());
+        // Whether they were written since is for the row to tell.
+        let entry = |id: &CustomerId| Entry { id: *id, modified_at: Timestamp(i64::MAX) };
+        walk.visit(connection, asked.iter().filter(|id| **id > empty.after).map(entry).collect())?;
+        let known = asked.len();
+        asked.extend(candidates());
+        if asked.len() == known {
+            return Ok(walk);
+        }
     }
-    ids.retain(|id| *id > walk.after);
-    ids.sort_unstable();
-    ids.dedup();
-    // Whether they were written since is for the row to tell.
-    Ok(Some(ids.into_iter().map(|id| Entry { id, modified_at: Timestamp(i64::MAX) }).collect()))
 }
 
 /// What can be told of a customer without looking it up.
@@ -197,7 +221,7 @@ fn of_accounts(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         audit::AuditTail,
@@ -213,6 +237,7 @@ mod tests {
     use carnelian_domain::{Actor, Origin};
     use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer, contract::KeylessChain};
     use std::{
+        cell::Cell,
         fs::File,
         path::Path,
         pin::pin,
@@ -234,7 +259,7 @@ mod tests {
     }
 
     /// A registry with one account, and a sync of the test's own.
-    fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
+    pub(crate) fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
@@ -251,12 +276,34 @@ mod tests {
             unsynced: unsynced.clone(),
             reserve: Reserve::new(path.parent().expect("in a directory"), false, Arc::new(StoppedClock)),
             sync,
+            neighbour: None,
             database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), path)?;
         let (directory, held) = (path.to_owned(), Mutex::default());
         Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, directory, held })
+    }
+
+    #[test]
+    fn a_name_that_another_customer_takes_over_meanwhile_is_found_with_one_of_them() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let insert =
+            "INSERT INTO customer (id, account_id, name, version, ship_to_bill_address, created_at, modified_at,
+            sealed) VALUES (2, 1, 'Customer', 1, 0, 0, 0, x'')";
+        connection.execute(insert, []).expect("is inserted");
+        let filter = CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() };
+        let list = ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };
+        // The first look is before the second customer, and after the first one is gone.
+        let looks = Cell::new(0);
+        let candidates = || {
+            looks.set(looks.get() + 1);
+            BTreeSet::from([CustomerId(if looks.get() == 1 { 1 } else { 2 })])
+        };
+        let found = by_name(&connection, Walk::new(list), candidates).expect("is read").found;
+        assert_eq!(found.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     aside::{ASIDE, Aside},
     disk_waits::DiskWaits,
-    error::read_error,
+    error::{closed, read_error},
     schema,
 };
 use carnelian_store::{Clock, StoreError};
@@ -60,7 +60,8 @@ impl Reader {
     }
 
     fn let_go(&mut self) -> Result<(), rusqlite::Error> {
-        if self.view.take().is_some() {
+        // SQLite itself ends a view in which some errors come up.
+        if self.view.take().is_some() && !self.connection.is_autocommit() {
             self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
         Ok(())
@@ -126,7 +127,15 @@ impl Readers {
             return self.waits.watch(|| read(self));
         }
         let readers = self.clone();
-        self.aside.run(move || readers.waits.watch(|| read(&readers))).await.unwrap_or_else(|| Err(closed()))
+        self.run_aside(move || readers.waits.watch(|| read(&readers))).await
+    }
+
+    /// Runs on a thread of its own what will wait for the disk.
+    pub(crate) async fn run_aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.aside.run(work).await?
     }
 
     /// Called after every commit, before anybody hears of it.
@@ -184,8 +193,4 @@ impl Readers {
     fn lock(&self) -> MutexGuard<'_, Vec<Reader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the registry is closed".into())
 }

@@ -60,9 +60,10 @@ impl Unsynced {
         self.changed.notify_waiters();
     }
 
-    /// Waits until what can be read of a customer is on stable storage.
+    /// Waits until what can be read of a customer is on stable storage, whatever is written of it later.
     pub(crate) async fn wait_for(&self, id: CustomerId) -> Result<(), StoreError> {
-        self.wait_until(|state| !state.customers.contains(&id.0)).await
+        let noted = self.lock().noted;
+        self.wait_until(|state| state.cleared >= noted || !state.customers.contains(&id.0)).await
     }
 
     /// Waits until everything that can be read of customers is on stable storage: what there is, and what is no longer.
@@ -113,9 +114,19 @@ mod tests {
         let mut wait = pin!(unsynced.wait_for(CustomerId(1)));
         assert!(pin!(unsynced.wait_for(CustomerId(3))).poll(&mut context).is_ready());
         assert!(wait.as_mut().poll(&mut context).is_pending());
-        unsynced.clear(&[CustomerId(2)]);
+        unsynced.clear(&[CustomerId(1), CustomerId(2)]);
+        assert!(wait.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_reader_of_a_customer_does_not_wait_for_what_is_written_of_it_later() {
+        let unsynced = Unsynced::default();
+        unsynced.note(&[CustomerId(1)]);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut wait = pin!(unsynced.wait_for(CustomerId(1)));
         assert!(wait.as_mut().poll(&mut context).is_pending());
         unsynced.clear(&[CustomerId(1)]);
+        unsynced.note(&[CustomerId(1)]);
         assert!(wait.as_mut().poll(&mut context).is_ready());
     }
 

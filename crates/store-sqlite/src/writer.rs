@@ -20,7 +20,7 @@ use crate::{
     job::{Asked, Waiting, WorkError, Writing, once},
     readers::Readers,
     reserve::Reserve,
-    syncer::Sync,
+    syncer::{Sync, Syncer},
     unsynced::Unsynced,
 };
 use carnelian_store::{Clock, StoreError};
@@ -64,6 +64,8 @@ pub(crate) struct WriterParts {
     pub(crate) reserve: Reserve,
     /// Puts everything that was committed on stable storage.
     pub(crate) sync: Sync,
+    /// Another file of the directory; none where the file system is not asked.
+    pub(crate) neighbour: Option<File>,
     /// The database's own file, to sync what is copied into it.
     pub(crate) database: Arc<File>,
 }
@@ -73,6 +75,8 @@ pub(crate) struct Writer {
     queue: Sender<Message>,
     /// One place for every write that may wait; a write keeps its place until it is answered, also if nobody listens.
     places: Arc<Semaphore>,
+    /// For whoever has read what may not be synced yet.
+    pub(crate) syncer: Arc<Syncer>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -80,8 +84,9 @@ impl Writer {
     pub(crate) fn start(parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, rusqlite::Error> {
         let (queue, messages) = channel();
         let mut writing = WriterThread::prepare(parts, scrub, path, queue.clone())?;
+        let syncer = writing.syncer.clone();
         let thread = Mutex::new(Some(spawn("writer", move || writing.work(&messages))?));
-        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), thread })
+        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), syncer, thread })
     }
 
     /// Has a piece of work done and waits until it is on stable storage.

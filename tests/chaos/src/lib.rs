@@ -11,6 +11,7 @@
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
 //! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
+//! - [`gaps`]: what cannot be tested on a machine;
 //! - [`process`]: what a server uses, and what it may use;
 //! - [`races`]: clients that race for few names, and whether what they were told could be.
 
@@ -18,6 +19,7 @@ pub mod again;
 pub mod checker;
 pub mod crowd;
 pub mod disk;
+pub mod gaps;
 pub mod keys;
 pub mod load;
 pub mod model;

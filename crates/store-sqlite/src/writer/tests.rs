@@ -49,8 +49,19 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
     let reserve = Reserve::new(directory.path(), false, clock.clone());
-    let parts =
-        WriterParts { connection, indexes, audit, clock, on_failure, readers, unsynced, reserve, sync, database };
+    let parts = WriterParts {
+        connection,
+        indexes,
+        audit,
+        clock,
+        on_failure,
+        readers,
+        unsynced,
+        reserve,
+        sync,
+        neighbour: None,
+        database,
+    };
     (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
 }
 
@@ -96,8 +107,9 @@ async fn writes_that_wait_together_share_a_commit_and_a_refused_one_does_not_har
     assert_eq!(count_groups(&writer).await.expect("is counted"), 2);
 }
 
-#[tokio::test]
-async fn nobody_hears_of_a_write_before_its_sync() {
+/// Outside of a runtime answers come at once, so that early ones are seen.
+#[test]
+fn nobody_hears_of_a_write_before_its_sync() {
     let (begin, begun) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Mutex::new(ended);
@@ -105,13 +117,16 @@ async fn nobody_hears_of_a_write_before_its_sync() {
         begin.send(()).map_err(io::Error::other)?;
         ended.lock().expect("one syncs at a time").recv().map_err(io::Error::other)
     }));
+    // Whatever happens, the sync ends before the writer does.
+    let end = end;
     let mut context = Context::from_waker(Waker::noop());
     let mut write = pin!(writer.write(insert_group("slow")));
     assert!(write.as_mut().poll(&mut context).is_pending());
     begun.recv_timeout(Duration::from_secs(30)).expect("the commit is synced");
     assert!(write.as_mut().poll(&mut context).is_pending());
     end.send(()).expect("the sync ends");
-    write.await.expect("is written");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(write).expect("is written");
 }
 
 #[tokio::test]
@@ -180,8 +195,21 @@ async fn a_panic_in_the_writer_is_told() {
     let (_directory, writer, failures) = start();
     let panicking = |_: &mut Writing<'_>| -> Result<(), WorkError> { panic!("as the test wants it") };
     assert!(matches!(writer.write(panicking).await, Err(StoreError::Unavailable(_))));
-    assert_eq!(failures.iter().count(), 1);
     assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
+    drop(writer);
+    assert_eq!(failures.iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_in_the_syncer_is_told_and_the_writer_ends_all_the_same() {
+    let (_directory, writer, failures) = start_with(Box::new(|| panic!("as the test wants it")));
+    let asked = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
+    let (first, second) = while_held_up(&writer, asked).await;
+    assert!(matches!(first, Err(StoreError::Unavailable(_))));
+    assert!(matches!(second, Err(StoreError::Unavailable(_))));
+    assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
+    drop(writer);
+    assert_eq!(failures.iter().count(), 1);
 }
 
 /// Asks for something and goes away; says whether it was turned away at once.
@@ -207,8 +235,8 @@ async fn more_writes_than_the_queue_holds_are_turned_away() {
     assert_eq!(while_held_up(&writer, asked).await, 6);
 }
 
-#[tokio::test]
-async fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
+#[test]
+fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
     let (begin, begun) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Mutex::new(ended);

@@ -5,7 +5,7 @@ use crate::{
     audit::AuditTail,
     checkpoint::{Checkpointer, Scrub},
     error::{is_fatal, is_full, read_error, recognise_read_only},
-    failure::{Failure, Refusal},
+    failure::{Failure, PanicAlarm, Refusal},
     indexes::Indexes,
     job::{Asked, Group, Writing},
     readers::Readers,
@@ -43,7 +43,7 @@ pub(super) struct WriterThread {
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
     reserve: Reserve,
-    syncer: Arc<Syncer>,
+    pub(super) syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
     /// Where work waits, for what is to be run again.
     queue: Sender<Message>,
@@ -79,9 +79,14 @@ impl WriterThread {
             Checkpointer::start(&mut parts.connection, files, failure.clone(), readers, scrub.clone(), copied)?;
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
-        let syncer = Arc::new(Syncer { sync: parts.sync, failure: failure.clone(), unsynced: unsynced.clone() });
+        let syncer = Arc::new(Syncer {
+            sync: parts.sync,
+            neighbour: parts.neighbour,
+            failure: failure.clone(),
+            unsynced: unsynced.clone(),
+        });
         let (for_thread, synced) = (syncer.clone(), queue.clone());
-        spawn("syncer", move || for_thread.work(&committed, || drop(synced.send(Message::Synced))))?;
+        spawn("syncer", move || for_thread.work(&committed, &|| drop(synced.send(Message::Synced))))?;
         Ok(WriterThread {
             connection: parts.connection,
             indexes: parts.indexes,
@@ -108,6 +113,7 @@ impl WriterThread {
 
     /// Does what it is told, until it is told to close.
     pub(super) fn work(&mut self, messages: &Receiver<Message>) {
+        let _alarm = PanicAlarm { failure: self.failure.clone(), thread: "writer" };
         while let Ok(message) = messages.recv() {
             let mut next = Some(message);
             while let Some(message) = next {
@@ -298,15 +304,6 @@ impl WriterThread {
             StoreError::Unavailable(detail) if is_full => Refusal::Full(detail),
             StoreError::Unavailable(detail) => Refusal::Unavailable(detail),
             other => Refusal::Unavailable(other.to_string()),
-        }
-    }
-}
-
-impl Drop for WriterThread {
-    /// A panic ends the thread, and a registry that cannot write any more must not go unnoticed.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.failure.report("the writer panicked".into());
         }
     }
 }

@@ -88,19 +88,44 @@ fn a_server_that_has_forgotten_an_edit_s_key_is_caught() {
     assert!(forgotten.is_err(), "the edit was made twice and nobody noticed");
 }
 
-/// Kills at the operations with these numbers, counted from the start of the server, while it is under load.
-fn kill_at(name: &str, rounds: usize, load: &Load, rules: &[(Action, &'static str, &'static str, Range<usize>)]) {
+/// From when on the operations are counted at one of which a server is killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// From its start on.
+    Start,
+    /// From when it serves.
+    Ready,
+}
+
+/// Kills at the operations with these numbers, under load.
+fn kill_at(
+    name: &str,
+    rounds: usize,
+    load: &Load,
+    since: Since,
+    rules: &[(Action, &'static str, &'static str, Range<usize>)],
+) {
     let mut random = Random::of_test(name);
     let mut scene = Scene::new();
-    for round in 0..seed::rounds(rounds) {
+    let (rounds, mut served) = (seed::rounds(rounds), 0);
+    for round in 0..rounds {
         let (action, kind, suffix, numbers) = random.pick(rules).clone();
         let rule = Rule { action, kind, suffix, number: random.within(numbers) };
         let shim = Shim::new(&scene.data()).rule(&rule);
+        let shim = if since == Since::Ready { shim.armed_by_signal() } else { shim };
         let case = format!("round {round}: {rule:?}");
-        let Ok(mut server) = shim.under(scene.place.launch()).try_start() else {
-            scene.must_hold(&case, &mut random);
-            continue;
+        let mut server = match shim.under(scene.place.launch()).try_start() {
+            Ok(server) => server,
+            Err((code, log)) => {
+                assert_eq!(code, -1, "{case}: the server did not start: {log}");
+                scene.must_hold(&case, &mut random);
+                continue;
+            }
         };
+        served += 1;
+        if since == Since::Ready {
+            server.signal("USR1");
+        }
         let load = Load { prefix: format!("R{round}"), ..load.clone() };
         let report = load.run(server.address(), &scene.ada, &mut random, |_| {});
         if server.is_running() {
@@ -112,41 +137,42 @@ fn kill_at(name: &str, rounds: usize, load: &Load, rules: &[(Action, &'static st
         scene.note(report);
         scene.must_hold(&case, &mut random);
     }
+    eprintln!("{name}: {served} of {rounds} servers were killed while they served, the others at their start");
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_after_it_began_a_transaction() {
     // The first few are of the start: the log is made sure of, and the schema is looked at.
-    kill_at("kills after begin", 4, &load(String::new()), &[(Action::KillAfter, "begin", "*", 1..60)]);
+    kill_at("kills after begin", 4, &load(String::new()), Since::Start, &[(Action::KillAfter, "begin", "*", 1..60)]);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_within_a_commit() {
     use Action::*;
     let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 20..400));
-    kill_at("kills within a commit", 6, &load(String::new()), &rules);
+    kill_at("kills within a commit", 6, &load(String::new()), Since::Start, &rules);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_around_a_sync() {
     use Action::*;
     let rules = [KillBefore, KillAfter].map(|action| (action, "sync", "-wal", 3..60));
-    kill_at("kills around a sync", 6, &load(String::new()), &rules);
+    kill_at("kills around a sync", 6, &load(String::new()), Since::Start, &rules);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_around_an_answer() {
     use Action::*;
     let rules = [KillBefore, KillAfter].map(|action| (action, "send", "ack", 1..200));
-    kill_at("kills around an answer", 5, &load(String::new()), &rules);
+    kill_at("kills around an answer", 5, &load(String::new()), Since::Start, &rules);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_it_reserves_ids() {
     use Action::*;
-    // The first writes of a server: it has no ids yet.
-    let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 1..9));
-    kill_at("kills while reserving ids", 4, &load(String::new()), &rules);
+    // The first writes for its clients: it has no ids yet.
+    let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 1..5));
+    kill_at("kills while reserving ids", 4, &load(String::new()), Since::Ready, &rules);
 }
 
 #[test]
@@ -159,7 +185,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_within_a_checkpoint() 
         (KillAfter, "sync", "carnelian.db", 1..2),
     ];
     let load = Load { large: 100, ..load(String::new()) };
-    kill_at("kills within a checkpoint", 4, &load, &rules);
+    kill_at("kills within a checkpoint", 4, &load, Since::Start, &rules);
 }
 
 #[test]
@@ -172,7 +198,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_it_stops() {
         (KillAfter, "unlink", "-wal", 1..2),
     ];
     let load = Load { requests: 10, large: 0, ..load(String::new()) };
-    kill_at("kills while stopping", 3, &load, &rules);
+    kill_at("kills while stopping", 3, &load, Since::Start, &rules);
 }
 
 #[test]

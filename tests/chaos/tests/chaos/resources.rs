@@ -10,7 +10,17 @@ mod slow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chaos::{Load, Progress, Random, Scene, process};
+use chaos::{Load, Progress, Random, Scene, gaps, process};
+
+/// How much longer 99 of 100 answers may take beside others, where that is asked for.
+const SLOWER: f64 = 2.0;
+
+/// How long 99 of 100 answers take while nobody else is there, and beside others; a measurement of each in every round.
+#[derive(Default)]
+struct Slowdown {
+    alone: Vec<Duration>,
+    beside: Vec<Duration>,
+}
 
 /// Customers of a registry, who notice nothing of what others do to it.
 struct Regulars {
@@ -28,9 +38,24 @@ const OTHER_FILES: usize = 500;
 fn allowed_connections(wanted: usize) -> usize {
     let allowed = process::allow_open_files(wanted + OTHER_FILES).saturating_sub(OTHER_FILES).min(wanted);
     if allowed < wanted {
-        eprintln!("ONLY {allowed} CONNECTIONS, NOT {wanted}: the system's limit of open files permits no more");
+        gaps::tell(&format!("{wanted} connections: the system's limit of open files permits {allowed}"));
     }
     allowed
+}
+
+impl Slowdown {
+    /// Prints how much longer answers take beside `others`. One round alone decides nothing: the machine may be busy.
+    #[track_caller]
+    fn must_be_small(mut self, others: &str) {
+        let rounds = self.beside.len();
+        let [alone, beside] = [&mut self.alone, &mut self.beside].map(|measured| {
+            measured.sort_unstable();
+            measured[rounds / 2]
+        });
+        let ratio = beside.as_secs_f64() / alone.as_secs_f64();
+        eprintln!("p99 {beside:?} beside {others}, {alone:?} alone: {ratio:.2}");
+        assert!(rounds == 1 || ratio < SLOWER, "answers take {ratio:.2} times as long beside {others}");
+    }
 }
 
 impl Regulars {

@@ -4,10 +4,10 @@ use blackbox::problems::BODY_TOO_LARGE;
 use blackbox::{CUSTOMERS, Connection, Login, Request, sample};
 use chaos::model::Sent;
 use chaos::process::{self, Cage};
-use chaos::{Load, Outcome, Random, Scene, crowd, seed};
+use chaos::{Load, Outcome, Scene, crowd, gaps, seed};
 use serde_json::Value;
 
-use super::PATIENT;
+use super::{PATIENT, Regulars, Slowdown};
 
 /// How much memory there is, in bytes.
 const MEMORY: u64 = 128 << 20;
@@ -29,13 +29,15 @@ fn largest(login: &Login, customer: &Value) -> Request {
     Request::new("POST", CUSTOMERS).login(login).json_bytes(body)
 }
 
-/// Sends creates on all connections so that the server has nearly all of all of them before any is complete.
-fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene) {
+/// Sends creates on all connections so that the server has nearly all of all of them before any is complete, which is
+/// when `meanwhile` is done.
+fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene, meanwhile: impl FnOnce(&mut Scene)) {
     let customer = |number: usize| sample::full(&format!("Large {round} {number}"), "Acme");
     let messages: Vec<_> = (0..crowd.len()).map(|number| largest(&scene.ada, &customer(number)).bytes()).collect();
     for (connection, message) in crowd.iter_mut().zip(&messages) {
         connection.send_bytes(&message[..message.len() - 1]).expect("the server reads on");
     }
+    meanwhile(scene);
     for (connection, message) in crowd.iter_mut().zip(&messages) {
         connection.send_bytes(&message[message.len() - 1..]).expect("the server reads on");
     }
@@ -48,28 +50,32 @@ fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene) {
 
 #[test]
 fn in_128_mib_256_connections_send_the_largest_bodies() {
-    let mut random = Random::of_test("memory");
+    let mut regulars = Regulars::of_test("memory");
     let mut scene = Scene::new();
     let cage = Cage::of_memory(MEMORY);
     let launch = scene.place.launch().config(PATIENT);
     let server = match &cage {
         Some(cage) => cage.around(launch).start(),
         None => {
-            eprintln!("NO CONTROL GROUP CAN BE MADE HERE: the memory is only measured, not limited");
+            gaps::tell("a limit of memory, which is only measured: no control group can be made");
             launch.start()
         }
     };
     let address = server.address();
+    let mut slowdown = Slowdown::default();
     for round in 0..seed::rounds(4) {
+        slowdown.alone.push(regulars.work(&mut scene, address, 400, |_| {}));
         let mut crowd = crowd::open(address, CONNECTIONS);
-        create_at_once(round, &mut crowd, &mut scene);
+        create_at_once(round, &mut crowd, &mut scene, |scene| {
+            slowdown.beside.push(regulars.work(scene, address, 400, |_| {}));
+        });
         let too_large = Request::new("POST", CUSTOMERS).login(&scene.ada).json_bytes(vec![b' '; 8 * BODY]);
         for connection in &mut crowd {
             let reply = connection.exchange(&too_large).expect("the server answers");
             reply.must_be(&BODY_TOO_LARGE, "eight times the largest body");
         }
-        let load = Load { prefix: format!("R{round}"), workers: 32, requests: 20, large: 100 };
-        let report = load.run(address, &scene.ada, &mut random, |_| {});
+        let load = Load { prefix: format!("M{round}"), workers: 32, requests: 20, large: 100 };
+        let report = load.run(address, &scene.ada, &mut regulars.random, |_| {});
         report.must_be_undisturbed("little memory");
         scene.note(report);
     }
@@ -77,6 +83,8 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     eprintln!("{CONNECTIONS} connections with the largest bodies: {} MiB at most", peak >> 20);
     assert!(peak < MEMORY, "the server had {} MiB", peak >> 20);
     assert_eq!(cage.as_ref().map_or(0, Cage::kills), 0, "a process was killed");
+    process::must_not_spin(&server, "after little memory");
+    slowdown.must_be_small(&format!("{CONNECTIONS} connections with the largest bodies"));
     server.stop();
-    scene.must_hold("after little memory", &mut random);
+    scene.must_hold("after little memory", &mut regulars.random);
 }

@@ -1,11 +1,12 @@
 //! More writes than the disk takes.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use blackbox::{CUSTOMERS, Connection, Login, Request, Server, sample, wait};
 use chaos::crowd::{self, Member};
 use chaos::model::Sent;
-use chaos::{Action, Outcome, Random, Recording, Rule, Scene, Shim};
+use chaos::{Action, Outcome, Random, Recording, Rule, Scene, Shim, gaps};
 
 use super::{PATIENT, allowed_connections};
 
@@ -116,11 +117,16 @@ impl Stuck {
     /// Asserts that nothing is acknowledged, that a further write is refused at once, and that reads go on.
     fn must_go_on(&self, writes: &[Write]) {
         let client = self.server.client_of(&self.scene.ada);
+        let mut longest = Duration::ZERO;
         for number in 0..20 {
+            let asked = Instant::now();
             let reply = client.create(&sample::minimal(&format!("Further {number}"), "Acme"));
+            longest = longest.max(asked.elapsed());
+            // It is refused while the disk is stuck, so it does not wait for the others.
             assert_eq!(reply.status, 503, "a further write on a stuck disk: {}", reply.text());
             client.get("/health/ready").must_succeed("a read on a stuck disk");
         }
+        eprintln!("further writes on a stuck disk were refused after {longest:?} at most");
         let early: Vec<_> = writes.iter().filter(|write| write.status().is_some()).collect();
         assert!(early.iter().all(|write| write.status() == Some(503)), "a write was answered before its sync");
         for write in early.iter().take(20) {
@@ -135,7 +141,7 @@ impl Stuck {
 fn connections(stuck: &Stuck) -> Option<Vec<Connection>> {
     let writes = allowed_connections(WRITES);
     if writes <= WAITING {
-        eprintln!("NOTHING IS TESTED HERE: it takes more than {WAITING} connections");
+        gaps::tell(&format!("writes beyond those that may wait: that takes more than {WAITING} connections"));
         return None;
     }
     Some(crowd::open(stuck.server.address(), writes))

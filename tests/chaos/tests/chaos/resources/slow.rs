@@ -6,11 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use blackbox::connection::is_silence;
 use blackbox::{CUSTOMERS, Connection, Request, sample, wait};
 use chaos::model::Sent;
-use chaos::{Outcome, Scene};
+use chaos::{Outcome, Scene, process, seed};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 
-use super::{Regulars, allowed_connections};
+use super::{Regulars, Slowdown, allowed_connections};
 
 /// How many of them there are.
 const SLOW: usize = 2_000;
@@ -83,6 +83,31 @@ fn large() -> Value {
     customer
 }
 
+/// All slow clients of a round.
+struct Slow {
+    headers: Vec<Sender>,
+    bodies: Vec<Sender>,
+    readers: Vec<Reader>,
+}
+
+impl Slow {
+    /// Each takes a step; whether all of them are cut off.
+    fn step(&mut self) -> bool {
+        let senders = self.headers.iter_mut().chain(&mut self.bodies).map(Sender::step);
+        // All of them take their step, also behind one that is not cut off yet.
+        senders.chain(self.readers.iter_mut().map(Reader::step)).fold(true, |all, cut| all & cut)
+    }
+
+    fn must_be_told_why(&self) {
+        for sender in &self.headers {
+            assert!(matches!(sender.end, Some(None | Some(408))), "a slow header was answered {:?}", sender.end);
+        }
+        for sender in &self.bodies {
+            assert_eq!(sender.end, Some(Some(408)), "what a slow body was answered");
+        }
+    }
+}
+
 #[test]
 fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
     let mut regulars = Regulars::of_test("slow clients");
@@ -95,25 +120,22 @@ fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
     let header = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ";
     let body = Request::new("POST", CUSTOMERS).login(&scene.ada).header("Content-Length", "60000").head();
     let questions = Request::new("GET", &format!("{CUSTOMERS}/{id}")).login(&scene.ada).bytes().repeat(QUESTIONS);
-    let mut readers: Vec<_> = (0..READERS).map(|_| Reader::asking(address, &questions)).collect();
-    let mut headers: Vec<_> = (0..slow / 2).map(|_| Sender::starting(address, header)).collect();
-    let mut bodies: Vec<_> = (0..slow / 2).map(|_| Sender::starting(address, &body)).collect();
-    let p99 = regulars.work(&mut scene, address, 100_000, |progress| {
-        wait::until("all of them are cut off", wait::PATIENCE, || {
-            let senders = headers.iter_mut().chain(&mut bodies).map(Sender::step);
-            // All of them take their step, also behind one that is not cut off yet.
-            let all = senders.chain(readers.iter_mut().map(Reader::step)).fold(true, |all, cut| all & cut);
-            all.then_some(())
-        });
-        progress.end();
-    });
-    for sender in &headers {
-        assert!(matches!(sender.end, Some(None | Some(408))), "a slow header was answered {:?}", sender.end);
+    let mut slowdown = Slowdown::default();
+    for _ in 0..seed::rounds(1) {
+        slowdown.alone.push(regulars.work(&mut scene, address, 400, |_| {}));
+        let mut crowd = Slow {
+            readers: (0..READERS).map(|_| Reader::asking(address, &questions)).collect(),
+            headers: (0..slow / 2).map(|_| Sender::starting(address, header)).collect(),
+            bodies: (0..slow / 2).map(|_| Sender::starting(address, &body)).collect(),
+        };
+        slowdown.beside.push(regulars.work(&mut scene, address, 100_000, |progress| {
+            wait::until("all of them are cut off", wait::PATIENCE, || crowd.step().then_some(()));
+            progress.end();
+        }));
+        crowd.must_be_told_why();
     }
-    for sender in &bodies {
-        assert_eq!(sender.end, Some(Some(408)), "what a slow body was answered");
-    }
-    eprintln!("{slow} slow senders and {READERS} slow readers were cut off; p99 beside them {p99:?}");
+    process::must_not_spin(&server, "without its slow clients");
+    slowdown.must_be_small(&format!("{slow} slow senders and {READERS} slow readers"));
     server.stop();
     scene.must_hold("after slow clients", &mut regulars.random);
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use blackbox::connection::is_silence;
 use blackbox::{CUSTOMERS, Connection, Request, sample, wait};
@@ -17,6 +18,9 @@ const SLOW: usize = 2_000;
 
 /// How many more ask much and read slowly: few, because the system keeps megabytes of answers for each of them.
 const READERS: usize = 20;
+
+/// How long each of them waits before its next byte.
+const PACE: Duration = Duration::from_millis(250);
 
 /// More answers than the buffers between server and client hold.
 const QUESTIONS: usize = 1_000;
@@ -129,7 +133,14 @@ fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
             bodies: (0..slow / 2).map(|_| Sender::starting(address, &body)).collect(),
         };
         slowdown.beside.push(regulars.work(&mut scene, address, 100_000, |progress| {
-            wait::until("all of them are cut off", wait::PATIENCE, || crowd.step().then_some(()));
+            let mut last = Instant::now();
+            wait::until("all of them are cut off", wait::PATIENCE, || {
+                let is_time = last.elapsed() >= PACE;
+                if is_time {
+                    last = Instant::now();
+                }
+                (is_time && crowd.step()).then_some(())
+            });
             progress.end();
         }));
         crowd.must_be_told_why();

@@ -59,6 +59,11 @@ pub fn rounds(usual: usize) -> usize {
     }
 }
 
+/// Whether somebody asked for so many rounds, who watches them on a machine that has nothing else to do.
+pub fn is_watched() -> bool {
+    std::env::var_os("CHAOS_ROUNDS").is_some()
+}
+
 /// Whether the case with this number belongs to the slice that `CHAOS_SLICE` names: `2/5` has 2, 7, 12 and so on.
 pub fn in_slice(number: usize) -> bool {
     let Ok(slice) = std::env::var("CHAOS_SLICE") else { return true };

@@ -148,4 +148,13 @@ mod tests {
         end.send(()).expect("the sync ends");
         runtime.block_on(audit_end).expect("is shown");
     }
+
+    #[test]
+    fn a_file_system_that_takes_no_writes_lets_the_audit_log_be_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let sync = || Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        let store = store(&directory.path().join("carnelian.db"), Box::new(sync)).expect("opens");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert!(runtime.block_on(store.audit_entries(0, 10)).expect("is shown").is_empty());
+    }
 }

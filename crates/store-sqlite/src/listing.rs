@@ -37,7 +37,8 @@ pub(crate) async fn list(
     let mut walk = Walk::new(list.clone());
     match candidates(store, &walk).await? {
         Some(candidates) => {
-            walk = store.readers.read(move |connection| by_name(connection, walk, candidates)).await?;
+            let list = list.clone();
+            walk = store.readers.read(move |connection| by_name(connection, &list, candidates)).await?;
         }
         None => {
             let mut size = list.skip.saturating_add(list.limit).min(STEP);
@@ -85,15 +86,15 @@ async fn candidates(
 /// the index is asked again, until the database was asked of everyone whom it names.
 fn by_name(
     connection: &Connection,
-    empty: Walk,
+    list: &ListCustomers,
     candidates: impl Fn() -> BTreeSet<CustomerId>,
 ) -> Result<Walk, rusqlite::Error> {
     let mut asked = candidates();
     loop {
-        let mut walk = Walk::new(empty.list.clone());
+        let mut walk = Walk::new(list.clone());
         // Whether they were written since is for the row to tell.
         let entry = |id: &CustomerId| Entry { id: *id, modified_at: Timestamp(i64::MAX) };
-        walk.visit(connection, asked.iter().filter(|id| **id > empty.after).map(entry).collect())?;
+        walk.visit(connection, asked.iter().filter(|id| **id > list.after).map(entry).collect())?;
         let known = asked.len();
         asked.extend(candidates());
         if asked.len() == known {
@@ -302,7 +303,7 @@ pub(crate) mod tests {
             looks.set(looks.get() + 1);
             BTreeSet::from([CustomerId(if looks.get() == 1 { 1 } else { 2 })])
         };
-        let found = by_name(&connection, Walk::new(list), candidates).expect("is read").found;
+        let found = by_name(&connection, &list, candidates).expect("is read").found;
         assert_eq!(found.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
     }
 

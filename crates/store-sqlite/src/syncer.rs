@@ -65,10 +65,7 @@ impl Syncer {
     /// it is asked then, and not with the log: the next sync of that would have to write the change.
     pub(crate) fn sync(&self, group: &Group) -> Result<(), Refusal> {
         let check = || self.neighbour.as_ref().map_or(Ok(()), check_file_system);
-        if let Err(error) = (self.sync)().and_then(|()| check()) {
-            self.failure.report(format!("a sync failed: {error}"));
-        }
-        self.failure.check()?;
+        self.judge((self.sync)().and_then(|()| check()))?;
         self.unsynced.clear(&group.customers);
         Ok(())
     }
@@ -77,11 +74,14 @@ impl Syncer {
     ///
     /// A file system that takes no writes has nothing that is new.
     pub(crate) fn sync_read(&self) -> Result<(), Refusal> {
-        match (self.sync)() {
-            Err(error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
-                self.failure.report(format!("a sync failed: {error}"));
-            }
-            _ => {}
+        let is_read_only = |error: &io::Error| error.kind() == io::ErrorKind::ReadOnlyFilesystem;
+        self.judge((self.sync)().or_else(|error| if is_read_only(&error) { Ok(()) } else { Err(error) }))
+    }
+
+    /// Reports a failed sync; says whether nothing has failed so far.
+    fn judge(&self, synced: io::Result<()>) -> Result<(), Refusal> {
+        if let Err(error) = synced {
+            self.failure.report(format!("a sync failed: {error}"));
         }
         self.failure.check()
     }

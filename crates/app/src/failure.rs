@@ -2,26 +2,26 @@
 
 use carnelian_domain::{Problem, Violation};
 use carnelian_store::{Conflict, StoreError};
-use std::fmt;
+use std::{error::Error, fmt};
 
-/// A text for the log; it never reaches a caller of the API.
-pub struct Internal(String);
+/// The cause of a failure, for the log alone: it never reaches a caller of the API.
+pub struct Internal(Box<dyn Error + Send + Sync>);
 
 impl Internal {
-    /// Keeps a text for the log.
-    pub fn new(detail: impl Into<String>) -> Internal {
-        Internal(detail.into())
+    /// Keeps an error, or a sentence, for the log.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Internal {
+        Internal(cause.into())
     }
 
-    /// The text, for the log.
-    pub fn for_log(&self) -> &str {
-        &self.0
+    /// The text for the log.
+    pub fn for_log(&self) -> String {
+        self.0.to_string()
     }
 }
 
 impl fmt::Debug for Internal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -32,7 +32,7 @@ pub enum Failure {
     Problem(Problem),
     /// The request breaks rules: at least one, in the order in which they are answered.
     Violations(Vec<Violation>),
-    /// The store is busy, full or out of reach; whether a write was done is unknown.
+    /// The store is busy, full or out of reach, or the outcome of a write is unknown; the text for the log says which.
     Unavailable(Internal),
     /// Our fault.
     Internal(Internal),
@@ -58,17 +58,18 @@ impl From<Problem> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        let detail = Internal::new(error.to_string());
         match error {
-            StoreError::Conflict(conflict) => of_conflict(conflict, detail),
-            StoreError::Busy | StoreError::Unavailable(_) => Failure::Unavailable(detail),
-            StoreError::Corrupt(_) => Failure::Internal(detail),
+            StoreError::Conflict(conflict) => from_conflict(conflict),
+            StoreError::Busy | StoreError::Unavailable(_) | StoreError::Unknown(_) => {
+                Failure::Unavailable(Internal::new(error))
+            }
+            StoreError::Corrupt(_) => Failure::Internal(Internal::new(error)),
         }
     }
 }
 
-/// What a conflict is to the caller of the API; a name that is taken is a customer's unless whoever asked knows better.
-fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
+/// The failure that a conflict means to a caller of the API. A taken name is a customer's, unless the operation maps it itself.
+fn from_conflict(conflict: Conflict) -> Failure {
     match conflict {
         Conflict::NoSuchAccount => Problem::AccountNotFound.into(),
         Conflict::ErasureInProgress => Problem::ErasureInProgress.into(),
@@ -77,9 +78,9 @@ fn of_conflict(conflict: Conflict, detail: Internal) -> Failure {
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
-        Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(detail),
+        Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(Internal::new(conflict)),
         Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
-        Conflict::NoSuchErasure => Failure::Internal(detail),
+        Conflict::NoSuchErasure => Failure::Internal(Internal::new(conflict)),
         Conflict::NoSuchGroup => Problem::GroupNotFound.into(),
         Conflict::AlreadyInGroup => Problem::AlreadyInGroup.into(),
         Conflict::NotInGroup => Problem::NotInGroup.into(),

@@ -77,7 +77,7 @@ impl CustomerIds {
     pub(crate) async fn block(&self, count: u64) -> Result<Range<u64>, StoreError> {
         let block = self.store.reserve_customer_ids(count).await?;
         if block.end > CustomerId::LIMIT {
-            return Err(StoreError::Corrupt("customer ids are used up".into()));
+            return Err(StoreError::corrupt("customer ids are used up"));
         }
         Ok(block)
     }

@@ -83,9 +83,9 @@ pub struct Parts {
     pub strict_upstream: bool,
 }
 
-/// Why the application cannot work with a store.
+/// Why the application cannot start on a store.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum StartError {
     /// The registry was made with another master key.
     #[error("the master key is not the one that this registry was made with")]
     WrongMasterKey,
@@ -121,11 +121,11 @@ pub struct App {
 
 impl App {
     /// Puts the application together, and checks that the master key is the registry's.
-    pub async fn open(parts: Parts) -> Result<App, OpenError> {
+    pub async fn open(parts: Parts) -> Result<App, StartError> {
         let vault = Arc::new(Vault::new(&parts.master_key, parts.entropy.clone()));
         let proof = parts.store.key_proof(vault.proof().to_vec()).await?;
         if proof != vault.proof() {
-            return Err(OpenError::WrongMasterKey);
+            return Err(StartError::WrongMasterKey);
         }
         let key_uses = KeyUses::default();
         let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);

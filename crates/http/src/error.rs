@@ -79,7 +79,7 @@ impl IntoResponse for ApiError {
         let row = self.0.problem().row();
         let detail = match &self.0 {
             Failure::Problem(_) | Failure::Violations(_) => None,
-            Failure::Unavailable(internal) | Failure::Internal(internal) => Some(internal.for_log().to_owned()),
+            Failure::Unavailable(internal) | Failure::Internal(internal) => Some(internal.for_log()),
         };
         let mut response = response::json(status_of(row.kind), &envelope_of(&self.0));
         if let Some((name, value)) = companion_header(row) {

@@ -3,7 +3,8 @@
 //! To wake a task of another thread takes a system call, and a thread that serves many clients waits for many answers of
 //! every group. So it is woken once: a task of that thread takes them in, and hands them out where waking is cheap.
 
-use crate::{failure::Refusal, job::Job};
+use crate::{error::CommitError, job::Job};
+use carnelian_store::StoreError;
 use std::cell::RefCell;
 use tokio::{
     runtime::Handle,
@@ -16,7 +17,7 @@ const BATCH: usize = 256;
 /// A piece of work that has been done, and what became of its group.
 struct Done {
     job: Box<dyn Job>,
-    group: Result<(), Refusal>,
+    group: Result<(), CommitError>,
 }
 
 thread_local! {
@@ -42,7 +43,7 @@ impl Asker {
     }
 
     /// Sends an answer there.
-    pub(crate) fn answer(self, job: Box<dyn Job>, group: Result<(), Refusal>) {
+    pub(crate) fn answer(self, job: Box<dyn Job>, group: Result<(), CommitError>) {
         let done = Done { job, group };
         let Some(mailbox) = self.0 else { return done.tell() };
         // Without its runtime, whoever waited may be gone too; telling does no harm.
@@ -54,7 +55,7 @@ impl Asker {
 
 impl Done {
     fn tell(self) {
-        self.job.answer(self.group.map_err(Refusal::into_error));
+        self.job.answer(self.group.map_err(StoreError::from));
     }
 }
 

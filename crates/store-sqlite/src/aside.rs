@@ -2,7 +2,7 @@
 
 use crate::{
     disk_waits::CALM,
-    error::{closed, from_system},
+    error::{OpenError, closed},
 };
 use carnelian_store::StoreError;
 use std::{panic::resume_unwind, sync::Arc};
@@ -34,10 +34,10 @@ impl<T> Drop for Asked<T> {
 }
 
 impl Aside {
-    pub(crate) fn new() -> Result<Aside, rusqlite::Error> {
+    pub(crate) fn new() -> Result<Aside, OpenError> {
         let mut threads = Builder::new_current_thread();
         threads.max_blocking_threads(ASIDE).thread_keep_alive(CALM).thread_name("reader");
-        let threads = Some(threads.build().map_err(from_system)?);
+        let threads = Some(threads.build().map_err(OpenError::Thread)?);
         Ok(Aside { threads, places: Arc::new(Semaphore::new(PLACES)) })
     }
 

@@ -51,7 +51,7 @@ impl Backups for SqliteStore {
             }
             Ok(())
         });
-        refused.map_err(|error: io::Error| StoreError::Unavailable(error.to_string()))?;
+        refused.map_err(|error: io::Error| StoreError::unavailable(error))?;
         done
     }
 
@@ -206,7 +206,7 @@ impl Restoring {
 
     /// Puts a row back.
     pub fn put(&self, row: &BackupRow) -> Result<(), StoreError> {
-        let damaged = |why: &str| StoreError::Corrupt(format!("a row of {} in the backup: {why}", row.table));
+        let damaged = |why: &str| StoreError::corrupt(format!("a row of {} in the backup: {why}", row.table));
         let content: Map<String, Json> =
             serde_json::from_slice(&row.content).map_err(|error| damaged(&error.to_string()))?;
         let mut columns: Vec<_> = content.keys().map(String::as_str).collect();

@@ -9,8 +9,8 @@
 //! however short it is, and cut off.
 
 use crate::{
-    error::{from_system, is_fatal, is_full, recognise_read_only},
-    failure::{Failure, PanicAlarm},
+    error::{DatabaseError, OpenError},
+    failure::{FailureLatch, PanicAlarm},
     readers::Readers,
     reserve::Reserve,
     schema,
@@ -118,7 +118,7 @@ pub(crate) struct Checkpointer {
     /// How long the log was when it was last copied, and has not started again at its beginning since.
     copied_pages: i32,
     scrub: Arc<Scrub>,
-    failure: Arc<Failure>,
+    failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -129,11 +129,11 @@ impl Checkpointer {
     pub(crate) fn start(
         writer: &mut Connection,
         (path, database): (&Path, Arc<File>),
-        failure: Arc<Failure>,
+        failure: Arc<FailureLatch>,
         readers: Arc<Readers>,
         scrub: Arc<Scrub>,
         copied: impl Fn() + Send + 'static,
-    ) -> Result<Checkpointer, rusqlite::Error> {
+    ) -> Result<Checkpointer, OpenError> {
         let log_pages = Arc::new(AtomicI32::new(0));
         let of_hook = log_pages.clone();
         // The hook takes the place of the automatic checkpoint.
@@ -169,7 +169,7 @@ impl Checkpointer {
             }
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
-        let thread = Some(thread.map_err(from_system)?);
+        let thread = Some(thread.map_err(OpenError::Thread)?);
         Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
     }
 
@@ -241,7 +241,7 @@ fn copy_ahead(
     connection: &Connection,
     database: &File,
     log_pages: &AtomicI32,
-    failure: &Failure,
+    failure: &FailureLatch,
 ) -> Result<(), Obstacle> {
     for _ in 0..PASSES {
         let copied = checkpoint(connection, PASSIVE, failure)?;
@@ -258,18 +258,18 @@ fn copy_ahead(
 }
 
 /// Copies what no reader still needs in the log; says how many of its pages are copied by now.
-fn checkpoint(connection: &Connection, how: &str, failure: &Failure) -> Result<i32, Obstacle> {
+fn checkpoint(connection: &Connection, how: &str, failure: &FailureLatch) -> Result<i32, Obstacle> {
     let done = connection.query_row(how, [], |row| Ok((row.get::<_, bool>(0)?, row.get(2)?)));
-    match done.map_err(|error| recognise_read_only(error, connection)) {
+    match done.map_err(|error| DatabaseError::from_write(error, connection)) {
         Ok((false, copied)) => Ok(copied),
         Ok((true, _)) => Err(Obstacle::Other),
-        Err(error) if is_fatal(&error) => {
+        Err(error) if error.is_fatal() => {
             failure.report(format!("a checkpoint failed: {error}"));
             Err(Obstacle::Other)
         }
         Err(error) => {
             tracing::warn!(%error, "a checkpoint is put off");
-            Err(if is_full(&error) { Obstacle::NoRoom } else { Obstacle::Other })
+            Err(if error.is_full() { Obstacle::NoRoom } else { Obstacle::Other })
         }
     }
 }

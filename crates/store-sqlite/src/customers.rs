@@ -2,6 +2,7 @@
 
 use crate::{
     SqliteStore,
+    error::DatabaseError,
     hash_index::KeyedHash,
     idempotency::{self, once},
     job::{WorkError, Writing},
@@ -128,7 +129,7 @@ pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) 
     if inserted == 0 {
         check_account(writing, new.account)?;
         // The account is there, so it was another rule of the table, and nobody but this program can have broken it.
-        return Err(rusqlite::Error::StatementChangedRows(inserted).into());
+        return Err(DatabaseError::Corrupt("a customer breaks a rule of its table").into());
     }
     indexes.names().add(hash, new.id.0);
     writing.written.push(new.id);

@@ -1,18 +1,19 @@
-//! What a driver error means here.
+//! The errors of this adapter, and what each of them means for a read, a write and the process.
 
 use crate::schema::log_of;
-use carnelian_store::StoreError;
+use carnelian_store::{Cause, StoreError};
 use nix::sys::{stat::futimens, time::TimeSpec};
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-/// What is asked for came too late.
+/// The error of an operation that begins after the registry was closed.
 pub(crate) fn closed() -> StoreError {
-    StoreError::Unavailable("the registry is closed".into())
+    StoreError::unavailable("the registry is closed")
 }
 
 /// Why a registry could not be opened.
@@ -88,7 +89,10 @@ pub enum OpenError {
     /// What was restored does not hold together.
     #[error("the backup does not hold together: nothing was restored")]
     NotWhole,
-    /// SQLite says no.
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+    /// SQLite reports an error.
     #[error("cannot open the registry: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -104,76 +108,154 @@ impl OpenError {
     }
 }
 
-/// An error of the system where SQLite's own are expected.
-pub(crate) fn from_system(error: io::Error) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+/// Why a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatabaseError {
+    /// SQLite reports an error.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system refuses every change.
+    #[error("the file system is read-only: {0}")]
+    ReadOnly(#[source] io::Error),
+    /// What is stored breaks a rule of the registry.
+    #[error("{0}")]
+    Corrupt(&'static str),
 }
 
-/// Says what an error of a read means.
-pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => StoreError::Corrupt(error.to_string()),
-        Some(_) => StoreError::Unavailable(error.to_string()),
+impl DatabaseError {
+    /// Recognises a file system that refuses every change.
+    ///
+    /// SQLite reports that a write failed, but not why, so the file system is asked. SQLite holds no locks on the log
+    /// that closing it could release.
+    pub(crate) fn from_write(error: rusqlite::Error, connection: &Connection) -> DatabaseError {
+        DatabaseError::from(error).or_read_only(connection)
     }
-}
 
-/// Calls an error by SQLite's own name for it if it is that the file system takes no writes any more.
-///
-/// SQLite says of a write that it failed, and not why, so the file system is asked. SQLite keeps no locks on the log
-/// that closing it could free.
-pub(crate) fn recognise_read_only(error: rusqlite::Error, connection: &Connection) -> rusqlite::Error {
-    if !matches!(error.sqlite_extended_error_code(), Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE)) {
-        return error;
-    }
-    let log = connection.path().map(|path| log_of(Path::new(path)));
-    match log.map(|log| check_file_system(&File::options().write(true).open(log)?)) {
-        Some(Err(why)) if why.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-            rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), Some(why.to_string()))
+    /// The same for an error that has been classified already.
+    pub(crate) fn or_read_only(self, connection: &Connection) -> DatabaseError {
+        let DatabaseError::Sqlite(error) = &self else { return self };
+        if !matches!(error.sqlite_extended_error_code(), Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE)) {
+            return self;
         }
-        _ => error,
+        let log = connection.path().map(|path| log_of(Path::new(path)));
+        match log.map(|log| check_file_system(&File::options().write(true).open(log)?)) {
+            Some(Err(why)) if why.kind() == io::ErrorKind::ReadOnlyFilesystem => DatabaseError::ReadOnly(why),
+            _ => self,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, DatabaseError::Sqlite(error) if is_full(error))
+    }
+
+    /// Whether after this error of a write only a restart can find out what is stored.
+    ///
+    /// A full disk is not such an error, nor is a read-only file system: SQLite could not write the commit, so it is
+    /// undone for certain.
+    ///
+    /// - SQLite enters a commit in the index of the log, which all readers and the next commit go by, only after its last
+    ///   write. The next commit overwrites what a failed commit has left in the log. A restart that comes first ignores
+    ///   it, because its mark or its checksums are missing; and were they there by chance, an unknown outcome was reported.
+    /// - A failed checkpoint has changed nothing that is read: what it copied is still in the log, which starts again
+    ///   at its beginning only after a later checkpoint has copied all of it and synced the database.
+    /// - What was written before and not synced may be lost with the file system. The sync reports that, and a failed
+    ///   sync is fatal, whatever its reason.
+    ///
+    /// An error without a code is not fatal either: a value could not be converted on its way to SQLite or back, before
+    /// there was any commit.
+    pub(crate) fn is_fatal(&self) -> bool {
+        let DatabaseError::Sqlite(error) = self else { return false };
+        let outcome_is_certain = matches!(
+            error.sqlite_error_code(),
+            None | Some(
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory | ErrorCode::ReadOnly
+            )
+        );
+        !outcome_is_certain && !is_full(error)
     }
 }
 
-/// Says whether the file system still takes changes; to set the times of a file of it is one.
-pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
-    let set_times = || match futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW).map_err(io::Error::from) {
-        // Whoever may not change them learns nothing this way.
-        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
-        other => other,
-    };
-    // The first one may be what makes an ext4 notice that its journal has ended; it tells the second.
-    set_times().and_then(|()| set_times())
-}
-
-/// Whether there was no room on the disk.
+/// Whether the disk is full.
 ///
-/// The index of the log grows with it. SQLite does not tell why it could not grow, but nothing that must last is in it.
-pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+/// The index of the log grows with it. SQLite does not report why it could not grow, but nothing in it must be kept.
+fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-/// Whether after this error of a write only a restart can tell what is stored.
-///
-/// A full disk is not such an error, nor is a file system that takes no writes any more: SQLite could not write the
-/// commit, so it is undone for certain.
-///
-/// - SQLite enters a commit in the index of the log, which all readers and the next commit go by, only after its last
-///   write. What a failed commit has left in the log is overwritten by the next one. A restart that comes first passes
-///   over it, because its mark or its checksums are missing; and were they there by chance, a 503 has denied nothing.
-/// - A checkpoint that failed has changed nothing that is read: what it copied is still in the log, which starts again
-///   at its beginning only after a later checkpoint has copied all of it and synced the database.
-/// - What was written before and not synced may be lost with the file system. That is for the sync to tell, and a sync
-///   that failed is fatal, whatever its reason.
-///
-/// Nor is one without a code fatal: a value did not fit on its way to SQLite or back, before there was any commit.
-pub(crate) fn is_fatal(error: &rusqlite::Error) -> bool {
-    let leaves_no_doubt = matches!(
-        error.sqlite_error_code(),
-        None | Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory | ErrorCode::ReadOnly)
-    );
-    !leaves_no_doubt && !is_full(error)
+/// What a failed read means to the caller of the store.
+pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => StoreError::corrupt(error),
+        Some(_) => StoreError::unavailable(error),
+    }
+}
+
+/// Why a group of writes was not acknowledged. All writes of the group share it.
+#[derive(Clone, Debug)]
+pub(crate) enum CommitError {
+    /// Another process holds the database. Nothing was written.
+    Busy,
+    /// The disk is full. Nothing was written.
+    Full(Cause),
+    /// The database failed before the commit. Nothing was written.
+    Unavailable(Cause),
+    /// The commit or its sync failed: only recovery can find out whether the group is stored.
+    Unknown(Cause),
+}
+
+impl CommitError {
+    /// The error of a group that was rolled back before its commit.
+    pub(crate) fn before_commit(error: DatabaseError) -> CommitError {
+        let code = |error: &rusqlite::Error| error.sqlite_error_code();
+        match error {
+            DatabaseError::Sqlite(error)
+                if matches!(code(&error), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) =>
+            {
+                CommitError::Busy
+            }
+            error if error.is_full() => CommitError::Full(Arc::new(error)),
+            error => CommitError::Unavailable(Arc::new(error)),
+        }
+    }
+
+    /// The same error once the group can no longer be said to be undone.
+    pub(crate) fn into_unknown(self) -> CommitError {
+        match self {
+            CommitError::Busy => CommitError::Unknown(Arc::from(Box::from("the database is locked"))),
+            CommitError::Full(cause) | CommitError::Unavailable(cause) | CommitError::Unknown(cause) => {
+                CommitError::Unknown(cause)
+            }
+        }
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, CommitError::Full(_))
+    }
+}
+
+impl From<CommitError> for StoreError {
+    fn from(error: CommitError) -> StoreError {
+        match error {
+            CommitError::Busy => StoreError::Busy,
+            CommitError::Full(cause) | CommitError::Unavailable(cause) => StoreError::Unavailable(cause),
+            CommitError::Unknown(cause) => StoreError::Unknown(cause),
+        }
+    }
+}
+
+/// Checks that the file system still accepts changes, by setting the times of a file of it.
+pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
+    let set_times = || match futimens(file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW).map_err(io::Error::from) {
+        // Without the permission to change them, this check finds out nothing.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    };
+    // The first change may be what makes ext4 notice that its journal was aborted; the second one reports it.
+    set_times().and_then(|()| set_times())
 }
 
 #[cfg(test)]
@@ -181,12 +263,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_of_the_log_that_cannot_grow_is_a_full_disk_and_a_failed_write_is_not() {
-        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+    fn an_index_of_the_log_that_cannot_grow_means_a_full_disk_and_a_failed_write_does_not() {
+        let failure = |code| DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
-            assert!(is_full(&failure(code)) && !is_fatal(&failure(code)), "{code}");
+            assert!(failure(code).is_full() && !failure(code).is_fatal(), "{code}");
         }
         let failed = failure(ffi::SQLITE_IOERR_WRITE);
-        assert!(!is_full(&failed) && is_fatal(&failed));
+        assert!(!failed.is_full() && failed.is_fatal());
     }
 }

@@ -1,42 +1,42 @@
-//! What a failed write means: for those who wait for it, and for the process.
+//! The latch that a fatal failure closes: from then on only a restart can find out what is stored.
 
 use crate::{OnFailure, unsynced::Unsynced};
-use carnelian_store::StoreError;
+use carnelian_store::Cause;
 use std::{
     sync::{Arc, OnceLock},
     thread::panicking,
 };
 
-/// A failure after which only a restart can tell what is stored; told once.
-pub(crate) struct Failure {
-    told: OnceLock<String>,
-    tell: OnFailure,
+/// The first fatal failure of the process; it is reported once, and every later write is refused with it.
+pub(crate) struct FailureLatch {
+    first: OnceLock<Cause>,
+    on_failure: OnFailure,
     unsynced: Arc<Unsynced>,
 }
 
-impl Failure {
-    pub(crate) fn new(tell: OnFailure, unsynced: Arc<Unsynced>) -> Failure {
-        Failure { told: OnceLock::new(), tell, unsynced }
+impl FailureLatch {
+    pub(crate) fn new(on_failure: OnFailure, unsynced: Arc<Unsynced>) -> FailureLatch {
+        FailureLatch { first: OnceLock::new(), on_failure, unsynced }
     }
 
-    /// Tells the failure, and stops everything that could build on what may be lost.
+    /// Reports a failure, and stops everything that could build on what may be lost.
     pub(crate) fn report(&self, detail: String) {
-        if self.told.set(detail.clone()).is_ok() {
+        if self.first.set(Arc::from(Box::from(detail.as_str()))).is_ok() {
             self.unsynced.fail();
-            (self.tell)(detail);
+            (self.on_failure)(detail);
         }
     }
 
-    /// Says whether there was one.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
-        self.told.get().map_or(Ok(()), |detail| Err(Refusal::Unavailable(detail.clone())))
+    /// Returns the failure that was reported, if there is one.
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        self.first.get().map_or(Ok(()), |cause| Err(cause.clone()))
     }
 }
 
-/// Tells a panic of the thread that holds it: a registry that cannot write any more must not go unnoticed.
+/// Reports a fatal failure if the owning thread panics: a registry that can no longer write must not go unnoticed.
 pub(crate) struct PanicAlarm {
-    pub(crate) failure: Arc<Failure>,
-    /// The thread, as it is told.
+    pub(crate) failure: Arc<FailureLatch>,
+    /// The name of the thread in the report.
     pub(crate) thread: &'static str,
 }
 
@@ -44,32 +44,6 @@ impl Drop for PanicAlarm {
     fn drop(&mut self) {
         if panicking() {
             self.failure.report(format!("the {} panicked", self.thread));
-        }
-    }
-}
-
-/// Why a whole group was not committed.
-#[derive(Clone)]
-pub(crate) enum Refusal {
-    /// Another process holds the database.
-    Busy,
-    /// There is no room on the disk, in these words.
-    Full(String),
-    /// The database failed, in these words.
-    Unavailable(String),
-}
-
-impl Refusal {
-    /// Whether there is no room on the disk.
-    pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Refusal::Full(_))
-    }
-
-    /// What everyone in the group is told.
-    pub(crate) fn into_error(self) -> StoreError {
-        match self {
-            Refusal::Busy => StoreError::Busy,
-            Refusal::Full(detail) | Refusal::Unavailable(detail) => StoreError::Unavailable(detail),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that is written in the order of ids, and the rows of `idempotent_write`.
 
 use crate::{
+    error::OpenError,
     hash_index::{HashIndex, KeyedHash},
     idempotency, loading,
 };
@@ -26,7 +27,7 @@ pub(crate) struct Indexes {
 
 impl Indexes {
     /// Makes the indexes from the database.
-    pub(crate) fn load(path: &Path, connection: &Connection) -> Result<Indexes, rusqlite::Error> {
+    pub(crate) fn load(path: &Path, connection: &Connection) -> Result<Indexes, OpenError> {
         let hash_key = HashKey::read(connection)?;
         let names = Mutex::new(loading::load_names(path, connection)?);
         let idempotent_writes = Mutex::new(idempotency::load(connection, &hash_key)?);

@@ -1,6 +1,11 @@
 //! Work that waits to be done within a transaction, and whoever waits for it.
 
-use crate::{answers::Asker, audit::AuditTail, failure::Refusal, indexes::Indexes};
+use crate::{
+    answers::Asker,
+    audit::AuditTail,
+    error::{CommitError, DatabaseError},
+    indexes::Indexes,
+};
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
 use rusqlite::Connection;
@@ -41,7 +46,7 @@ pub(crate) enum WorkError {
     /// This process may not do it; likewise.
     NotAllowed,
     /// The database failed: the whole group is undone.
-    Database(rusqlite::Error),
+    Database(DatabaseError),
 }
 
 impl From<Conflict> for WorkError {
@@ -50,16 +55,22 @@ impl From<Conflict> for WorkError {
     }
 }
 
+impl From<DatabaseError> for WorkError {
+    fn from(error: DatabaseError) -> WorkError {
+        WorkError::Database(error)
+    }
+}
+
 impl From<rusqlite::Error> for WorkError {
     fn from(error: rusqlite::Error) -> WorkError {
-        WorkError::Database(error)
+        WorkError::Database(error.into())
     }
 }
 
 /// A piece of work and whoever waits for it.
 pub(crate) trait Job: Send {
     /// Does the work; an error undoes the whole group.
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), rusqlite::Error>;
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError>;
 
     /// Whether it is a piece of an erasure, which may be run again.
     fn erases(&self) -> bool;
@@ -98,7 +109,7 @@ pub(crate) fn once<T>(
 }
 
 impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), rusqlite::Error> {
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError> {
         let before = writing.connection.total_changes();
         let done = (self.work)(writing);
         let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
@@ -106,9 +117,7 @@ impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for
         self.outcome = match done {
             Ok(done) => Some(Ok(done)),
             Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
-            Err(WorkError::NotAllowed) => {
-                Some(Err(StoreError::Unavailable("this process may not write customers".into())))
-            }
+            Err(WorkError::NotAllowed) => Some(Err(StoreError::unavailable("this process may not write customers"))),
             Err(WorkError::Database(error)) => return Err(error),
         };
         Ok(())
@@ -122,7 +131,7 @@ impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for
         let answer = match (group, self.outcome) {
             (Err(error), _) => Err(error),
             (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(StoreError::Unavailable("the work was never run".into())),
+            (Ok(()), None) => Err(StoreError::unavailable("the work was never run")),
         };
         // Whoever is answered may take the place at once.
         drop(self.place);
@@ -157,7 +166,7 @@ impl Group {
     }
 
     /// Tells everyone the fate of the group.
-    pub(crate) fn answer(self, result: &Result<(), Refusal>) {
+    pub(crate) fn answer(self, result: &Result<(), CommitError>) {
         for asked in self.asked {
             asked.by.answer(asked.job, result.clone());
         }

@@ -62,7 +62,6 @@ pub use restored::{Staging, decide, take_back};
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::Scrub;
-use failure::Refusal;
 use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::Held;
@@ -216,7 +215,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let found = self.readers.read_afresh(query).await?;
         let syncer = self.writer.syncer.clone();
-        self.readers.run_aside(move || syncer.sync_read().map_err(Refusal::into_error)).await?;
+        self.readers.run_aside(move || syncer.sync_read()).await?;
         Ok(found)
     }
 

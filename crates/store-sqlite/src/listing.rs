@@ -227,6 +227,7 @@ pub(crate) mod tests {
     use crate::{
         audit::AuditTail,
         checkpoint::Scrub,
+        error::OpenError,
         indexes::Indexes,
         readers::Readers,
         reserve::Reserve,
@@ -260,7 +261,7 @@ pub(crate) mod tests {
     }
 
     /// A registry with one account, and a sync of the test's own.
-    pub(crate) fn store(path: &Path, sync: Sync) -> Result<SqliteStore, rusqlite::Error> {
+    pub(crate) fn store(path: &Path, sync: Sync) -> Result<SqliteStore, OpenError> {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));

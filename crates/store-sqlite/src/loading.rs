@@ -4,7 +4,7 @@
 //! other waits for the disk at each of them. So the index is cut into pieces, and several threads read them.
 
 use crate::{
-    error::from_system,
+    error::OpenError,
     hash_index::{HashIndex, KeyedHash},
     schema,
 };
@@ -40,11 +40,11 @@ type Place = (i64, i64);
 type Piece = (Place, Place);
 
 /// Reads the names of a database that nobody writes customers to meanwhile.
-pub(crate) fn load_names(path: &Path, connection: &Connection) -> Result<HashIndex, rusqlite::Error> {
+pub(crate) fn load_names(path: &Path, connection: &Connection) -> Result<HashIndex, OpenError> {
     load(path, connection, WORTH)
 }
 
-fn load(path: &Path, connection: &Connection, worth: u64) -> Result<HashIndex, rusqlite::Error> {
+fn load(path: &Path, connection: &Connection, worth: u64) -> Result<HashIndex, OpenError> {
     let pieces = pieces(connection, worth)?;
     // They are counted first: a table that grows while it is filled leaves memory behind that is of no use.
     let mut count = 0;
@@ -74,12 +74,7 @@ fn pieces(connection: &Connection, worth: u64) -> Result<Vec<Piece>, rusqlite::E
 type Read<T> = dyn Fn(&Connection, Piece, &mut dyn FnMut(T)) -> Result<(), rusqlite::Error> + Sync;
 
 /// Reads all pieces by several threads, and takes what they find.
-fn in_pieces<T: Send>(
-    path: &Path,
-    pieces: &[Piece],
-    read: &Read<T>,
-    mut take: impl FnMut(T),
-) -> Result<(), rusqlite::Error> {
+fn in_pieces<T: Send>(path: &Path, pieces: &[Piece], read: &Read<T>, mut take: impl FnMut(T)) -> Result<(), OpenError> {
     let next = &AtomicUsize::new(0);
     let threads = pieces.len().min(THREADS);
     let (sender, found) = sync_channel(threads);
@@ -98,10 +93,10 @@ fn in_pieces<T: Send>(
                 };
                 if let Err(error) = read_all() {
                     next.store(pieces.len(), Ordering::Relaxed);
-                    send(Err(error));
+                    send(Err(OpenError::Sqlite(error)));
                 }
             };
-            thread::Builder::new().name("loader".into()).spawn_scoped(scope, work).map_err(from_system)?;
+            thread::Builder::new().name("loader".into()).spawn_scoped(scope, work).map_err(OpenError::Thread)?;
         }
         drop(sender);
         found.into_iter().try_for_each(|part| part.map(&mut take))

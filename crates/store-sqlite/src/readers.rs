@@ -3,7 +3,7 @@
 use crate::{
     aside::{ASIDE, Aside},
     disk_waits::DiskWaits,
-    error::{closed, read_error},
+    error::{OpenError, closed, read_error},
     schema,
 };
 use carnelian_store::{Clock, StoreError};
@@ -74,7 +74,7 @@ impl Readers {
         keep: usize,
         sole_writer: bool,
         clock: Arc<dyn Clock>,
-    ) -> Result<Readers, rusqlite::Error> {
+    ) -> Result<Readers, OpenError> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
         let (path, idle, open) = (path.to_owned(), Mutex::new(idle), RwLock::new(true));
         let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));

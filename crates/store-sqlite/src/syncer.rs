@@ -1,12 +1,13 @@
 //! Putting committed groups on stable storage, and only then answering.
 
 use crate::{
-    error::check_file_system,
-    failure::{Failure, PanicAlarm, Refusal},
+    error::{CommitError, check_file_system},
+    failure::{FailureLatch, PanicAlarm},
     job::Group,
     schema::log_of,
     unsynced::Unsynced,
 };
+use carnelian_store::{Cause, StoreError};
 use std::{
     fs::File,
     io,
@@ -40,7 +41,7 @@ pub(crate) struct Syncer {
     pub(crate) sync: Sync,
     /// Another file of the directory, through which the file system is asked.
     pub(crate) neighbour: Option<File>,
-    pub(crate) failure: Arc<Failure>,
+    pub(crate) failure: Arc<FailureLatch>,
     pub(crate) unsynced: Arc<Unsynced>,
 }
 
@@ -63,9 +64,9 @@ impl Syncer {
     /// A sync cannot be trusted alone. An ext4 that gives up while new data is on its way out takes no changes from then
     /// on, but forgets that data without a word to whoever waits for it. It has given up before such a sync returns, so
     /// it is asked then, and not with the log: the next sync of that would have to write the change.
-    pub(crate) fn sync(&self, group: &Group) -> Result<(), Refusal> {
+    pub(crate) fn sync(&self, group: &Group) -> Result<(), CommitError> {
         let check = || self.neighbour.as_ref().map_or(Ok(()), check_file_system);
-        self.judge((self.sync)().and_then(|()| check()))?;
+        self.judge((self.sync)().and_then(|()| check())).map_err(CommitError::Unknown)?;
         self.unsynced.clear(&group.customers);
         Ok(())
     }
@@ -73,13 +74,14 @@ impl Syncer {
     /// Syncs the log for whoever has read from it what any process may have written just now.
     ///
     /// A file system that takes no writes has nothing that is new.
-    pub(crate) fn sync_read(&self) -> Result<(), Refusal> {
+    pub(crate) fn sync_read(&self) -> Result<(), StoreError> {
         let is_read_only = |error: &io::Error| error.kind() == io::ErrorKind::ReadOnlyFilesystem;
-        self.judge((self.sync)().or_else(|error| if is_read_only(&error) { Ok(()) } else { Err(error) }))
+        let synced = (self.sync)().or_else(|error| if is_read_only(&error) { Ok(()) } else { Err(error) });
+        self.judge(synced).map_err(StoreError::Unavailable)
     }
 
     /// Reports a failed sync; says whether nothing has failed so far.
-    fn judge(&self, synced: io::Result<()>) -> Result<(), Refusal> {
+    fn judge(&self, synced: io::Result<()>) -> Result<(), Cause> {
         if let Err(error) = synced {
             self.failure.report(format!("a sync failed: {error}"));
         }

@@ -85,7 +85,7 @@ impl Unsynced {
                     return Ok(());
                 }
                 if state.failed {
-                    return Err(StoreError::Unavailable("a sync has failed".into()));
+                    return Err(StoreError::unavailable("a sync has failed"));
                 }
             }
             changed.await;

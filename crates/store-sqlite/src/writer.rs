@@ -15,7 +15,7 @@ use crate::{
     answers::Asker,
     audit::AuditTail,
     checkpoint::Scrub,
-    error::from_system,
+    error::{OpenError, closed},
     indexes::Indexes,
     job::{Asked, Waiting, WorkError, Writing, once},
     readers::Readers,
@@ -81,7 +81,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, rusqlite::Error> {
+    pub(crate) fn start(parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, OpenError> {
         let (queue, messages) = channel();
         let mut writing = WriterThread::prepare(parts, scrub, path, queue.clone())?;
         let syncer = writing.syncer.clone();
@@ -113,9 +113,9 @@ impl Writer {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
         let asked = Asked { job: Box::new(Waiting::new(work, erases, reply, place)), by: Asker::this_thread() };
-        let gone = || StoreError::Unavailable("the writer has stopped".into());
-        self.queue.send(Message::Job(asked)).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.queue.send(Message::Job(asked)).map_err(|_| closed())?;
+        // A writer that ends without an answer may have committed before.
+        answer.await.map_err(|_| StoreError::unknown("the writer has stopped"))?
     }
 
     /// Finishes what waits and ends the thread; what comes later is refused.
@@ -133,8 +133,8 @@ impl Drop for Writer {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, rusqlite::Error> {
-    std::thread::Builder::new().name(name.into()).spawn(work).map_err(from_system)
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map_err(OpenError::Thread)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
-//! What can go wrong in a store, by what a caller can do about it.
+//! How an operation of a store can fail, by what a caller can do about it.
 
-/// Why a write was refused although the store works.
+use std::{error::Error, sync::Arc};
+
+/// Why a working store refuses a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// There is no such account, or it has been erased.
@@ -62,19 +64,42 @@ pub enum Conflict {
     LastOperator,
 }
 
-/// Why a store could not do what was asked; the texts are for the log, never for a caller of the API.
-#[derive(Debug, thiserror::Error)]
+/// The error that made an operation fail. It is shared, because all operations of one commit fail with the same error.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
+/// Why an operation of a store failed. The texts are for the log, never for a caller of the API.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store works, the request cannot be carried out.
+    /// The store works; the operation is not possible in the state that the registry is in. Nothing was written.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// Too much is waiting; nothing was done, another try is welcome.
-    #[error("the store is busy")]
+    /// Too many operations are waiting. Nothing was written; a retry is welcome.
+    #[error("the store is busy; nothing was written")]
     Busy,
-    /// The store cannot be reached or written; whether a write was done is unknown.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
-    /// What is stored makes no sense.
-    #[error("the store is damaged: {0}")]
-    Corrupt(String),
+    /// The store cannot be read or written. Nothing was written.
+    #[error("the store is unavailable; nothing was written: {0}")]
+    Unavailable(#[source] Cause),
+    /// The store failed while it committed: the write may have happened or not.
+    #[error("the outcome of the write is unknown: {0}")]
+    Unknown(#[source] Cause),
+    /// What is stored breaks the store's own rules.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(#[source] Cause),
+}
+
+impl StoreError {
+    /// [`StoreError::Unavailable`] with an error, or a sentence, as its cause.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError::Unavailable(Arc::from(cause.into()))
+    }
+
+    /// [`StoreError::Unknown`] with an error, or a sentence, as its cause.
+    pub fn unknown(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError::Unknown(Arc::from(cause.into()))
+    }
+
+    /// [`StoreError::Corrupt`] with an error, or a sentence, as its cause.
+    pub fn corrupt(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError::Corrupt(Arc::from(cause.into()))
+    }
 }

@@ -37,7 +37,7 @@ pub use directory::{
     UserRecord, Which, WrapKey,
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures};
-pub use error::{Conflict, StoreError};
+pub use error::{Cause, Conflict, StoreError};
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
 };

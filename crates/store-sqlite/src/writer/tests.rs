@@ -134,8 +134,8 @@ async fn a_failed_sync_is_told_once_and_nobody_hears_that_all_is_well() {
     let (_directory, writer, failures) = start_with(Box::new(|| Err(io::ErrorKind::StorageFull.into())));
     let asked = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
     let (first, second) = while_held_up(&writer, asked).await;
-    assert!(matches!(first, Err(StoreError::Unavailable(_))));
-    assert!(matches!(second, Err(StoreError::Unavailable(_))));
+    assert!(matches!(first, Err(StoreError::Unknown(_))));
+    assert!(matches!(second, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(insert_group("later")).await, Err(StoreError::Unavailable(_))));
     drop(writer);
     assert_eq!(failures.iter().count(), 1);
@@ -179,8 +179,8 @@ async fn a_failed_commit_is_told_once_and_stops_all_writes() {
     let doomed = |writing: &mut Writing<'_>| Ok(writing.connection.execute_batch(violate)?);
     let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(doomed)) };
     let (innocent, doomed) = while_held_up(&writer, asked).await;
-    assert!(matches!(innocent, Err(StoreError::Unavailable(_))));
-    assert!(matches!(doomed, Err(StoreError::Unavailable(_))));
+    assert!(matches!(innocent, Err(StoreError::Unknown(_))));
+    assert!(matches!(doomed, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(insert_group("later")).await, Err(StoreError::Unavailable(_))));
     drop(writer);
     assert_eq!(failures.iter().count(), 1);
@@ -194,8 +194,8 @@ async fn a_failed_commit_is_told_once_and_stops_all_writes() {
 async fn a_panic_in_the_writer_is_told() {
     let (_directory, writer, failures) = start();
     let panicking = |_: &mut Writing<'_>| -> Result<(), WorkError> { panic!("as the test wants it") };
-    assert!(matches!(writer.write(panicking).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(writer.write(panicking).await, Err(StoreError::Unknown(_))));
+    assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_) | StoreError::Unknown(_))));
     drop(writer);
     assert_eq!(failures.iter().count(), 1);
 }
@@ -205,8 +205,8 @@ async fn a_panic_in_the_syncer_is_told_and_the_writer_ends_all_the_same() {
     let (_directory, writer, failures) = start_with(Box::new(|| panic!("as the test wants it")));
     let asked = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
     let (first, second) = while_held_up(&writer, asked).await;
-    assert!(matches!(first, Err(StoreError::Unavailable(_))));
-    assert!(matches!(second, Err(StoreError::Unavailable(_))));
+    assert!(matches!(first, Err(StoreError::Unknown(_))));
+    assert!(matches!(second, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
     drop(writer);
     assert_eq!(failures.iter().collect::<Vec<_>>(), ["the syncer panicked"]);

@@ -4,8 +4,8 @@ use super::{Message, QUEUE, WriterParts, spawn};
 use crate::{
     audit::AuditTail,
     checkpoint::{Checkpointer, Scrub},
-    error::{is_fatal, is_full, read_error, recognise_read_only},
-    failure::{Failure, PanicAlarm, Refusal},
+    error::{CommitError, DatabaseError, OpenError},
+    failure::{FailureLatch, PanicAlarm},
     indexes::Indexes,
     job::{Asked, Group, Writing},
     readers::Readers,
@@ -14,7 +14,7 @@ use crate::{
     unsynced::Unsynced,
 };
 use carnelian_domain::Timestamp;
-use carnelian_store::{Clock, StoreError};
+use carnelian_store::Clock;
 use rusqlite::Connection;
 use std::{
     path::Path,
@@ -39,7 +39,7 @@ pub(super) struct WriterThread {
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
     scrub: Arc<Scrub>,
-    failure: Arc<Failure>,
+    failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
     reserve: Reserve,
@@ -70,8 +70,8 @@ impl WriterThread {
         scrub: Arc<Scrub>,
         path: &Path,
         queue: Sender<Message>,
-    ) -> Result<WriterThread, rusqlite::Error> {
-        let failure = Arc::new(Failure::new(parts.on_failure, parts.unsynced.clone()));
+    ) -> Result<WriterThread, OpenError> {
+        let failure = Arc::new(FailureLatch::new(parts.on_failure, parts.unsynced.clone()));
         let (readers, to_writer) = (parts.readers.clone(), queue.clone());
         let copied = move || drop(to_writer.send(Message::Copied));
         let files = (path, parts.database);
@@ -163,7 +163,8 @@ impl WriterThread {
             self.erasures_only = self.reserve.is_given_back();
         }
         if self.erasures_only && !asked.job.erases() {
-            let refusal = Refusal::Full("the disk is full, and what is left of it is kept for erasures".into());
+            let reason = "the disk is full, and what is left of it is kept for erasures";
+            let refusal = CommitError::Full(Arc::from(Box::from(reason)));
             return asked.by.answer(asked.job, Err(refusal));
         }
         if self.group.asked.is_empty()
@@ -173,19 +174,19 @@ impl WriterThread {
         }
         self.group.asked.push(asked);
         if let Err(error) = self.run_last() {
-            let refusal = self.refusal(error);
+            let refusal = self.failed_before_commit(error);
             self.undo(&refusal);
         }
     }
 
-    fn begin(&mut self) -> Result<(), Refusal> {
-        self.failure.check()?;
+    fn begin(&mut self) -> Result<(), CommitError> {
+        self.failure.check().map_err(CommitError::Unavailable)?;
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
         self.now = self.clock.now();
-        begun.map(drop).map_err(|error| self.refusal(error))
+        begun.map(drop).map_err(|error| self.failed_before_commit(error.into()))
     }
 
-    fn run_last(&mut self) -> Result<(), rusqlite::Error> {
+    fn run_last(&mut self) -> Result<(), DatabaseError> {
         let Some(asked) = self.group.asked.last_mut() else { return Ok(()) };
         asked.job.run(&mut Writing {
             connection: &self.connection,
@@ -198,7 +199,7 @@ impl WriterThread {
     }
 
     /// Turns away a piece of work and all that waits behind it: what stands in the way of one stands in the way of all.
-    fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &Refusal) {
+    fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &CommitError) {
         let mut group = Group { asked: vec![asked], ..Group::default() };
         for _ in 0..QUEUE {
             match messages.try_recv() {
@@ -231,15 +232,15 @@ impl WriterThread {
         if self.group.asked.is_empty() {
             return None;
         }
-        if let Err(refusal) = self.failure.check() {
-            self.undo(&refusal);
+        if let Err(cause) = self.failure.check() {
+            self.undo(&CommitError::Unavailable(cause));
             return None;
         }
         self.unsynced.note(&self.group.customers);
         let finished = self.audit.finish(&self.connection);
         let committed = finished.and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = committed {
-            let refusal = self.refusal(error);
+            let refusal = self.failed_commit(error);
             let noted = std::mem::take(&mut self.group.customers);
             if self.undo(&refusal) {
                 self.unsynced.clear(&noted);
@@ -260,12 +261,13 @@ impl WriterThread {
 
     /// Undoes the open transaction and refuses everyone in it, but for erasures that find room now; says whether it is
     /// undone for certain.
-    fn undo(&mut self, refusal: &Refusal) -> bool {
+    fn undo(&mut self, refusal: &CommitError) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
         if let Some(indexes) = &self.indexes {
             indexes.undo_changes();
         }
         self.audit.forget();
+        let refusal = if undone { refusal.clone() } else { refusal.clone().into_unknown() };
         if !undone {
             self.failure.report("a transaction could not be undone".into());
         }
@@ -274,7 +276,7 @@ impl WriterThread {
             self.disk_is_full = true;
             self.make_room(&mut group);
         }
-        group.answer(&Err(refusal.clone()));
+        group.answer(&Err(refusal));
         undone
     }
 
@@ -289,21 +291,26 @@ impl WriterThread {
         }
     }
 
-    /// What an error means for everyone in the group; reports it if only a restart can tell what is stored.
-    fn refusal(&self, error: rusqlite::Error) -> Refusal {
-        let error = recognise_read_only(error, &self.connection);
-        if is_fatal(&error) {
-            let detail = format!("a commit failed: {error}");
-            self.failure.report(detail.clone());
-            return Refusal::Unavailable(detail);
-        }
-        tracing::warn!(%error, "a group of writes was undone");
-        let is_full = is_full(&error);
-        match read_error(error) {
-            StoreError::Busy => Refusal::Busy,
-            StoreError::Unavailable(detail) if is_full => Refusal::Full(detail),
-            StoreError::Unavailable(detail) => Refusal::Unavailable(detail),
-            other => Refusal::Unavailable(other.to_string()),
+    /// The error of every write of a group that could not be run; reports it if it is fatal.
+    fn failed_before_commit(&self, error: DatabaseError) -> CommitError {
+        let error = error.or_read_only(&self.connection);
+        self.report(&error);
+        CommitError::before_commit(error)
+    }
+
+    /// The same for a group whose commit failed. After a fatal error the commit may have reached the log all the same.
+    fn failed_commit(&self, error: rusqlite::Error) -> CommitError {
+        let error = DatabaseError::from_write(error, &self.connection);
+        self.report(&error);
+        if error.is_fatal() { CommitError::Unknown(Arc::new(error)) } else { CommitError::before_commit(error) }
+    }
+
+    /// Reports an error as a fatal failure, if after it only a restart can find out what is stored.
+    fn report(&self, error: &DatabaseError) {
+        if error.is_fatal() {
+            self.failure.report(format!("a commit failed: {error}"));
+        } else {
+            tracing::warn!(%error, "a group of writes was rolled back");
         }
     }
 }

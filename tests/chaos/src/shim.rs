@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use blackbox::{Launch, Login, Place};
+use blackbox::{Launch, Login, Place, Server};
 
 /// The system's number for an I/O error.
 pub const EIO: i32 = 5;
@@ -109,6 +109,18 @@ impl Shim {
     /// Puts the shim under a command.
     pub fn under_command(&self, command: &mut Command) {
         command.envs(self.variables.iter().cloned());
+    }
+
+    /// Starts a server under a rule that may kill it at any moment; `None` if it is killed before it listens.
+    #[track_caller]
+    pub fn start_unless_killed(&self, launch: Launch) -> Option<Server> {
+        match self.under(launch).try_start() {
+            Ok(server) => Some(server),
+            Err((code, log)) => {
+                assert_eq!(code, -1, "the server ended without being killed: {log}");
+                None
+            }
+        }
     }
 
     /// Runs a command on a place's registry, and returns how it ended.

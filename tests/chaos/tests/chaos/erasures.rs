@@ -89,7 +89,8 @@ fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
         while !has_receipt(&scene.data()) && kills < 20 {
             let (action, kind, suffix, numbers) = random.pick(&rules).clone();
             let rule = Rule { action, kind, suffix, number: random.within(numbers) };
-            let Ok(mut server) = Shim::new(&scene.data()).rule(&rule).under(scene.place.launch()).try_start() else {
+            let shim = Shim::new(&scene.data()).rule(&rule);
+            let Some(mut server) = shim.start_unless_killed(scene.place.launch()) else {
                 kills += 1;
                 continue;
             };

@@ -257,8 +257,9 @@ fn what_was_acknowledged_needs_no_sync_that_failed() {
     for round in 0..seed::rounds(6) {
         let (place, log, ada) = prepare();
         let rule = Rule { action: Action::Fail(EIO), kind: "sync", suffix: "-wal", number: random.within(4..30) };
-        let shim = Shim::new(&place.data()).record(&log).rule(&rule);
+        let shim = Shim::new(&place.data()).record(&log).rule(&rule).armed_by_signal();
         let server = shim.under(place.launch()).start();
+        server.signal("USR1");
         let load = Load { prefix: "F".to_owned(), workers: 4, requests: 60, large: 0 };
         let mut report = load.run(server.address(), &ada, &mut random, |_| {});
         drop(server);

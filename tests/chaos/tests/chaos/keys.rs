@@ -60,7 +60,7 @@ fn key_work_that_was_acknowledged_outlives_kills_of_server_and_commands() {
         let rule = rule(&in_server(), &mut random);
         let alone = Shift { prefix: format!("A{round}"), address: None, deeds: 9, shim: &command, log: None };
         office.work(&alone, &mut random, |_| {});
-        if let Ok(mut server) = shim.clone().rule(&rule).under(office.place.launch()).try_start() {
+        if let Some(mut server) = shim.clone().rule(&rule).start_unless_killed(office.place.launch()) {
             let (prefix, address) = (format!("R{round}"), Some(server.address()));
             let shift = Shift { prefix, address, deeds: usize::MAX, shim: &command, log: None };
             office.work(&shift, &mut random, |progress| {

@@ -114,13 +114,9 @@ fn kill_at(
         let shim = Shim::new(&scene.data()).rule(&rule);
         let shim = if since == Since::Ready { shim.armed_by_signal() } else { shim };
         let case = format!("round {round}: {rule:?}");
-        let mut server = match shim.under(scene.place.launch()).try_start() {
-            Ok(server) => server,
-            Err((code, log)) => {
-                assert_eq!(code, -1, "{case}: the server did not start: {log}");
-                scene.must_hold(&case, &mut random);
-                continue;
-            }
+        let Some(mut server) = shim.start_unless_killed(scene.place.launch()) else {
+            scene.must_hold(&case, &mut random);
+            continue;
         };
         served += 1;
         if since == Since::Ready {

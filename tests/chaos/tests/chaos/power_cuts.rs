@@ -64,13 +64,15 @@ fn run_with_kills(load: &Load, random: &mut Random) -> Run {
     let (place, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
     let mut stories = Vec::new();
-    for life in 0..4 {
+    let mut servers = 0;
+    while servers < 4 {
         let action = *random.pick(&[Action::KillBefore, Action::KillAfter]);
         let (kind, numbers) = random.pick(&[("write", 9..150), ("sync", 4..40)]).clone();
         let rule = Rule { action, kind, suffix: "-wal", number: random.within(numbers) };
         let shim = Shim::new(&place.data()).record(&log).rule(&rule);
-        let server = shim.under(place.launch()).start();
-        let load = Load { prefix: format!("L{life}"), requests: usize::MAX, ..load.clone() };
+        let Some(server) = shim.start_unless_killed(place.launch()) else { continue };
+        let load = Load { prefix: format!("L{servers}"), requests: usize::MAX, ..load.clone() };
+        servers += 1;
         stories.extend(load.run(server.address(), &ada, random, |_| {}).stories);
     }
     Run { place, ada, stories, recording: Recording::read(&log), prepared }

@@ -2,7 +2,19 @@
 
 use std::{fs, io, path::Path, process::Command};
 
-use crate::record::Machine;
+use serde::{Deserialize, Serialize};
+
+/// A machine, and the server binary that is measured on it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Machine {
+    pub name: String,
+    pub date: String,
+    pub cores: usize,
+    pub processor: String,
+    pub kernel: String,
+    pub server: String,
+    pub binary_bytes: u64,
+}
 
 /// Describes this machine and the binary.
 pub fn describe(name: Option<&str>, date: &str, server: &Path) -> io::Result<Machine> {

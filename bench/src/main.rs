@@ -3,6 +3,7 @@
 mod args;
 mod control;
 mod disk;
+mod format;
 mod known;
 mod load;
 mod machine;

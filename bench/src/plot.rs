@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::{
+    format::thousands,
     record::{Load, Who},
-    report::thousands,
 };
 
 const WIDTH: f64 = 760.0;

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{args::RunArguments, load::requests::Scenario, machine};
+use crate::{args::RunArguments, load::requests::Scenario, machine, machine::Machine};
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,18 +24,6 @@ pub enum Record {
     Operation(Operation),
     Paging(Paging),
     Erasure(Erasure),
-}
-
-/// The machine and the binary.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Machine {
-    pub name: String,
-    pub date: String,
-    pub cores: usize,
-    pub processor: String,
-    pub kernel: String,
-    pub server: String,
-    pub binary_bytes: u64,
 }
 
 /// Who was measured.

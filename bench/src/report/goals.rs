@@ -1,7 +1,7 @@
 //! What the registry promises about speed, held against a run.
 
-use super::tables::{megabytes, table, thousands};
 use crate::{
+    format::{megabytes, table, thousands},
     load::requests::Scenario,
     record::{Record, Start},
     summary::{self, Row, Spread},

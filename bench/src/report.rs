@@ -3,8 +3,6 @@
 mod goals;
 mod tables;
 
-pub use tables::thousands;
-
 use std::{fs, io, path::Path};
 
 use crate::{

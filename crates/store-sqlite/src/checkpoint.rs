@@ -155,6 +155,7 @@ impl Checkpointer {
                 }
                 views.give_up_views();
                 let copied_ahead = copy_ahead(&connection, &database, &pages, &for_thread);
+                views.check_size();
                 if copied_ahead.is_err() {
                     // What stood in the way is likely to stand there still.
                     let _ = woken.recv_timeout(RETRY_DELAY);

@@ -1,10 +1,10 @@
 //! Work that waits to be done within a transaction, and whoever waits for it.
 
 use crate::{
-    answers::Asker,
     audit::AuditTail,
     error::{CommitError, DatabaseError},
     indexes::Indexes,
+    reply::ReplySender,
 };
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
@@ -143,7 +143,7 @@ impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for
 /// A piece of work on its way, and the thread that asked for it.
 pub(crate) struct Asked {
     pub(crate) job: Box<dyn Job>,
-    pub(crate) by: Asker,
+    pub(crate) reply_to: ReplySender,
 }
 
 /// Work that shares a transaction, the customers that it writes, and whether it erases something.
@@ -168,7 +168,7 @@ impl Group {
     /// Tells everyone the fate of the group.
     pub(crate) fn answer(self, result: &Result<(), CommitError>) {
         for asked in self.asked {
-            asked.by.answer(asked.job, result.clone());
+            asked.reply_to.send(asked.job, result.clone());
         }
     }
 }

@@ -3,7 +3,7 @@
 //! * [`schema`]: opening, settings and migrations
 //! * [`writer`]: the one thread that writes, and shares each commit among all who wait
 //! * [`job`]: what waits to be written, and in which company
-//! * [`answers`]: the way back to whoever asked
+//! * [`reply`]: replies to the callers of the writer
 //! * [`syncer`]: stable storage first, answers then
 //! * [`failure`]: what a failed write means
 //! * [`indexes`], made of [`hash_index`]: which names are taken and which keys were used, in memory
@@ -13,8 +13,8 @@
 //! * [`reserve`]: space on the disk that is kept for erasures
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
-//! * [`disk_waits`]: whether reads wait for the disk
-//! * [`aside`]: threads for those that do
+//! * [`system_memory`]: whether the system can keep the database in memory
+//! * [`blocking_pool`]: threads for reads that wait for the disk
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
 //! * [`restored`]: a restored registry on the way to its place
 //! * [`idempotency`]: writes that happen once
@@ -25,14 +25,12 @@
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
 //! order their transactions.
 
-mod answers;
-mod aside;
 mod audit;
 mod backup;
+mod blocking_pool;
 mod checkpoint;
 mod customers;
 mod directory;
-mod disk_waits;
 mod erasure;
 mod error;
 mod failure;
@@ -45,12 +43,14 @@ mod listing;
 mod loading;
 mod lock;
 mod readers;
+mod reply;
 mod reserve;
 mod residue;
 mod restored;
 mod schema;
 mod settings;
 mod syncer;
+mod system_memory;
 mod unsynced;
 mod writer;
 
@@ -154,7 +154,7 @@ impl SqliteStore {
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
-        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers, options.clock.clone())?);
+        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
         let indexes = options.writes_customers.then(|| Indexes::load(&path, &connection).map(Arc::new)).transpose()?;
         let parts = WriterParts {
@@ -215,7 +215,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let found = self.readers.read_afresh(query).await?;
         let syncer = self.writer.syncer.clone();
-        self.readers.run_aside(move || syncer.sync_read()).await?;
+        self.readers.run_blocking(move || syncer.sync_read()).await?;
         Ok(found)
     }
 

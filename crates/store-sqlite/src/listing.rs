@@ -266,8 +266,7 @@ pub(crate) mod tests {
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
-        let (readers, unsynced) =
-            (Arc::new(Readers::open(path, 1, true, Arc::new(StoppedClock))?), Arc::new(Unsynced::default()));
+        let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),

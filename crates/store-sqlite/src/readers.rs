@@ -1,12 +1,11 @@
 //! Connections that read without waiting for the writer.
 
 use crate::{
-    aside::{ASIDE, Aside},
-    disk_waits::DiskWaits,
+    blocking_pool::{BlockingPool, POOL_THREADS},
     error::{OpenError, closed, read_error},
-    schema,
+    schema, system_memory,
 };
-use carnelian_store::{Clock, StoreError};
+use carnelian_store::StoreError;
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
@@ -18,8 +17,9 @@ use std::{
 
 /// A pool that grows when it has to, and then keeps as many connections as it was opened with.
 ///
-/// Reads run on the caller's own thread: looking a row up takes microseconds, handing it to another thread takes more. But
-/// one that waits for the disk would keep everybody waiting whom the thread serves. So while they do, they run aside.
+/// As long as the system can keep the database in memory, reads run on the caller's thread: to look a row up takes
+/// microseconds, and to hand the read to another thread takes as long again. Reads of a larger database wait for the disk,
+/// and would delay every other request of the caller's thread. They run on threads of their own ([`BlockingPool`]).
 ///
 /// To begin and end a transaction costs more than to look a row up, too. So a connection keeps the view that it has of
 /// the database for as long as nothing was committed.
@@ -33,8 +33,9 @@ pub(crate) struct Readers {
     /// Whether views are kept at all.
     keeps_views: AtomicBool,
     idle: Mutex<Vec<Reader>>,
-    waits: DiskWaits,
-    aside: Aside,
+    blocking_pool: BlockingPool,
+    /// Whether the system can keep the database in memory.
+    is_cached: AtomicBool,
     /// Whether more may be read; held by every read to its end.
     open: RwLock<bool>,
 }
@@ -69,17 +70,12 @@ impl Reader {
 }
 
 impl Readers {
-    pub(crate) fn open(
-        path: &Path,
-        keep: usize,
-        sole_writer: bool,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Readers, OpenError> {
+    pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, OpenError> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
         let (path, idle, open) = (path.to_owned(), Mutex::new(idle), RwLock::new(true));
         let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));
-        let (waits, aside) = (DiskWaits::new(clock), Aside::new()?);
-        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, waits, aside, open })
+        let (blocking_pool, is_cached) = (BlockingPool::new()?, AtomicBool::new(system_memory::can_cache(&path)));
+        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, blocking_pool, is_cached, open })
     }
 
     /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
@@ -118,24 +114,32 @@ impl Readers {
         })
     }
 
-    /// Runs a read where it holds up nobody.
     async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Readers) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if !self.waits.are_likely() {
-            return self.waits.watch(|| read(self));
+        if self.is_cached() {
+            return read(self);
         }
         let readers = self.clone();
-        self.run_aside(move || readers.waits.watch(|| read(&readers))).await
+        self.run_blocking(move || read(&readers)).await
     }
 
-    /// Runs on a thread of its own what will wait for the disk.
-    pub(crate) async fn run_aside<T: Send + 'static>(
+    /// Runs work that waits for the disk on a thread of the pool.
+    pub(crate) async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.aside.run(work).await?
+        self.blocking_pool.run(work).await?
+    }
+
+    /// Compares the size of the database with the memory again. Called at checkpoints, since the database grows there.
+    pub(crate) fn check_size(&self) {
+        self.is_cached.store(system_memory::can_cache(&self.path), Ordering::Relaxed);
+    }
+
+    fn is_cached(&self) -> bool {
+        self.is_cached.load(Ordering::Relaxed)
     }
 
     /// Called after every commit, before anybody hears of it.
@@ -181,7 +185,7 @@ impl Readers {
         // What became old meanwhile must not be kept: whoever gave all views up has not seen this one.
         let is_current = |age| self.keeps_views.load(Ordering::SeqCst) && age == self.age.load(Ordering::SeqCst);
         let current = reader.view.is_none_or(is_current);
-        let keep = if self.waits.were_recent() { self.keep + ASIDE } else { self.keep };
+        let keep = if self.is_cached() { self.keep } else { self.keep + POOL_THREADS };
         idle.truncate(keep);
         if idle.len() < keep && (current || reader.let_go().is_ok()) {
             idle.push(reader);
@@ -192,5 +196,25 @@ impl Readers {
     /// A panic while the lock is held is impossible, so a poisoned one still guards a whole list.
     fn lock(&self) -> MutexGuard<'_, Vec<Reader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carnelian_store::contract::KeylessChain;
+    use std::thread;
+
+    #[tokio::test]
+    async fn only_reads_of_a_database_that_memory_cannot_hold_run_on_another_thread() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let _writer = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
+        for is_cached in [true, false] {
+            readers.is_cached.store(is_cached, Ordering::Relaxed);
+            let thread = readers.read(|_| Ok(thread::current().id())).await.expect("is read");
+            assert_eq!(thread == thread::current().id(), is_cached);
+        }
     }
 }

@@ -12,13 +12,13 @@ mod thread;
 
 use crate::{
     OnFailure,
-    answers::Asker,
     audit::AuditTail,
     checkpoint::Scrub,
     error::{OpenError, closed},
     indexes::Indexes,
     job::{Asked, Waiting, WorkError, Writing, once},
     readers::Readers,
+    reply::ReplySender,
     reserve::Reserve,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
@@ -112,7 +112,8 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let asked = Asked { job: Box::new(Waiting::new(work, erases, reply, place)), by: Asker::this_thread() };
+        let job = Box::new(Waiting::new(work, erases, reply, place));
+        let asked = Asked { job, reply_to: ReplySender::to_this_thread() };
         self.queue.send(Message::Job(asked)).map_err(|_| closed())?;
         // A writer that ends without an answer may have committed before.
         answer.await.map_err(|_| StoreError::unknown("the writer has stopped"))?

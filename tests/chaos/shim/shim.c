@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -58,8 +57,8 @@ static atomic_long rule_count;
 static atomic_int armed = 1;
 /* Whether files on a read-only file system cannot be opened for writing. */
 static atomic_int opens_fail = 1;
-/* How often this thread was held. */
-static __thread long held;
+/* The file that is opened instead of /proc/meminfo. */
+static char meminfo[4096];
 
 static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
@@ -76,7 +75,6 @@ static int (*real_linkat)(int, const char *, int, const char *, int);
 static int (*real_unlink)(const char *);
 static int (*real_futimens)(int, const struct timespec[2]);
 static int (*real_fcntl)(int, int, ...);
-static int (*real_getrusage)(__rusage_who_t, struct rusage *);
 
 static void arm(int number) { armed = number == SIGUSR1; }
 
@@ -97,11 +95,11 @@ __attribute__((constructor)) static void start(void) {
     real_unlink = dlsym(RTLD_NEXT, "unlink");
     real_futimens = dlsym(RTLD_NEXT, "futimens");
     real_fcntl = dlsym(RTLD_NEXT, "fcntl64");
-    real_getrusage = dlsym(RTLD_NEXT, "getrusage");
     /* Several processes may write one log: their syncs must not be taken for each other's. */
     sync_ids = (unsigned)getpid() << 10;
     const char *value = getenv("CHAOS_SHIM_DIRECTORY");
     if (value) snprintf(directory, sizeof directory, "%s", value);
+    if ((value = getenv("CHAOS_SHIM_MEMINFO"))) snprintf(meminfo, sizeof meminfo, "%s", value);
     if ((value = getenv("CHAOS_SHIM_IGNORE_SYNC"))) snprintf(ignore_sync, sizeof ignore_sync, "%s", value);
     if ((value = getenv("CHAOS_SHIM_LATE_SYNC"))) snprintf(late_sync, sizeof late_sync, "%s", value);
     if ((value = getenv("CHAOS_SHIM_RULE")) &&
@@ -173,7 +171,6 @@ static enum action decide(const char *kind, int changes, const char *name) {
     if (sticky ? number < rule_number : number != rule_number) return NOTHING;
     if (number == rule_number) record('F', 0, 0, number, name, kind, strlen(kind));
     if (hold) {
-        held++;
         while (armed) usleep(1000);
         return NOTHING;
     }
@@ -197,6 +194,7 @@ static const char *name_of(const char *path) {
 static struct tracked *tracked(int fd) { return fd >= 0 && fd < FDS && table[fd].on ? &table[fd] : NULL; }
 
 static int do_open(const char *path, int flags, mode_t mode) {
+    if (*meminfo && strcmp(path, "/proc/meminfo") == 0) path = meminfo;
     const char *name = name_of(path);
     if (!name) return real_open(path, flags, mode);
     enum action action = decide("open", (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY, name);
@@ -251,13 +249,6 @@ ssize_t pread(int fd, void *data, size_t length, off_t offset) {
 }
 
 ssize_t pread64(int fd, void *data, size_t length, off64_t offset) { return pread(fd, data, length, offset); }
-
-/* A thread that was held has waited for the disk. */
-int getrusage(__rusage_who_t who, struct rusage *usage) {
-    int result = real_getrusage(who, usage);
-    if (result == 0 && who == RUSAGE_THREAD) usage->ru_inblock += held;
-    return result;
-}
 
 static ssize_t write_at(struct tracked *file, int fd, const void *data, size_t length, off_t offset) {
     enum action action = decide("write", 1, file->name);

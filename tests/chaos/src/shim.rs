@@ -95,6 +95,12 @@ impl Shim {
         self
     }
 
+    /// Lets the process believe that the machine has the memory that `meminfo` says, a file like `/proc/meminfo`.
+    pub fn meminfo(mut self, meminfo: &Path) -> Self {
+        self.variables.push(("CHAOS_SHIM_MEMINFO", plain(meminfo)));
+        self
+    }
+
     /// Applies the rule only between a SIGUSR1 and a SIGUSR2.
     pub fn armed_by_signal(mut self) -> Self {
         self.variables.push(("CHAOS_SHIM_ARM_BY_SIGNAL", "1".to_owned()));

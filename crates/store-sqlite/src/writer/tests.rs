@@ -45,7 +45,7 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
     let indexes = Some(Arc::new(Indexes::load(&path, &connection).expect("loads")));
-    let readers = Arc::new(Readers::open(&path, 1, true, clock.clone()).expect("opens"));
+    let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
     let reserve = Reserve::new(directory.path(), false, clock.clone());

@@ -165,7 +165,7 @@ impl WriterThread {
         if self.erasures_only && !asked.job.erases() {
             let reason = "the disk is full, and what is left of it is kept for erasures";
             let refusal = CommitError::Full(Arc::from(Box::from(reason)));
-            return asked.by.answer(asked.job, Err(refusal));
+            return asked.reply_to.send(asked.job, Err(refusal));
         }
         if self.group.asked.is_empty()
             && let Err(refusal) = self.begin()

@@ -1,4 +1,4 @@
-//! What has to come of a customer document, worked out from the whole of it instead of field by field.
+//! A second model of customer documents: the expected outcome, computed from the whole document instead of field by field.
 
 use carnelian_domain::{
     Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Problem, Rules, Text, Violation, rules::TextRule,
@@ -29,7 +29,7 @@ pub fn without_numbers(value: Value) -> Value {
     }
 }
 
-/// How many arrays and objects are open at once in the text of a document.
+/// Greatest nesting of arrays and objects in the text of a document.
 pub fn depth(text: &[u8]) -> usize {
     let (mut open, mut most, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in text {
@@ -46,7 +46,7 @@ pub fn depth(text: &[u8]) -> usize {
     most
 }
 
-/// How many keys of the document came before in their object.
+/// Number of keys that repeat an earlier key of their object.
 pub fn repeated_keys(json: &Json<'_>) -> usize {
     match json {
         Json::Array(elements) => elements.iter().map(repeated_keys).sum(),
@@ -58,7 +58,7 @@ pub fn repeated_keys(json: &Json<'_>) -> usize {
     }
 }
 
-/// How many values of the document have a shape that they must not have.
+/// Number of values with a shape that is not allowed.
 pub fn wrong_shapes(document: &Json<'_>) -> usize {
     let Json::Object(entries) = document else { return 0 };
     let wrong = |(key, value): &(_, Json<'_>)| match (AsRef::<str>::as_ref(key), value) {
@@ -99,7 +99,7 @@ pub fn violations(rules: &Rules, document: &Value) -> Vec<Violation> {
     found
 }
 
-/// Whether a text has a length that a rule allows, and no control characters.
+/// Whether a text has an allowed length and no control characters.
 pub fn fits(rule: &TextRule, text: &str) -> bool {
     let control = text.contains(|c| matches!(c, '\0'..='\x1f' | '\x7f'));
     (rule.min..=rule.max).contains(&text.chars().count()) && !control
@@ -114,7 +114,7 @@ fn no_name(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(blank)
 }
 
-/// Every text of a document that a rule is about, in the order of the document; a required one that is missing is not.
+/// Every text that a rule applies to, in document order; missing required texts are left out.
 fn texts<'a>(rules: &'a Rules, document: &'a Value) -> Vec<(String, &'a Value, &'a TextRule)> {
     let top = [&rules.name, &rules.account_name, &rules.security_question, &rules.security_answer];
     let mut texts: Vec<_> = top.map(|rule| (rule.field.to_owned(), &document[rule.field], rule)).into();
@@ -135,7 +135,7 @@ fn texts<'a>(rules: &'a Rules, document: &'a Value) -> Vec<(String, &'a Value, &
     texts
 }
 
-/// What must be stored of a document that breaks no rule: what was sent, and empty is none for question and answer.
+/// The draft that a valid document must produce: the values as sent, with an empty question or answer as none.
 pub fn draft(rules: &Rules, document: &Value) -> CustomerDraft {
     let text = |object: &Value, field: &str| object[field].as_str().map(|text| Text::trusted(text.to_owned()));
     let required = |field| text(document, field).expect("a required text");

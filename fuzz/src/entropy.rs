@@ -1,4 +1,4 @@
-//! Randomness that a failure can be repeated with.
+//! Reproducible randomness.
 
 use carnelian_app::Entropy;
 

@@ -1,6 +1,6 @@
 //! `If-Match` by the grammar of RFC 9110.
 
-/// What a header asks for.
+/// The meaning of a header.
 #[derive(Debug, PartialEq, Eq)]
 pub enum IfMatch {
     /// `*`: any version.
@@ -42,7 +42,7 @@ fn tags(mut rest: &[u8]) -> Option<Vec<&[u8]>> {
     }
 }
 
-/// The version behind a tag, if it is a strong one of ours.
+/// The version that a tag names, if it is a strong tag as this server writes them.
 fn version(tag: &[u8]) -> Option<u64> {
     let digits = tag.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let version: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;

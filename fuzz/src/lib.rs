@@ -1,4 +1,4 @@
-//! What the fuzz targets hold the program against: the same rules, said once more in another way.
+//! Independent models of the program's rules, which the fuzz targets compare it with.
 
 pub mod customer;
 pub mod entropy;

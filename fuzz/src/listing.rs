@@ -1,4 +1,4 @@
-//! What has to come of the query of a listing of customers.
+//! A second model of the query of a customer listing.
 
 use crate::{
     customer::{blank, fits},
@@ -8,10 +8,10 @@ use carnelian_domain::{
     CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Text, Violation, rules::TextRule,
 };
 
-/// The largest page, as the API's documentation has it.
+/// Largest page size, from the API's documentation.
 const MAX_PAGE_SIZE: u64 = 50;
 
-/// What is asked for, or everything that is wrong with it in the order in which it is answered.
+/// The listing that a query requests, or everything that is wrong with it, in the order of the answer.
 pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
     let mut query = Parameters { given: query.split('&').filter_map(parameter).collect(), wrong: Vec::new() };
     let account_name = query.text("accountName", &rules.account_name, str::is_empty);
@@ -41,7 +41,7 @@ pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
     })
 }
 
-/// The parameters of a query, and what is wrong with those that were asked for.
+/// The parameters of a query, and the violations found so far.
 struct Parameters {
     given: Vec<(String, Option<String>)>,
     wrong: Vec<Violation>,
@@ -86,7 +86,7 @@ fn parameter(pair: &str) -> Option<(String, Option<String>)> {
     Some((decode(name)?, decode(value)))
 }
 
-/// A text without the signs that stand for others in a form.
+/// Decodes a form-encoded text.
 fn decode(text: &str) -> Option<String> {
     let (mut rest, mut bytes) = (text.as_bytes(), Vec::new());
     while let [first, after @ ..] = rest {

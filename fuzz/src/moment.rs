@@ -1,4 +1,4 @@
-//! Moments by ISO 8601, told by their shape and counted in Julian days.
+//! ISO 8601 moments, recognised by their shape and computed in Julian days.
 
 use carnelian_domain::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The query of a listing of customers, from text to what is looked for.
+//! The query of a customer listing, from text to filter.
 #![no_main]
 
 use carnelian_domain::Rules;

@@ -1,4 +1,4 @@
-//! What else is read of a request: `If-Match`, `Idempotency-Key`, `Content-Type`, and the customer id in the path.
+//! The other parts of a request that are parsed: `If-Match`, `Idempotency-Key`, `Content-Type`, and the customer id in the path.
 #![no_main]
 
 use carnelian_domain::{CustomerId, Problem};
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Each line is a header. A list by the grammar means what the grammar says; another one allows no more than it names.
+/// Each line is a header. A list that follows the grammar means what the grammar says; any other allows no more than it names.
 fn if_match(input: &[u8]) {
     let mut headers = HeaderMap::new();
     let lines: Vec<_> = input.split(|byte| *byte == b'\n').collect();

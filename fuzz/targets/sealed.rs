@@ -1,4 +1,4 @@
-//! What is kept sealed: bytes that were damaged, and what they open to.
+//! Sealed bytes: damaged ones do not open, others open to what was sealed.
 #![no_main]
 
 use carnelian_app::{
@@ -16,14 +16,14 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What can be read is written so that it reads the same again.
+/// What decodes is encoded so that it decodes to the same value.
 fn decode(plain: &[u8]) {
     if let Ok(details) = sealing::decode(plain) {
         assert_eq!(sealing::decode(&sealing::encode(&details)), Ok(details));
     }
 }
 
-/// Sealed bytes open as they were, and not at all once they, the key or the context are altered.
+/// Sealed bytes open unchanged, and not at all once they, the key or the context are altered.
 fn seal(at: usize, with: u8, bytes: &[u8]) {
     let key = SealingKey::new(&[7; KEY_BYTES]).expect("a key of 32 bytes");
     let context = &bytes[..bytes.len().min(16)];

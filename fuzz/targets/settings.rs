@@ -1,4 +1,4 @@
-//! Settings: the configuration file, the environment, flags, and what else an operator types.
+//! Settings from the configuration file, the environment and flags, and other input of an operator.
 #![no_main]
 
 use carnelian::{
@@ -68,7 +68,7 @@ fn line(setting: &Setting, text: &str) -> String {
     format!("{} = \"{escaped}\"\n", setting.key)
 }
 
-/// Whatever is typed is either understood or refused; durations and master keys mean what they say.
+/// Any command line is parsed or refused; durations and master keys mean what they say.
 fn typed(text: &str) {
     drop(Cli::try_parse_from(["carnelian"].into_iter().chain(text.split('\n'))));
     if let Ok(seconds) = parse_duration(text) {

@@ -1,4 +1,4 @@
-//! Files of customers: what is read of one, and that what is written of it reads the same.
+//! Customer files: what is read from one survives a round trip through either format.
 #![no_main]
 
 use carnelian::transfer::{
@@ -46,7 +46,7 @@ fn json_lines(rules: &Rules, file: &[u8]) -> Vec<Option<CustomerDraft>> {
 }
 
 fn checked(row: Row) -> Option<CustomerDraft> {
-    row.checked.map_err(|faults| assert!(!faults.is_empty(), "whoever is rejected hears why")).ok()
+    row.checked.map_err(|faults| assert!(!faults.is_empty(), "a rejected row has a reason")).ok()
 }
 
 fn customer(draft: &CustomerDraft) -> CustomerDetails {

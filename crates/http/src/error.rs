@@ -11,6 +11,7 @@ use hyper::{
     StatusCode,
     header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a client is told when it must sign in.
@@ -42,25 +43,36 @@ pub fn status_of(kind: Kind) -> StatusCode {
     }
 }
 
-/// The body of every error; clients of this API read the first two keys and ignore others.
-#[derive(Serialize)]
+/// The body of every error.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+#[schemars(rename = "Error")]
+pub(crate) struct Envelope<'a> {
     error_message: &'static str,
+    /// Absent for errors that have no code.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = "^[0-9]{8}$"))]
     error_code: Option<&'static str>,
+    /// Every broken rule, the one that `errorCode` names first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
     violations: Vec<EnvelopeViolation<'a>>,
 }
 
-#[derive(Serialize)]
+/// A broken rule.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Violation")]
 struct EnvelopeViolation<'a> {
+    /// The path of the field in the request, such as `contacts[2].mobile`.
     field: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = "^[0-9]{8}$"))]
     error_code: Option<&'static str>,
     error_message: &'static str,
+    /// The upper limit in force, if the rule has one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "usize")]
     limit: Option<usize>,
 }
 

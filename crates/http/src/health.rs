@@ -4,11 +4,14 @@ use crate::{error::ApiError, response};
 use axum::{extract::State, response::Response};
 use carnelian_app::App;
 use hyper::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-#[derive(Serialize)]
-struct Health {
+/// The server's state.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Health {
+    #[schemars(extend("const" = "ok"))]
     status: &'static str,
 }
 

@@ -1,62 +1,155 @@
 //! What each route does, takes and answers, one row per operation.
 //!
-//! * [`rws`]: the API itself
-//! * [`administration`]: what operators do
-//! * [`server`]: what the server tells of itself
+//! Path parameters are read from the route. What can be wrong with a parameter is in the table of parameters. A row
+//! names only what is particular to its operation.
 
-mod administration;
-mod rws;
-mod server;
-
+use super::parameters::{self, PAGE_NUMBER, PAGE_SIZE};
+use crate::{
+    admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply},
+    health::Health,
+    idempotency::IDEMPOTENCY_KEY,
+    rws::v1::{
+        echo::Echo,
+        wire::{AccountReply, CustomerReply, Listed, ListedCustomer, PageReply, UserReply, WrittenReply},
+    },
+};
 use carnelian_domain::{Problem, Rules};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
 
-/// What the operations are grouped by, and what is true of each group.
-pub(super) const TAGS: &[(&str, &str)] = &[
-    ("Customers", "Create, read, list, edit and erase customers in the accounts that the caller may act in."),
-    ("Accounts and users", "What is in the caller's scope."),
-    ("Echo", "Shows that a caller is signed in."),
-    (
-        "Administration",
-        "Accounts, groups, users and keys, for users of role OPERATOR; anybody else is refused, which the audit log \
-            tells. A `reason` goes to the audit log.",
-    ),
-    ("Health", "For whoever starts, stops and watches the server."),
-    ("Interface", "This description of the interface."),
-];
+/// Who may call the operations of a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Anyone,
+    Users,
+    Operators,
+}
 
-/// A successful answer.
-pub(super) struct Reply {
-    /// What it says.
+/// Operations that belong together.
+pub(super) struct Group {
+    /// The tag of its operations.
+    pub(super) tag: &'static str,
+    /// What applies to all of them.
     pub(super) description: &'static str,
-    /// Its media type.
-    pub(super) media_type: &'static str,
-    /// The schema of its body, if there is more to say than the media type.
-    pub(super) schema: Option<&'static str>,
-    /// Whether it carries the customer's version.
-    pub(super) has_version: bool,
+    /// Who may call them.
+    pub(super) access: Access,
+    /// The operations.
+    pub(super) operations: &'static [Operation],
+}
+
+/// The body of a successful response.
+#[derive(Clone, Copy)]
+pub(super) enum Reply {
+    /// JSON of a wire type.
+    Json { schema_name: fn() -> Cow<'static, str>, schema: fn(&mut SchemaGenerator) -> Schema },
+    /// An OpenAPI document.
+    Document,
+    /// A page for browsers.
+    Html,
 }
 
 /// One operation.
 pub(super) struct Operation {
     /// Its name, as the list of routes has it.
     pub(super) name: &'static str,
-    /// Its group.
-    pub(super) tag: &'static str,
     /// What it does, in a few words.
     pub(super) summary: &'static str,
     /// What else a caller must know.
     pub(super) description: &'static str,
-    /// What it takes beside a body, by name; every operation takes a request id.
-    pub(super) parameters: &'static [&'static str],
+    /// Its query and header parameters.
+    query: &'static [&'static str],
+    /// Whether it answers with one page of a listing.
+    is_paged: bool,
     /// The schema of its body, if it takes one.
     pub(super) body: Option<&'static str>,
-    /// What it answers.
+    /// Its successful response.
     pub(super) reply: Reply,
-    /// What can go wrong, beside what can with every operation of its kind.
+    /// Whether that response carries the customer's version.
+    pub(super) has_version: bool,
+    /// The problems that neither its group nor its parameters nor its body imply.
     own_problems: &'static [Problem],
 }
 
-/// What can go wrong with every request.
+/// An operation that answers with JSON.
+const fn json<T: JsonSchema>(name: &'static str, summary: &'static str) -> Operation {
+    let reply = Reply::Json { schema_name: T::schema_name, schema: SchemaGenerator::subschema_for::<T> };
+    Operation::new(name, summary, reply)
+}
+
+/// An operation that answers with a page of a listing.
+const fn page<T: Listed>(name: &'static str, summary: &'static str) -> Operation {
+    Operation { is_paged: true, ..json::<PageReply<T>>(name, summary) }
+}
+
+impl Operation {
+    const fn new(name: &'static str, summary: &'static str, reply: Reply) -> Operation {
+        Operation {
+            name,
+            summary,
+            description: "",
+            query: &[],
+            is_paged: false,
+            body: None,
+            reply,
+            has_version: false,
+            own_problems: &[],
+        }
+    }
+
+    const fn about(self, description: &'static str) -> Operation {
+        Operation { description, ..self }
+    }
+
+    const fn takes(self, query: &'static [&'static str]) -> Operation {
+        Operation { query, ..self }
+    }
+
+    const fn body(self, schema: &'static str) -> Operation {
+        Operation { body: Some(schema), ..self }
+    }
+
+    const fn versioned(self) -> Operation {
+        Operation { has_version: true, ..self }
+    }
+
+    const fn fails(self, own_problems: &'static [Problem]) -> Operation {
+        Operation { own_problems, ..self }
+    }
+
+    /// The names of its parameters: those of its path, then the others.
+    pub(super) fn parameters<'a>(&self, path: &'a str) -> Vec<&'a str> {
+        let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let paging: &[&str] = if self.is_paged { &[PAGE_SIZE, PAGE_NUMBER] } else { &[] };
+        in_path.chain(self.query.iter().copied()).chain(paging.iter().copied()).collect()
+    }
+
+    /// Everything that can go wrong, in the order of the catalogue.
+    pub(super) fn problems(&self, rules: &Rules, access: Access, parameters: &[&str]) -> Vec<Problem> {
+        let mut problems = [ANY, self.own_problems].concat();
+        problems.extend(parameters.iter().flat_map(|name| parameters::problems(name)));
+        match access {
+            Access::Anyone => {}
+            Access::Users => problems.extend(SIGNED_IN),
+            Access::Operators => {
+                problems.extend(SIGNED_IN);
+                problems.push(Problem::RoleNotAllowed);
+            }
+        }
+        match self.body {
+            None => {}
+            Some("Customer") => {
+                problems.extend(CUSTOMER);
+                problems.extend(rules.text_rules().iter().map(|(_, rule)| rule.invalid));
+            }
+            Some(_) => problems.extend(FORM),
+        }
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// The problems of every request.
 const ANY: &[Problem] = &[
     Problem::Internal,
     Problem::Unavailable,
@@ -66,12 +159,13 @@ const ANY: &[Problem] = &[
     Problem::HeadersTooLarge,
 ];
 
-/// What can go wrong where a caller must sign in.
+/// The problems of a request that needs credentials.
 const SIGNED_IN: &[Problem] =
     &[Problem::InvalidCredentials, Problem::AuthenticationRequired, Problem::RateLimitExceeded];
 
-/// What can go wrong with a customer in a body, beside the fields' own rules.
+/// The problems of a body with a customer, except those of its text fields.
 const CUSTOMER: &[Problem] = &[
+    Problem::RoleNotAllowed,
     Problem::UnsupportedMediaType,
     Problem::CustomerDetailsRequired,
     Problem::MalformedJson,
@@ -84,59 +178,186 @@ const CUSTOMER: &[Problem] = &[
     Problem::AccountNotFound,
     Problem::ErasureInProgress,
     Problem::DuplicateCustomerName,
-    Problem::InvalidIdempotencyKey,
-    Problem::IdempotencyKeyInUse,
-    Problem::IdempotencyKeyReused,
 ];
 
-/// What is answered only where no operation is.
-pub(super) const ELSEWHERE: &[Problem] = &[Problem::InvalidApiVersion, Problem::NotFound, Problem::MethodNotAllowed];
-
-const fn json(description: &'static str, schema: &'static str) -> Reply {
-    Reply { description, media_type: "application/json", schema: Some(schema), has_version: false }
-}
-
-const fn with_version(reply: Reply) -> Reply {
-    Reply { has_version: true, ..reply }
-}
-
-/// What can go wrong with a page.
-const PAGE: &[Problem] = &[Problem::InvalidPageSize, Problem::InvalidPageNumber];
-
-/// What can go wrong with a body that an operator sends, beside the rules for what is in it.
+/// The problems of a body that an operator sends.
 const FORM: &[Problem] =
     &[Problem::UnsupportedMediaType, Problem::MalformedJson, Problem::RequiredFieldsMissing, Problem::InvalidText];
 
+/// The problems of requests that reach no operation.
+pub(super) const UNROUTED: &[Problem] = &[Problem::InvalidApiVersion, Problem::NotFound, Problem::MethodNotAllowed];
+
 /// Every operation.
-fn all() -> impl Iterator<Item = &'static Operation> {
-    [rws::OPERATIONS, administration::OPERATIONS, server::OPERATIONS].into_iter().flatten()
+pub(super) const GROUPS: &[Group] = &[
+    Group {
+        tag: "Customers",
+        description: "Create, read, list, edit and erase customers in the accounts that the caller may access.",
+        access: Access::Users,
+        operations: &[
+            json::<WrittenReply>("create_customer", "Create a customer")
+                .about(
+                    "Creates a customer in the caller's home account, or in another account of the caller's group. \
+                    When the response arrives, the customer is on stable storage.",
+                )
+                .takes(&[IDEMPOTENCY_KEY])
+                .body("Customer")
+                .versioned(),
+            page::<ListedCustomer<'_>>("list_customers", "List and search customers")
+                .about(
+                    "Lists the customers that the caller may read, ordered by id. All conditions must hold. To read all \
+                    pages, set `after` to the last `customerId` of the previous page and omit `pageNumber`, until \
+                    `lastPage` is true.",
+                )
+                .takes(&["accountName", "name", "namePrefix", "modifiedSince", "fields", "after"]),
+            json::<CustomerReply<'_>>("get_customer", "Read a customer")
+                .about(
+                    "Every field is present, in this order; a field without a value is null. The security answer is null \
+                    for callers who may not write customers.",
+                )
+                .versioned(),
+            json::<WrittenReply>("edit_customer", "Replace a customer")
+                .about(
+                    "A field that is missing takes its default. If `accountName` names another account that the caller \
+                    may access, the customer moves to that account.",
+                )
+                .takes(&["If-Match", IDEMPOTENCY_KEY])
+                .body("Customer")
+                .versioned(),
+            json::<WrittenReply>("erase_customer", "Erase a customer")
+                .about("Erases a customer permanently. The name becomes available again; the id is never reused.")
+                .takes(&["If-Match"])
+                .fails(&[Problem::RoleNotAllowed]),
+        ],
+    },
+    Group {
+        tag: "Accounts and users",
+        description: "The accounts that the caller may access, and their users.",
+        access: Access::Users,
+        operations: &[
+            page::<AccountReply<'_>>("list_accounts", "List accounts")
+                .about("Lists the accounts that the caller may access, ordered by id."),
+            json::<AccountReply<'_>>("get_account", "Read an account"),
+            page::<UserReply<'_>>("list_users", "List users")
+                .about("Lists the users whose home account the caller may access, ordered by id."),
+            json::<UserReply<'_>>("get_user", "Read a user"),
+        ],
+    },
+    Group {
+        tag: "Echo",
+        description: "Test credentials.",
+        access: Access::Users,
+        operations: &[
+            json::<Echo>("echo", "Echo").about("Returns the last part of the path to any user with valid credentials.")
+        ],
+    },
+    Group {
+        tag: "Administration",
+        description: "Manage accounts, groups, users and keys. Requires the role OPERATOR; other callers are refused, and \
+            the attempt is recorded in the audit log. A `reason` is recorded in the audit log.",
+        access: Access::Operators,
+        operations: &[
+            page::<AccountReply<'_>>("list_all_accounts", "List all accounts")
+                .about("Lists all accounts that are not erased, ordered by id."),
+            json::<AccountReply<'_>>("create_account", "Create an account")
+                .body("NewAccount")
+                .fails(&[Problem::NameTaken]),
+            json::<AccountReply<'_>>("get_any_account", "Read any account"),
+            json::<AccountReply<'_>>("request_erasure", "Request the erasure of an account")
+                .about(
+                    "Sets the account to \"erasure in progress\": customers and users can no longer be created or edited \
+                    in it. Refused for the home account of the last operator.",
+                )
+                .body("Reason")
+                .fails(&[Problem::ErasureInProgress, Problem::LastOperator]),
+            json::<AccountReply<'_>>("cancel_erasure", "Cancel the erasure of an account")
+                .about("Makes the account active again, unless its erasure has begun.")
+                .takes(&["reason"])
+                .fails(&[Problem::NoErasureInProgress, Problem::ErasureBegun]),
+            page::<ErasureReply<'_>>("list_erasures", "List erasures")
+                .about("Lists the erasures of all accounts, ordered by the time of the request."),
+            json::<ErasureReply<'_>>("get_erasure", "Read an erasure")
+                .about("Shows the progress of an erasure, and its receipt once it is complete."),
+            page::<GroupReply<'_>>("list_groups", "List groups")
+                .about("Lists all groups with their accounts, ordered by id."),
+            json::<GroupReply<'_>>("create_group", "Create a group")
+                .about("Creates a group without accounts.")
+                .body("NewGroup")
+                .fails(&[Problem::NameTaken]),
+            json::<GroupReply<'_>>("get_group", "Read a group"),
+            json::<GroupReply<'_>>("add_to_group", "Add an account to a group")
+                .about("From now on, the users of the group may access the account.")
+                .takes(&["reason"])
+                .fails(&[Problem::AlreadyInGroup]),
+            json::<GroupReply<'_>>("remove_from_group", "Remove an account from a group")
+                .about("From now on, the users of the group may not access the account, except those whose home it is.")
+                .takes(&["reason"])
+                .fails(&[Problem::NotInGroup]),
+            page::<UserReply<'_>>("list_all_users", "List all users").about("Lists all users, ordered by id."),
+            json::<UserReply<'_>>("create_user", "Create a user")
+                .about("Creates a user. To sign in, the user needs a key.")
+                .body("NewUser")
+                .fails(&[Problem::AccountNotFound, Problem::GroupNotFound, Problem::InvalidRole, Problem::NameTaken]),
+            json::<UserReply<'_>>("get_any_user", "Read any user"),
+            json::<UserReply<'_>>("edit_user", "Edit a user")
+                .about(
+                    "Changes the fields that are sent. Refused if it would leave no operator who can sign in.",
+                )
+                .body("UserChanges")
+                .fails(&[Problem::GroupNotFound, Problem::InvalidRole, Problem::InvalidStatus, Problem::LastOperator]),
+            page::<KeyReply<'_>>("list_keys", "List a user's keys")
+                .about("Lists the keys of a user, ordered by the time they were created. The keys themselves are not shown."),
+            json::<IssuedReply<'_>>("issue_key", "Create or import a key")
+                .about("Creates a key for a user and shows it once. With `key`, imports an existing key instead.")
+                .body("NewKey")
+                .fails(&[
+                    Problem::InvalidLifetime,
+                    Problem::InvalidKey,
+                    Problem::InvalidAddressRange,
+                    Problem::KeyKnown,
+                ]),
+            json::<KeyReply<'_>>("revoke_key", "Revoke a key")
+                .about("When the response arrives, the key is no longer accepted.")
+                .takes(&["reason"])
+                .fails(&[Problem::AlreadyRevoked]),
+            page::<EntryReply<'_>>("list_audit", "List the audit log")
+                .about(
+                    "Lists who changed what, when, from where and why, oldest first. All conditions must hold. To read all \
+                    pages, set `after` to the last `sequence` of the previous page and omit `pageNumber`, until `lastPage` \
+                    is true.",
+                )
+                .takes(&["audit.accountId", "audit.action", "audit.since", "audit.after"]),
+        ],
+    },
+    Group {
+        tag: "Health",
+        description: "Checks for supervisors, load balancers and monitoring.",
+        access: Access::Anyone,
+        operations: &[
+            json::<Health>("live", "Is the server running?").about("Succeeds as long as the process runs."),
+            json::<Health>("ready", "Is the server ready?").about("Reads from the store. Answers 503 if that fails."),
+        ],
+    },
+    Group {
+        tag: "Interface",
+        description: "This description of the interface.",
+        access: Access::Anyone,
+        operations: &[
+            Operation::new("openapi", "The OpenAPI document", Reply::Document)
+                .about("An OpenAPI 3.1 document with the limits that are configured on this server."),
+            Operation::new("docs", "The documentation page", Reply::Html)
+                .about("The same document as one self-contained HTML page."),
+        ],
+    },
+];
+
+/// Every operation with its group.
+fn all() -> impl Iterator<Item = (&'static Group, &'static Operation)> {
+    GROUPS.iter().flat_map(|group| group.operations.iter().map(move |operation| (group, operation)))
 }
 
-/// The operation of that name.
-pub(super) fn of(name: &str) -> Option<&'static Operation> {
-    all().find(|operation| operation.name == name)
-}
-
-impl Operation {
-    /// Everything that can go wrong, in the order of the catalogue.
-    pub(super) fn problems(&self, rules: &Rules, signed_in: bool) -> Vec<Problem> {
-        let mut problems = [ANY, self.own_problems].concat();
-        if signed_in {
-            problems.extend(SIGNED_IN);
-        }
-        if self.tag == "Administration" {
-            problems.push(Problem::RoleNotAllowed);
-            problems.extend(self.body.iter().flat_map(|_| FORM));
-            problems.extend(self.parameters.contains(&"reason").then_some(Problem::InvalidText));
-        }
-        if self.body == Some("Customer") {
-            problems.extend(CUSTOMER);
-            problems.extend(rules.text_rules().iter().map(|(_, rule)| rule.invalid));
-        }
-        problems.sort();
-        problems.dedup();
-        problems
-    }
+/// The operation of that name, with its group.
+pub(super) fn find(name: &str) -> Option<(&'static Group, &'static Operation)> {
+    all().find(|(_, operation)| operation.name == name)
 }
 
 #[cfg(test)]
@@ -145,9 +366,9 @@ mod tests {
     use crate::routes::ROUTES;
 
     #[test]
-    fn every_route_is_described_and_nothing_else() {
+    fn every_route_has_one_operation() {
         let mut routes: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
-        let mut described: Vec<_> = all().map(|operation| operation.name).collect();
+        let mut described: Vec<_> = all().map(|(_, operation)| operation.name).collect();
         routes.sort();
         described.sort();
         assert_eq!(routes, described);

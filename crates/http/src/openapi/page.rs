@@ -1,21 +1,21 @@
-//! The document as a page: plain HTML with its own style, no script, and nothing from elsewhere.
+//! The document as a page: plain HTML with an inline style sheet, without scripts or external resources.
 
 mod html;
 mod operation;
 mod schema;
 
-use html::{code, prose, text};
+use html::{code, entries, prose, text};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The page's style; [`POLICY`] names its digest.
+/// The page's style sheet. [`POLICY`] contains its digest.
 const STYLE: &str = include_str!("page/style.css");
 
-/// What a browser may do with the page: show it in its own style, and nothing else.
+/// The content security policy: the inline style sheet is the only resource that is allowed.
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'sha256-lKMne6hv8CXwsouLLowAMqUoCjepACmVNds0QTBye20='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Writes a document as a page.
+/// Renders a document as a page.
 pub(crate) fn page(document: &Value) -> String {
     let info = &document["info"];
     let title = text(&info["title"]);
@@ -34,17 +34,13 @@ pub(crate) fn page(document: &Value) -> String {
     )
 }
 
-/// Every operation of a document with its method and path, in their order.
+/// Every operation of a document with its method and path, in the document's order.
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.flat_map(|(path, methods)| {
         let methods = methods.as_object().into_iter().flatten();
         methods.map(move |(method, operation)| (method.as_str(), path.as_str(), operation))
     })
-}
-
-fn entries(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 fn contents(document: &Value) -> String {
@@ -72,8 +68,8 @@ fn introduction(document: &Value) -> String {
     let basic = &document["components"]["securitySchemes"]["basic"];
     format!(
         "<header>\n<h1>{} <small>{}</small></h1>\n{}\
-         <p>Sign in with HTTP Basic. {}</p>\n\
-         <p>For programs: <a href=\"/openapi.json\">/openapi.json</a>, an OpenAPI {} document.</p>\n</header>\n",
+         <p>Authentication: HTTP Basic. {}</p>\n\
+         <p>OpenAPI {} document: <a href=\"/openapi.json\">/openapi.json</a></p>\n</header>\n",
         text(&info["title"]),
         text(&info["version"]),
         prose(&info["description"]),
@@ -104,7 +100,7 @@ fn schemas(document: &Value) -> String {
 fn errors(document: &Value) -> String {
     let examples = document["components"]["examples"].as_object().into_iter().flatten();
     let rows: String = examples.map(|(name, example)| operation::example(name, example)).collect();
-    format!("<h2 id=\"errors\">Errors</h2>\n<p>Every error, with the body that it is answered with.</p>\n{rows}")
+    format!("<h2 id=\"errors\">Errors</h2>\n<p>Every error, with an example of the response body.</p>\n{rows}")
 }
 
 fn settings(document: &Value) -> String {
@@ -113,7 +109,7 @@ fn settings(document: &Value) -> String {
     };
     let rows = entries(&document["x-settings"]).map(row);
     format!(
-        "<h2 id=\"settings\">Settings</h2>\n<p>What this server is set to where a caller can notice.</p>\n{}",
+        "<h2 id=\"settings\">Settings</h2>\n<p>The settings of this server that affect its callers.</p>\n{}",
         html::table(&["Setting", "Value", "What it does"], rows)
     )
 }
@@ -125,7 +121,7 @@ mod tests {
     use data_encoding::BASE64;
 
     #[test]
-    fn the_policy_allows_the_page_s_style_and_no_other() {
+    fn the_policy_contains_the_digest_of_the_style_sheet() {
         let digest = BASE64.encode(digest(&SHA256, STYLE.as_bytes()).as_ref());
         assert!(POLICY.contains(&format!("style-src 'sha256-{digest}';")), "the style's digest is {digest}");
     }

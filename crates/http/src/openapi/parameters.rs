@@ -1,218 +1,172 @@
-//! What can stand in a path, a query or a header, one row per parameter.
+//! Path, query and header parameters, one row each.
 
-use super::schemas::{short_text, some_text, visible_text};
+use super::texts::{required_text, short_text, visible_text};
 use crate::{
     idempotency::{IDEMPOTENCY_KEY, MAX_KEY},
     request_id,
     rws::v1::echo::MAX_PARAM,
 };
-use carnelian_domain::{Action, CustomerField, CustomerId, Rules, paging::MAX_PAGE_SIZE};
+use carnelian_domain::{Action, CustomerField, CustomerId, Problem, Rules, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
-/// The parameter that every operation takes.
+/// The parameter of every operation.
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
 
+/// The parameters of every page of a listing.
+pub(super) const PAGE_SIZE: &str = "pageSize";
+pub(super) const PAGE_NUMBER: &str = "pageNumber";
+
 struct Parameter {
-    /// What it is called among the parameters: its own name, after a dot where another one has the same.
-    name: &'static str,
+    /// Its key among the parameters: its own name, after a dot where another parameter has the same name.
+    key: &'static str,
     place: &'static str,
     description: &'static str,
     schema: fn(&Rules) -> Value,
     example: &'static str,
+    /// What can be wrong with it.
+    problems: &'static [Problem],
+}
+
+type SchemaFn = fn(&Rules) -> Value;
+
+const fn path(key: &'static str, description: &'static str, schema: SchemaFn, example: &'static str) -> Parameter {
+    Parameter { key, place: "path", description, schema, example, problems: &[] }
+}
+
+const fn query(key: &'static str, description: &'static str, schema: SchemaFn, example: &'static str) -> Parameter {
+    Parameter { place: "query", ..path(key, description, schema, example) }
+}
+
+const fn header(key: &'static str, description: &'static str, schema: SchemaFn, example: &'static str) -> Parameter {
+    Parameter { place: "header", ..path(key, description, schema, example) }
+}
+
+impl Parameter {
+    const fn fails(self, problems: &'static [Problem]) -> Parameter {
+        Parameter { problems, ..self }
+    }
 }
 
 static PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "customerId",
-        place: "path",
-        description: "The customer's id: decimal digits.",
-        schema: |_| customer_id(),
-        example: "1234",
-    },
-    Parameter {
-        name: "accountId",
-        place: "path",
-        description: "The account's id: decimal digits.",
-        schema: |_| digits(),
-        example: "1",
-    },
-    Parameter {
-        name: "userId",
-        place: "path",
-        description: "The user's id: decimal digits.",
-        schema: |_| digits(),
-        example: "1",
-    },
-    Parameter {
-        name: "param",
-        place: "path",
-        description: "The text to send back.",
-        schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_PARAM }),
-        example: "hello",
-    },
-    Parameter {
-        name: "accountName",
-        place: "query",
-        description: "Only customers of this account.",
-        schema: |rules| some_text(&rules.account_name),
-        example: "Acme",
-    },
-    Parameter {
-        name: "name",
-        place: "query",
-        description: "Only customers of this name, compared as names are.",
-        schema: |rules| visible_text(&rules.name),
-        example: "Acme Customer",
-    },
-    Parameter {
-        name: "namePrefix",
-        place: "query",
-        description: "Only customers whose name begins so, compared as names are.",
-        schema: |rules| visible_text(&rules.name),
-        example: "Acme",
-    },
-    Parameter {
-        name: "modifiedSince",
-        place: "query",
-        description: "Only customers created or edited at this moment or later.",
-        schema: |_| json!({ "type": "string", "format": "date-time" }),
-        example: "2026-11-24T08:30:00Z",
-    },
-    Parameter {
-        name: "fields",
-        place: "query",
-        description: "Only these keys of each customer, between commas; they come in the order of the reply.",
-        schema: |_| fields(),
-        example: "name,customerId",
-    },
-    Parameter {
-        name: "after",
-        place: "query",
-        description: "Only customers whose id is greater; not together with `pageNumber`.",
-        schema: |_| customer_id(),
-        example: "1000",
-    },
-    Parameter {
-        name: "pageSize",
-        place: "query",
-        description: "How many entries a page has.",
-        schema: |_| json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": MAX_PAGE_SIZE }),
-        example: "10",
-    },
-    Parameter {
-        name: "pageNumber",
-        place: "query",
-        description: "Which page; they count from 1, and one past the end is empty.",
-        schema: |_| json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": u32::MAX }),
-        example: "1",
-    },
-    Parameter {
-        name: "erasureId",
-        place: "path",
-        description: "The erasure's id: decimal digits.",
-        schema: |_| digits(),
-        example: "1",
-    },
-    Parameter {
-        name: "groupId",
-        place: "path",
-        description: "The group's id: decimal digits.",
-        schema: |_| digits(),
-        example: "1",
-    },
-    Parameter {
-        name: "keyId",
-        place: "path",
-        description: "The key's id, as it is listed.",
-        schema: |_| json!({ "type": "string", "pattern": "^[0-9a-v]{16}$" }),
-        example: "0123456789abcdef",
-    },
-    Parameter {
-        name: "reason",
-        place: "query",
-        description: "Why, for the audit log.",
-        schema: |_| short_text(),
-        example: "They asked for it",
-    },
-    Parameter {
-        name: "audit.accountId",
-        place: "query",
-        description: "Only entries that concern this account.",
-        schema: |_| digits(),
-        example: "1",
-    },
-    Parameter {
-        name: "audit.action",
-        place: "query",
-        description: "Only entries of this action.",
-        schema: |_| json!({ "type": "string", "enum": Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>() }),
-        example: "create_account",
-    },
-    Parameter {
-        name: "audit.since",
-        place: "query",
-        description: "Only entries of this moment or later.",
-        schema: |_| json!({ "type": "string", "format": "date-time" }),
-        example: "2026-11-24T08:30:00Z",
-    },
-    Parameter {
-        name: "audit.after",
-        place: "query",
-        description: "Only entries whose `sequence` is greater; not together with `pageNumber`.",
-        schema: |_| customer_id(),
-        example: "1000",
-    },
-    Parameter {
-        name: "If-Match",
-        place: "header",
-        description: "Edit or erase only a customer that has one of these versions, as `ETag` shows them: quoted, between \
-            commas; `*` allows any. Without it the last write wins.",
-        schema: |_| json!({ "type": "string" }),
-        example: "\"1\"",
-    },
-    Parameter {
-        name: IDEMPOTENCY_KEY,
-        place: "header",
-        description: "A text of your own that makes the request safe to send again: it takes effect once, and for 24 \
-            hours the same request with the same key gets the same answer. A request that was refused may be sent \
-            again with its key.",
-        schema: |_| json!({ "type": "string", "pattern": r#"^("[!#-\[\]-~]+"|[!#-\[\]-~]+)$"#, "maxLength": MAX_KEY }),
-        example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
-    },
-    Parameter {
-        name: REQUEST_ID,
-        place: "header",
-        description: "Your own id for the request, taken over if it has letters, digits and `-._:/+=@` only and is \
-            not too long; else the server makes one.",
-        schema: |_| json!({ "type": "string", "description": format!("At most {} characters.", request_id::MAX_LENGTH) }),
-        example: "order-4711",
-    },
+    path("customerId", "The customer's id in decimal digits.", number, "1234")
+        .fails(&[Problem::InvalidCustomerId, Problem::CustomerNotFound]),
+    path("accountId", "The account's id in decimal digits.", digits, "1").fails(&[Problem::AccountNotFound]),
+    path("userId", "The user's id in decimal digits.", digits, "1").fails(&[Problem::UserNotFound]),
+    path("groupId", "The group's id in decimal digits.", digits, "1").fails(&[Problem::GroupNotFound]),
+    path("erasureId", "The erasure's id in decimal digits.", digits, "1").fails(&[Problem::ErasureNotFound]),
+    path("keyId", "The key's id, as listed.", key_id, "0123456789abcdef").fails(&[Problem::KeyNotFound]),
+    path("param", "The text to return.", echoed, "hello").fails(&[Problem::RequiredFieldsMissing]),
+    query("accountName", "Only customers of this account.", |rules| required_text(&rules.account_name), "Acme")
+        .fails(&[Problem::AccountNotFound, Problem::InvalidAccountId]),
+    query("name", "Only the customers with this name, ignoring case.", |rules| visible_text(&rules.name), "Acme Customer")
+        .fails(&[Problem::InvalidCustomerName]),
+    query("namePrefix", "Only customers whose name starts with this, ignoring case.", |rules| visible_text(&rules.name), "Acme")
+        .fails(&[Problem::InvalidCustomerName]),
+    query("modifiedSince", "Only customers created or edited at or after this time.", moment, "2026-11-24T08:30:00Z")
+        .fails(&[Problem::RequiredFieldsMissing]),
+    query("fields", "Only these fields of each customer, separated by commas.", fields, "name,customerId")
+        .fails(&[Problem::RequiredFieldsMissing]),
+    query("after", "Only customers with a greater id. Cannot be combined with `pageNumber`.", number, "1000")
+        .fails(&[Problem::InvalidCustomerId]),
+    query(PAGE_SIZE, "The number of entries in a page.", page_size, "10").fails(&[Problem::InvalidPageSize]),
+    query(PAGE_NUMBER, "The page, counted from 1. A page past the last one is empty.", page_number, "1")
+        .fails(&[Problem::InvalidPageNumber]),
+    query("reason", "Recorded in the audit log.", |_| short_text(), "Requested by the customer")
+        .fails(&[Problem::InvalidText]),
+    query("audit.accountId", "Only entries that concern this account.", digits, "1").fails(&[Problem::InvalidAccountId]),
+    query("audit.action", "Only entries of this action.", action, "create_account")
+        .fails(&[Problem::RequiredFieldsMissing]),
+    query("audit.since", "Only entries at or after this time.", moment, "2026-11-24T08:30:00Z")
+        .fails(&[Problem::RequiredFieldsMissing]),
+    query("audit.after", "Only entries with a greater `sequence`. Cannot be combined with `pageNumber`.", number, "1000")
+        .fails(&[Problem::RequiredFieldsMissing]),
+    header(
+        "If-Match",
+        "Edit or erase the customer only if it has one of these versions: values of `ETag`, quoted and separated by \
+            commas, or `*` for any version. Without this header, the last write wins.",
+        |_| json!({ "type": "string" }),
+        "\"1\"",
+    )
+    .fails(&[Problem::PreconditionFailed]),
+    header(
+        IDEMPOTENCY_KEY,
+        "A text chosen by the client that makes the request safe to retry: it takes effect once, and for 24 hours the \
+            same request with the same key gets the same response. A request that was refused may be sent again with the \
+            same key.",
+        idempotency_key,
+        "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    )
+    .fails(&[Problem::InvalidIdempotencyKey, Problem::IdempotencyKeyInUse, Problem::IdempotencyKeyReused]),
+    header(
+        REQUEST_ID,
+        "The client's own id for the request. The server uses it if it consists of letters, digits and `-._:/+=@` and is \
+            not too long, and generates an id otherwise.",
+        request_id,
+        "order-4711",
+    ),
 ];
 
-fn customer_id() -> Value {
+fn number(_: &Rules) -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": CustomerId::LIMIT })
 }
 
-fn digits() -> Value {
+fn digits(_: &Rules) -> Value {
     json!({ "type": "string", "pattern": "^[0-9]{1,18}$" })
 }
 
-/// Keys of a customer between commas.
-fn fields() -> Value {
+fn key_id(_: &Rules) -> Value {
+    json!({ "type": "string", "pattern": "^[0-9a-v]{16}$" })
+}
+
+fn echoed(_: &Rules) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": MAX_PARAM })
+}
+
+fn moment(_: &Rules) -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn fields(_: &Rules) -> Value {
     let field = CustomerField::ALL.map(CustomerField::name).join("|");
     json!({ "type": "string", "pattern": format!("^({field})(,({field}))*$") })
 }
 
-/// Every parameter.
+fn page_size(_: &Rules) -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": MAX_PAGE_SIZE })
+}
+
+fn page_number(_: &Rules) -> Value {
+    json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": u32::MAX })
+}
+
+fn action(_: &Rules) -> Value {
+    json!({ "type": "string", "enum": Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>() })
+}
+
+fn idempotency_key(_: &Rules) -> Value {
+    json!({ "type": "string", "pattern": r#"^("[!#-\[\]-~]+"|[!#-\[\]-~]+)$"#, "maxLength": MAX_KEY })
+}
+
+/// Without `maxLength`: the server ignores longer ids, it does not refuse them.
+fn request_id(_: &Rules) -> Value {
+    json!({ "type": "string", "description": format!("At most {} characters.", request_id::MAX_LENGTH) })
+}
+
+/// What can be wrong with a parameter.
+pub(super) fn problems(key: &str) -> &'static [Problem] {
+    PARAMETERS.iter().find(|parameter| parameter.key == key).map_or(&[], |parameter| parameter.problems)
+}
+
+/// Every parameter by its key.
 pub(super) fn all(rules: &Rules) -> Map<String, Value> {
-    PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), described(rules, parameter))).collect()
+    PARAMETERS.iter().map(|parameter| (parameter.key.to_owned(), described(rules, parameter))).collect()
 }
 
 fn described(rules: &Rules, parameter: &Parameter) -> Value {
     let schema = (parameter.schema)(rules);
     let number = (schema["type"] == "integer").then(|| parameter.example.parse::<u64>().ok()).flatten();
     json!({
-        "name": parameter.name.rsplit('.').next(),
+        "name": parameter.key.rsplit('.').next(),
         "in": parameter.place,
         "required": parameter.place == "path",
         "description": parameter.description,

@@ -24,7 +24,7 @@ pub(crate) async fn list_all_accounts(
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "list_all_accounts").await?;
     let page = operator.list_accounts(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("accounts", &page, |account| AccountReply::from(&**account))))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 
 /// Creates an account.

@@ -29,5 +29,5 @@ pub(crate) async fn list_audit(
         paging: query.paging(),
     };
     let page = operator.list_audit(&raw).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("entries", &page, EntryReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, EntryReply::from)))
 }

@@ -23,7 +23,7 @@ pub(crate) async fn list_erasures(
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "list_erasures").await?;
     let page = operator.list_erasures(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("erasures", &page, ErasureReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, ErasureReply::from)))
 }
 
 /// Reads an erasure.

@@ -27,7 +27,7 @@ pub(crate) async fn list_groups(
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "list_groups").await?;
     let page = operator.list_groups(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("groups", &page, GroupReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, GroupReply::from)))
 }
 
 /// Creates a group without accounts.

@@ -27,7 +27,7 @@ pub(crate) async fn list_keys(
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "list_keys").await?;
     let page = operator.list_keys(user_id(user), query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("keys", &page, KeyReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, KeyReply::from)))
 }
 
 /// Makes a key for a user, or takes one over that was made elsewhere.

@@ -27,7 +27,7 @@ pub(crate) async fn list_all_users(
 ) -> Result<Response, ApiError> {
     let operator = app.operator(&caller, origin, "list_all_users").await?;
     let page = operator.list_users(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("users", &page, UserReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 
 /// Creates a user.

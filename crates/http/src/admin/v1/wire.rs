@@ -1,23 +1,32 @@
-//! How groups, keys, erasures and entries of the audit log look in JSON: the names and the order of their keys.
+//! The JSON form of groups, keys, erasures and audit log entries. The published schemas are derived from these types: a
+//! doc comment is the description of its schema or field.
 
-use crate::rws::v1::wire::AccountReply;
+use crate::rws::v1::wire::{AccountReply, Listed};
 use carnelian_app::{
-    administration::KeyEntry,
-    erasure::ErasureRecord,
+    administration::{KeyEntry, KeyStatus},
+    erasure::{ErasureRecord, ErasureState},
     operator::{GroupDetails, ListedEntry, NewlyIssued},
 };
-use carnelian_domain::Timestamp;
+use carnelian_domain::{Action, CustomerId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::{borrow::Cow, net::IpAddr};
 
 /// A group with its accounts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Group")]
 pub(crate) struct GroupReply<'a> {
+    #[schemars(example = &"Acme Group")]
     group_name: &'a str,
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     group_id: String,
     accounts: Vec<AccountReply<'a>>,
+}
+
+impl Listed for GroupReply<'_> {
+    const KEY: &'static str = "groups";
 }
 
 impl<'a> From<&'a GroupDetails> for GroupReply<'a> {
@@ -30,17 +39,36 @@ impl<'a> From<&'a GroupDetails> for GroupReply<'a> {
     }
 }
 
-/// A key: never the key itself. Times are whole UNIX seconds.
-#[derive(Serialize)]
+/// The public data of an API key, never the key itself. Times are whole UNIX seconds.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Key")]
 pub(crate) struct KeyReply<'a> {
+    #[schemars(example = KEY_ID)]
     key_id: &'a str,
+    #[schemars(example = &"web shop")]
     label: Option<&'a str>,
+    #[schemars(example = 1_527_590_173)]
     created_at: i64,
+    /// When the key stops working; null if it does not expire.
+    #[schemars(example = 1_535_366_173)]
     expires_at: Option<i64>,
+    /// When the key was last used. Recorded once a minute: the last minute is lost if the server stops.
     last_used_at: Option<i64>,
+    /// The addresses and ranges that the key is accepted from; empty if it is accepted from everywhere.
+    #[schemars(example = ["192.0.2.0/24"])]
     allowed_addresses: Vec<String>,
+    #[schemars(extend("enum" = KEY_STATES.map(KeyStatus::name)))]
     status: &'static str,
+}
+
+/// The key id of the examples.
+const KEY_ID: &str = "0123456789abcdef";
+
+const KEY_STATES: [KeyStatus; 3] = [KeyStatus::Active, KeyStatus::Expired, KeyStatus::Revoked];
+
+impl Listed for KeyReply<'_> {
+    const KEY: &'static str = "keys";
 }
 
 impl<'a> From<&'a KeyEntry> for KeyReply<'a> {
@@ -57,11 +85,15 @@ impl<'a> From<&'a KeyEntry> for KeyReply<'a> {
     }
 }
 
-/// A key that was made, the only time that it is shown, or taken over.
-#[derive(Serialize)]
+/// A new API key.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "IssuedKey")]
 pub(crate) struct IssuedReply<'a> {
+    #[schemars(example = KEY_ID)]
     key_id: &'a str,
+    /// The key, which is shown only once; null if it was imported.
+    #[schemars(example = format!("crk1_{KEY_ID}…"))]
     key: Option<&'a str>,
 }
 
@@ -71,22 +103,54 @@ impl<'a> From<&'a NewlyIssued> for IssuedReply<'a> {
     }
 }
 
-/// An erasure of an account: every key is there, and absent values are null.
-#[derive(Serialize)]
+/// The erasure of an account.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Erasure")]
 pub(crate) struct ErasureReply<'a> {
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     erasure_id: String,
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     account_id: String,
+    #[schemars(extend("enum" = ERASURE_STATES.map(ErasureState::name)))]
     status: &'static str,
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-24T08:30:00.000Z")]
     requested_at: String,
+    /// Who requested it, in the form of `actor` in the audit log.
+    #[schemars(example = &"user:1")]
     requested_by: &'a str,
+    #[schemars(example = &"Requested by the customer")]
     reason: Option<&'a str>,
+    /// When it is carried out; until then it can be cancelled.
+    #[schemars(extend("format" = "date-time"), example = &"2026-12-24T08:30:00.000Z")]
     due_at: String,
+    /// When the account's data key was destroyed.
+    #[schemars(extend("format" = "date-time"))]
     erased_at: Option<String>,
+    /// The number of customers erased so far.
+    #[schemars(example = 0)]
     customers: u64,
+    /// The number of users erased so far.
+    #[schemars(example = 0)]
     users: u64,
+    /// The number of keys erased so far.
+    #[schemars(example = 0)]
     keys: u64,
+    /// A signed receipt, issued when no file contains data of the account any more.
+    #[schemars(extend("type" = ["object", "null"]))]
     receipt: Option<Value>,
+}
+
+const ERASURE_STATES: [ErasureState; 5] = [
+    ErasureState::Waiting,
+    ErasureState::Running,
+    ErasureState::Erased,
+    ErasureState::Receipted,
+    ErasureState::Cancelled,
+];
+
+impl Listed for ErasureReply<'_> {
+    const KEY: &'static str = "erasures";
 }
 
 impl<'a> From<&'a ErasureRecord> for ErasureReply<'a> {
@@ -103,26 +167,43 @@ impl<'a> From<&'a ErasureRecord> for ErasureReply<'a> {
             customers: erasure.customers,
             users: erasure.users,
             keys: erasure.keys,
-            // As it was signed: the order of the keys counts.
+            // The signature covers the order of the keys, which parsing keeps.
             receipt: erasure.receipt.as_deref().and_then(|receipt| serde_json::from_str(receipt).ok()),
         }
     }
 }
 
-/// An entry of the audit log: every key is there, and absent values are null.
-#[derive(Serialize)]
+/// An entry of the audit log.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Entry")]
 pub(crate) struct EntryReply<'a> {
+    #[schemars(range(min = 1, max = CustomerId::LIMIT), example = 1)]
     sequence: u64,
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-24T08:30:00.000Z")]
     at: String,
+    /// `user:` and an id, `command_line` or `server`.
+    #[schemars(example = &"user:1")]
     actor: &'a str,
+    #[schemars(example = Action::CreateAccount.name())]
     action: &'a str,
+    #[schemars(example = &"account:1")]
     object: Option<&'a str>,
+    #[schemars(example = &"1")]
     account_id: Option<String>,
+    /// The names of the fields that changed; `*` if they are not known.
+    #[schemars(example = [""; 0])]
     fields: &'a [Cow<'a, str>],
+    #[schemars(with = "Option<String>", example = &"192.0.2.7")]
     address: Option<IpAddr>,
+    #[schemars(example = &"9b165953d3d41a06")]
     request_id: Option<&'a str>,
+    #[schemars(example = &"Requested by the customer")]
     reason: Option<&'a str>,
+}
+
+impl Listed for EntryReply<'_> {
+    const KEY: &'static str = "entries";
 }
 
 impl<'a> From<&'a ListedEntry> for EntryReply<'a> {

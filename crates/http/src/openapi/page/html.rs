@@ -1,8 +1,8 @@
-//! Small pieces of HTML.
+//! HTML fragments.
 
 use serde_json::Value;
 
-/// A text with everything escaped that HTML would read as its own.
+/// Escapes the characters that are special in HTML.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -18,7 +18,7 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A value of the document as words: a text as it is, anything else as JSON, with code in its backticks marked as such.
+/// A value of the document: a string as text with code in backticks, anything else as JSON.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -27,18 +27,23 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// The elements of an array.
+pub(super) fn entries(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
 /// Paragraphs.
 pub(super) fn prose(value: &Value) -> String {
     let paragraphs = value.as_str().unwrap_or_default().split("\n\n").filter(|text| !text.is_empty());
     paragraphs.map(|text| format!("<p>{}</p>\n", marked(text))).collect()
 }
 
-/// Something to be typed or read letter by letter; it is HTML already.
+/// Inline code. The argument is HTML.
 pub(super) fn code(html: &str) -> String {
     format!("<code>{html}</code>")
 }
 
-/// JSON as people read it.
+/// Indented JSON.
 pub(super) fn block(value: &Value) -> String {
     let json = serde_json::to_string_pretty(value).unwrap_or_default();
     format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&json))
@@ -49,7 +54,7 @@ pub(super) fn method(method: &str) -> String {
     format!("<span class=\"method {method}\">{}</span>", method.to_uppercase())
 }
 
-/// A table whose cells are HTML already; each cell names its column, for where there is no room for columns.
+/// A table. The cells are HTML; each repeats the name of its column, which narrow screens show in place of the head.
 pub(super) fn table(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let heads: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
     let cell = |(column, html): (&&str, String)| format!("<td data-column=\"{column}\">{html}</td>");
@@ -70,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_read_as_html() {
+    fn special_characters_are_escaped() {
         let shown = text(&Value::from("<b> & \"q\" `a<b` 's"));
         assert_eq!(shown, "&lt;b&gt; &amp; &quot;q&quot; <code>a&lt;b</code> &#39;s");
     }

@@ -1,17 +1,16 @@
 //! One operation on the page.
 
 use super::{
-    entries,
-    html::{self, block, code, escape, prose, text},
+    html::{self, block, code, entries, escape, prose, text},
     schema,
 };
 use serde_json::Value;
 use std::fmt::Write;
 
-/// An operation: what it does, takes and answers.
+/// An operation: its description, parameters, body and responses.
 pub(super) fn section(document: &Value, method: &str, path: &str, operation: &Value) -> String {
     let signs_in = entries(&operation["security"]).next().is_some();
-    let access = if signs_in { "Needs credentials." } else { "Needs no credentials." };
+    let access = if signs_in { "Requires credentials." } else { "Requires no credentials." };
     let mut section = format!(
         "<section class=\"operation\" id=\"{id}\">\n<h3>{summary} <a href=\"#{id}\" aria-label=\"Link to {summary}\">#</a></h3>\n\
          <p class=\"route\">{} <code>{}</code></p>\n{}<p class=\"access\">{access}</p>\n",
@@ -23,13 +22,13 @@ pub(super) fn section(document: &Value, method: &str, path: &str, operation: &Va
     );
     section += &parameters(document, operation);
     section += &body(operation);
-    for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
-        section += &self::answer(document, status, answer);
+    for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+        section += &self::response(document, status, response);
     }
     section + "</section>\n"
 }
 
-/// What a reference points to, or the value itself.
+/// The target of a reference, or the value itself.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
@@ -47,7 +46,7 @@ fn parameters(document: &Value, operation: &Value) -> String {
         ]
     };
     let rows = entries(&operation["parameters"]).map(row);
-    format!("<h4>Parameters</h4>\n{}", html::table(&["Name", "Where", "Type", "What it is"], rows))
+    format!("<h4>Parameters</h4>\n{}", html::table(&["Name", "In", "Type", "Description"], rows))
 }
 
 fn body(operation: &Value) -> String {
@@ -59,14 +58,14 @@ fn body(operation: &Value) -> String {
     content.map(one).collect()
 }
 
-fn answer(document: &Value, status: &str, answer: &Value) -> String {
+fn response(document: &Value, status: &str, response: &Value) -> String {
     let family = if status.starts_with('2') { "good" } else { "bad" };
     let mut html =
-        format!("<h4><span class=\"status {family}\">{status}</span> {}</h4>\n", text(&answer["description"]));
-    let headers = answer["headers"].as_object().into_iter().flatten();
+        format!("<h4><span class=\"status {family}\">{status}</span> {}</h4>\n", text(&response["description"]));
+    let headers = response["headers"].as_object().into_iter().flatten();
     let headers: Vec<_> = headers.map(|(name, _)| code(&escape(name))).collect();
     let _ = writeln!(html, "<p class=\"headers\">Headers: {}</p>", headers.join(", "));
-    for content in answer["content"].as_object().into_iter().flat_map(|content| content.values()) {
+    for content in response["content"].as_object().into_iter().flat_map(|content| content.values()) {
         let examples = content["examples"].as_object().into_iter().flatten();
         html.extend(examples.map(|(name, example)| self::example(name, resolved(document, example))));
         if let Some(example) = content.get("example") {
@@ -76,7 +75,7 @@ fn answer(document: &Value, status: &str, answer: &Value) -> String {
     html
 }
 
-/// An error, folded up to its code and its words.
+/// An error, collapsed to its code and message.
 pub(super) fn example(name: &str, example: &Value) -> String {
     format!(
         "<details class=\"error\">\n<summary>{} <small>{}</small></summary>\n{}</details>\n",

@@ -1,9 +1,6 @@
-//! Schemas in words.
+//! Schemas on the page.
 
-use super::{
-    entries,
-    html::{self, code, escape, prose, text},
-};
+use super::html::{self, code, entries, escape, prose, text};
 use serde_json::Value;
 
 /// A schema of the document, with its fields.
@@ -17,11 +14,11 @@ pub(super) fn section(name: &str, schema: &Value) -> String {
     format!(
         "<section class=\"schema\" id=\"schema-{name}\">\n<h3>{name}</h3>\n{}{}</section>\n",
         prose(&schema["description"]),
-        html::table(&["Field", "Need", "Type", "What it is"], rows)
+        html::table(&["Field", "Presence", "Type", "Description"], rows)
     )
 }
 
-/// What a value must be, in a few words.
+/// The type and bounds of a value.
 pub(super) fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
         return format!("<a href=\"#schema-{name}\">{name}</a>");
@@ -29,7 +26,7 @@ pub(super) fn kind(schema: &Value) -> String {
     if let Some(constant) = schema.get("const") {
         return code(&escape(&constant.to_string()));
     }
-    let choices: Vec<_> = entries(&schema["oneOf"]).map(kind).collect();
+    let choices: Vec<_> = entries(&schema["anyOf"]).map(kind).collect();
     if !choices.is_empty() {
         return choices.join(" or ");
     }

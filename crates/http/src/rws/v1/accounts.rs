@@ -22,7 +22,7 @@ pub(crate) async fn list_accounts(
 ) -> Result<Response, ApiError> {
     let reader = app.directory_reader(&caller)?;
     let page = reader.list_accounts(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("accounts", &page, |account| AccountReply::from(&**account))))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 
 /// Reads an account.

@@ -2,7 +2,7 @@
 
 use super::{
     shape,
-    wire::{CustomerReply, PageReply, WrittenReply},
+    wire::{CustomerReply, ListedCustomer, PageReply, WrittenReply},
 };
 use crate::{
     error::ApiError,
@@ -58,8 +58,8 @@ pub(crate) async fn list_customers(
 ) -> Result<Response, ApiError> {
     let reader = app.customer_reader(&caller)?;
     let (page, fields) = reader.list_customers(&query.customers()).await?;
-    let show = |customer| CustomerReply::new(app.rules(), customer, &fields);
-    Ok(response::json(StatusCode::OK, &PageReply::new("customers", &page, show)))
+    let show = |customer| ListedCustomer(CustomerReply::new(app.rules(), customer, &fields));
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, show)))
 }
 
 /// Replaces a customer.

@@ -8,13 +8,16 @@ use crate::{
 use axum::response::Response;
 use carnelian_domain::Problem;
 use hyper::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The most characters that are echoed.
 pub(crate) const MAX_PARAM: usize = 255;
 
-#[derive(Serialize)]
-struct Echo {
+/// The text of the path's last part.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Echo {
+    #[schemars(example = &"hello")]
     context: String,
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn list_users(
 ) -> Result<Response, ApiError> {
     let reader = app.directory_reader(&caller)?;
     let page = reader.list_users(query.paging()).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new("users", &page, UserReply::from)))
+    Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 
 /// Reads a user.

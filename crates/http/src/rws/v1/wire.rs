@@ -1,21 +1,32 @@
-//! How customers, accounts and users look in JSON: the names and the order of their keys.
+//! The JSON form of customers, accounts and users. The published schemas are derived from these types: a doc comment is
+//! the description of its schema or field.
 
 use carnelian_app::{
     accounts::UserDetails,
     customers::{CustomerDetails, Written},
     directory::Account,
 };
-use carnelian_domain::{Address, Contact, CustomerField, Page, Rules, Text, rules::TextRule};
+use carnelian_domain::{
+    AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, Text, paging::MAX_PAGE_SIZE,
+    rules::TextRule,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
 };
+use serde_json::{Map, json};
+use std::borrow::Cow;
 
-/// The reply to create, edit and erase.
-#[derive(Serialize)]
+/// A customer that was created, replaced or erased.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WrittenReply {
+#[schemars(rename = "CustomerWritten")]
+pub(crate) struct WrittenReply {
+    #[schemars(range(min = 1, max = CustomerId::LIMIT - 1), example = 1234)]
     customer_id: u64,
+    /// The time of the commit, in whole UNIX seconds.
+    #[schemars(example = 1_527_590_173)]
     timestamp: i64,
 }
 
@@ -25,7 +36,7 @@ impl From<&Written> for WrittenReply {
     }
 }
 
-/// A customer, or some of its parts: whatever is asked for is there, and absent values are null.
+/// A customer: the chosen fields are always present, and null if they have no value.
 pub(crate) struct CustomerReply<'a> {
     rules: &'a Rules,
     customer: &'a CustomerDetails,
@@ -73,12 +84,78 @@ impl Serialize for CustomerReply<'_> {
     }
 }
 
-/// A text as it is shown: null if there is none.
+impl JsonSchema for CustomerReply<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "CustomerDetails".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let rules = Rules::default();
+        let contact = fields_schema(generator, "ContactDetails", &rules.contact);
+        let address = fields_schema(generator, "AddressDetails", &rules.address);
+        let property = |field: CustomerField| {
+            let schema = match field {
+                CustomerField::Name | CustomerField::AccountName => json!({ "type": "string" }),
+                CustomerField::SecurityQuestion | CustomerField::SecurityAnswer => {
+                    json!({ "type": ["string", "null"] })
+                }
+                CustomerField::ShipToBillAddress => json!({ "type": "boolean" }),
+                CustomerField::Contacts => json!({ "type": "array", "items": contact }),
+                CustomerField::BillingAddress | CustomerField::ShippingAddress => {
+                    json!({ "anyOf": [address, { "type": "null" }] })
+                }
+                CustomerField::CustomerId => {
+                    WrittenReply::json_schema(generator).as_value()["properties"]["customerId"].clone()
+                }
+            };
+            (field.name().to_owned(), schema)
+        };
+        json_schema!({
+            "type": "object",
+            "description": "A customer.",
+            "properties": CustomerField::ALL.into_iter().map(property).collect::<Map<_, _>>(),
+            "required": CustomerField::ALL.map(CustomerField::name),
+        })
+    }
+}
+
+/// Defines the schema of an object with the fields of the rules, and returns a reference to it.
+fn fields_schema(generator: &mut SchemaGenerator, name: &str, rules: &[TextRule]) -> Schema {
+    let property = |rule: &TextRule| (rule.field.to_owned(), json!({ "type": ["string", "null"] }));
+    let schema = json!({
+        "type": "object",
+        "properties": rules.iter().map(property).collect::<Map<_, _>>(),
+        "required": rules.iter().map(|rule| rule.field).collect::<Vec<_>>(),
+    });
+    generator.definitions_mut().insert(name.to_owned(), schema);
+    Schema::new_ref(format!("#{}/{name}", generator.settings().definitions_path))
+}
+
+/// A customer of a listing, with the fields that the request names.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct ListedCustomer<'a>(pub(crate) CustomerReply<'a>);
+
+impl JsonSchema for ListedCustomer<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "ListedCustomer".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = CustomerReply::json_schema(generator);
+        schema.remove("required");
+        schema
+            .insert("description".into(), json!("A customer with the fields that `fields` names, or with all fields."));
+        schema
+    }
+}
+
+/// The text of an optional field.
 pub fn shown(text: &Option<Text>) -> Option<&str> {
     text.as_ref().map(Text::as_str)
 }
 
-/// Contacts: an array of objects.
+/// Contacts as an array of objects.
 pub struct Contacts<'a> {
     /// The rules that name the keys.
     pub rules: &'a Rules,
@@ -96,7 +173,7 @@ impl Serialize for Contacts<'_> {
     }
 }
 
-/// A contact or an address: an object with the keys of its rules.
+/// A contact or an address as an object whose keys the rules name.
 pub struct Fields<'a> {
     /// The rules that name the keys.
     pub rules: &'a [TextRule],
@@ -115,13 +192,20 @@ impl Serialize for Fields<'_> {
 }
 
 /// An account.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Account")]
 pub(crate) struct AccountReply<'a> {
+    #[schemars(example = &"Acme")]
     account_name: &'a str,
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     account_id: String,
+    #[schemars(extend("enum" = LISTED_STATES.map(AccountState::name)))]
     status: &'static str,
 }
+
+/// The states of an account that a listing can show: erased accounts are not listed.
+const LISTED_STATES: [AccountState; 2] = [AccountState::Active, AccountState::ErasureInProgress];
 
 impl<'a> From<&'a Account> for AccountReply<'a> {
     fn from(account: &'a Account) -> AccountReply<'a> {
@@ -129,15 +213,24 @@ impl<'a> From<&'a Account> for AccountReply<'a> {
     }
 }
 
-/// A user: never a key.
-#[derive(Serialize)]
+/// A user. It never contains a key.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "User")]
 pub(crate) struct UserReply<'a> {
+    #[schemars(example = &"ann")]
     user_name: &'a str,
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     user_id: String,
+    /// The user's home account.
+    #[schemars(example = &"Acme")]
     account_name: &'a str,
+    /// The group whose accounts the user may also access.
+    #[schemars(example = &"Acme Group")]
     account_group: Option<&'a str>,
+    #[schemars(extend("enum" = Role::ALL.map(Role::name)), example = Role::AccountAdmin.name())]
     role: &'static str,
+    #[schemars(extend("enum" = ["ENABLED", "DISABLED"]))]
     status: &'static str,
 }
 
@@ -154,27 +247,64 @@ impl<'a> From<&'a UserDetails> for UserReply<'a> {
     }
 }
 
+/// An entry of a listing.
+pub(crate) trait Listed: JsonSchema {
+    /// The key of the array of entries in a page.
+    const KEY: &'static str;
+}
+
+impl Listed for ListedCustomer<'_> {
+    const KEY: &'static str = "customers";
+}
+
+impl Listed for AccountReply<'_> {
+    const KEY: &'static str = "accounts";
+}
+
+impl Listed for UserReply<'_> {
+    const KEY: &'static str = "users";
+}
+
 /// A page of a listing.
 pub(crate) struct PageReply<T> {
     number: u32,
-    key: &'static str,
     entries: Vec<T>,
     last: bool,
 }
 
 impl<T> PageReply<T> {
-    /// The page, with its entries as `show` shows them, under a key of their own.
-    pub(crate) fn new<'a, E>(key: &'static str, page: &'a Page<E>, show: impl Fn(&'a E) -> T) -> PageReply<T> {
-        PageReply { number: page.number, key, entries: page.entries.iter().map(show).collect(), last: page.last }
+    /// Renders each entry of a page with `show`.
+    pub(crate) fn new<'a, E>(page: &'a Page<E>, show: impl Fn(&'a E) -> T) -> PageReply<T> {
+        PageReply { number: page.number, entries: page.entries.iter().map(show).collect(), last: page.last }
     }
 }
 
-impl<T: Serialize> Serialize for PageReply<T> {
+impl<T: Listed + Serialize> Serialize for PageReply<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(3))?;
         object.serialize_entry("pageNumber", &self.number)?;
-        object.serialize_entry(self.key, &self.entries)?;
+        object.serialize_entry(T::KEY, &self.entries)?;
         object.serialize_entry("lastPage", &self.last)?;
         object.end()
+    }
+}
+
+impl<T: Listed> JsonSchema for PageReply<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Page", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = generator.subschema_for::<T>();
+        json_schema!({
+            "type": "object",
+            "description": format!("A page of {}.", T::KEY),
+            "properties": {
+                "pageNumber": { "type": "integer", "minimum": 1, "maximum": u32::MAX, "examples": [1] },
+                T::KEY: { "type": "array", "maxItems": MAX_PAGE_SIZE, "items": items },
+                "lastPage": { "type": "boolean", "description": "Whether this is the last page.", "examples": [true] },
+            },
+            "required": ["pageNumber", T::KEY, "lastPage"],
+        })
     }
 }

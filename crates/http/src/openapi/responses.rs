@@ -1,9 +1,9 @@
-//! Every status of an operation, with its headers and codes.
+//! The responses of an operation: every status, with its headers and error codes.
 
 use super::{
     examples,
-    operations::{ELSEWHERE, Operation, Reply},
-    schemas,
+    operations::{Operation, Reply, UNROUTED},
+    schemas::{self, Schemas},
 };
 use crate::error::{companion_header, status_of};
 use carnelian_domain::{Problem, Rules, errors::Row};
@@ -11,19 +11,23 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The headers of answers, with what they say and an example.
+/// Response headers: name, description, example.
 const HEADERS: [(&str, &str, &str); 5] = [
-    ("X-Request-Id", "Names the request in the server's log: the request's own id, or a new one.", "9b165953d3d41a06"),
+    (
+        "X-Request-Id",
+        "Identifies the request in the server's log: the id that the request carries, or a new one.",
+        "9b165953d3d41a06",
+    ),
     ("ETag", "The customer's version, for `If-Match`.", "\"1\""),
-    ("WWW-Authenticate", "How to sign in.", "Basic realm=\"Carnelian\""),
-    ("Retry-After", "After how many seconds another try is welcome.", "1"),
-    ("Allow", "The methods that the path takes.", "GET,HEAD,PUT"),
+    ("WWW-Authenticate", "The authentication scheme.", "Basic realm=\"Carnelian\""),
+    ("Retry-After", "The number of seconds to wait before a retry.", "1"),
+    ("Allow", "The methods that the path supports.", "GET,HEAD,PUT"),
 ];
 
-/// What an error of several violations is called among the examples.
+/// The name of the example error with several violations.
 const SEVERAL: &str = "SeveralViolations";
 
-/// The headers of answers.
+/// The response headers.
 pub(super) fn headers() -> Map<String, Value> {
     let header = |(name, description, example): (&str, &str, &str)| {
         let schema = json!({ "type": "string" });
@@ -38,37 +42,52 @@ pub(super) fn examples(rules: &Rules) -> Map<String, Value> {
     let example = |(problem, value): (Problem, Value)| {
         (name(problem), json!({ "summary": summary(problem.row()), "value": value }))
     };
-    let several = json!({ "summary": "Several rules are broken at once.", "value": examples::several(rules) });
+    let several = json!({ "summary": "Several rules are broken.", "value": examples::several(rules) });
     examples::errors(rules).into_iter().map(example).chain([(SEVERAL.to_owned(), several)]).collect()
 }
 
-/// The answers where no operation is.
-pub(super) fn elsewhere() -> Map<String, Value> {
-    let answer = |problem: &Problem| (name(*problem), error(&[*problem], status_of(problem.row().kind)));
-    ELSEWHERE.iter().map(answer).collect()
+/// The responses to requests that reach no operation.
+pub(super) fn unrouted() -> Map<String, Value> {
+    let response = |problem: &Problem| (name(*problem), error(&[*problem], status_of(problem.row().kind)));
+    UNROUTED.iter().map(response).collect()
 }
 
-/// The answers of an operation by status.
-pub(super) fn of(rules: &Rules, operation: &Operation, signed_in: bool) -> Map<String, Value> {
+/// The responses of an operation by status.
+pub(super) fn all(schemas: &Schemas, operation: &Operation, problems: &[Problem]) -> Map<String, Value> {
     let mut by_status = BTreeMap::<StatusCode, Vec<Problem>>::new();
-    for problem in operation.problems(rules, signed_in) {
-        by_status.entry(status_of(problem.row().kind)).or_default().push(problem);
+    for problem in problems {
+        by_status.entry(status_of(problem.row().kind)).or_default().push(*problem);
     }
     let errors = by_status.iter().map(|(status, problems)| (status.as_str().to_owned(), error(problems, *status)));
-    [("200".to_owned(), success(&operation.reply))].into_iter().chain(errors).collect()
+    [("200".to_owned(), success(schemas, operation))].into_iter().chain(errors).collect()
 }
 
-fn success(reply: &Reply) -> Value {
-    let content = reply.schema.map_or_else(|| json!({ "schema": { "type": "string" } }), schemas::content);
-    let version = if reply.has_version { Some("ETag") } else { None };
+fn success(schemas: &Schemas, operation: &Operation) -> Value {
+    let (description, media_type, content) = match operation.reply {
+        Reply::Json { schema_name, .. } => {
+            let name = schema_name();
+            (schemas.description(&name).clone(), "application/json", schemas.content(&name))
+        }
+        Reply::Document => ("An OpenAPI document.".into(), "application/json", json!({ "schema": document_schema() })),
+        Reply::Html => ("An HTML page.".into(), "text/html", json!({ "schema": { "type": "string" } })),
+    };
+    let version = operation.has_version.then_some("ETag");
     json!({
-        "description": reply.description,
+        "description": description,
         "headers": header_references(version),
-        "content": { reply.media_type: content },
+        "content": { media_type: content },
     })
 }
 
-/// One status with the problems that it can mean, and no others.
+fn document_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "openapi": { "type": "string" }, "info": { "type": "object" }, "paths": { "type": "object" } },
+        "required": ["openapi", "info", "paths"],
+    })
+}
+
+/// The response of one status, with exactly the problems that have it.
 fn error(problems: &[Problem], status: StatusCode) -> Value {
     let mut messages: Vec<_> = problems.iter().map(|problem| problem.message()).collect();
     messages.dedup();
@@ -95,7 +114,7 @@ fn error(problems: &[Problem], status: StatusCode) -> Value {
     })
 }
 
-/// The header that comes with a problem, if it is one for callers rather than for connections.
+/// The header that a problem adds to its response, unless it concerns the connection.
 fn header_of(problem: Problem) -> Option<&'static str> {
     if problem == Problem::MethodNotAllowed {
         return Some("Allow");
@@ -109,7 +128,7 @@ fn header_references(more: Option<&str>) -> Map<String, Value> {
     ["X-Request-Id"].into_iter().chain(more).map(reference).collect()
 }
 
-/// What a problem is called in the document.
+/// The name of a problem in the document.
 fn name(problem: Problem) -> String {
     format!("{problem:?}")
 }

@@ -69,7 +69,7 @@ pub(crate) enum Command {
         /// The ledger; FILE.ledger unless given
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
-        /// Put it in the place of the registry that is there, also while a server runs
+        /// Replace the registry that is there
         #[arg(long)]
         replace: bool,
         /// Why, in a few words for the audit log

@@ -10,7 +10,6 @@
 //! * [`whole_file`]: files that are there whole or not at all
 //! * [`sandbox`]: registries that are made from a seed, as often as asked for
 //! * [`watching`]: what a server does besides serving: noticing what other processes change, and erasing
-//! * [`succession`]: how a restored registry takes the place of the one that is served
 //! * [`open_files`]: how many connections the system leaves room for
 //! * [`commands`]: one file per command
 //!
@@ -24,7 +23,6 @@ pub mod master_key;
 mod open_files;
 mod sandbox;
 mod seconds;
-mod succession;
 pub mod transfer;
 mod watching;
 mod whole_file;

@@ -15,7 +15,7 @@ use carnelian_app::{
 };
 use carnelian_domain::Origin;
 use carnelian_store::Ledger;
-use carnelian_store_sqlite::{Noted, Restoring, SqliteStore, Staging, decide, take_back};
+use carnelian_store_sqlite::{Noted, Restore, Restoring};
 use std::{
     fs::{self, File},
     io::BufReader,
@@ -29,7 +29,10 @@ pub(super) fn run(
     replace: bool,
     origin: &Origin,
 ) -> Result<(), Refusal> {
-    refuse_where_it_may_not_be(&settings.data, replace)?;
+    if is_marked(&settings.data) {
+        let data = settings.data.display();
+        return Err(Refusal::refused(format!("{data} belongs to a sandbox, which is made from a seed, not a backup")));
+    }
     let master_key = master_key::existing(settings)?;
     let vault = BackupVault::new(&master_key);
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
@@ -37,18 +40,21 @@ pub(super) fn run(
     let ledger = read_ledger(&vault, &text).map_err(|error| whole_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();
-        words(format_args!("whoever was erased after {path} was written comes back; --ledger names a newer ledger"));
+        words(format_args!(
+            "warning: people erased after {path} was written are restored; pass a newer ledger with --ledger"
+        ));
     }
     let open = || File::open(file).map(BufReader::new).map_err(|error| whole_file::explain(file, &error));
-    // All of it is looked at before any of it is believed.
+    let restore = Restore::begin(&settings.data, replace).map_err(Refusal::refused)?;
+    // The signature comes last, so the file is read to its end before any of it is used.
     let schema = check(&vault, &mut open()?).map_err(|error| whole_file::explain(file, &error))?;
-    let staging = Staging::make(&settings.data).map_err(Refusal::refused)?;
     let noted = wiring::noted(&master_key, origin);
-    let filled = fill(staging.path(), &vault, schema, &ledger, &mut open()?, noted);
+    let filled = fill(restore.staging(), &vault, schema, &ledger, &mut open()?, noted);
     let filled = filled.map_err(|error| whole_file::explain(file, &error))?;
-    decide(staging, &settings.data, replace).map_err(Refusal::refused)?;
-    words("the backup is whole; it takes its place as soon as no other command has the registry open");
-    wait_for_its_place(settings)?;
+    restore.finish().map_err(Refusal::refused)?;
+    // Opening it removes the registry that was replaced.
+    let opened = wiring::open_app(settings, Purpose::Administration, wiring::system_clock(), Box::new(drop));
+    runtime()?.block_on(opened)?;
     let Filled { rows, accounts_left_out: accounts, customers_left_out: customers } = filled;
     if accounts + customers > 0 {
         words(format_args!(
@@ -56,17 +62,6 @@ pub(super) fn run(
         ));
     }
     words(format_args!("{rows} rows are restored in {}", settings.data.display()));
-    Ok(())
-}
-
-fn refuse_where_it_may_not_be(data: &Path, replace: bool) -> Result<(), Refusal> {
-    let place = data.display();
-    if is_marked(data) {
-        return Err(Refusal::refused(format!("{place} belongs to a sandbox, which begins with a seed and no backup")));
-    }
-    if SqliteStore::exists(data) && !replace {
-        return Err(Refusal::refused(format!("{place} holds a registry; --replace puts the backup in its place")));
-    }
     Ok(())
 }
 
@@ -103,18 +98,4 @@ fn fill(
     done?;
     restoring.finish(ledger, noted)?;
     Ok(filled)
-}
-
-/// Opens the restored registry, as whatever opens one puts it in its place first; a server that has the old one open
-/// does so, and is waited for. If nobody does, everything stays as it was.
-fn wait_for_its_place(settings: &Settings) -> Result<(), Refusal> {
-    let open = wiring::open_app(settings, Purpose::Administration, wiring::system_clock(), Box::new(drop));
-    let Err(refusal) = runtime()?.block_on(open) else { return Ok(()) };
-    let is_taken_back = take_back(&settings.data).map_err(Refusal::refused)?;
-    let why = refusal.why();
-    Err(if is_taken_back {
-        Refusal::refused(format!("{why}; it was taken back, and nothing has changed"))
-    } else {
-        refusal
-    })
 }

@@ -7,10 +7,10 @@ use crate::{
     config::Settings,
     logging, open_files,
     sandbox::{self, Prepared, Seed, TellFailure},
-    succession::Reign,
-    watching::note_key_uses,
-    wiring::{self, Opener, Purpose},
+    watching::{note_key_uses, watch as watch_registry},
+    wiring::{self, Purpose},
 };
+use carnelian_app::App;
 use carnelian_http::{Served, Source, tls::Tls};
 use std::{
     any::Any,
@@ -80,8 +80,8 @@ struct Opened {
     source: Source,
     data: PathBuf,
     instructions: Option<Instructions>,
-    /// What a registry was opened with, which another one may follow; none follows in a sandbox.
-    registry: Option<(Opener, wiring::Opened)>,
+    /// The registry, unless it is a sandbox's.
+    registry: Option<Arc<App>>,
     /// To be dropped last.
     last: Box<dyn Any>,
 }
@@ -95,15 +95,14 @@ async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Res
         return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), registry: None, last });
     }
     let on_failure = Box::new(move |why| tell_failure(why));
-    let opener = Opener::new(settings, Purpose::Serving, wiring::system_clock())?;
-    let opened = opener.open(on_failure).await?;
+    let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
     let mut instructions: Option<Instructions> = None;
     if let What::Demo = what {
-        let demo = demo::prepare(&opened.app, &settings.data).await?;
+        let demo = demo::prepare(&app, &settings.data).await?;
         instructions = Some(Box::new(move |url| demo.instructions(url)));
     }
-    let (source, data) = (Source::Registry(opened.app.clone()), settings.data.clone());
-    Ok(Opened { source, data, instructions, registry: Some((opener, opened)), last: Box::new(()) })
+    let (source, data) = (Source::Registry(app.clone()), settings.data.clone());
+    Ok(Opened { source, data, instructions, registry: Some(app), last: Box::new(()) })
 }
 
 async fn serve(
@@ -115,29 +114,26 @@ async fn serve(
     let tell_failure: TellFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // A new certificate may come while a large registry is opened, and ends nobody.
     let hangup = signal(SignalKind::hangup()).map_err(Refusal::refused)?;
-    let opened = open(settings, what, tell_failure.clone()).await?;
+    let opened = open(settings, what, tell_failure).await?;
     let signals = Signals::new(hangup).map_err(Refusal::refused)?;
     let listener = listen(settings.listen);
     let listener =
         listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
-    if let Some((opener, first)) = &opened.registry {
-        opener.note_settings(&first.app).await?;
+    if let Some(app) = &opened.registry {
+        app.note_settings(&settings.in_force()).await.map_err(Refusal::refused)?;
     }
     announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
     let served = Arc::new(Served::new(opened.source, settings.published()));
-    let is_registry = opened.registry.is_some();
-    if let Some((opener, first)) = opened.registry {
-        tokio::spawn(Reign::new(opener, served.clone(), tell_failure, first).go_on());
-    }
+    let _watching = opened.registry.as_ref().map(watch_registry);
     carnelian_http::run(listener, served.clone(), acceptor, http_settings(settings), stop)
         .await
         .map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
     if why.is_none() {
-        if is_registry && let Some(app) = served.app() {
-            note_key_uses(&app).await;
+        if let Some(app) = &opened.registry {
+            note_key_uses(app).await;
         }
         tracing::info!("stopped");
     }

@@ -65,7 +65,7 @@ fn ledger(connection: &mut Connection) -> Result<Ledger, rusqlite::Error> {
     let moment = connection.transaction()?;
     let next = moment.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
     let last_account = moment.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
-    let erased_customers = Erased::of(&moment)?.customers;
+    let erased_customers = Erased::read(&moment)?.customers;
     Ok(Ledger { keys: keys(&moment)?, erased_customers, last_account, next_customer_id: next })
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Erased {
 }
 
 impl Erased {
-    pub(crate) fn of(connection: &Connection) -> Result<Erased, rusqlite::Error> {
+    pub(crate) fn read(connection: &Connection) -> Result<Erased, rusqlite::Error> {
         let mut accounts = connection.prepare("SELECT id FROM account WHERE state = 2")?;
         let accounts = accounts.query_map([], |row| row.get(0).map(AccountId))?.collect::<Result<_, _>>()?;
         let mut customers = connection.prepare(ERASED_CUSTOMERS)?;
@@ -91,15 +91,15 @@ impl Erased {
         Ok(Erased { accounts, customers })
     }
 
-    /// Only those who are in another registry all the same.
-    pub(crate) fn who_are_in(self, other: &Connection) -> Result<Erased, rusqlite::Error> {
+    /// Those of them that are present in another registry.
+    pub(crate) fn present_in(&self, other: &Connection) -> Result<Erased, rusqlite::Error> {
         let mut account = other.prepare("SELECT 1 FROM account WHERE id = ?1 AND state <> 2")?;
         let mut customer = other.prepare("SELECT 1 FROM customer WHERE id = ?1")?;
         let mut there = Erased::default();
-        for id in self.accounts {
+        for &id in &self.accounts {
             there.accounts.extend(account.exists([id.0])?.then_some(id));
         }
-        for id in self.customers {
+        for &id in &self.customers {
             there.customers.extend(customer.exists([id.0])?.then_some(id));
         }
         Ok(there)
@@ -265,7 +265,7 @@ impl Restoring {
             "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
         )?;
         schema::bring_up_to_date(&mut self.connection, &*noted.chain)?;
-        let known: HashSet<_> = Erased::of(&self.connection)?.customers.into_iter().collect();
+        let known: HashSet<_> = Erased::read(&self.connection)?.customers.into_iter().collect();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut audit = AuditTail::new(noted.chain);
         let mut note = |action, object: Object<'_>, account| {

@@ -52,20 +52,39 @@ pub enum OpenError {
     /// The file system lacks what a write-ahead log needs: shared memory and file locks.
     #[error("the file system of {} cannot hold a write-ahead log", .0.display())]
     NoLog(PathBuf),
-    /// A restored registry is to take the place of one that somebody has open.
-    #[error("a restored registry waits in {} until nobody else has the one open that is there", .0.display())]
-    RestoreWaits(PathBuf),
-    /// There is a registry already.
-    #[error("{} holds a registry by now", .0.display())]
-    Exists(PathBuf),
-    /// Who was erased in the registry that is there would come back with what was restored.
+    /// A restore needs the registry to itself.
     #[error(
-        "accounts and customers that were erased in {} would come back: {accounts} and {customers}; \
-         write its ledger now (`carnelian ledger`), and restore with that",
+        "the registry in {} is open in another process: stop the server and every other command, restore, and start it \
+         again",
+        .0.display()
+    )]
+    Open(PathBuf),
+    /// A restore has the registry to itself.
+    #[error("a restore into {} is running", .0.display())]
+    RestoreRuns(PathBuf),
+    /// A restore was killed that replaced a registry which could not be read.
+    #[error(
+        "a restore into {} was interrupted; repeat it (the registry before it is kept as {})",
+        directory.display(),
+        replaced.display()
+    )]
+    RestoreInterrupted {
+        /// The data directory.
+        directory: PathBuf,
+        /// The database that was moved aside.
+        replaced: PathBuf,
+    },
+    /// There is a registry, and it is not to be replaced.
+    #[error("{} holds a registry; --replace restores the backup in its place", .0.display())]
+    Exists(PathBuf),
+    /// People who were erased in the registry that is there would come back with the backup.
+    #[error(
+        "{accounts} accounts and {customers} customers that were erased in {} would come back; \
+         write its ledger (`carnelian ledger`), and restore with that",
         database.display()
     )]
     ErasedSince {
-        /// The registry, in its place or set aside.
+        /// The database that was to be replaced.
         database: PathBuf,
         /// How many accounts.
         accounts: usize,

@@ -16,11 +16,11 @@
 //! * [`system_memory`]: whether the system can keep the database in memory
 //! * [`blocking_pool`]: threads for reads that wait for the disk
 //! * [`customers`], [`directory`], [`erasure`], [`audit`], [`settings`], [`backup`]: the port
-//! * [`restored`]: a restored registry on the way to its place
+//! * [`restore`]: replacing a registry by a restored one
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers in one transaction
 //! * [`listing`]: customers in the order of their ids, step by step
-//! * [`lock`]: one server per directory, one opener at a time, and nobody beside whoever replaces a registry
+//! * [`lock`]: file locks
 //!
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's own locks
 //! order their transactions.
@@ -46,7 +46,7 @@ mod readers;
 mod reply;
 mod reserve;
 mod residue;
-mod restored;
+mod restore;
 mod schema;
 mod settings;
 mod syncer;
@@ -56,15 +56,14 @@ mod writer;
 
 pub use backup::{Noted, Restoring};
 pub use error::OpenError;
-pub use lock::{Claim, Succession};
-pub use restored::{Staging, decide, take_back};
+pub use restore::Restore;
 
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::Scrub;
 use indexes::Indexes;
 use job::{WorkError, Writing};
-use lock::Held;
+use lock::{OpenPermit, RegistryLocks};
 use readers::Readers;
 use reserve::Reserve;
 use rusqlite::Connection;
@@ -72,7 +71,7 @@ use schema::DATABASE;
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 use unsynced::Unsynced;
 use writer::{Writer, WriterParts};
@@ -106,42 +105,34 @@ pub struct SqliteStore {
     scrub: Arc<Scrub>,
     /// What is kept in memory; `None` in a process that may not write customers.
     indexes: Option<Arc<Indexes>>,
-    directory: PathBuf,
-    /// Until the store is closed for another one to take its place; let go of last.
-    held: Mutex<Option<HeldOpen>>,
+    /// Dropped last, when no connection is open any more.
+    _files: OpenFiles,
 }
 
-/// What is held as long as any connection is open.
-struct HeldOpen {
-    held: Held,
-    /// To close this file takes away the locks that SQLite keeps on it.
+/// The locks and files that stay open while any connection is open.
+struct OpenFiles {
+    _locks: RegistryLocks,
+    /// Closing this file releases the locks that SQLite has on it.
     _database: Arc<File>,
 }
 
 impl SqliteStore {
     /// Opens the registry in a directory, and makes or upgrades it first where needed.
     pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
-        let claim = Claim::take(&options.directory, options.writes_customers)?;
-        SqliteStore::open_claimed(options, claim)
-    }
-
-    /// The same, once the directory is claimed: the restored registry, where one waits.
-    pub fn open_claimed(options: Options, claim: Claim) -> Result<SqliteStore, OpenError> {
         schema::assert_sqlite_version()?;
-        let Claim { held, turn: _turn } = claim;
         let directory = options.directory.clone();
-        restored::install(&directory)?;
-        let store =
-            SqliteStore::open_database(options, held).map_err(|error| restored::not_opened(&directory, error))?;
-        restored::settle(&directory)?;
-        store.held().as_ref().map_or(Ok(()), |open| open.held.open.share_again())?;
+        let OpenPermit { locks, directory: _locked } = OpenPermit::acquire(&directory, options.writes_customers)?;
+        restore::clean_up(&directory)?;
+        let opened = SqliteStore::open_database(options, locks);
+        let store = opened.map_err(|error| restore::not_opened(&directory, error))?;
+        restore::remove_old(&directory)?;
         Ok(store)
     }
 
-    fn open_database(options: Options, held: Held) -> Result<SqliteStore, OpenError> {
+    fn open_database(options: Options, locks: RegistryLocks) -> Result<SqliteStore, OpenError> {
         let path = options.directory.join(DATABASE);
         // A process that does not serve is alone if it could.
-        let alone = held.serving.is_some();
+        let alone = locks.serving.is_some();
         let mut reserve = Reserve::new(&options.directory, options.keeps_reserve, options.clock.clone());
         let connection = match schema::open_for_writing(&path, alone, &*options.audit_chain) {
             // Without a registry that is open there would be no erasures either.
@@ -153,7 +144,7 @@ impl SqliteStore {
         reserve.prepare();
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
-        let held = Held { serving: held.serving.filter(|_| options.writes_customers), ..held };
+        let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let unsynced = Arc::new(Unsynced::default());
         let indexes = options.writes_customers.then(|| Indexes::load(&path, &connection).map(Arc::new)).transpose()?;
@@ -167,44 +158,18 @@ impl SqliteStore {
             unsynced: unsynced.clone(),
             reserve,
             sync: syncer::sync_of(&path).map_err(explain)?,
-            neighbour: Some(held.open.file_again()?),
+            neighbour: Some(locks.open.file_again()?),
             database: database.clone(),
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), &path)?;
-        let held = HeldOpen { held, _database: database };
-        let (directory, held) = (options.directory, Mutex::new(Some(held)));
-        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, directory, held })
+        let files = OpenFiles { _locks: locks, _database: database };
+        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, _files: files })
     }
 
     /// Whether a directory holds a registry.
     pub fn exists(directory: &Path) -> bool {
-        restored::exists(directory)
-    }
-
-    /// Whether a restored registry waits to take the place of the one in a directory.
-    pub fn restore_waits(directory: &Path) -> bool {
-        restored::waits(directory)
-    }
-
-    /// Asks for another registry to take the place of this one: none can while another process has this one open.
-    ///
-    /// Waits for whoever is just opening it.
-    pub fn succession(&self) -> Result<Option<Succession>, OpenError> {
-        self.held().as_ref().map_or(Ok(None), |open| Succession::ask(&self.directory, &open.held))
-    }
-
-    /// Ends everything: what waits is written and answered first, what comes later is refused. Then the directory can be
-    /// opened anew, without another process coming in between.
-    pub fn close(&self, succession: Succession) -> Option<Claim> {
-        self.writer.close();
-        self.readers.close();
-        self.held().take().map(|open| succession.claim(open.held))
-    }
-
-    /// A panic while the lock is held is impossible, so a poisoned one still guards what is held.
-    fn held(&self) -> MutexGuard<'_, Option<HeldOpen>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        restore::exists(directory)
     }
 
     /// Reads what any process may have written, and shows it only once it is on stable storage: nothing is ever shown

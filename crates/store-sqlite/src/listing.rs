@@ -225,10 +225,12 @@ fn of_accounts(
 pub(crate) mod tests {
     use super::*;
     use crate::{
+        OpenFiles,
         audit::AuditTail,
         checkpoint::Scrub,
         error::OpenError,
         indexes::Indexes,
+        lock::OpenPermit,
         readers::Readers,
         reserve::Reserve,
         schema,
@@ -282,8 +284,10 @@ pub(crate) mod tests {
         };
         let scrub = Arc::new(Scrub::default());
         let writer = Writer::start(parts, scrub.clone(), path)?;
-        let (directory, held) = (path.to_owned(), Mutex::default());
-        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, directory, held })
+        let permit =
+            OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
+        let files = OpenFiles { _locks: permit.locks, _database: database };
+        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, _files: files })
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     blocking_pool::{BlockingPool, POOL_THREADS},
-    error::{OpenError, closed, read_error},
+    error::{OpenError, read_error},
     schema, system_memory,
 };
 use carnelian_store::StoreError;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -36,8 +36,6 @@ pub(crate) struct Readers {
     blocking_pool: BlockingPool,
     /// Whether the system can keep the database in memory.
     is_cached: AtomicBool,
-    /// Whether more may be read; held by every read to its end.
-    open: RwLock<bool>,
 }
 
 struct Reader {
@@ -72,10 +70,10 @@ impl Reader {
 impl Readers {
     pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, OpenError> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
-        let (path, idle, open) = (path.to_owned(), Mutex::new(idle), RwLock::new(true));
+        let (path, idle) = (path.to_owned(), Mutex::new(idle));
         let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));
         let (blocking_pool, is_cached) = (BlockingPool::new()?, AtomicBool::new(system_memory::can_cache(&path)));
-        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, blocking_pool, is_cached, open })
+        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, blocking_pool, is_cached })
     }
 
     /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
@@ -164,17 +162,7 @@ impl Readers {
         done
     }
 
-    /// Waits for the reads that are under way, and lets no other begin.
-    pub(crate) fn close(&self) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = false;
-        self.lock().clear();
-    }
-
     fn with_reader<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        if !*open {
-            return Err(closed());
-        }
         let idle = self.lock().pop();
         let mut reader = match idle {
             Some(reader) => reader,

@@ -29,6 +29,14 @@ impl Sent {
     pub fn erases(&self) -> bool {
         self.body.is_null()
     }
+
+    /// The customer's id, if the request was acknowledged.
+    pub fn id(&self) -> Option<u64> {
+        match self.outcome {
+            Outcome::Acknowledged(id) => Some(id),
+            Outcome::Refused | Outcome::Unknown => None,
+        }
+    }
 }
 
 /// A customer: its create, then its edits, and perhaps its erasure at the end, in the order in which one client sent them.

@@ -13,7 +13,6 @@ mod keys;
 mod kills;
 mod migrations;
 mod mounts;
-mod offline_restores;
 mod power_cuts;
 mod races;
 mod read_only;

@@ -1,243 +1,135 @@
-//! A registry is replaced by a restored one, under load, and the server or the command is killed.
+//! A restore replaces a registry while the command is killed or the power is cut: the registry is wholly the old or wholly
+//! the restored one.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
-use std::ops::Range;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 
-use blackbox::problems::UNAVAILABLE;
-use blackbox::{CUSTOMERS, Client, Login, Place, Request, Server, sample, wait};
-use chaos::checker::{self, Stored};
-use chaos::{Action, Random, Rule, Shim, seed};
+use chaos::checker::Stored;
+use chaos::model::Sent;
+use chaos::scene::Image;
+use chaos::{Action, Event, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
 
-/// How many customers the backup has.
-const KEPT: usize = 30;
+use crate::backups::{BACKUP, back_up, folder};
 
-/// How many clients create customers.
-const CLIENTS: usize = 3;
+/// What everything is named after that came after the backup.
+const REPLACED: &str = "Replaced";
 
-/// An operation at which a process is killed.
-type Kill = (Action, &'static str, &'static str, Range<usize>);
-
-/// Those at which a server is killed, counted from the moment of the restore.
-const SERVER: [Kill; 7] = [
-    (Action::KillBefore, "rename", "*", 1..3),
-    (Action::KillAfter, "rename", "*", 1..3),
-    (Action::KillAfter, "sync", ".", 1..6),
-    (Action::KillBefore, "open", "*", 1..20),
-    (Action::KillBefore, "unlink", "*", 1..4),
-    (Action::KillAfter, "unlink", "*", 1..4),
-    (Action::KillBefore, "any", "*", 1..200),
-];
-
-/// Those at which a command is killed; it puts the registry into its place itself if nobody else does.
-const COMMAND: [Kill; 6] = [
-    (Action::KillBefore, "rename", "*", 1..4),
-    (Action::KillAfter, "rename", "*", 1..4),
-    (Action::KillBefore, "sync", ".", 1..5),
-    (Action::KillBefore, "open", "*", 1..12),
-    (Action::KillAfter, "unlink", "*", 1..3),
-    (Action::KillBefore, "any", "*", 1..40),
-];
-
-fn draw(kills: &[Kill], random: &mut Random) -> Rule {
-    let (action, kind, suffix, numbers) = random.pick(kills).clone();
-    Rule { action, kind, suffix, number: random.within(numbers) }
+/// A registry, and an older backup of it.
+struct Past {
+    scene: Scene,
+    /// What is in the registry, and what is in the backup.
+    models: [Model; 2],
 }
 
-/// A customer that a client has sent, and its id if that was acknowledged.
-type Sent = (String, Option<u64>);
-
-/// A registry, a backup of it, and what clients know.
-struct Trial {
-    place: Place,
-    ada: Login,
-    /// Every id that was ever acknowledged.
-    ids: HashSet<u64>,
-    kills: usize,
-    restored: usize,
-}
-
-impl Trial {
-    fn new() -> Self {
-        let place = Place::new();
-        place.account("Acme");
-        let ada = place.user("ada", "Acme", &[]);
-        let mut trial = Self { place, ada, ids: HashSet::new(), kills: 0, restored: 0 };
-        let server = trial.place.serve();
-        trial.create(&server, "Kept", KEPT);
-        trial.place.cli(&["backup", "kept"]).done();
+impl Past {
+    fn new(random: &mut Random) -> Self {
+        let mut scene = Scene::new();
+        let server = scene.place.serve();
+        let load = |prefix: &str| Load { prefix: prefix.to_owned(), workers: 3, requests: 40, large: 10 };
+        scene.note(load("Kept").run(server.address(), &scene.ada, random, |_| {}));
+        assert!(back_up(&scene.place).status().expect("the binary can be run").success());
+        let backed_up = Model::of(&scene.stories);
+        scene.note(load(REPLACED).run(server.address(), &scene.ada, random, |_| {}));
+        server.stop();
+        let server = scene.place.serve();
+        let last = Load { requests: 2, ..load(&format!("{REPLACED} at last")) };
+        scene.note(last.run(server.address(), &scene.ada, random, |_| {}));
+        // A log stays behind that has some pages and not others: none of it may come to stand beside what is restored.
         server.kill();
-        trial
+        let models = [Model::of(&scene.stories), backed_up];
+        Self { scene, models }
     }
 
-    /// Creates customers one after the other, all of which must be acknowledged; returns their names.
-    fn create(&mut self, server: &Server, prefix: &str, count: usize) -> Vec<String> {
-        let client = server.client_of(&self.ada);
-        let names: Vec<_> = (0..count).map(|number| format!("{prefix} {number}")).collect();
-        for name in &names {
-            self.note_id(client.create(&sample::minimal(name, "Acme")).customer_id());
+    /// The registry once more.
+    fn copy(&self, name: &str) -> PathBuf {
+        let data = self.scene.place.root().join(name);
+        fs::create_dir(&data).expect("a directory can be made");
+        for name in ["carnelian.db", "carnelian.db-wal", "master.key"] {
+            fs::copy(self.scene.data().join(name), data.join(name)).expect("a file can be copied");
         }
-        names
+        data
     }
 
-    #[track_caller]
-    fn note_id(&mut self, id: u64) {
-        assert!(self.ids.insert(id), "{id} was given twice");
+    /// Restores the backup in the place of a registry, with a shim under the command.
+    fn restore(&self, data: &Path, shim: &Shim) -> Output {
+        let mut command = self.scene.place.command();
+        command.arg("restore").arg(folder(&self.scene.place).join(BACKUP)).arg("--replace").arg("--data").arg(data);
+        shim.under_command(&mut command);
+        command.output().expect("the binary can be run")
     }
 
-    /// Begins a restore, which may be killed.
-    fn restore(&self, rule: Option<&Rule>) -> Command {
-        let mut command = self.place.command();
-        command.args(["restore", "kept", "--replace", "--data"]).arg(self.place.data());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        if let Some(rule) = rule {
-            Shim::new(&self.place.data()).rule(rule).under_command(&mut command);
-        }
-        command
+    /// What was done to a registry to restore the backup in its place, and how many events stand for what was there.
+    fn record(&self, name: &str) -> (Recording, usize) {
+        let data = self.copy(name);
+        let log = self.scene.place.root().join(format!("{name}.recording"));
+        let files = Recording::of_files(&data);
+        let before = files.events.len();
+        let restored = self.restore(&data, &Shim::new(&data).record(&log));
+        assert!(restored.status.success(), "{restored:?}");
+        (files.then(Recording::read(&log)), before)
     }
 
-    /// What is stored, once a server has started and was killed again.
-    fn stored(&self, case: &str) -> HashSet<String> {
-        self.place.serve().kill();
-        let stored = Stored::read(&self.place.data()).expect("the files can be read");
-        assert_eq!(checker::check_rows(&stored), [], "{case}");
-        self.place.cli(&["audit", "verify"]).done();
-        let left = ["carnelian.db.restored", "carnelian.db.replaced"].map(|name| self.place.data().join(name).exists());
-        assert_eq!(left, [false, false], "{case}: a restore has left something");
-        stored.rows.into_iter().map(|row| row.name).collect()
+    /// Asserts that a registry is the one that was there, or the backup; says whether it is the backup.
+    fn must_be_one_of_both(&self, data: &Path, case: &str, random: &mut Random) -> bool {
+        let replaced = |stored: Stored| stored.rows.iter().any(|row| row.name.starts_with(REPLACED));
+        let is_backup = !replaced(Stored::read(data).expect("the files can be read"));
+        let model = &self.models[usize::from(is_backup)];
+        let verdict = scene::judge(&self.scene.place, data, Some(&self.scene.ada), model, random);
+        assert!(verdict.violations.is_empty(), "{case}: {:#?}", verdict.violations);
+        let new = verdict.probe.iter().flatten().filter_map(Sent::id);
+        let given: HashSet<_> = self.scene.stories.iter().flatten().filter_map(Sent::id).collect();
+        new.for_each(|id| assert!(!given.contains(&id), "{case}: {id} was given twice"));
+        is_backup
     }
-
-    /// Asserts that everything is as before the restore, or as in the backup, but for what came later.
-    fn must_be_old_or_restored(&mut self, case: &str, old: &[String], clients: &[Vec<Sent>]) {
-        let stored = self.stored(case);
-        let kept = (0..KEPT).filter(|number| stored.contains(&format!("Kept {number}"))).count();
-        assert_eq!(kept, KEPT, "{case}: what is in the backup and in the registry is in neither");
-        let left = old.iter().filter(|name| stored.contains(*name)).count();
-        assert!(left == 0 || left == old.len(), "{case}: {left} of {} are left of the old registry", old.len());
-        for sent in clients {
-            let acknowledged = sent.iter().filter(|(_, id)| id.is_some());
-            let there: Vec<_> = acknowledged.map(|(name, _)| stored.contains(name)).collect();
-            // Once a client was told by the restored registry, it never again was by the old one.
-            assert!(there.is_sorted(), "{case}: acknowledged, and taken over into the past: {there:?}");
-            assert!(
-                left == 0 || !there.contains(&false),
-                "{case}: acknowledged and lost, without a restore: {there:?}"
-            );
-        }
-        self.restored += usize::from(left == 0);
-    }
-}
-
-/// Creates customers until it is enough or the server is gone.
-fn create_until(over: &AtomicBool, answers: &AtomicUsize, client: &Client, prefix: &str) -> Vec<Sent> {
-    let mut sent = Vec::new();
-    while !over.load(Ordering::SeqCst) {
-        let name = format!("{prefix} {}", sent.len());
-        let request = Request::new("POST", CUSTOMERS).json(&sample::minimal(&name, "Acme"));
-        let Ok(reply) = client.try_send(request) else {
-            sent.push((name, None));
-            break;
-        };
-        assert!(matches!(reply.status, 200 | 503), "{} {}", reply.status, reply.text());
-        let id = (reply.status == 200).then(|| reply.customer_id());
-        sent.push((name, id));
-        answers.fetch_add(1, Ordering::SeqCst);
-    }
-    sent
-}
-
-/// Runs clients and `meanwhile` beside them, which ends them.
-fn under_load(address: SocketAddr, ada: &Login, round: usize, meanwhile: impl FnOnce(&AtomicUsize)) -> Vec<Vec<Sent>> {
-    let (over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| {
-                let (over, answers, ada) = (&over, &answers, ada.clone());
-                let prefix = format!("R{round} {number}");
-                scope.spawn(move || create_until(over, answers, &Client::new(address, Some(ada)), &prefix))
-            })
-            .collect();
-        meanwhile(&answers);
-        over.store(true, Ordering::SeqCst);
-        clients.into_iter().map(|client| client.join().expect("a client ends in order")).collect()
-    })
-}
-
-/// A restore beside a server under load; one of them is killed at some operation, and the server in any case after it.
-fn round_with_server(trial: &mut Trial, round: usize, random: &mut Random) {
-    let of_server = random.percent(60).then(|| draw(&SERVER, random));
-    let of_command = (of_server.is_none() || random.percent(20)).then(|| draw(&COMMAND, random));
-    let case = format!("round {round}: server {of_server:?}, command {of_command:?}");
-    let shim = Shim::new(&trial.place.data()).armed_by_signal();
-    let shim = of_server.iter().fold(shim, |shim, rule| shim.rule(rule));
-    let mut server = shim.under(trial.place.launch()).start();
-    let old = trial.create(&server, &format!("Old {round}"), 5);
-    let (place, ada, address) = (&trial.place, trial.ada.clone(), server.address());
-    let mut was_killed = false;
-    let clients = under_load(address, &ada, round, |answers| {
-        let enough = random.within(1..60);
-        wait::until("there is load", wait::PATIENCE, || (answers.load(Ordering::SeqCst) >= enough).then_some(()));
-        server.signal("USR1");
-        let beside = thread::scope(|scope| {
-            let listing = scope.spawn(|| place.cli(&["audit", "list"]));
-            was_killed |= trial.restore(of_command.as_ref()).status().expect("the binary can be run").code().is_none();
-            listing.join().expect("a command beside a restore ends")
-        });
-        assert!(matches!(beside.code, 0 | 1), "{case}: {beside:?}");
-        was_killed |= !server.is_running();
-    });
-    drop(server);
-    trial.kills += usize::from(was_killed);
-    for id in clients.iter().flatten().filter_map(|(_, id)| *id) {
-        trial.note_id(id);
-    }
-    trial.must_be_old_or_restored(&case, &old, &clients);
-}
-
-/// A restore without a server; it is killed at some operation.
-fn round_without_server(trial: &mut Trial, round: usize, random: &mut Random) {
-    let rule = draw(&COMMAND, random);
-    let server = trial.place.serve();
-    let old = trial.create(&server, &format!("Old {round}"), 5);
-    server.kill();
-    let status = trial.restore(Some(&rule)).status().expect("the binary can be run");
-    trial.kills += usize::from(status.code().is_none());
-    trial.must_be_old_or_restored(&format!("round {round}: command {rule:?}"), &old, &[]);
 }
 
 #[test]
-fn a_restore_that_is_killed_anywhere_is_done_wholly_or_not_at_all() {
+fn a_killed_restore_leaves_the_old_or_the_restored_registry_and_can_be_repeated() {
     let mut random = Random::of_test("kills while restoring");
-    let mut trial = Trial::new();
-    let rounds = seed::rounds(12);
-    for round in 0..rounds {
-        if random.percent(75) {
-            round_with_server(&mut trial, round, &mut random);
-        } else {
-            round_without_server(&mut trial, round, &mut random);
-        }
+    let past = Past::new(&mut random);
+    let operations = past.record("counted").0.operations();
+    let mut kills = 0;
+    for round in 0..seed::rounds(8) {
+        let data = past.copy(&format!("killed-{round}"));
+        let action = *random.pick(&[Action::KillBefore, Action::KillHalf, Action::KillAfter]);
+        let rule = Rule { action, kind: "any", suffix: "*", number: random.within(1..operations) };
+        let code = past.restore(&data, &Shim::new(&data).rule(&rule)).status.code();
+        assert!(code.is_none_or(|code| code == 0), "round {round}: {rule:?}: the restore was refused with {code:?}");
+        kills += usize::from(code.is_none());
+        past.must_be_one_of_both(&data, &format!("round {round}: {rule:?}"), &mut random);
+        let mut folders = fs::read_dir(&data).expect("can be listed").map(|entry| entry.expect("is listed").path());
+        assert!(!folders.any(|path| path.is_dir()), "round {round}: {rule:?}: a half-built registry is left");
+        let again = past.restore(&data, &Shim::new(&data));
+        assert!(again.status.success(), "round {round}: {rule:?}: {again:?}");
+        fs::remove_dir_all(&data).expect("can be removed");
     }
-    eprintln!("{rounds} rounds, {} kills, {} restored, {} ids", trial.kills, trial.restored, trial.ids.len());
-    assert!(trial.kills > 0, "nothing was killed");
+    assert!(kills > 0, "nothing was killed");
+    eprintln!("{kills} kills");
 }
 
 #[test]
-fn while_a_restore_hangs_requests_are_put_off_and_then_served() {
-    let trial = Trial::new();
-    let rule = Rule { action: Action::Hold, kind: "rename", suffix: "*", number: 1 };
-    let shim = Shim::new(&trial.place.data()).rule(&rule).armed_by_signal();
-    let server = shim.under(trial.place.launch()).start();
-    let client = server.client_of(&trial.ada);
-    client.create(&sample::minimal("Later", "Acme")).must_succeed("a create");
-    server.signal("USR1");
-    let mut restoring = trial.restore(None).spawn().expect("the binary can be run");
-    wait::until("a request is put off", wait::PATIENCE, || client.get(CUSTOMERS).is(&UNAVAILABLE).then_some(()));
-    server.signal("USR2");
-    assert!(restoring.wait().expect("it ends").success());
-    let page = client.get(CUSTOMERS).json();
-    let customers = page["customers"].as_array().expect("a page");
-    assert!(customers.iter().all(|customer| customer["name"] != "Later"), "{page}");
+fn a_power_cut_while_restoring_leaves_the_old_or_the_restored_registry() {
+    let mut random = Random::of_test("power cuts while restoring");
+    let past = Past::new(&mut random);
+    let (recording, before) = past.record("recorded");
+    let end = recording.events.len();
+    // The rename that replaces the database.
+    let named = recording.indices(|event| matches!(event, Event::Link { name, .. } if name == "carnelian.db"))[0];
+    let (images, mut restored) = (seed::rounds(24), 0);
+    for image in 0..images {
+        let cut = match random.within(0..4) {
+            0 => end,
+            1 => random.within(before..end),
+            _ => random.within(named..named + 5),
+        };
+        let unsynced = Unsynced::any(&mut random);
+        let left = Image::of(&recording, cut, unsynced, &mut random);
+        let case = format!("image {image}, cut at {cut} of {end}, {unsynced:?}");
+        let is_backup = past.must_be_one_of_both(&left.data, &case, &mut random);
+        assert!(is_backup || cut < end, "{case}: what was restored is gone");
+        restored += usize::from(is_backup);
+    }
+    eprintln!("{images} images hold, {restored} of them restored");
 }

@@ -54,7 +54,7 @@ async fn erase_when_due(app: Weak<App>) {
         ticks.tick().await;
         let Some(app) = app.upgrade() else { return };
         if let Err(failure) = app.run_erasures().await {
-            tracing::warn!(?failure, "an erasure could not go on; it will be tried again");
+            tracing::warn!(?failure, "an erasure was interrupted; retrying in a second");
         }
     }
 }

@@ -95,7 +95,6 @@ pub(crate) async fn open_app(
             Purpose::Importing | Purpose::Administration => 1,
         },
         writes_customers: purpose != Purpose::Administration,
-        keeps_reserve: matches!(purpose, Purpose::Serving | Purpose::Importing),
         clock: clock.clone(),
         audit_chain: Arc::new(AuditKey::new(&master_key)),
         on_failure,

@@ -12,7 +12,6 @@ use crate::{
     error::{DatabaseError, OpenError},
     failure::{FailureLatch, PanicAlarm},
     readers::Readers,
-    reserve::Reserve,
     schema,
 };
 use rusqlite::Connection;
@@ -31,7 +30,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// How many pages the log gets before they are copied.
-pub(crate) const START_PAGES: i32 = 4_000;
+const START_PAGES: i32 = 4_000;
 
 /// How many pages may be left for the writer to copy.
 const TAIL_PAGES: i32 = 100;
@@ -67,14 +66,6 @@ const IDLE: u8 = 0;
 const COPYING: u8 = 1;
 /// The thread has copied what was there when it began: the writer's turn.
 const TAIL_LEFT: u8 = 2;
-/// The thread has found no room for it on the disk: the writer's turn, too.
-const NO_ROOM: u8 = 3;
-
-/// What stood in the way of a checkpoint.
-enum Obstacle {
-    NoRoom,
-    Other,
-}
 
 /// Whether the log holds what was erased.
 #[derive(Default)]
@@ -154,18 +145,13 @@ impl Checkpointer {
                     let _ = woken.recv_timeout(SCRUB_DELAY);
                 }
                 views.give_up_views();
-                let copied_ahead = copy_ahead(&connection, &database, &pages, &for_thread);
+                let copied_ahead = copy_ahead(&connection, &database, &pages, &for_thread).is_some();
                 views.check_size();
-                if copied_ahead.is_err() {
+                if !copied_ahead {
                     // What stood in the way is likely to stand there still.
                     let _ = woken.recv_timeout(RETRY_DELAY);
                 }
-                let next = match copied_ahead {
-                    Ok(()) => TAIL_LEFT,
-                    Err(Obstacle::Other) => IDLE,
-                    Err(Obstacle::NoRoom) => NO_ROOM,
-                };
-                of_thread.store(next, Ordering::Release);
+                of_thread.store(if copied_ahead { TAIL_LEFT } else { IDLE }, Ordering::Release);
                 copied();
             }
         };
@@ -174,20 +160,14 @@ impl Checkpointer {
         Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
     }
 
-    /// Called by the writer between two groups. On a full disk the log is copied however short it is: once it starts
-    /// again at its beginning, it needs no more room for a while.
-    pub(crate) fn between_groups(&mut self, writer: &Connection, reserve: &mut Reserve, disk_is_full: bool) {
+    /// Called by the writer between two groups.
+    pub(crate) fn between_groups(&mut self, writer: &Connection) {
         match self.phase.load(Ordering::Acquire) {
             COPYING => return,
             TAIL_LEFT => self.copy_tail(writer),
-            NO_ROOM if self.scrub.is_asked() => {
-                // What was erased must not stay in the log until somebody makes room.
-                reserve.give_back();
-            }
-            NO_ROOM => return self.phase.store(IDLE, Ordering::Release),
             _ => {}
         }
-        if self.has_enough_to_copy(disk_is_full) || self.scrub.is_asked() {
+        if self.has_enough_to_copy() || self.scrub.is_asked() {
             self.phase.store(COPYING, Ordering::Release);
             let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
         } else {
@@ -197,12 +177,12 @@ impl Checkpointer {
 
     /// A log that somebody has been reading for long does not start again, and what was copied of it counts no more,
     /// unless it must start again.
-    fn has_enough_to_copy(&mut self, disk_is_full: bool) -> bool {
+    fn has_enough_to_copy(&mut self) -> bool {
         let pages = self.log_pages.load(Ordering::Relaxed);
         if pages < self.copied_pages {
             self.copied_pages = 0;
         }
-        pages - self.copied_pages >= START_PAGES || disk_is_full && pages > 0
+        pages - self.copied_pages >= START_PAGES
     }
 
     /// Copies what came in while the thread did, so that the log can start again at its beginning.
@@ -211,7 +191,7 @@ impl Checkpointer {
         let scrub = self.scrub.is_asked();
         let (how, patience) = if scrub { (TRUNCATE, CUT_PATIENCE) } else { (RESTART, self.restart_patience()) };
         let wait_for = |patience| writer.busy_timeout(patience).is_ok();
-        let copy = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_ok();
+        let copy = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_some();
         let copied = self.readers.without_views(copy);
         if wait_for(schema::BUSY_TIMEOUT) && copied {
             // The next commit tells how long it is then.
@@ -237,40 +217,36 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies the log while the writer goes on, until little comes in meanwhile.
-fn copy_ahead(
-    connection: &Connection,
-    database: &File,
-    log_pages: &AtomicI32,
-    failure: &FailureLatch,
-) -> Result<(), Obstacle> {
+/// Copies the log while the writer goes on, until little comes in meanwhile; `None` if something stood in the way.
+fn copy_ahead(connection: &Connection, database: &File, log_pages: &AtomicI32, failure: &FailureLatch) -> Option<()> {
     for _ in 0..PASSES {
         let copied = checkpoint(connection, PASSIVE, failure)?;
         // SQLite syncs the database only when nothing is left to copy. That is in the writer's turn, and everyone waits.
         if let Err(error) = database.sync_data() {
             failure.report(format!("a sync failed: {error}"));
-            return Err(Obstacle::Other);
+            return None;
         }
         if log_pages.load(Ordering::Relaxed) - copied <= TAIL_PAGES {
             break;
         }
     }
-    Ok(())
+    Some(())
 }
 
-/// Copies what no reader still needs in the log; says how many of its pages are copied by now.
-fn checkpoint(connection: &Connection, how: &str, failure: &FailureLatch) -> Result<i32, Obstacle> {
+/// Copies what no reader still needs in the log; says how many of its pages are copied by now, if nothing stood in the
+/// way.
+fn checkpoint(connection: &Connection, how: &str, failure: &FailureLatch) -> Option<i32> {
     let done = connection.query_row(how, [], |row| Ok((row.get::<_, bool>(0)?, row.get(2)?)));
     match done.map_err(|error| DatabaseError::from_write(error, connection)) {
-        Ok((false, copied)) => Ok(copied),
-        Ok((true, _)) => Err(Obstacle::Other),
+        Ok((false, copied)) => Some(copied),
+        Ok((true, _)) => None,
         Err(error) if error.is_fatal() => {
             failure.report(format!("a checkpoint failed: {error}"));
-            Err(Obstacle::Other)
+            None
         }
         Err(error) => {
             tracing::warn!(%error, "a checkpoint is put off");
-            Err(if error.is_full() { Obstacle::NoRoom } else { Obstacle::Other })
+            None
         }
     }
 }

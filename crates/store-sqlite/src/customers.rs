@@ -90,7 +90,7 @@ impl Customers for SqliteStore {
     async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError> {
         let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
         let entry = AuditEntry::record(origin, action, object, Some(erase.seen_in), &[]);
-        self.erase(move |writing| self::erase(writing, &erase, &entry)).await
+        self.write(move |writing| self::erase(writing, &erase, &entry)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

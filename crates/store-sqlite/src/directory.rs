@@ -67,7 +67,7 @@ impl Directory for SqliteStore {
         grace_seconds: u64,
         origin: &Origin,
     ) -> Result<ErasureId, StoreError> {
-        self.change_on_full_disk(origin, move |change| {
+        self.change(origin, move |change| {
             let id = change.account_in(&account, 0, Conflict::ErasureInProgress)?;
             if matches!(change.origin.actor, Actor::User(_)) && change.holds_every_operator(id)? {
                 return Err(Conflict::LastOperator.into());
@@ -86,7 +86,7 @@ impl Directory for SqliteStore {
     }
 
     async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError> {
-        self.change_on_full_disk(origin, move |change| {
+        self.change(origin, move |change| {
             let id = change.account_in(&account, 1, Conflict::NoErasureInProgress)?;
             let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
             refuse_if_unchanged(change.execute(cancel, [id.0])?, Conflict::ErasureRunning)?;
@@ -206,16 +206,6 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let origin = origin.clone();
         self.write(move |writing| carry_out(writing, &origin, work)).await
-    }
-
-    /// The same for what concerns erasures, which goes on when the disk is full.
-    async fn change_on_full_disk<T: Send + 'static>(
-        &self,
-        origin: &Origin,
-        mut work: impl FnMut(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let origin = origin.clone();
-        self.erase(move |writing| carry_out(writing, &origin, &mut work)).await
     }
 }
 

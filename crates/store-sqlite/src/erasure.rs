@@ -40,7 +40,7 @@ impl Erasures for SqliteStore {
         if waits.is_none() {
             return Ok(None);
         }
-        self.erase(|writing| {
+        self.write(|writing| {
             let select = format!("{SELECT} WHERE state = 1 OR (state = 0 AND due_at <= ?1) ORDER BY state DESC, id");
             let mut found = writing.connection.query_row(&select, [writing.now.0], record).optional()?;
             if let Some(waiting) = found.as_mut().filter(|found| found.state == ErasureState::Waiting) {
@@ -59,7 +59,7 @@ impl Erasures for SqliteStore {
         origin: &Origin,
     ) -> Result<ErasureRecord, StoreError> {
         let origin = origin.clone();
-        self.erase(move |writing| {
+        self.write(move |writing| {
             let change = &mut Change { writing, origin: &origin };
             let erasure = find(change.connection(), id)?;
             if erasure.state == ErasureState::Running {
@@ -83,7 +83,7 @@ impl Erasures for SqliteStore {
     }
 
     async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError> {
-        self.erase(move |writing| {
+        self.write(move |writing| {
             let next = residue::overwrite(writing.connection, from)?;
             if next.is_none() {
                 // What was written meanwhile may have taken copies into the log.
@@ -101,7 +101,7 @@ impl Erasures for SqliteStore {
     }
 
     async fn keep_receipt(&self, id: ErasureId, receipt: String) -> Result<(), StoreError> {
-        self.erase(move |writing| {
+        self.write(move |writing| {
             let update = "UPDATE erasure SET state = 3, receipt = ?2 WHERE id = ?1 AND state = 2";
             let kept = writing.connection.execute(update, params![id.0, receipt])?;
             if kept == 0 { Err(Conflict::NoSuchErasure.into()) } else { Ok(()) }

@@ -116,17 +116,6 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-impl OpenError {
-    /// Whether there was no room on the disk.
-    pub(crate) fn is_full(&self) -> bool {
-        match self {
-            OpenError::Sqlite(error) => is_full(error),
-            OpenError::Directory { source, .. } => source.kind() == io::ErrorKind::StorageFull,
-            _ => false,
-        }
-    }
-}
-
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -217,8 +206,6 @@ pub(crate) fn read_error(error: rusqlite::Error) -> StoreError {
 pub(crate) enum CommitError {
     /// Another process holds the database. Nothing was written.
     Busy,
-    /// The disk is full. Nothing was written.
-    Full(Cause),
     /// The database failed before the commit. Nothing was written.
     Unavailable(Cause),
     /// The commit or its sync failed: only recovery can find out whether the group is stored.
@@ -235,7 +222,6 @@ impl CommitError {
             {
                 CommitError::Busy
             }
-            error if error.is_full() => CommitError::Full(Arc::new(error)),
             error => CommitError::Unavailable(Arc::new(error)),
         }
     }
@@ -244,15 +230,8 @@ impl CommitError {
     pub(crate) fn into_unknown(self) -> CommitError {
         match self {
             CommitError::Busy => CommitError::Unknown(Arc::from(Box::from("the database is locked"))),
-            CommitError::Full(cause) | CommitError::Unavailable(cause) | CommitError::Unknown(cause) => {
-                CommitError::Unknown(cause)
-            }
+            CommitError::Unavailable(cause) | CommitError::Unknown(cause) => CommitError::Unknown(cause),
         }
-    }
-
-    /// Whether the disk is full.
-    pub(crate) fn is_full(&self) -> bool {
-        matches!(self, CommitError::Full(_))
     }
 }
 
@@ -260,7 +239,7 @@ impl From<CommitError> for StoreError {
     fn from(error: CommitError) -> StoreError {
         match error {
             CommitError::Busy => StoreError::Busy,
-            CommitError::Full(cause) | CommitError::Unavailable(cause) => StoreError::Unavailable(cause),
+            CommitError::Unavailable(cause) => StoreError::Unavailable(cause),
             CommitError::Unknown(cause) => StoreError::Unknown(cause),
         }
     }

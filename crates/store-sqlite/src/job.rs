@@ -72,17 +72,14 @@ pub(crate) trait Job: Send {
     /// Does the work; an error undoes the whole group.
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError>;
 
-    /// Whether it is a piece of an erasure, which may be run again.
-    fn erases(&self) -> bool;
-
     /// Answers, once the fate of the group is known.
     fn answer(self: Box<Self>, group: Result<(), StoreError>);
 }
 
 /// Work whose outcome goes to whoever asked for it.
 pub(crate) struct Waiting<W, T> {
-    work: W,
-    erases: bool,
+    /// Taken when it is run.
+    work: Option<W>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
     /// Its place among those who wait.
@@ -92,26 +89,18 @@ pub(crate) struct Waiting<W, T> {
 impl<W, T> Waiting<W, T> {
     pub(crate) fn new(
         work: W,
-        erases: bool,
         reply: oneshot::Sender<Result<T, StoreError>>,
         place: OwnedSemaphorePermit,
     ) -> Waiting<W, T> {
-        Waiting { work, erases, outcome: None, reply, place }
+        Waiting { work: Some(work), outcome: None, reply, place }
     }
 }
 
-/// Work that is run once, as work that could be run again.
-pub(crate) fn once<T>(
-    work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send,
-) -> impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send {
-    let mut work = Some(work);
-    move |writing| work.take().expect("only a piece of an erasure is run again")(writing)
-}
-
-impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
+impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
         let before = writing.connection.total_changes();
-        let done = (self.work)(writing);
+        let done = work(writing);
         let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
         debug_assert!(!refused || writing.connection.total_changes() == before, "what was refused has written");
         self.outcome = match done {
@@ -121,10 +110,6 @@ impl<T: Send, W: FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for
             Err(WorkError::Database(error)) => return Err(error),
         };
         Ok(())
-    }
-
-    fn erases(&self) -> bool {
-        self.erases
     }
 
     fn answer(self: Box<Self>, group: Result<(), StoreError>) {
@@ -155,16 +140,6 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Takes out the pieces of erasures, of a group that was undone.
-    pub(crate) fn take_erasures(&mut self) -> Vec<Asked> {
-        self.asked.extract_if(.., |asked| asked.job.erases()).collect()
-    }
-
-    /// Whether there is something in it, and nobody waits for it but erasures.
-    pub(crate) fn only_erases(&self) -> bool {
-        !self.asked.is_empty() && self.asked.iter().all(|asked| asked.job.erases())
-    }
-
     /// Tells everyone the fate of the group.
     pub(crate) fn answer(self, result: &Result<(), CommitError>) {
         for asked in self.asked {

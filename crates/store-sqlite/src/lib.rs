@@ -10,7 +10,6 @@
 //! * [`loading`]: reading all names when a server starts
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
-//! * [`reserve`]: space on the disk that is kept for erasures
 //! * [`residue`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`system_memory`]: whether the system can keep the database in memory
@@ -44,7 +43,6 @@ mod loading;
 mod lock;
 mod readers;
 mod reply;
-mod reserve;
 mod residue;
 mod restore;
 mod schema;
@@ -65,7 +63,6 @@ use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::{OpenPermit, RegistryLocks};
 use readers::Readers;
-use reserve::Reserve;
 use rusqlite::Connection;
 use schema::DATABASE;
 use std::{
@@ -87,8 +84,6 @@ pub struct Options {
     pub readers: usize,
     /// Whether customers are written; at most one process does at a time.
     pub writes_customers: bool,
-    /// Whether space on the disk is kept for erasures.
-    pub keeps_reserve: bool,
     /// Tells when a transaction begins: that is the time of what is written in it.
     pub clock: Arc<dyn Clock>,
     /// Links the entries of the audit log.
@@ -133,15 +128,7 @@ impl SqliteStore {
         let path = options.directory.join(DATABASE);
         // A process that does not serve is alone if it could.
         let alone = locks.serving.is_some();
-        let mut reserve = Reserve::new(&options.directory, options.keeps_reserve, options.clock.clone());
-        let connection = match schema::open_for_writing(&path, alone, &*options.audit_chain) {
-            // Without a registry that is open there would be no erasures either.
-            Err(error) if error.is_full() && reserve.give_back() => {
-                schema::open_for_writing(&path, alone, &*options.audit_chain)?
-            }
-            opened => opened?,
-        };
-        reserve.prepare();
+        let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };
@@ -156,7 +143,6 @@ impl SqliteStore {
             on_failure: options.on_failure,
             readers: readers.clone(),
             unsynced: unsynced.clone(),
-            reserve,
             sync: syncer::sync_of(&path).map_err(explain)?,
             neighbour: Some(locks.open.file_again()?),
             database: database.clone(),
@@ -189,14 +175,6 @@ impl SqliteStore {
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(work).await
-    }
-
-    /// Writes a piece of an erasure, or what a server must write to start: space on the disk is kept for that.
-    async fn erase<T: Send + 'static>(
-        &self,
-        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.writer.erase(work).await
     }
 }
 

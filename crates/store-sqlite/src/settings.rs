@@ -15,7 +15,7 @@ impl Settings for SqliteStore {
             return Ok(());
         }
         let origin = origin.clone();
-        self.erase(move |writing| {
+        self.write(move |writing| {
             let mut changed = Vec::new();
             for (setting, has_changed) in outdated(writing.connection, &settings)? {
                 let replace = "INSERT OR REPLACE INTO setting (name, digest) VALUES (?1, ?2)";

@@ -16,10 +16,9 @@ use crate::{
     checkpoint::Scrub,
     error::{OpenError, closed},
     indexes::Indexes,
-    job::{Asked, Waiting, WorkError, Writing, once},
+    job::{Asked, Waiting, WorkError, Writing},
     readers::Readers,
     reply::ReplySender,
-    reserve::Reserve,
     syncer::{Sync, Syncer},
     unsynced::Unsynced,
 };
@@ -61,7 +60,6 @@ pub(crate) struct WriterParts {
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
     pub(crate) unsynced: Arc<Unsynced>,
-    pub(crate) reserve: Reserve,
     /// Puts everything that was committed on stable storage.
     pub(crate) sync: Sync,
     /// Another file of the directory; none where the file system is not asked.
@@ -94,25 +92,9 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(once(work), false).await
-    }
-
-    /// The same for a piece of an erasure: one that finds no room on the disk is done again in what is kept for that.
-    pub(crate) async fn erase<T: Send + 'static>(
-        &self,
-        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.ask(work, true).await
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnMut(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
-        erases: bool,
-    ) -> Result<T, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Waiting::new(work, erases, reply, place));
+        let job = Box::new(Waiting::new(work, reply, place));
         let asked = Asked { job, reply_to: ReplySender::to_this_thread() };
         self.queue.send(Message::Job(asked)).map_err(|_| closed())?;
         // A writer that ends without an answer may have committed before.

@@ -9,7 +9,7 @@ use std::{
     pin::pin,
     sync::{
         Mutex,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicI64, Ordering},
         mpsc,
     },
     task::{Context, Poll, Waker},
@@ -48,7 +48,6 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
     let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
-    let reserve = Reserve::new(directory.path(), false, clock.clone());
     let parts = WriterParts {
         connection,
         indexes,
@@ -57,7 +56,6 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
         on_failure,
         readers,
         unsynced,
-        reserve,
         sync,
         neighbour: None,
         database,
@@ -265,58 +263,21 @@ fn limit_pages(writing: &Writing<'_>, pages: u32) -> Result<(), rusqlite::Error>
     writing.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
 
-/// A piece of an erasure that finds no room until it is run for the `lucky` time; it counts its runs.
-async fn erase_on_full_disk(writer: &Writer, runs: &Arc<AtomicU32>, lucky: u32) -> Result<(), StoreError> {
-    let runs = runs.clone();
-    let erasure = writer.erase(move |writing| {
-        let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
-        limit_pages(writing, if run == lucky { 1_000_000 } else { 1 })?;
+#[tokio::test]
+async fn a_group_that_finds_no_disk_space_is_rolled_back_and_later_writes_succeed_once_there_is_space() {
+    let (_directory, writer, failures) = start();
+    let large = |writing: &mut Writing<'_>| {
+        limit_pages(writing, 1)?;
         writing.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
         Ok(())
-    });
-    erasure.await
-}
-
-/// Keeps space for erasures beside the registry of a writer, as another process would.
-fn keep_reserve(directory: &TempDir) {
-    Reserve::new(directory.path(), true, Arc::new(CountingClock(AtomicI64::new(0)))).prepare();
-}
-
-#[tokio::test]
-async fn an_erasure_that_finds_no_room_is_run_again_in_the_reserve_and_others_wait_until_there_is_one_again() {
-    let (directory, writer, failures) = start();
-    keep_reserve(&directory);
-    let runs = Arc::default();
-    let asked = async { tokio::join!(writer.write(insert_group("innocent")), erase_on_full_disk(&writer, &runs, 2)) };
-    let (innocent, erasure) = while_held_up(&writer, asked).await;
+    };
+    let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(large)) };
+    let (innocent, large) = while_held_up(&writer, asked).await;
     assert!(matches!(innocent, Err(StoreError::Unavailable(_))));
-    erasure.expect("it finds room");
-    assert_eq!(runs.load(Ordering::Relaxed), 2);
-    // There would be room by now, but it is not theirs.
-    assert!(matches!(writer.write(insert_group("early")).await, Err(StoreError::Unavailable(_))));
-    writer.erase(|_| Ok(())).await.expect("an erasure goes on");
-    keep_reserve(&directory);
+    assert!(matches!(large, Err(StoreError::Unavailable(_))));
+    writer.write(|writing| Ok(limit_pages(writing, 1_000_000)?)).await.expect("there is space again");
     writer.write(insert_group("late")).await.expect("is written");
-    assert_eq!(count_groups(&writer).await.expect("is counted"), 2);
-    drop(writer);
-    assert_eq!(failures.iter().count(), 0);
-}
-
-#[tokio::test]
-async fn an_erasure_for_which_there_is_no_room_is_told_so_and_harms_nothing() {
-    let (directory, writer, failures) = start();
-    for (kept, runs_expected) in [(false, 1), (true, 2)] {
-        if kept {
-            keep_reserve(&directory);
-        }
-        let runs = Arc::default();
-        let erasure = erase_on_full_disk(&writer, &runs, u32::MAX).await;
-        assert!(matches!(erasure, Err(StoreError::Unavailable(_))));
-        assert_eq!(runs.load(Ordering::Relaxed), runs_expected);
-    }
-    writer.erase(|writing| Ok(limit_pages(writing, 1_000_000)?)).await.expect("there is room again");
-    keep_reserve(&directory);
-    writer.write(insert_group("late")).await.expect("is written");
+    assert_eq!(count_groups(&writer).await.expect("is counted"), 1);
     drop(writer);
     assert_eq!(failures.iter().count(), 0);
 }

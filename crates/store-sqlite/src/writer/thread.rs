@@ -9,7 +9,6 @@ use crate::{
     indexes::Indexes,
     job::{Asked, Group, Writing},
     readers::Readers,
-    reserve::Reserve,
     syncer::Syncer,
     unsynced::Unsynced,
 };
@@ -22,14 +21,10 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
-    time::Duration,
 };
 
 /// How many writes share a commit at most, unless there is a sync to wait for.
 const GROUP: usize = 1024;
-
-/// How long an erasure waits for others to share its commit.
-const COMPANY: Duration = Duration::from_millis(1);
 
 /// What the writing thread has and knows.
 pub(super) struct WriterThread {
@@ -42,21 +37,12 @@ pub(super) struct WriterThread {
     failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
-    reserve: Reserve,
     pub(super) syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
-    /// Where work waits, for what is to be run again.
-    queue: Sender<Message>,
     /// A group is with the syncer.
     syncing: bool,
     /// Nothing more will come.
     closing: bool,
-    /// The reserve is given back: what is left of the disk is for erasures alone.
-    erasures_only: bool,
-    /// The last group found no room on the disk.
-    disk_is_full: bool,
-    /// The last group was not of erasures alone.
-    others_write: bool,
     /// What has been run and not been committed: a transaction is open exactly if there is something.
     group: Group,
     /// When that transaction began.
@@ -97,15 +83,10 @@ impl WriterThread {
             failure,
             readers: parts.readers,
             unsynced,
-            reserve: parts.reserve,
             syncer,
             to_sync,
-            queue,
             syncing: false,
             closing: false,
-            erasures_only: false,
-            disk_is_full: false,
-            others_write: false,
             group: Group::default(),
             now: Timestamp(0),
         })
@@ -135,15 +116,11 @@ impl WriterThread {
     }
 
     /// What else there is to do before the open transaction is committed.
-    ///
-    /// An erasure waits a little for others, if they write: they share its sync then, instead of waiting for it.
     fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
         if !self.syncing && self.group.asked.len() >= GROUP {
             return None;
         }
-        let next = messages.try_recv().ok();
-        let waits = next.is_none() && !self.syncing && self.others_write && self.group.only_erases();
-        if waits { messages.recv_timeout(COMPANY).ok() } else { next }
+        messages.try_recv().ok()
     }
 
     /// Waits for the sync that is on, and does the last one itself.
@@ -159,14 +136,6 @@ impl WriterThread {
 
     /// Runs a piece of work within the open transaction, or within a new one.
     fn run(&mut self, asked: Asked, messages: &Receiver<Message>) {
-        if self.group.asked.is_empty() {
-            self.erasures_only = self.reserve.is_given_back();
-        }
-        if self.erasures_only && !asked.job.erases() {
-            let reason = "the disk is full, and what is left of it is kept for erasures";
-            let refusal = CommitError::Full(Arc::from(Box::from(reason)));
-            return asked.reply_to.send(asked.job, Err(refusal));
-        }
         if self.group.asked.is_empty()
             && let Err(refusal) = self.begin()
         {
@@ -224,7 +193,7 @@ impl WriterThread {
             Some(group) => self.syncing = self.to_sync.send(group).is_ok(),
             None => {}
         }
-        self.checkpointer.between_groups(&self.connection, &mut self.reserve, self.disk_is_full);
+        self.checkpointer.between_groups(&self.connection);
     }
 
     /// Commits what has been run, if there is anything and the commit succeeds.
@@ -247,8 +216,6 @@ impl WriterThread {
             }
             return None;
         }
-        self.disk_is_full = false;
-        self.others_write = !self.group.only_erases();
         self.readers.outdate_views();
         if self.group.erased {
             self.scrub.ask();
@@ -259,8 +226,7 @@ impl WriterThread {
         Some(std::mem::take(&mut self.group))
     }
 
-    /// Undoes the open transaction and refuses everyone in it, but for erasures that find room now; says whether it is
-    /// undone for certain.
+    /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
     fn undo(&mut self, refusal: &CommitError) -> bool {
         let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
         if let Some(indexes) = &self.indexes {
@@ -271,24 +237,8 @@ impl WriterThread {
         if !undone {
             self.failure.report("a transaction could not be undone".into());
         }
-        let mut group = std::mem::take(&mut self.group);
-        if refusal.is_full() {
-            self.disk_is_full = true;
-            self.make_room(&mut group);
-        }
-        group.answer(&Err(refusal));
+        std::mem::take(&mut self.group).answer(&Err(refusal));
         undone
-    }
-
-    /// Gives the reserve back, if there are erasures in a group that found no room, and has them run again.
-    fn make_room(&mut self, group: &mut Group) {
-        let erasures = group.take_erasures();
-        if erasures.is_empty() || !self.reserve.give_back() {
-            return group.asked.extend(erasures);
-        }
-        for asked in erasures {
-            let _ = self.queue.send(Message::Job(asked));
-        }
     }
 
     /// The error of every write of a group that could not be run; reports it if it is fatal.
@@ -309,6 +259,8 @@ impl WriterThread {
     fn report(&self, error: &DatabaseError) {
         if error.is_fatal() {
             self.failure.report(format!("a commit failed: {error}"));
+        } else if error.is_full() {
+            tracing::warn!(%error, "waiting for disk space: a group of writes was rolled back");
         } else {
             tracing::warn!(%error, "a group of writes was rolled back");
         }

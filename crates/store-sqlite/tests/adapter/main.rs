@@ -45,7 +45,6 @@ fn options(directory: &Path, writes_customers: bool) -> Options {
         directory: directory.to_owned(),
         readers: 2,
         writes_customers,
-        keeps_reserve: false,
         clock: Arc::new(StoppedClock),
         audit_chain: Arc::new(KeylessChain),
         on_failure: Box::new(|detail| panic!("the store failed: {detail}")),

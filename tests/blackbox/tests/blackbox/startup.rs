@@ -21,7 +21,7 @@ fn it_prints_its_version_where_it_listens_and_where_the_data_is() {
 fn it_makes_its_files_at_the_first_start_and_keeps_the_key_to_itself() {
     let place = Place::new();
     let server = place.serve();
-    for name in ["carnelian.db", "master.key", "carnelian.lock", "carnelian.reserve"] {
+    for name in ["carnelian.db", "master.key", "carnelian.lock"] {
         assert!(place.data().join(name).is_file(), "there is no {name}");
     }
     let key = place.data().join("master.key");

@@ -12,20 +12,13 @@ use rusqlite::Connection as Database;
 use crate::power_cuts::prepare;
 
 /// How many customers the account has that is erased: several steps of the erasure.
-pub(crate) const CUSTOMERS: usize = 350;
+const CUSTOMERS: usize = 350;
 
 /// A text that stands in every part of the account that is erased.
-pub(crate) const PLANTED: &str = "Therizinosaurus";
+const PLANTED: &str = "Therizinosaurus";
 
 /// Fills an account that is to go, through a server, and asks for its erasure at once; all of it under a shim.
 fn prepare_leaver(place: &Place, shim: &Shim) -> Server {
-    let server = fill_leaver(place, shim);
-    shim.cli(place, &["account", "request-erasure", PLANTED, "--erasure-grace=0"]);
-    server
-}
-
-/// Fills an account that is to go, through a server; all of it under a shim.
-pub(crate) fn fill_leaver(place: &Place, shim: &Shim) -> Server {
     shim.cli(place, &["account", "create", PLANTED]);
     let user = shim.user(place, &format!("of {PLANTED}"), PLANTED);
     let server = shim.under(place.launch()).start();
@@ -33,22 +26,23 @@ pub(crate) fn fill_leaver(place: &Place, shim: &Shim) -> Server {
     for number in 0..CUSTOMERS {
         client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer that will go");
     }
+    shim.cli(place, &["account", "request-erasure", PLANTED, "--erasure-grace=0"]);
     server
 }
 
 /// Whether the one erasure of a registry has its receipt.
-pub(crate) fn has_receipt(data: &Path) -> bool {
+fn has_receipt(data: &Path) -> bool {
     let database = Database::open(data.join("carnelian.db")).expect("opens");
     database.query_row("SELECT state = 3 FROM erasure", [], |row| row.get(0)).expect("there is one")
 }
 
-pub(crate) fn wait_for_receipt(data: &Path) {
+fn wait_for_receipt(data: &Path) {
     wait::until("there is a receipt", wait::PATIENCE, || has_receipt(data).then_some(()));
 }
 
 /// Asserts that nothing of the account and its customers is left in a registry that nobody serves, and that its log is
 /// whole.
-pub(crate) fn must_be_gone(place: &Place, data: &Path, customers: usize) {
+fn must_be_gone(place: &Place, data: &Path, customers: usize) {
     for entry in std::fs::read_dir(data).expect("there is a registry") {
         let path = entry.expect("can be listed").path();
         // The root of a file system may have folders of its own.
@@ -149,6 +143,9 @@ fn an_erasure_on_a_full_disk_waits_for_space_and_loses_nothing() {
     server.signal("USR1");
     let load = Load { prefix: "Full".to_owned(), workers: 1, requests: 10, large: 0 };
     scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
+    let says_so = || server.log().contains("waiting for disk space").then_some(());
+    wait::until("the log says that writes wait for disk space", wait::NOTICE, says_so);
+    assert!(!has_receipt(&scene.data()), "an erasure without disk space has a receipt");
     server.signal("USR2");
     wait_for_receipt(&scene.data());
     server.stop();

@@ -16,7 +16,6 @@ mod mounts;
 mod power_cuts;
 mod races;
 mod read_only;
-mod reserves;
 mod resources;
 mod restarts;
 mod restores;

@@ -48,18 +48,11 @@ impl Ballast {
         Self(directory.join("ballast"))
     }
 
-    /// Takes up everything but so many KiB.
-    pub(crate) fn fill_all_but(&self, left: u64) {
+    /// Takes up everything.
+    pub(crate) fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(&self.0).expect("a file can be made");
         let block = [0; 4096];
         while file.write_all(&block).is_ok() {}
-        let length = file.metadata().expect("can be asked").len();
-        file.set_len(length.saturating_sub(left << 10)).expect("can be cut");
-    }
-
-    /// Takes up everything.
-    pub(crate) fn fill(&self) {
-        self.fill_all_but(0);
     }
 
     /// Lets go of all of it.

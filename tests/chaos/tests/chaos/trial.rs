@@ -12,7 +12,7 @@ use crate::mounts::Mount;
 const REFUSED: Duration = Duration::from_secs(1);
 
 /// How soon writes must succeed once the disk takes them again.
-pub(crate) const RECOVERED: Duration = Duration::from_secs(5);
+const RECOVERED: Duration = Duration::from_secs(5);
 
 /// A registry, its server, and a customer that was there before the disk refused anything.
 pub(crate) struct Trial<'a> {

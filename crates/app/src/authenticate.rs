@@ -1,4 +1,8 @@
-//! Credentials in, a caller out.
+//! Sign-in: credentials in, a caller out.
+//!
+//! A request may wait between its sign-in and its effect: for its body, for a delay that a sandbox was asked for, for ids
+//! or for another read of the store. [`App::confirm`] is called after every such wait, so that a key that was revoked
+//! meanwhile, or any other right that ended, no longer has an effect.
 
 use crate::{
     App, Failure,
@@ -7,9 +11,9 @@ use crate::{
     throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
-use carnelian_domain::{Caller, Problem, UserId};
+use carnelian_domain::{Caller, Problem, SignIn, UserId};
 use carnelian_store::KeyKind;
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Compared with where there is no key to compare with, so that both take the same time.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
@@ -19,6 +23,12 @@ pub(crate) const FAILURES_PER_SECOND: u32 = 20;
 
 /// How long it then waits for each answer.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+/// How old a sign-in may be before the store is asked for changes made by another process.
+///
+/// Changes made by this process are seen at any age. A request whose body arrives with its head is some 10 µs old when it
+/// is confirmed, and a create under full load some milliseconds, so neither pays for a read of the store.
+const FRESH: Duration = Duration::from_millis(10);
 
 impl App {
     /// Finds out who calls. An unknown user, a wrong key, one that is used from elsewhere than it may be, and a disabled
@@ -53,7 +63,7 @@ impl App {
         let user = directory.user(user_name);
         let issued = key_id(key);
         let is_candidate = |candidate: &&Key| match issued {
-            Some(id) => candidate.kind == KeyKind::Issued && candidate.key_id == id,
+            Some(id) => candidate.kind == KeyKind::Issued && &*candidate.key_id == id,
             None => candidate.kind == KeyKind::Imported,
         };
         let mut candidates = user.iter().flat_map(|user| &user.keys).filter(is_candidate).peekable();
@@ -64,6 +74,38 @@ impl App {
         let matched = candidates.find(|candidate| same_digest(&candidate.digest, &digest))?;
         let user = user.filter(|user| user.enabled && matched.works(now, address))?;
         matched.last_use.note(now);
-        Some(user.caller.clone())
+        Some(self.signed_in(directory, &user.caller, matched.key_id.clone(), address))
+    }
+
+    /// Checks a sign-in again: the caller with its newest rights, or `None` if they cannot have changed.
+    ///
+    /// Fails with [`Problem::InvalidCredentials`] if the user can no longer sign in with that key from that address.
+    pub async fn confirm(&self, caller: &Caller) -> Result<Option<Caller>, Failure> {
+        let Some(sign_in) = &caller.sign_in else { return Ok(None) };
+        let is_fresh = self.clock.monotonic().saturating_sub(sign_in.checked_at) < FRESH;
+        if is_fresh && self.directory.load().version() == sign_in.directory_version {
+            return Ok(None);
+        }
+        // Boxed, because a request that does not wait should not reserve memory for this.
+        Box::pin(self.find_again(caller.user, sign_in, is_fresh)).await.map(Some)
+    }
+
+    async fn find_again(&self, user: UserId, sign_in: &SignIn, is_fresh: bool) -> Result<Caller, Failure> {
+        if !is_fresh {
+            self.refresh_directory().await?;
+        }
+        let directory = self.directory.load();
+        let user = directory.user_of_id(user).filter(|user| user.enabled).ok_or(Problem::InvalidCredentials)?;
+        let now = self.clock.now();
+        let is_valid = |key: &Key| key.key_id == sign_in.key_id && key.works(now, sign_in.address);
+        if !user.keys.iter().any(is_valid) {
+            return Err(Problem::InvalidCredentials.into());
+        }
+        Ok(self.signed_in(&directory, &user.caller, sign_in.key_id.clone(), sign_in.address))
+    }
+
+    fn signed_in(&self, directory: &Directory, caller: &Caller, key_id: Arc<str>, address: IpAddr) -> Caller {
+        let (directory_version, checked_at) = (directory.version(), self.clock.monotonic());
+        Caller { sign_in: Some(SignIn { key_id, address, directory_version, checked_at }), ..caller.clone() }
     }
 }

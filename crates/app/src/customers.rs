@@ -16,7 +16,7 @@ use carnelian_domain::{
 use carnelian_store::{
     Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer,
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 pub use carnelian_store::Written;
 pub(crate) use changes::changed_fields;
@@ -153,6 +153,11 @@ impl CustomerWriter<'_> {
         let draft = self.app.rules.check(raw).map_err(Failure::Violations)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
         let id = self.app.customer_ids.next().await?;
+        // The reservation of ids may have taken long.
+        let account = match self.confirmed().await? {
+            Cow::Borrowed(_) => account,
+            Cow::Owned(caller) => self.app.account_in_scope(&caller, draft.account_name.as_str()).await?,
+        };
         let new = self.app.sealed(id, &account, draft)?;
         Ok(self.app.store.create_customer(new, self.origin, turn.as_ref().map(Turn::key)).await?)
     }
@@ -177,7 +182,9 @@ impl CustomerWriter<'_> {
         let (draft, id) = self.check_edit(id, raw)?;
         for _ in 0..TRIES {
             let (current, old_account) = self.app.customer_in_scope(self.caller, id).await?;
-            let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
+            // The reads may have taken long.
+            let caller = self.confirmed_in(current.account).await?;
+            let account = self.app.account_in_scope(&caller, draft.account_name.as_str()).await?;
             let edit = EditCustomer {
                 changed_fields: changed_fields(id, &current, &old_account, &draft),
                 customer: self.app.sealed(id, &account, draft.clone())?,
@@ -198,6 +205,7 @@ impl CustomerWriter<'_> {
         let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
         for _ in 0..TRIES {
             let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
+            self.confirmed_in(current.account).await?;
             let expected_versions = expected.map(<[u64]>::to_vec);
             let erase = EraseCustomer { id, seen_in: current.account, expected_versions };
             match self.app.store.erase_customer(erase, self.origin).await {
@@ -206,6 +214,19 @@ impl CustomerWriter<'_> {
             }
         }
         Err(kept_moving())
+    }
+
+    /// The caller with the newest rights, if they still allow writes.
+    async fn confirmed(&self) -> Result<Cow<'_, Caller>, Failure> {
+        let caller = self.app.confirm(self.caller).await?.map_or(Cow::Borrowed(self.caller), Cow::Owned);
+        permit(&caller, Permission::WriteCustomers)?;
+        Ok(caller)
+    }
+
+    /// The same, for a write of a customer of an account.
+    async fn confirmed_in(&self, account: AccountId) -> Result<Cow<'_, Caller>, Failure> {
+        let caller = self.confirmed().await?;
+        if caller.scope.includes(account) { Ok(caller) } else { Err(Problem::CustomerNotFound.into()) }
     }
 
     fn check_edit(

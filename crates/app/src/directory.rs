@@ -32,7 +32,7 @@ impl Account {
 }
 
 pub(crate) struct Key {
-    pub(crate) key_id: String,
+    pub(crate) key_id: Arc<str>,
     pub(crate) kind: KeyKind,
     pub(crate) digest: Vec<u8>,
     expires_at: Option<Timestamp>,
@@ -145,15 +145,20 @@ fn user(record: &UserRecord, groups: &[GroupRecord]) -> User {
         accounts.extend(group.into_iter().flat_map(|group| &group.accounts));
         Scope::Accounts(accounts)
     };
-    let caller =
-        Caller { user: record.id, user_name: record.name.as_str().into(), role: record.role, scope: Arc::new(scope) };
+    let caller = Caller {
+        user: record.id,
+        user_name: record.name.as_str().into(),
+        role: record.role,
+        scope: Arc::new(scope),
+        sign_in: None,
+    };
     let group_name = group.map(|group| group.name.as_str().into());
     User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() }
 }
 
 fn key(record: &KeyRecord, uses: &KeyUses) -> Key {
     Key {
-        key_id: record.key_id.clone(),
+        key_id: record.key_id.as_str().into(),
         kind: record.kind,
         digest: record.digest.clone(),
         expires_at: record.expires_at,

@@ -1,7 +1,7 @@
 //! Who may do what, and where.
 
 use crate::ids::{AccountId, UserId};
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Scope {
     }
 }
 
-/// An authenticated user: who calls, from where, with which rights.
+/// An authenticated user and the user's rights at the time of the sign-in.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The user's id.
@@ -95,6 +95,21 @@ pub struct Caller {
     pub role: Role,
     /// Where the user may do it.
     pub scope: Arc<Scope>,
+    /// How the user signed in; `None` for a caller inside the program, whose rights do not end.
+    pub sign_in: Option<SignIn>,
+}
+
+/// A sign-in: what is needed to check later that it is still valid.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The id of the key that was used.
+    pub key_id: Arc<str>,
+    /// The client's address.
+    pub address: IpAddr,
+    /// The version of the directory that the rights were read from.
+    pub directory_version: u64,
+    /// When the rights were checked, on the monotonic clock.
+    pub checked_at: Duration,
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub mod moments;
 pub mod paging;
 pub mod rules;
 
-pub use access::{Caller, Permission, Role, Scope};
+pub use access::{Caller, Permission, Role, Scope, SignIn};
 pub use addresses::AddressRange;
 pub use audit::{Action, Actor, Object, Origin};
 pub use check::{RawCustomer, RawText, Violation};

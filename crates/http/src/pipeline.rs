@@ -123,8 +123,11 @@ impl Pipeline {
         seen.trailers = body.trailers;
         let mut _active = None;
         if let Some(signed_in) = signed_in {
-            _active = Some(serving.app.admit(seen.caller.insert(signed_in?))?);
-            self.meet_fault(&parts, seen).await?;
+            let caller = signed_in?;
+            // The caller's rights may have ended while the body arrived.
+            let caller = serving.app.confirm(&caller).await?.unwrap_or(caller);
+            _active = Some(serving.app.admit(seen.caller.insert(caller))?);
+            self.meet_fault(&serving.app, &parts, seen).await?;
             check_version(path)?;
         }
         let caller = seen.caller.clone();
@@ -149,9 +152,13 @@ impl Pipeline {
     }
 
     /// In a sandbox, what was asked to go wrong does so here.
-    async fn meet_fault(&self, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
+    async fn meet_fault(&self, app: &App, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
         let Some(control) = self.served.sandbox().filter(|_| parts.uri.path().starts_with(RWS)) else { return Ok(()) };
         seen.fault = control.strike(parts.method.as_str(), parts.uri.path()).await;
+        if let (Some(FaultKind::Delay(_)), Some(caller)) = (seen.fault, &seen.caller) {
+            // The caller's rights may have ended during the delay.
+            seen.caller = app.confirm(caller).await?.or(seen.caller.take());
+        }
         seen.fault.map_or(Ok(()), sandbox::fail)
     }
 

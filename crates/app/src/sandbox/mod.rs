@@ -85,7 +85,13 @@ impl Sandbox {
 
 /// Who the customers of a seed come from: nobody who can sign in.
 pub fn sower() -> Caller {
-    Caller { user: UserId(0), user_name: "seed".into(), role: Role::Operator, scope: Arc::new(Scope::Every) }
+    Caller {
+        user: UserId(0),
+        user_name: "seed".into(),
+        role: Role::Operator,
+        scope: Arc::new(Scope::Every),
+        sign_in: None,
+    }
 }
 
 impl App {

@@ -13,6 +13,7 @@ mod interface;
 mod logs;
 mod properties;
 mod races;
+mod revocation;
 mod rules;
 mod rws;
 mod sandbox;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Request, connection, sample, wait};
+use blackbox::{CUSTOMERS, Connection, Request, connection, sample, wait};
 use serde_json::{Value, json};
 
-use super::{CLOCK, FAULTS, Sandbox, customers, login};
+use super::{CLOCK, FAULTS, Sandbox, ann, customers, login};
 
 const ECHO: &str = "/rws/api/v1/echo/hello";
 
@@ -144,4 +144,21 @@ fn what_is_no_fault_is_refused_with_its_place() {
         assert_eq!(reply.violated_fields(), fields, "{body}");
     }
     assert_eq!(sandbox.faults(), 0);
+}
+
+#[test]
+fn a_user_who_is_disabled_during_a_delay_is_refused() {
+    let sandbox = Sandbox::start();
+    let operator = sandbox.server.client_of(&login("ops", "00000000-0000-4000-8000-000000000005"));
+    let users = operator.get("/admin/v1/users").json();
+    let users = users["users"].as_array().expect("users");
+    let ann_id = users.iter().find(|user| user["userName"] == "ann").expect("ann")["userId"].as_str().expect("an id");
+    sandbox.add_fault(&json!({ "fault": "delay", "delayMillis": 2000 }));
+    let create = Request::new("POST", CUSTOMERS).login(&ann()).json(&sample::minimal("Late", "Acme"));
+    let mut connection = Connection::open(sandbox.server.address()).expect("the sandbox accepts connections");
+    connection.send_bytes(&create.bytes()).expect("the sandbox reads");
+    wait::until("the delay has begun", wait::PATIENCE, || (sandbox.faults() == 0).then_some(()));
+    let disable = Request::new("PATCH", &format!("/admin/v1/users/{ann_id}")).json(&json!({ "status": "DISABLED" }));
+    operator.send(disable).must_succeed("ann is disabled");
+    connection.receive("POST", CUSTOMERS).expect("an answer").must_be(&INVALID_CREDENTIALS, "disabled meanwhile");
 }

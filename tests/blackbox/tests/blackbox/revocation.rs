@@ -1,0 +1,206 @@
+//! Rights that end while a request waits: the rights that count are those at the time of the effect.
+
+use blackbox::problems::*;
+use blackbox::{CUSTOMERS, Client, Connection, Login, Reply, Request, Server, reference, sample, wait};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// A request whose sign-in has been checked and whose body the server waits for.
+struct Held {
+    connection: Connection,
+    request: Request,
+}
+
+impl Held {
+    fn send(server: &Server, login: &Login, request: Request) -> Held {
+        let request = request.login(login).header("Expect", "100-continue");
+        let mut connection = Connection::open(server.address()).expect("the server accepts connections");
+        connection.send_bytes(&request.head()).expect("the server reads on");
+        // The server asks for the body after it has checked the sign-in.
+        assert_eq!(connection.receive_one(&request.method).expect("the server answers").status, 100);
+        let body = request.encoded_body();
+        connection.send_bytes(&body[..body.len() - 1]).expect("the server reads on");
+        Held { connection, request }
+    }
+
+    fn complete(mut self) -> Reply {
+        let body = self.request.encoded_body();
+        self.connection.send_bytes(&body[body.len() - 1..]).expect("the server reads on");
+        self.connection.receive(&self.request.method, &self.request.target).expect("the server answers")
+    }
+}
+
+/// A request to every route that needs a sign-in; none has a valid body, which is found out after the rights.
+fn every_route() -> Vec<Request> {
+    let routes = reference::routes().expect("docs/reference/routes.md is published").into_iter();
+    let signed = routes.filter(|route| ["/rws/", "/admin/"].iter().any(|prefix| route.template.starts_with(prefix)));
+    let request = |route: reference::RouteRow| {
+        Request::new(&route.method, &route.template.replace(['{', '}'], "")).json_bytes("{ ")
+    };
+    let requests: Vec<_> = signed.map(request).collect();
+    assert!(requests.len() >= 28, "{requests:?}");
+    requests
+}
+
+/// What every route answers to a user whose rights end after the sign-in.
+fn replies_after(world: &World, login: &Login, requests: Vec<Request>, end: impl FnOnce()) -> Vec<Reply> {
+    let held: Vec<_> = requests.into_iter().map(|request| Held::send(&world.server, login, request)).collect();
+    end();
+    held.into_iter().map(Held::complete).collect()
+}
+
+fn assert_signed_out(world: &World, login: &Login, case: &str, end: impl FnOnce()) {
+    for reply in replies_after(world, login, every_route(), end) {
+        reply.must_be(&INVALID_CREDENTIALS, case);
+    }
+}
+
+/// A new user and the path of its administration.
+fn new_user(world: &World, name: &str, account: &str, more: &[&str]) -> (Login, String) {
+    let login = world.place.user(name, account, more);
+    let id = world.place.cli(&["user", "list", "--json"]).json();
+    let id =
+        id.as_array().expect("users").iter().find(|user| user["userName"] == name).expect("the user")["userId"].clone();
+    (login, format!("/admin/v1/users/{}", id.as_str().expect("an id")))
+}
+
+fn patch(client: &Client, path: &str, changes: &Value) {
+    client.send(Request::new("PATCH", path).json(changes)).must_succeed("a change");
+}
+
+const OPERATOR: [&str; 2] = ["--role", "OPERATOR"];
+
+#[test]
+fn a_key_that_is_revoked_or_expires_while_a_body_arrives_is_refused() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let (first, _) = new_user(&world, "una", "Acme", &OPERATOR);
+    assert_signed_out(&world, &first, "revoked through the API", || {
+        operator.send(Request::new("DELETE", &format!("/admin/v1/keys/{}", &first.key[5..21]))).must_succeed("it");
+    });
+    let second = world.place.key("una", &[]);
+    assert_signed_out(&world, &second, "revoked on the command line", || {
+        world.place.cli(&["key", "revoke", &second.key[5..21]]).done();
+    });
+    let brief = world.place.key("una", &["--expires", "3s"]);
+    assert_signed_out(&world, &brief, "expired", || {
+        let client = world.client(&brief);
+        wait::until("the key has expired", wait::NOTICE, || (client.get(CUSTOMERS).status == 401).then_some(()));
+    });
+}
+
+#[test]
+fn a_user_who_is_disabled_while_a_body_arrives_is_refused() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
+    assert_signed_out(&world, &una, "disabled through the API", || {
+        patch(&operator, &path, &json!({ "status": "DISABLED" }));
+    });
+    let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
+    assert_signed_out(&world, &uma, "disabled on the command line", || {
+        world.place.cli(&["user", "disable", "uma"]).done();
+    });
+}
+
+#[test]
+fn a_user_whose_account_is_erased_while_a_body_arrives_is_refused() {
+    let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
+    let operator = world.client(&world.opal);
+    for account in ["First", "Second"] {
+        world.place.account(account);
+    }
+    let accounts = operator.get("/admin/v1/accounts").json();
+    let accounts = accounts["accounts"].as_array().expect("accounts");
+    let first = accounts.iter().find(|account| account["accountName"] == "First").expect("it is listed");
+    let first = first["accountId"].as_str().expect("an id");
+    let erased = |login: &Login| {
+        let client = world.client(login);
+        wait::until("the account is erased", wait::PROCESS, || (client.get(CUSTOMERS).status == 401).then_some(()));
+    };
+    let (una, _) = new_user(&world, "una", "First", &OPERATOR);
+    assert_signed_out(&world, &una, "erased through the API", || {
+        let request = Request::new("POST", &format!("/admin/v1/accounts/{first}/erasure")).json(&json!({}));
+        operator.send(request).must_succeed("a request for an erasure");
+        erased(&una);
+    });
+    let (uma, _) = new_user(&world, "uma", "Second", &OPERATOR);
+    assert_signed_out(&world, &uma, "erased on the command line", || {
+        world.place.cli(&["account", "request-erasure", "Second", "--erasure-grace=0"]).done();
+        erased(&uma);
+    });
+}
+
+#[test]
+fn an_operator_who_loses_the_role_while_a_body_arrives_no_longer_administers() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let administration = || every_route().into_iter().filter(|request| request.target.starts_with("/admin/")).collect();
+    let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
+    let by_api = replies_after(&world, &una, administration(), || {
+        patch(&operator, &path, &json!({ "role": "ACCOUNTADMIN" }));
+    });
+    let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
+    let by_cli = replies_after(&world, &uma, administration(), || {
+        world.place.cli(&["user", "edit", "uma", "--role", "ACCOUNTADMIN"]).done();
+    });
+    for reply in by_api.iter().chain(&by_cli) {
+        reply.must_be(&ROLE_NOT_ALLOWED, "no operator any more");
+    }
+}
+
+/// Requests for a customer in `Acme East`: those that write, and those that read.
+fn on_customer(id: u64) -> [Vec<Request>; 2] {
+    let path = format!("{CUSTOMERS}/{id}");
+    let customer = sample::minimal("Other", "Acme East");
+    let write = |method: &str, path: &str| Request::new(method, path).json(&customer);
+    let listing = format!("{CUSTOMERS}?accountName=Acme%20East");
+    [
+        vec![write("POST", CUSTOMERS), write("PUT", &path), write("DELETE", &path)],
+        vec![write("GET", &path), write("GET", &listing)],
+    ]
+}
+
+#[test]
+fn a_user_who_becomes_a_reader_while_a_body_arrives_no_longer_writes() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let id = world.client(&world.ada).create(&sample::minimal("A", "Acme East")).customer_id();
+    let (una, path) = new_user(&world, "una", "Acme", &["--group", "West"]);
+    let [writes, _] = on_customer(id);
+    let by_api = replies_after(&world, &una, writes.clone(), || {
+        patch(&operator, &path, &json!({ "role": "ACCOUNTREADONLY" }));
+    });
+    let (uma, _) = new_user(&world, "uma", "Acme", &["--group", "West"]);
+    let by_cli = replies_after(&world, &uma, writes, || {
+        world.place.cli(&["user", "edit", "uma", "--role", "ACCOUNTREADONLY"]).done();
+    });
+    for reply in by_api.iter().chain(&by_cli) {
+        reply.must_be(&ROLE_NOT_ALLOWED, "a reader");
+    }
+}
+
+#[test]
+fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts() {
+    let world = World::start();
+    let operator = world.client(&world.opal);
+    let id = world.client(&world.ada).create(&sample::minimal("A", "Acme East")).customer_id();
+    let check = |login: &Login, end: &dyn Fn()| {
+        let replies = replies_after(&world, login, on_customer(id).concat(), end);
+        let expected =
+            [&ACCOUNT_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &ACCOUNT_NOT_FOUND];
+        assert_eq!(replies.len(), expected.len());
+        for (reply, problem) in replies.iter().zip(expected) {
+            reply.must_be(problem, "outside the group");
+        }
+    };
+    let (una, path) = new_user(&world, "una", "Acme", &["--group", "West"]);
+    check(&una, &|| patch(&operator, &path, &json!({ "accountGroup": null })));
+    let (uma, _) = new_user(&world, "uma", "Acme", &["--group", "West"]);
+    check(&uma, &|| drop(world.place.cli(&["user", "edit", "uma", "--no-group"]).done()));
+    // The account leaves the group instead.
+    let (ute, _) = new_user(&world, "ute", "Acme", &["--group", "West"]);
+    check(&ute, &|| drop(world.place.cli(&["group", "remove", "West", "Acme East"]).done()));
+    world.client(&world.opal).read(id).must_succeed("the customer is untouched");
+}

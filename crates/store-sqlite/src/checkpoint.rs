@@ -39,7 +39,7 @@ const TAIL_PAGES: i32 = 100;
 const PASSES: usize = 4;
 
 /// How long the log waits for more that is erased before it is copied for that.
-const SCRUB_DELAY: Duration = Duration::from_secs(1);
+const TRUNCATION_DELAY: Duration = Duration::from_secs(1);
 
 /// How long nobody copies after that has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -67,37 +67,37 @@ const COPYING: u8 = 1;
 /// The thread has copied what was there when it began: the writer's turn.
 const TAIL_LEFT: u8 = 2;
 
-/// Whether the log holds what was erased.
+/// A request to truncate the log, because it holds deleted data.
 #[derive(Default)]
-pub(crate) struct Scrub {
-    asked: AtomicBool,
-    over: Notify,
+pub(crate) struct WalTruncation {
+    requested: AtomicBool,
+    complete: Notify,
 }
 
-impl Scrub {
-    /// What the last commit erased must not stay in the log for long.
-    pub(crate) fn ask(&self) {
-        self.asked.store(true, Ordering::Release);
+impl WalTruncation {
+    /// Requests that the log is copied soon and truncated.
+    pub(crate) fn request(&self) {
+        self.requested.store(true, Ordering::Release);
     }
 
-    fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
+    fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
     }
 
-    fn tell_done(&self) {
-        self.asked.store(false, Ordering::Release);
-        self.over.notify_waiters();
+    fn complete(&self) {
+        self.requested.store(false, Ordering::Release);
+        self.complete.notify_waiters();
     }
 
-    /// Waits until the log holds nothing that was erased before.
-    pub(crate) async fn done(&self) {
+    /// Waits until no request is open: everything that was deleted before is gone from the log.
+    pub(crate) async fn completed(&self) {
         loop {
-            let mut over = pin!(self.over.notified());
-            over.as_mut().enable();
-            if !self.is_asked() {
+            let mut complete = pin!(self.complete.notified());
+            complete.as_mut().enable();
+            if !self.is_requested() {
                 return;
             }
-            over.await;
+            complete.await;
         }
     }
 }
@@ -108,7 +108,7 @@ pub(crate) struct Checkpointer {
     log_pages: Arc<AtomicI32>,
     /// How long the log was when it was last copied, and has not started again at its beginning since.
     copied_pages: i32,
-    scrub: Arc<Scrub>,
+    wal_truncation: Arc<WalTruncation>,
     failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
     wake: Option<SyncSender<()>>,
@@ -122,7 +122,7 @@ impl Checkpointer {
         (path, database): (&Path, Arc<File>),
         failure: Arc<FailureLatch>,
         readers: Arc<Readers>,
-        scrub: Arc<Scrub>,
+        wal_truncation: Arc<WalTruncation>,
         copied: impl Fn() + Send + 'static,
     ) -> Result<Checkpointer, OpenError> {
         let log_pages = Arc::new(AtomicI32::new(0));
@@ -134,15 +134,15 @@ impl Checkpointer {
         }))?;
         let connection = schema::open_for_checkpoints(path)?;
         let phase = Arc::new(AtomicU8::new(IDLE));
-        let (of_thread, to_scrub) = (phase.clone(), scrub.clone());
+        let (of_thread, truncation) = (phase.clone(), wal_truncation.clone());
         let (for_thread, views, pages) = (failure.clone(), readers.clone(), log_pages.clone());
         let (wake, woken) = sync_channel::<()>(1);
         let copy = move || {
             let _alarm = PanicAlarm { failure: for_thread.clone(), thread: "checkpointer" };
             while woken.recv().is_ok() {
-                if to_scrub.is_asked() {
+                if truncation.is_requested() {
                     // Nobody sends meanwhile; only the end of the writer cuts this short.
-                    let _ = woken.recv_timeout(SCRUB_DELAY);
+                    let _ = woken.recv_timeout(TRUNCATION_DELAY);
                 }
                 views.give_up_views();
                 let copied_ahead = copy_ahead(&connection, &database, &pages, &for_thread).is_some();
@@ -157,7 +157,16 @@ impl Checkpointer {
         };
         let thread = std::thread::Builder::new().name("checkpointer".into()).spawn(copy);
         let thread = Some(thread.map_err(OpenError::Thread)?);
-        Ok(Checkpointer { phase, log_pages, copied_pages: 0, scrub, failure, readers, wake: Some(wake), thread })
+        Ok(Checkpointer {
+            phase,
+            log_pages,
+            copied_pages: 0,
+            wal_truncation,
+            failure,
+            readers,
+            wake: Some(wake),
+            thread,
+        })
     }
 
     /// Called by the writer between two groups.
@@ -167,7 +176,7 @@ impl Checkpointer {
             TAIL_LEFT => self.copy_tail(writer),
             _ => {}
         }
-        if self.has_enough_to_copy() || self.scrub.is_asked() {
+        if self.has_enough_to_copy() || self.wal_truncation.is_requested() {
             self.phase.store(COPYING, Ordering::Release);
             let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
         } else {
@@ -188,16 +197,16 @@ impl Checkpointer {
     /// Copies what came in while the thread did, so that the log can start again at its beginning.
     fn copy_tail(&mut self, writer: &Connection) {
         self.copied_pages = self.log_pages.load(Ordering::Relaxed);
-        let scrub = self.scrub.is_asked();
-        let (how, patience) = if scrub { (TRUNCATE, CUT_PATIENCE) } else { (RESTART, self.restart_patience()) };
+        let truncates = self.wal_truncation.is_requested();
+        let (how, patience) = if truncates { (TRUNCATE, CUT_PATIENCE) } else { (RESTART, self.restart_patience()) };
         let wait_for = |patience| writer.busy_timeout(patience).is_ok();
         let copy = || wait_for(patience) && checkpoint(writer, how, &self.failure).is_some();
         let copied = self.readers.without_views(copy);
         if wait_for(schema::BUSY_TIMEOUT) && copied {
             // The next commit tells how long it is then.
             self.log_pages.store(0, Ordering::Relaxed);
-            if scrub {
-                self.scrub.tell_done();
+            if truncates {
+                self.wal_truncation.complete();
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Erasing accounts in small transactions, so that others are served meanwhile and a kill costs nothing.
 
 use crate::{
-    SqliteStore, directory::Change, hash_index::KeyedHash, idempotency::forget_users, job::WorkError, residue,
+    SqliteStore, directory::Change, hash_index::KeyedHash, idempotency::forget_users, job::WorkError, page_scrub,
 };
 use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
 use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, StoreError};
@@ -84,7 +84,7 @@ impl Erasures for SqliteStore {
 
     async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError> {
         self.write(move |writing| {
-            let next = residue::overwrite(writing.connection, from)?;
+            let next = page_scrub::overwrite(writing.connection, from)?;
             if next.is_none() {
                 // What was written meanwhile may have taken copies into the log.
                 *writing.erased = true;
@@ -96,7 +96,7 @@ impl Erasures for SqliteStore {
     }
 
     async fn overwrite_erased(&self) -> Result<(), StoreError> {
-        self.scrub.done().await;
+        self.wal_truncation.completed().await;
         Ok(())
     }
 

@@ -10,7 +10,7 @@
 //! * [`loading`]: reading all names when a server starts
 //! * [`unsynced`]: what is committed and not yet on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
-//! * [`residue`]: what deleting leaves behind in pages
+//! * [`page_scrub`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
 //! * [`system_memory`]: whether the system can keep the database in memory
 //! * [`blocking_pool`]: threads for reads that wait for the disk
@@ -41,9 +41,9 @@ mod job;
 mod listing;
 mod loading;
 mod lock;
+mod page_scrub;
 mod readers;
 mod reply;
-mod residue;
 mod restore;
 mod schema;
 mod settings;
@@ -58,7 +58,7 @@ pub use restore::Restore;
 
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
-use checkpoint::Scrub;
+use checkpoint::WalTruncation;
 use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::{OpenPermit, RegistryLocks};
@@ -97,7 +97,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
-    scrub: Arc<Scrub>,
+    wal_truncation: Arc<WalTruncation>,
     /// What is kept in memory; `None` in a process that may not write customers.
     indexes: Option<Arc<Indexes>>,
     /// Dropped last, when no connection is open any more.
@@ -147,10 +147,10 @@ impl SqliteStore {
             neighbour: Some(locks.open.file_again()?),
             database: database.clone(),
         };
-        let scrub = Arc::new(Scrub::default());
-        let writer = Writer::start(parts, scrub.clone(), &path)?;
+        let wal_truncation = Arc::new(WalTruncation::default());
+        let writer = Writer::start(parts, wal_truncation.clone(), &path)?;
         let files = OpenFiles { _locks: locks, _database: database };
-        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, _files: files })
+        Ok(SqliteStore { writer, readers, unsynced, wal_truncation, indexes, _files: files })
     }
 
     /// Whether a directory holds a registry.

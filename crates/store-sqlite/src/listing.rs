@@ -227,7 +227,7 @@ pub(crate) mod tests {
     use crate::{
         OpenFiles,
         audit::AuditTail,
-        checkpoint::Scrub,
+        checkpoint::WalTruncation,
         error::OpenError,
         indexes::Indexes,
         lock::OpenPermit,
@@ -280,12 +280,12 @@ pub(crate) mod tests {
             neighbour: None,
             database: database.clone(),
         };
-        let scrub = Arc::new(Scrub::default());
-        let writer = Writer::start(parts, scrub.clone(), path)?;
+        let wal_truncation = Arc::new(WalTruncation::default());
+        let writer = Writer::start(parts, wal_truncation.clone(), path)?;
         let permit =
             OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
         let files = OpenFiles { _locks: permit.locks, _database: database };
-        Ok(SqliteStore { writer, readers, unsynced, scrub, indexes, _files: files })
+        Ok(SqliteStore { writer, readers, unsynced, wal_truncation, indexes, _files: files })
     }
 
     #[test]

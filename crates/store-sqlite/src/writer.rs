@@ -13,7 +13,7 @@ mod thread;
 use crate::{
     OnFailure,
     audit::AuditTail,
-    checkpoint::Scrub,
+    checkpoint::WalTruncation,
     error::{OpenError, closed},
     indexes::Indexes,
     job::{Asked, Waiting, WorkError, Writing},
@@ -79,9 +79,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(parts: WriterParts, scrub: Arc<Scrub>, path: &Path) -> Result<Writer, OpenError> {
+    pub(crate) fn start(
+        parts: WriterParts,
+        wal_truncation: Arc<WalTruncation>,
+        path: &Path,
+    ) -> Result<Writer, OpenError> {
         let (queue, messages) = channel();
-        let mut writing = WriterThread::prepare(parts, scrub, path, queue.clone())?;
+        let mut writing = WriterThread::prepare(parts, wal_truncation, path, queue.clone())?;
         let syncer = writing.syncer.clone();
         let thread = Mutex::new(Some(spawn("writer", move || writing.work(&messages))?));
         Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), syncer, thread })

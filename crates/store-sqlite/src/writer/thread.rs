@@ -3,7 +3,7 @@
 use super::{Message, QUEUE, WriterParts, spawn};
 use crate::{
     audit::AuditTail,
-    checkpoint::{Checkpointer, Scrub},
+    checkpoint::{Checkpointer, WalTruncation},
     error::{CommitError, DatabaseError, OpenError},
     failure::{FailureLatch, PanicAlarm},
     indexes::Indexes,
@@ -33,7 +33,7 @@ pub(super) struct WriterThread {
     audit: AuditTail,
     clock: Arc<dyn Clock>,
     checkpointer: Checkpointer,
-    scrub: Arc<Scrub>,
+    wal_truncation: Arc<WalTruncation>,
     failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
     unsynced: Arc<Unsynced>,
@@ -53,7 +53,7 @@ impl WriterThread {
     /// Prepares it, with the threads that sync and that copy the log; `queue` is where it will be told what to do.
     pub(super) fn prepare(
         mut parts: WriterParts,
-        scrub: Arc<Scrub>,
+        wal_truncation: Arc<WalTruncation>,
         path: &Path,
         queue: Sender<Message>,
     ) -> Result<WriterThread, OpenError> {
@@ -61,8 +61,14 @@ impl WriterThread {
         let (readers, to_writer) = (parts.readers.clone(), queue.clone());
         let copied = move || drop(to_writer.send(Message::Copied));
         let files = (path, parts.database);
-        let checkpointer =
-            Checkpointer::start(&mut parts.connection, files, failure.clone(), readers, scrub.clone(), copied)?;
+        let checkpointer = Checkpointer::start(
+            &mut parts.connection,
+            files,
+            failure.clone(),
+            readers,
+            wal_truncation.clone(),
+            copied,
+        )?;
         let (to_sync, committed) = channel();
         let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer {
@@ -79,7 +85,7 @@ impl WriterThread {
             audit: parts.audit,
             clock: parts.clock,
             checkpointer,
-            scrub,
+            wal_truncation,
             failure,
             readers: parts.readers,
             unsynced,
@@ -218,7 +224,7 @@ impl WriterThread {
         }
         self.readers.outdate_views();
         if self.group.erased {
-            self.scrub.ask();
+            self.wal_truncation.request();
         }
         if let Some(indexes) = &self.indexes {
             indexes.keep_changes();

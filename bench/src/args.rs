@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Command-line arguments.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -49,10 +49,10 @@ pub struct SuiteArguments {
     /// The carnelian binary to measure.
     #[arg(long, required = true)]
     pub server: Option<PathBuf>,
-    /// Checks the harness in a few seconds, and judges no figure.
+    /// Checks the harness in a few seconds; the figures mean nothing.
     #[arg(long)]
     pub smoke: bool,
-    /// How often control and server take turns.
+    /// How often control and server alternate.
     #[arg(long, default_value_t = 3)]
     pub repeats: usize,
     /// How long one measurement takes.
@@ -61,7 +61,7 @@ pub struct SuiteArguments {
     /// How many connections, one measurement for each.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
     pub connections: Vec<usize>,
-    /// What to ask.
+    /// Requests to send.
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["create", "keyed", "read", "mixed", "duplicate", "invalid"])]
     pub scenarios: Vec<Scenario>,
     /// How many constant rates to try, up to the peak of the closed loop.
@@ -73,12 +73,12 @@ pub struct SuiteArguments {
     /// Where to write the report and its plot.
     #[arg(long, default_value = "bench")]
     pub out: PathBuf,
-    /// Where it happens, and what is kept of it.
+    /// Place and records of the measurement.
     #[command(flatten)]
     pub run: RunArguments,
 }
 
-/// Where a measurement happens, and what is kept of it.
+/// Place and records of a measurement.
 #[derive(Args, Clone)]
 pub struct RunArguments {
     /// The date of the run, for the name of its file.
@@ -104,13 +104,13 @@ pub struct SoakArguments {
     /// How long it takes.
     #[arg(long, default_value_t = 60.0)]
     pub minutes: f64,
-    /// Which share of the peak is asked of the server.
+    /// Share of the peak rate to offer.
     #[arg(long, default_value_t = 0.7)]
     pub share: f64,
     /// How many customers there are.
     #[arg(long, default_value_t = 100_000)]
     pub customers: u64,
-    /// Where it happens, and what is kept of it.
+    /// Place and records of the measurement.
     #[command(flatten)]
     pub run: RunArguments,
 }
@@ -124,16 +124,16 @@ pub struct OperationsArguments {
     /// How many customers are imported, into ten accounts.
     #[arg(long, default_value_t = 1_000_000)]
     pub customers: u64,
-    /// How often what is compared takes turns; every turn erases an account.
+    /// Number of turns in each comparison; every turn erases an account.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub turns: u64,
     /// How long each window of load takes, before an erasure and during it.
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,
-    /// How many customers a second others create meanwhile.
+    /// Customers created a second during an erasure.
     #[arg(long, default_value_t = 2_000.0)]
     pub rate: f64,
-    /// Where it happens, and what is kept of it.
+    /// Place and records of the measurement.
     #[command(flatten)]
     pub run: RunArguments,
 }
@@ -150,7 +150,7 @@ pub struct LoadArguments {
     /// The `Authorization` header; that of the control unless given.
     #[arg(long)]
     pub authorization: Option<String>,
-    /// What to ask: create, or read the ids from 1 to `--ids`.
+    /// Requests to send: create, or read the ids from 1 to `--ids`.
     #[arg(long, value_enum, default_value = "create")]
     pub scenario: Scenario,
     /// The highest id to read.

@@ -43,9 +43,9 @@ pub enum Until {
 /// One run of load.
 #[derive(Clone)]
 pub struct Plan {
-    /// What is asked of whom.
+    /// Server and requests.
     pub work: Arc<Work>,
-    /// Tells the names of this run from those of any other.
+    /// Makes the names of this run different from those of any other.
     pub run: u32,
     /// How many connections share the load.
     pub connections: usize,

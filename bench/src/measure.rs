@@ -17,14 +17,14 @@ use crate::{
     },
     machine, process,
     process::Process,
-    record::{Load, Who},
+    record::{Load, Subject},
 };
 
-/// Where a measurement stands in its run.
+/// Position of a measurement in its run.
 #[derive(Clone, Copy)]
-pub struct Place {
-    /// Who is measured.
-    pub who: Who,
+pub struct RunPosition {
+    /// What is measured.
+    pub subject: Subject,
     /// Control and server with the same number take turns; warm-ups and fills have none.
     pub turn: Option<usize>,
     /// Whether the registry had been filled before.
@@ -33,20 +33,20 @@ pub struct Place {
     pub customers: u64,
 }
 
-/// Carries out a plan, and says what came of it; a process that is known is asked what it cost.
-pub fn measure(plan: &Plan, process: Option<&Process>, place: Place) -> io::Result<(Load, Tally)> {
+/// Carries out a plan and records the result, with the processor time of a known process.
+pub fn measure(plan: &Plan, process: Option<&Process>, position: RunPosition) -> io::Result<(Load, Tally)> {
     let cpu = || process.map_or(Ok(Duration::ZERO), |process| process.usage().map(|usage| usage.cpu));
     let (server_before, own_before) = (cpu()?, process::own_usage()?.cpu);
     let tally = plan.run()?;
     let (server_cpu, own_cpu) = (cpu()? - server_before, process::own_usage()?.cpu - own_before);
     let each = |total: Duration| total.as_secs_f64() * 1e6 / tally.answers.max(1) as f64;
     let load = Load {
-        who: place.who,
+        subject: position.subject,
         scenario: plan.work.scenario,
         connections: plan.connections,
-        turn: place.turn,
-        filled: place.filled,
-        customers: place.customers,
+        turn: position.turn,
+        filled: position.filled,
+        customers: position.customers,
         offered: match plan.pace {
             Pace::Closed => None,
             Pace::Open(rate) => Some(rate),
@@ -82,14 +82,14 @@ pub fn alone(arguments: LoadArguments) -> io::Result<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
         work: Arc::new(Work { target, scenario: arguments.scenario, known: Arc::new(known) }),
-        // Names must not meet those of an earlier call.
+        // Names must differ from those of an earlier call.
         run: now.as_millis() as u32,
         connections: arguments.connections,
         pace: arguments.rate.map_or(Pace::Closed, Pace::Open),
         until: Until::Elapsed(Duration::from_secs_f64(arguments.seconds)),
         keep_ids: false,
     };
-    let place = Place { who: Who::Peer, turn: None, filled: false, customers: 0 };
-    let (load, _) = measure(&plan, None, place)?;
+    let position = RunPosition { subject: Subject::Peer, turn: None, filled: false, customers: 0 };
+    let (load, _) = measure(&plan, None, position)?;
     Ok(serde_json::to_string(&load)?)
 }

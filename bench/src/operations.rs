@@ -1,5 +1,4 @@
-//! What an operator does with a whole registry: import, export, backup, paging to its end, and the erasure of accounts
-//! beside others.
+//! Operations on a whole registry: import, export, backup, paging to its end, and the erasure of accounts under load.
 
 use std::{
     fs::{self, File},
@@ -20,9 +19,9 @@ use crate::{
         Pace, Plan, Until,
         requests::{Kind, Scenario, Target, Work},
     },
-    measure::{Place, measure},
+    measure::{RunPosition, measure},
     process::{self, Process},
-    record::{Erasure, Journal, Load, Operation, Paging, Record, Who},
+    record::{Erasure, Journal, Load, Operation, Paging, Record, Subject},
     registry::Registry,
     summary::Spread,
 };
@@ -30,16 +29,16 @@ use crate::{
 /// How many accounts share the customers.
 const ACCOUNTS: u64 = 10;
 
-/// How long the same page is asked for in a turn.
+/// Duration of a turn that requests the same page.
 const PAGE_TIME: Duration = Duration::from_secs(1);
 
 /// Customers of a page; whole pages are compared, so the last one begins `PAGE_SIZE` × `ACCOUNTS` before the end.
 const PAGE_SIZE: u64 = 20;
 
-/// How many connections those have who create meanwhile.
+/// Connections that create customers during an erasure.
 const OTHERS: usize = 64;
 
-/// In how many windows their answers are timed, before an erasure and during it.
+/// Number of windows in which their answers are timed, before an erasure and during it.
 const WINDOWS: usize = 5;
 
 /// Longer than any erasure of a tenth of the customers.
@@ -53,7 +52,7 @@ struct Operations<'a> {
     runs: u32,
 }
 
-/// Runs them, prints what came of each, and fails if one fails or does less than all.
+/// Runs them, prints each result, and fails if one fails or is incomplete.
 pub fn run(arguments: &OperationsArguments) -> io::Result<()> {
     let directory = TempDir::with_prefix_in("carnelian-bench-", &arguments.run.work)?;
     let binary = arguments.server.canonicalize()?;
@@ -105,7 +104,7 @@ impl Operations<'_> {
         }))
     }
 
-    /// A page at the beginning and one at the end, in turns: of one account, and of all.
+    /// Alternates a page at the beginning with one at the end: of one account, and of all.
     fn page(&mut self, server: &Process) -> io::Result<()> {
         let operator = self.registry.add_operator()?;
         let last = self.arguments.customers.saturating_sub(PAGE_SIZE * ACCOUNTS);
@@ -129,8 +128,8 @@ impl Operations<'_> {
 
     /// An account is erased while customers are created in another.
     ///
-    /// What the others have of it is told by the median of several windows, and the worst of them: a disk that stalls now
-    /// and then spoils a window, not the comparison.
+    /// The effect on others is the median of several windows, and the worst of them: a stall of the disk spoils a window, not
+    /// the comparison.
     fn erase(&mut self, server: &Process, account: u64) -> io::Result<()> {
         let before = self.others(server)?;
         let name = format!("Account {account}");
@@ -190,8 +189,9 @@ impl Operations<'_> {
         self.runs += 1;
         let work = Arc::new(Work { target, scenario, known: Arc::new(Known::default()) });
         let plan = Plan { work, run: self.runs, connections, pace, until, keep_ids: false };
-        let place = Place { who: Who::Server, turn: None, filled: true, customers: self.arguments.customers };
-        let (load, _) = measure(&plan, Some(server), place)?;
+        let position =
+            RunPosition { subject: Subject::Server, turn: None, filled: true, customers: self.arguments.customers };
+        let (load, _) = measure(&plan, Some(server), position)?;
         if load.unexpected + load.broken > 0 {
             return Err(io::Error::other(format!("answers were wrong or missing: {:?}", load.samples)));
         }
@@ -200,7 +200,7 @@ impl Operations<'_> {
     }
 }
 
-/// Customers with a contact and an address, whose names come in no order that an index would like.
+/// Customers with a contact and an address, with names in an order that does not favour an index.
 fn write_customers(path: &str, count: u64) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let contact = "contacts[0].name,contacts[0].email,contacts[0].phone";

@@ -1,10 +1,10 @@
-//! Latency against load, drawn by hand.
+//! The plot of latency against load, as SVG.
 
 use std::fmt::Write;
 
 use crate::{
     format::thousands,
-    record::{Load, Who},
+    record::{Load, Subject},
 };
 
 const WIDTH: f64 = 760.0;
@@ -14,20 +14,26 @@ const RIGHT: f64 = 130.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 60.0;
 
-/// A line of the plot: its label, its look, and whose figure it shows.
+/// A line of the plot: its label, its style, and the figure it shows.
 struct Line {
     label: &'static str,
     stroke: &'static str,
     dashes: &'static str,
-    who: Who,
+    subject: Subject,
     value: fn(&Load) -> f64,
 }
 
 const LINES: [Line; 4] = [
-    Line { label: "p99.9", stroke: "#b3261e", dashes: "none", who: Who::Server, value: |load| load.p999_ms },
-    Line { label: "p99", stroke: "#d9822b", dashes: "none", who: Who::Server, value: |load| load.p99_ms },
-    Line { label: "p50", stroke: "#2b6cb0", dashes: "none", who: Who::Server, value: |load| load.p50_ms },
-    Line { label: "control's p99", stroke: "#888888", dashes: "5 4", who: Who::Control, value: |load| load.p99_ms },
+    Line { label: "p99.9", stroke: "#b3261e", dashes: "none", subject: Subject::Server, value: |load| load.p999_ms },
+    Line { label: "p99", stroke: "#d9822b", dashes: "none", subject: Subject::Server, value: |load| load.p99_ms },
+    Line { label: "p50", stroke: "#2b6cb0", dashes: "none", subject: Subject::Server, value: |load| load.p50_ms },
+    Line {
+        label: "control's p99",
+        stroke: "#888888",
+        dashes: "5 4",
+        subject: Subject::Control,
+        value: |load| load.p99_ms,
+    },
 ];
 
 /// Where a rate and a latency lie on the page; latencies are drawn to a logarithmic scale.
@@ -90,7 +96,7 @@ fn grid(out: &mut String, scale: &Scale) {
 fn draw(out: &mut String, scale: &Scale, line: &Line, open: &[&Load]) {
     let mut points: Vec<(f64, f64)> = open
         .iter()
-        .filter(|load| load.who == line.who)
+        .filter(|load| load.subject == line.subject)
         .filter_map(|load| Some((scale.x(load.offered?), scale.y((line.value)(load)))))
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));

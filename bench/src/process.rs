@@ -65,7 +65,7 @@ impl Process {
         usage(&self.child.id().to_string())
     }
 
-    /// Waits until it no longer works for what it was asked before.
+    /// Waits until it has finished all earlier work.
     pub fn settle(&self) -> io::Result<()> {
         const PERIOD: Duration = Duration::from_millis(100);
         let mut before = self.usage()?.cpu;

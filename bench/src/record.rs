@@ -26,10 +26,10 @@ pub enum Record {
     Erasure(Erasure),
 }
 
-/// Who was measured.
+/// What was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Who {
+pub enum Subject {
     Control,
     Server,
     Peer,
@@ -46,7 +46,7 @@ pub struct Start {
 /// One run of load.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Load {
-    pub who: Who,
+    pub subject: Subject,
     pub scenario: Scenario,
     pub connections: usize,
     /// Control and server with the same number took turns; warm-ups and fills have none, and are in no table.

@@ -51,7 +51,7 @@ impl Registry {
         self.directory.path().join("server.log")
     }
 
-    /// How many customers are stored, whatever the server says.
+    /// Number of stored customers, read from the database.
     pub fn stored(&self) -> io::Result<u64> {
         let database = self.data().join("carnelian.db");
         let count = || {
@@ -71,7 +71,7 @@ impl Registry {
         self.directory.path().join("data")
     }
 
-    /// Runs a command of it, and gives what that prints.
+    /// Runs a command on it and returns its output.
     pub fn run(&self, arguments: &[&str]) -> io::Result<String> {
         let output = self.command(arguments).stderr(Stdio::null()).output()?;
         if !output.status.success() {
@@ -83,7 +83,7 @@ impl Registry {
     /// A command of it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
-        // Settings of whoever runs this must not reach what is measured.
+        // Settings in the caller's environment must not reach the measured server.
         command.env_clear().args(arguments).arg("--data").arg(self.data());
         command
     }

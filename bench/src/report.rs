@@ -7,7 +7,7 @@ use std::{fs, io, path::Path};
 
 use crate::{
     plot,
-    record::{self, Load, Record, Who},
+    record::{self, Load, Record, Subject},
     summary,
 };
 
@@ -22,7 +22,7 @@ pub fn write(records: &[Record], out: &Path) -> io::Result<()> {
     fs::create_dir_all(out)?;
     fs::write(out.join(REPORT), markdown(records))?;
     let open: Vec<&Load> = summary::loads(records).filter(|load| load.offered.is_some()).collect();
-    if open.iter().any(|load| load.who == Who::Server) {
+    if open.iter().any(|load| load.subject == Subject::Server) {
         fs::write(out.join(PLOT), plot::svg(&open))?;
     }
     Ok(())
@@ -41,14 +41,14 @@ pub fn verify(journal: &Path, out: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What was lost, invented, given twice or answered wrongly.
+/// Lost, invented, duplicate or wrong answers.
 pub fn faults(records: &[Record]) -> Vec<String> {
     let mut faults = Vec::new();
     for record in records {
         match record {
             Record::Load(load) if load.unexpected + load.broken > 0 => faults.push(format!(
                 "{:?} {:?} at {} connections: {} unexpected answers, {} broken; {}",
-                load.who,
+                load.subject,
                 load.scenario,
                 load.connections,
                 load.unexpected,
@@ -65,7 +65,7 @@ pub fn faults(records: &[Record]) -> Vec<String> {
         }
     }
     if !records.iter().any(|record| matches!(record, Record::Stored(_))) {
-        faults.push("nothing was held against what is stored".to_owned());
+        faults.push("nothing was compared with what is stored".to_owned());
     }
     faults
 }
@@ -81,7 +81,7 @@ fn markdown(records: &[Record]) -> String {
         format!("# Measurements\n\n{}\n\n{verdict}", tables::machine(records)),
         format!("## Goals\n\n{}", goals::goals(records)),
         format!(
-            "## In turns with the control\n\nThe control parses, authenticates and stores nothing. Closed loop; medians \
+            "## Alternating with the control\n\nThe control parses, authenticates and stores nothing. Closed loop; medians \
              of the turns, the ratio as median (least–most) of pairs, max as the worst of all.\n\n{}",
             tables::closed(records, false)
         ),

@@ -1,4 +1,4 @@
-//! A long run at a share of the peak, over a registry that stays as large as it is: does the server stay as it was?
+//! A long run at a share of the peak rate over a registry of constant size: do latency and memory stay constant?
 
 use std::{io, ops::RangeInclusive, path::Path, process::Command, sync::Arc, time::Duration};
 
@@ -12,25 +12,25 @@ use crate::{
         requests::{Kind, Scenario, Target, Work},
         tally::Tally,
     },
-    measure::{Place, measure},
+    measure::{RunPosition, measure},
     process::Process,
-    record::{Journal, Memory, Record, Who},
+    record::{Journal, Memory, Record, Subject},
     registry::Registry,
 };
 
 /// How many connections make the customers, and then share the load.
 const CONNECTIONS: usize = 64;
 
-/// How long each look for the peak takes, as a share of the whole.
+/// Duration of each step of the search for the peak, as a share of the whole.
 const LOOK: f64 = 1.0 / 120.0;
 
-/// Where the peak is looked for, from above: in twentieths of the closed loop's rate. Nobody is asked for less.
+/// Where the peak is looked for, from above: in twentieths of the closed loop's rate, down to one.
 const TWENTIETHS: RangeInclusive<u32> = 4..=20;
 
 /// The peak is the highest rate of arrivals that is answered within this, in milliseconds, for 99 of 100 requests.
 const ANSWERED_MS: f64 = 25.0;
 
-/// How many parts the run is cut into; the memory is looked at after each.
+/// Number of parts of the run; memory is sampled after each.
 const SLICES: usize = 60;
 
 /// The parts of which the latencies are compared.
@@ -49,7 +49,7 @@ struct Soak {
     wrong: u64,
 }
 
-/// Runs it, prints what came of it, and fails if an answer was wrong or something is not as it was acknowledged.
+/// Runs it, prints the result, and fails if an answer was wrong or the registry is not as acknowledged.
 pub fn run(arguments: &SoakArguments) -> io::Result<()> {
     let mut soak = Soak::begin(arguments)?;
     soak.make_customers(arguments.customers)?;
@@ -145,8 +145,8 @@ impl Soak {
         let work = Arc::new(Work { target, scenario, known: Arc::clone(&self.known) });
         let keep_ids = scenario == Scenario::Create;
         let plan = Plan { work, run: self.runs, connections: CONNECTIONS, pace, until, keep_ids };
-        let place = Place { who: Who::Server, turn: None, filled: false, customers: self.customers };
-        let (load, tally) = measure(&plan, Some(&self.server), place)?;
+        let position = RunPosition { subject: Subject::Server, turn: None, filled: false, customers: self.customers };
+        let (load, tally) = measure(&plan, Some(&self.server), position)?;
         self.journal.write(Record::Load(load))?;
         Ok((tally, self.runs))
     }
@@ -168,7 +168,7 @@ fn summary(rate: f64, minutes: f64, quarters: &[Option<Tally>], memory: &[f64]) 
     let p99: Vec<_> = quarters.iter().flatten().map(|tally| tally.quantile_ms(0.99)).collect();
     let shown: Vec<_> = p99.iter().map(|p99| format!("{p99:.2}")).collect();
     let (first, last) = (p99.first().copied().unwrap_or_default(), p99.last().copied().unwrap_or_default());
-    // What the server still needs to reach its size is over after the first quarter.
+    // The server has reached its working size after the first quarter.
     let settled = &memory[memory.len() / QUARTERS..];
     let an_hour = slope(settled) * memory.len() as f64 * 60.0 / minutes;
     let mean = settled.iter().sum::<f64>() / settled.len() as f64;

@@ -1,4 +1,4 @@
-//! A whole run: control and server in turns, level after level, and what is stored held against what was acknowledged.
+//! A whole run: control and server alternate at every level, and what is stored is compared with what was acknowledged.
 
 use std::{
     env, io,
@@ -18,14 +18,14 @@ use crate::{
         Pace, Plan, Until,
         requests::{Kind, Scenario, Target, Work},
     },
-    measure::{Place, measure},
+    measure::{RunPosition, measure},
     process::Process,
-    record::{Fill, Journal, Load, Memory, Record, Start, Stored, Sync, Who},
+    record::{Fill, Journal, Load, Memory, Record, Start, Stored, Subject, Sync},
     registry::Registry,
     report, summary,
 };
 
-/// Customers for the scenarios that need some, if creating them is not measured.
+/// Customers for the scenarios that need some when creates are not measured.
 const SEED: u64 = 20_000;
 
 /// Connections that fill a registry.
@@ -65,7 +65,7 @@ pub fn run(mut arguments: SuiteArguments) -> io::Result<()> {
     }
 }
 
-/// As little of everything as shows that the harness works.
+/// A little of everything, enough to show that the harness works.
 fn shorten(arguments: &mut SuiteArguments, scratch: &Path) {
     arguments.repeats = 1;
     arguments.seconds = 0.15;
@@ -83,14 +83,14 @@ struct Step {
     connections: usize,
     pace: Pace,
     until: Until,
-    /// Whose turn it is; warm-ups and fills are nobody's.
+    /// Number of the current turn; warm-ups and fills have none.
     turn: Option<usize>,
 }
 
 impl Suite {
     fn begin(arguments: SuiteArguments, directory: TempDir) -> io::Result<Self> {
         let binary = arguments.server.clone().ok_or_else(|| io::Error::other("--server is missing"))?;
-        // Absolute, because a path without a slash would be looked for elsewhere.
+        // Absolute, because a path without a slash would be searched in PATH.
         let binary =
             binary.canonicalize().map_err(|error| io::Error::other(format!("{}: {error}", binary.display())))?;
         let journal = Journal::of_run(&arguments.run, &binary, "")?;
@@ -118,7 +118,7 @@ impl Suite {
 
     fn measure_all(&mut self) -> io::Result<()> {
         let mut scenarios = self.arguments.scenarios.clone();
-        // What is created first is what the others read.
+        // Creates come first: the other scenarios read what they leave.
         scenarios.sort_unstable();
         for scenario in scenarios {
             for connections in self.arguments.connections.clone() {
@@ -139,7 +139,7 @@ impl Suite {
         Ok(())
     }
 
-    /// Goes on with an empty registry, so that no level pays for the customers of the last one.
+    /// Starts with an empty registry, so that no level pays for the customers of the last one.
     fn renew(&mut self) -> io::Result<()> {
         self.server.stop()?;
         self.registry = Registry::make(&self.binary, self.directory.path())?;
@@ -160,14 +160,14 @@ impl Suite {
         self.journal.write(Record::Start(Start { customers: self.acknowledged, ready_ms, resident_bytes }))
     }
 
-    /// Lets control and server take turns at one scenario and one number of connections.
+    /// Alternates control and server at one scenario and one number of connections.
     fn compare(&mut self, scenario: Scenario, connections: usize) -> io::Result<()> {
         if !scenario.begins_empty() && self.known.count() == 0 {
             self.make_customers(SEED)?;
         }
         let until = Until::Elapsed(self.length() / 5);
-        for who in [Who::Control, Who::Server] {
-            self.load(who, Step { scenario, connections, pace: Pace::Closed, until, turn: None })?;
+        for subject in [Subject::Control, Subject::Server] {
+            self.load(subject, Step { scenario, connections, pace: Pace::Closed, until, turn: None })?;
         }
         for turn in 0..self.arguments.repeats {
             if scenario == Scenario::Create && connections == 1 {
@@ -181,7 +181,7 @@ impl Suite {
 
     /// Tries constant rates up to the peak of the closed loop.
     fn open_loop(&mut self) -> io::Result<()> {
-        let creates = |load: &&Load| load.who == Who::Server && load.scenario == Scenario::Create;
+        let creates = |load: &&Load| load.subject == Subject::Server && load.scenario == Scenario::Create;
         let closed = summary::loads(&self.journal.records).filter(creates);
         let Some(peak) = closed.max_by(|a, b| a.rate.total_cmp(&b.rate)) else {
             return Ok(());
@@ -214,35 +214,39 @@ impl Suite {
     fn make_customers(&mut self, count: u64) -> io::Result<Load> {
         let until = Until::Requests(count);
         let (scenario, connections) = (Scenario::Create, FILL_CONNECTIONS);
-        self.load(Who::Server, Step { scenario, connections, pace: Pace::Closed, until, turn: None })
+        self.load(Subject::Server, Step { scenario, connections, pace: Pace::Closed, until, turn: None })
     }
 
     fn take_turns(&mut self, turn: usize, scenario: Scenario, connections: usize, pace: Pace) -> io::Result<()> {
-        // Whoever goes first may find the machine in another state, so the first is not always the same.
-        let order = if turn.is_multiple_of(2) { [Who::Control, Who::Server] } else { [Who::Server, Who::Control] };
-        for who in order {
+        // The first of a pair may find the machine in another state, so the order alternates.
+        let order = if turn.is_multiple_of(2) {
+            [Subject::Control, Subject::Server]
+        } else {
+            [Subject::Server, Subject::Control]
+        };
+        for subject in order {
             self.server.settle()?;
             let until = Until::Elapsed(self.length());
-            let load = self.load(who, Step { scenario, connections, pace, until, turn: Some(turn) })?;
+            let load = self.load(subject, Step { scenario, connections, pace, until, turn: Some(turn) })?;
             eprintln!(
-                "{who:?} {scenario:?} c={connections} {:.0}/s p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.1} ms, {:.1} µs",
+                "{subject:?} {scenario:?} c={connections} {:.0}/s p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.1} ms, {:.1} µs",
                 load.rate, load.p50_ms, load.p99_ms, load.p999_ms, load.max_ms, load.cpu_us_per_answer
             );
         }
         Ok(())
     }
 
-    fn load(&mut self, who: Who, step: Step) -> io::Result<Load> {
+    fn load(&mut self, subject: Subject, step: Step) -> io::Result<Load> {
         let Step { scenario, connections, pace, until, turn } = step;
         self.run += 1;
-        let work = Arc::new(Work { target: self.target(who), scenario, known: Arc::clone(&self.known) });
-        let keep_ids = who == Who::Server;
+        let work = Arc::new(Work { target: self.target(subject), scenario, known: Arc::clone(&self.known) });
+        let keep_ids = subject == Subject::Server;
         let plan = Plan { work, run: self.run, connections, pace, until, keep_ids };
-        let place = Place { who, turn, filled: self.filled, customers: self.acknowledged };
-        let process = if who == Who::Server { &self.server } else { &self.control };
-        let (load, tally) = measure(&plan, Some(process), place)?;
+        let position = RunPosition { subject, turn, filled: self.filled, customers: self.acknowledged };
+        let process = if subject == Subject::Server { &self.server } else { &self.control };
+        let (load, tally) = measure(&plan, Some(process), position)?;
         drop(plan);
-        if who == Who::Server {
+        if subject == Subject::Server {
             self.acknowledged += tally.created;
             let known = Arc::get_mut(&mut self.known).expect("the plan was its only other holder");
             known.add(tally.ids, (self.run, tally.names));
@@ -251,7 +255,7 @@ impl Suite {
         Ok(load)
     }
 
-    /// Records what is stored, and what the server takes to do so.
+    /// Records what is stored, and the memory and disk that it takes.
     fn inspect(&mut self, after: &str) -> io::Result<()> {
         let usage = self.server.usage()?;
         self.journal.write(Record::Memory(Memory {
@@ -271,10 +275,10 @@ impl Suite {
         self.journal.write(Record::Stored(stored))
     }
 
-    fn target(&self, who: Who) -> Target {
-        let (address, authorization, kind) = match who {
-            Who::Server => (self.server.address, self.registry.authorization.clone(), Kind::Server),
-            Who::Control | Who::Peer => (self.control.address, control::authorization(), Kind::Control),
+    fn target(&self, subject: Subject) -> Target {
+        let (address, authorization, kind) = match subject {
+            Subject::Server => (self.server.address, self.registry.authorization.clone(), Kind::Server),
+            Subject::Control | Subject::Peer => (self.control.address, control::authorization(), Kind::Control),
         };
         Target { address, path: "/rws/api/v1/customers".to_owned(), authorization, kind }
     }

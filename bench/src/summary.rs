@@ -1,17 +1,17 @@
-//! Medians of what took turns.
+//! Medians of alternating measurements.
 
 use std::collections::BTreeSet;
 
 use crate::{
     load::requests::Scenario,
-    record::{Load, Record, Who},
+    record::{Load, Record, Subject},
 };
 
 /// One scenario at one number of connections.
 pub struct Row {
-    /// What was asked.
+    /// The requests.
     pub scenario: Scenario,
-    /// How many connections asked it.
+    /// Number of connections.
     pub connections: usize,
     /// What the control did.
     pub control: Side,
@@ -62,7 +62,7 @@ impl Spread {
     }
 }
 
-/// The loads of a run in which control and server took turns.
+/// The loads of a run in which control and server alternated.
 pub fn loads(records: &[Record]) -> impl Iterator<Item = &Load> {
     records.iter().filter_map(|record| match record {
         Record::Load(load) if load.turn.is_some() => Some(load),
@@ -76,12 +76,13 @@ pub fn rows(records: &[Record], filled: bool) -> Vec<Row> {
     let keys: BTreeSet<_> = closed.iter().map(|load| (load.scenario, load.connections)).collect();
     keys.into_iter()
         .filter_map(|(scenario, connections)| {
-            let of = |who| -> Vec<&Load> {
-                let one =
-                    |load: &&&Load| load.who == who && (load.scenario, load.connections) == (scenario, connections);
+            let of = |subject| -> Vec<&Load> {
+                let one = |load: &&&Load| {
+                    load.subject == subject && (load.scenario, load.connections) == (scenario, connections)
+                };
                 closed.iter().filter(one).copied().collect()
             };
-            let (control, server) = (of(Who::Control), of(Who::Server));
+            let (control, server) = (of(Subject::Control), of(Subject::Server));
             let pairs = server.iter().filter_map(|server| {
                 let control = control.iter().find(|control| control.turn == server.turn)?;
                 Some(server.rate / control.rate)
@@ -95,7 +96,7 @@ pub fn rows(records: &[Record], filled: bool) -> Vec<Row> {
 /// The rate of creates over one connection to the rate of syncs, turn by turn.
 pub fn creates_for_a_sync(records: &[Record]) -> Option<Spread> {
     let creates = loads(records).filter(|load| {
-        (load.who, load.scenario, load.connections) == (Who::Server, Scenario::Create, 1)
+        (load.subject, load.scenario, load.connections) == (Subject::Server, Scenario::Create, 1)
             && load.offered.is_none()
             && !load.filled
     });

@@ -131,7 +131,7 @@ impl Lane {
         self.in_flight.set(self.in_flight.get() - 1);
         let mut tally = self.tally.borrow_mut();
         match answer {
-            Ok(answer) if expected.met_by(answer) => {
+            Ok(answer) if expected.is_met_by(answer) => {
                 tally.latency(now - intended);
                 tally.answers += 1;
                 if matches!(expected, Expected::Created) {

@@ -59,7 +59,7 @@ impl Pacer {
         Ok(())
     }
 
-    /// When the arrivals that nobody took were due.
+    /// Due times of the arrivals that no connection took.
     pub fn given_up(&self) -> impl Iterator<Item = Instant> {
         (self.taken.get()..self.total).map(|number| self.intended(number))
     }

@@ -1,4 +1,4 @@
-//! What is asked: requests rendered once and patched for every use, and the answers that they must get.
+//! Requests, rendered once and patched for every use, and the answers that they must get.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,8 +12,8 @@ use crate::known::Known;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
-    /// New customers, each with an `Idempotency-Key` of its own. It comes first, because no registry that others go on
-    /// with should remember its keys.
+    /// New customers, each with an `Idempotency-Key` of its own. It comes first, because the registries of the
+    /// other scenarios should hold no remembered keys.
     Keyed,
     /// New customers.
     Create,
@@ -28,13 +28,13 @@ pub enum Scenario {
     /// Four reads and one edit in five, so that there are never more customers; the control knows no edits.
     #[value(skip)]
     Steady,
-    /// What stands at the path itself, again and again; the control has nothing there.
+    /// The resource at the path itself; the control has none.
     #[value(skip)]
     Fetch,
 }
 
 impl Scenario {
-    /// Whether it is about a registry that is empty at first.
+    /// Whether it starts with an empty registry.
     pub fn begins_empty(self) -> bool {
         matches!(self, Self::Create | Self::Keyed)
     }
@@ -45,7 +45,7 @@ impl Scenario {
     }
 }
 
-/// Who answers, which decides what the right answers are.
+/// Kind of server, which decides what the right answers are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Carnelian: every answer is checked.
@@ -56,7 +56,7 @@ pub enum Kind {
     Peer,
 }
 
-/// A server and how to ask it.
+/// A server and how to call it.
 #[derive(Clone)]
 pub struct Target {
     /// Where it listens.
@@ -65,15 +65,15 @@ pub struct Target {
     pub path: String,
     /// The value of the `Authorization` header; empty for none.
     pub authorization: String,
-    /// Who it is.
+    /// Kind of server.
     pub kind: Kind,
 }
 
-/// What a run of load asks of whom.
+/// The work of a run of load.
 pub struct Work {
-    /// Who is asked.
+    /// The server under load.
     pub target: Target,
-    /// What is asked.
+    /// The requests.
     pub scenario: Scenario,
     /// Customers that exist.
     pub known: Arc<Known>,
@@ -98,7 +98,7 @@ const CREATED: &[u8] = b"{\"customerId\":";
 
 impl Expected {
     /// Whether this is the answer.
-    pub fn met_by(self, answer: Answer<'_>) -> bool {
+    pub fn is_met_by(self, answer: Answer<'_>) -> bool {
         match self {
             Self::Created => answer.status == 200 && answer.body.starts_with(CREATED),
             Self::Edited(id) => answer.status == 200 && Self::created_id(answer) == Some(id),
@@ -145,7 +145,7 @@ fn invalid_customer() -> String {
 /// The last part of a name: scrambled number, thread, run.
 const MARK: usize = "00000000-00-00000000".len();
 
-/// The requests of one thread, in an endless row.
+/// The endless sequence of requests of one thread.
 pub struct Requests {
     scenario: Scenario,
     kind: Kind,
@@ -211,7 +211,7 @@ impl Requests {
         self.number
     }
 
-    /// Puts the next request in the place of the last one.
+    /// Renders the next request over the last one.
     pub fn render(&mut self, out: &mut Vec<u8>) -> Expected {
         out.clear();
         let expected = match self.scenario {
@@ -295,10 +295,10 @@ impl Requests {
         self.mark(&mut out[self.name_at..], (run, lane, number));
     }
 
-    /// Puts the last part of a name to where it belongs.
+    /// Writes the last part of a name into the request.
     fn mark(&self, at: &mut [u8], (run, lane, number): (u32, u8, u32)) {
         let mark = &mut at[..MARK];
-        // A bijection, so that names stay unique but come in no order that an index would like.
+        // A bijection: names stay unique, in an order that does not favour an index.
         hexadecimal(number.wrapping_mul(2_654_435_761), &mut mark[..8]);
         mark[8] = b'-';
         hexadecimal(lane.into(), &mut mark[9..11]);
@@ -388,11 +388,11 @@ mod tests {
     fn an_id_is_read_where_the_answer_has_it() {
         let answer = |status, body: &'static str| Answer { status, body: body.as_bytes() };
         assert_eq!(Expected::created_id(answer(200, r#"{"customerId":12,"timestamp":3}"#)), Some(12));
-        assert!(Expected::Found(12).met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
-        assert!(!Expected::Found(2).met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
-        assert!(Expected::Edited(12).met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
-        assert!(!Expected::Edited(1).met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
-        assert!(!Expected::Created.met_by(answer(500, r#"{"customerId":12}"#)));
+        assert!(Expected::Found(12).is_met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
+        assert!(!Expected::Found(2).is_met_by(answer(200, r#"{"name":"1","customerId":12}"#)));
+        assert!(Expected::Edited(12).is_met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
+        assert!(!Expected::Edited(1).is_met_by(answer(200, r#"{"customerId":12,"timestamp":3}"#)));
+        assert!(!Expected::Created.is_met_by(answer(500, r#"{"customerId":12}"#)));
     }
 
     #[test]

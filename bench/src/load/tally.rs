@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Beyond this a latency is counted as this.
+/// Longest latency that is counted; longer ones count as this.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// How many wrong answers are kept to be shown.
@@ -18,7 +18,7 @@ pub struct Tally {
     pub answers: u64,
     /// Customers that were acknowledged as created.
     pub created: u64,
-    /// The ids of those customers, if they were asked for.
+    /// The ids of those customers, if the plan keeps them.
     pub ids: Vec<u64>,
     /// How many new names each thread has used.
     pub names: Vec<u32>,

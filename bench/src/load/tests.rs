@@ -17,7 +17,7 @@ use crate::known::Known;
 
 const CREATED: &str = r#"{"customerId":1,"timestamp":2}"#;
 
-/// A server that answers each request on each connection as told; without an answer it hangs up.
+/// A server with a script of answers for each connection; it hangs up when the script ends.
 fn serve(answer: impl Fn(usize) -> Option<&'static str> + Copy + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = listener.local_addr().expect("it is bound");

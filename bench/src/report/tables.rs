@@ -2,7 +2,7 @@
 
 use crate::{
     format::{megabytes, table, thousands},
-    record::{Record, Who},
+    record::{Record, Subject},
     summary,
 };
 
@@ -72,7 +72,7 @@ pub(super) fn open(records: &[Record]) -> String {
         &head,
         open.map(|(load, offered)| {
             vec![
-                if load.who == Who::Server { "server" } else { "control" }.to_owned(),
+                if load.subject == Subject::Server { "server" } else { "control" }.to_owned(),
                 thousands(offered),
                 thousands(load.rate),
                 milliseconds(load.p50_ms),

@@ -1,13 +1,17 @@
--- One row: what the registry knows about itself.
+-- One row: the state of the registry as a whole.
 CREATE TABLE registry (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     directory_version INTEGER NOT NULL,
     next_customer_id INTEGER NOT NULL,
     key_proof BLOB,
-    name_hash_key BLOB NOT NULL
+    name_hash_key BLOB NOT NULL,
+    audit_sequence INTEGER NOT NULL,
+    audit_seal BLOB NOT NULL,
+    leftovers INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO registry (one, directory_version, next_customer_id, name_hash_key) VALUES (1, 1, 1, randomblob(16));
+-- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
+INSERT INTO registry VALUES (1, 1, 1, NULL, randomblob(16), 0, x'', 0);
 
 -- state: 0 active, 1 erasure in progress, 2 erased
 CREATE TABLE account (
@@ -18,7 +22,7 @@ CREATE TABLE account (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- An erased account's name is free again.
+-- The name of an erased account is free again.
 CREATE UNIQUE INDEX account_name ON account (name) WHERE state <> 2;
 
 CREATE TABLE account_group (
@@ -42,7 +46,7 @@ CREATE TABLE registry_user (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- kind: 0 issued here, 1 imported; the key itself is nowhere.
+-- kind: 0 issued here, 1 imported
 CREATE TABLE api_key (
     id INTEGER PRIMARY KEY,
     key_id TEXT NOT NULL UNIQUE,
@@ -52,10 +56,12 @@ CREATE TABLE api_key (
     label TEXT,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
-    revoked_at INTEGER
+    revoked_at INTEGER,
+    last_used_at INTEGER,
+    allowed TEXT
 ) STRICT;
 
--- unique_name is NULL where it is the name itself, which it nearly always is. Times are UNIX milliseconds.
+-- No foreign key: account and state are checked by the same transaction, and a foreign key would be checked once more.
 CREATE TABLE customer (
     id INTEGER PRIMARY KEY,
     account_id INTEGER NOT NULL,
@@ -65,12 +71,76 @@ CREATE TABLE customer (
     ship_to_bill_address INTEGER NOT NULL CHECK (ship_to_bill_address IN (0, 1)),
     created_at INTEGER NOT NULL,
     modified_at INTEGER NOT NULL,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL,
+    name_hash INTEGER NOT NULL
 ) STRICT;
 
--- The keyed hash of account and unique name, from which the server makes its table of names when it starts. An index
--- over the names themselves would be written in random order, page after page, and be most of the cost of a create.
-CREATE TABLE customer_name (
-    customer_id INTEGER PRIMARY KEY,
-    hash INTEGER NOT NULL
+-- The customers of an account in the order of their ids: a create writes at the end of its account's part, not in random
+-- order. The time is here so that a listing of recent changes need not look every customer up, and the hash so that the
+-- server can load all names from this index. An index of the names themselves would be written in random order, page after
+-- page, and be most of the cost of a create.
+CREATE INDEX customer_of_account ON customer (account_id, id, modified_at, name_hash);
+
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    link BLOB NOT NULL
 ) STRICT;
+
+-- Finds the customers erased one by one without reading every entry.
+CREATE INDEX audit_of_erased_customer ON audit (sequence) WHERE substr(entry, 1, 26) = '{"action":"erase_customer"';
+
+-- Writes in the order in which they were made. The server finds one by its key in memory: an index of keys would be
+-- written in random order.
+CREATE TABLE idempotent_write (
+    id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    customer_id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    version INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX idempotent_write_at ON idempotent_write (at);
+CREATE INDEX idempotent_write_of_user ON idempotent_write (user_id);
+
+-- state: 0 waiting, 1 running, 2 erased, 3 receipted, 4 cancelled
+CREATE TABLE erasure (
+    id INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3, 4)),
+    requested_at INTEGER NOT NULL,
+    requested_by TEXT NOT NULL,
+    reason TEXT,
+    due_at INTEGER NOT NULL,
+    erased_at INTEGER,
+    customers INTEGER NOT NULL DEFAULT 0,
+    users INTEGER NOT NULL DEFAULT 0,
+    keys INTEGER NOT NULL DEFAULT 0,
+    receipt TEXT
+) STRICT;
+
+-- An account has at most one erasure that is not over.
+CREATE UNIQUE INDEX erasure_open ON erasure (account_id) WHERE state IN (0, 1, 2);
+
+CREATE TABLE import (
+    id BLOB PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- conflict: 0 no such account, 1 erasure in progress, 2 name taken
+CREATE TABLE import_refusal (
+    import_id BLOB NOT NULL,
+    row INTEGER NOT NULL,
+    conflict INTEGER NOT NULL CHECK (conflict IN (0, 1, 2)),
+    PRIMARY KEY (import_id, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -66,18 +66,10 @@ fn read_head(connection: &Connection, chain: &dyn AuditChain) -> Result<AuditHea
     })
 }
 
-/// Seals an end of which an earlier release has noted the link itself, with the key of the registry; says whether it was
-/// that key.
-pub(crate) fn seal_end(connection: &Connection, chain: &dyn AuditChain) -> Result<bool, rusqlite::Error> {
-    let select = "SELECT audit_sequence, audit_seal, key_proof FROM registry";
-    let (head, proof) = connection.query_row(select, [], |row| {
-        Ok((AuditHead { sequence: row.get(0)?, link: row.get(1)? }, row.get::<_, Option<Vec<u8>>>(2)?))
-    })?;
-    if proof.is_some_and(|proof| !chain.is_of(&proof)) {
-        return Ok(false);
-    }
-    connection.execute("UPDATE registry SET audit_seal = ?1", [chain.seal(&head)])?;
-    Ok(true)
+/// Seals the end of a log without entries.
+pub(crate) fn seal_empty(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
+    let head = AuditHead { sequence: 0, link: FIRST_LINK };
+    connection.execute("UPDATE registry SET audit_seal = ?1", [chain.seal(&head)]).map(drop)
 }
 
 #[async_trait::async_trait]

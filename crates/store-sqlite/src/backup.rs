@@ -198,7 +198,7 @@ impl Restoring {
         ledger: &Ledger,
         chain: &dyn AuditChain,
     ) -> Result<Restoring, OpenError> {
-        let connection = schema::make_of_version(&directory.join(DATABASE), schema, chain)?;
+        let connection = schema::make_empty(&directory.join(DATABASE), schema, chain)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM registry")?;
         Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect(), left_out: HashMap::new() })
@@ -249,11 +249,11 @@ impl Restoring {
         done.map(drop).map_err(read_error)
     }
 
-    /// Makes sure that it is whole, brings it up to date, notes that it was restored, and closes it.
+    /// Makes sure that it is whole, notes that it was restored, and closes it.
     ///
     /// Later ledgers are made of what it says itself. So every account and every customer that the ledger knows to be
     /// erased is noted, whether the backup has it or not.
-    pub fn finish(mut self, ledger: &Ledger, noted: Noted) -> Result<(), OpenError> {
+    pub fn finish(self, ledger: &Ledger, noted: Noted) -> Result<(), OpenError> {
         let next = "UPDATE registry SET next_customer_id = max(next_customer_id, ?1),
             directory_version = directory_version + 1";
         self.connection.execute(next, [ledger.next_customer_id])?;
@@ -264,7 +264,7 @@ impl Restoring {
         self.connection.execute_batch(
             "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
         )?;
-        schema::bring_up_to_date(&mut self.connection, &*noted.chain)?;
+        schema::check_whole(&self.connection)?;
         let known: HashSet<_> = Erased::read(&self.connection)?.customers.into_iter().collect();
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut audit = AuditTail::new(noted.chain);

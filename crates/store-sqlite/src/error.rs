@@ -37,9 +37,9 @@ pub enum OpenError {
     #[error("the registry has schema {found}, and this release knows up to {known}; use the release that wrote it")]
     TooNew {
         /// The file's schema.
-        found: u32,
+        found: usize,
         /// The newest schema of this release.
-        known: u32,
+        known: usize,
     },
     /// The SQLite that this program was linked with can corrupt a write-ahead log.
     #[error("SQLite {0} is too old; 3.51.3 or newer is needed")]
@@ -91,9 +91,6 @@ pub enum OpenError {
         /// How many customers that were erased one by one.
         customers: usize,
     },
-    /// The registry is to be brought up to date with another master key than its own.
-    #[error("the master key is not the one that this registry was made with")]
-    WrongKey,
     /// What was restored belongs to another master key.
     #[error("the registry in {} was made with another master key than the backup", .0.display())]
     OtherKey(PathBuf),

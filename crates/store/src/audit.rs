@@ -22,9 +22,6 @@ pub trait AuditChain: Send + Sync {
 
     /// What stands for the end of the log; it cannot be made of the entries.
     fn seal(&self, head: &AuditHead) -> Link;
-
-    /// Whether its key comes from the master key that a proof is of.
-    fn is_of(&self, key_proof: &[u8]) -> bool;
 }
 
 /// What an entry says, in the form in which it is kept: JSON, with what is absent left out.

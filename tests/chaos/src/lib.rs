@@ -6,7 +6,6 @@
 //! - [`model`]: what must, may and must not be stored, as far as they can tell;
 //! - [`checker`]: compares what is stored with that;
 //! - [`keys`]: operators who work on keys and users, and what they must find;
-//! - [`old`]: registries as earlier releases have left them;
 //! - [`again`]: what has no answer is sent again, and takes effect once;
 //! - [`scene`]: a registry, its server, and the verdict over it;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
@@ -23,7 +22,6 @@ pub mod gaps;
 pub mod keys;
 pub mod load;
 pub mod model;
-pub mod old;
 pub mod process;
 pub mod races;
 pub mod recording;

@@ -11,7 +11,6 @@ mod imports;
 mod io_errors;
 mod keys;
 mod kills;
-mod migrations;
 mod mounts;
 mod power_cuts;
 mod races;

@@ -44,7 +44,7 @@ impl App {
 impl DirectoryReader<'_> {
     /// Lists the accounts in scope, in the order of their ids.
     pub async fn list_accounts(&self, paging: RawPaging<'_>) -> Result<Page<Arc<Account>>, Failure> {
-        let paging = paging.check().map_err(Failure::Violations)?;
+        let paging = paging.check()?;
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
         Ok(paging.page(directory.accounts().filter(|account| self.sees(account.id)).cloned()))
@@ -58,7 +58,7 @@ impl DirectoryReader<'_> {
 
     /// Lists the users whose home account is in scope, in the order of their ids.
     pub async fn list_users(&self, paging: RawPaging<'_>) -> Result<Page<UserDetails>, Failure> {
-        let paging = paging.check().map_err(Failure::Violations)?;
+        let paging = paging.check()?;
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
         Ok(paging.page(directory.users().filter_map(|user| self.details(&directory, user))))

@@ -150,7 +150,7 @@ impl CustomerWriter<'_> {
             Asked::Before(written) => return Ok(written),
             Asked::Now(turn) => turn,
         };
-        let draft = self.app.rules.check(raw).map_err(Failure::Violations)?;
+        let draft = self.app.rules.check(raw)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
         let id = self.app.customer_ids.next().await?;
         // The reservation of ids may have taken long.
@@ -259,7 +259,7 @@ impl CustomerReader<'_> {
         &self,
         raw: &RawListing<'_>,
     ) -> Result<(Page<CustomerDetails>, Vec<CustomerField>), Failure> {
-        let listing = self.app.rules.check_listing(raw).map_err(Failure::Violations)?;
+        let listing = self.app.rules.check_listing(raw)?;
         let (paging, accounts) = (listing.paging, self.accounts_of(&listing).await?);
         let (unique_name, name_prefix) = (listing.unique_name, listing.name_prefix);
         let filter = CustomerFilter { accounts, unique_name, name_prefix, modified_since: listing.modified_since };

@@ -56,6 +56,12 @@ impl From<Problem> for Failure {
     }
 }
 
+impl From<Vec<Violation>> for Failure {
+    fn from(violations: Vec<Violation>) -> Failure {
+        Failure::Violations(violations)
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         match error {

@@ -103,7 +103,7 @@ impl Operator<'_> {
 
     /// Lists every erasure of an account, in the order in which they were asked for.
     pub async fn list_erasures(&self, paging: RawPaging<'_>) -> Result<Page<ErasureRecord>, Failure> {
-        let paging = paging.check().map_err(Failure::Violations)?;
+        let paging = paging.check()?;
         Ok(paging.page(self.app.list_erasures().await.map_err(refused)?))
     }
 
@@ -122,7 +122,7 @@ impl Operator<'_> {
 
     /// Lists every group, in the order of their ids.
     pub async fn list_groups(&self, paging: RawPaging<'_>) -> Result<Page<GroupDetails>, Failure> {
-        let paging = paging.check().map_err(Failure::Violations)?;
+        let paging = paging.check()?;
         let page = paging.page(self.groups().await?);
         let entries = page.entries.into_iter().map(|group| self.group_details(group)).collect();
         Ok(Page { number: page.number, entries, last: page.last })
@@ -187,7 +187,7 @@ impl Operator<'_> {
 
     /// Lists a user's keys, never the keys themselves, in the order in which they were made.
     pub async fn list_keys(&self, user: Option<UserId>, paging: RawPaging<'_>) -> Result<Page<KeyEntry>, Failure> {
-        let paging = paging.check().map_err(Failure::Violations)?;
+        let paging = paging.check()?;
         let user = self.get_user(user).await?;
         Ok(paging.page(self.app.list_keys(&Which::Id(user.id)).await.map_err(refused)?))
     }

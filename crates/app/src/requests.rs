@@ -5,9 +5,9 @@
 mod checks;
 
 use crate::{Failure, administration::KeyTerms, audit::AuditFilter};
-use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violation};
+use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violations};
 use carnelian_store::{NewUser, UserChanges};
-use checks::{Checks, importable, role, sequence, status, text, user_name};
+use checks::{INVALID_TEXT, importable, role, sequence, status, text, user_name};
 
 /// The most ranges of addresses that a key can have.
 pub const MAX_RANGES: usize = 50;
@@ -83,96 +83,78 @@ pub struct RawAudit<'a> {
 }
 
 impl RawName<'_> {
-    /// The name and the reason; `field` is what the API calls the name.
+    /// The name and the reason; `field` is the name's field in the API.
     pub(crate) fn check(&self, field: &str) -> Result<(String, Option<String>), Failure> {
-        let mut checks = Checks::default();
-        let name = checks.required(field, self.name, Problem::InvalidText, text);
-        let reason = checks.reason(self.reason);
-        checks.finish(name.zip(reason))
+        let mut violations = Violations::default();
+        let name = violations.required(field, self.name, INVALID_TEXT, text);
+        let reason = checks::reason(&mut violations, self.reason);
+        Ok(violations.finish(name.map(|name| (name, reason)))?)
     }
 }
 
 impl RawUser<'_> {
+    /// The user and the reason.
     pub(crate) fn check(&self) -> Result<(NewUser, Option<String>), Failure> {
-        let mut checks = Checks::default();
-        let name = checks.required("userName", self.name, Problem::InvalidText, user_name);
-        let account = checks.required("accountName", self.account, Problem::InvalidText, text);
-        let group = checks.optional("accountGroup", self.group, Problem::InvalidText, text);
-        let role = checks.optional("role", self.role, Problem::InvalidRole, role);
-        let reason = checks.reason(self.reason);
-        let checked = (|| {
-            let role = role?.unwrap_or(Role::AccountAdmin);
-            Some((NewUser { name: name?, account: account?, group: group?, role }, reason?))
-        })();
-        checks.finish(checked)
+        let mut violations = Violations::default();
+        let name = violations.required("userName", self.name, INVALID_TEXT, user_name);
+        let account = violations.required("accountName", self.account, INVALID_TEXT, text);
+        let group = violations.optional("accountGroup", self.group, INVALID_TEXT, text);
+        let role = violations.optional("role", self.role, Problem::InvalidRole, role).unwrap_or(Role::AccountAdmin);
+        let reason = checks::reason(&mut violations, self.reason);
+        let user = name.zip(account).map(|(name, account)| NewUser { name, account, group, role });
+        Ok(violations.finish(user.map(|user| (user, reason)))?)
     }
 }
 
 impl RawUserChanges<'_> {
+    /// The changes and the reason.
     pub(crate) fn check(&self) -> Result<(UserChanges, Option<String>), Failure> {
-        let mut checks = Checks::default();
-        let role = checks.optional("role", self.role, Problem::InvalidRole, role);
-        let group = self.group.map(|group| checks.optional("accountGroup", group, Problem::InvalidText, text));
-        let enabled = checks.optional("status", self.status, Problem::InvalidStatus, status);
-        let reason = checks.reason(self.reason);
-        let checked = (|| {
-            let group = match group {
-                Some(group) => Some(group?),
-                None => None,
-            };
-            Some((UserChanges { role: role?, group, enabled: enabled? }, reason?))
-        })();
-        checks.finish(checked)
+        let mut violations = Violations::default();
+        let role = violations.optional("role", self.role, Problem::InvalidRole, role);
+        let group = self.group.map(|group| violations.optional("accountGroup", group, INVALID_TEXT, text));
+        let enabled = violations.optional("status", self.status, Problem::InvalidStatus, status);
+        let reason = checks::reason(&mut violations, self.reason);
+        Ok(violations.finish(Some((UserChanges { role, group, enabled }, reason)))?)
     }
 }
 
 impl RawKey<'_> {
-    /// What the key is made with, the key itself if it comes from elsewhere, and the reason.
+    /// The terms of the key, the key itself if it is imported, and the reason.
     pub(crate) fn check(&self) -> Result<(KeyTerms, Option<String>, Option<String>), Failure> {
-        let mut checks = Checks::default();
-        let label = checks.optional("label", self.label, Problem::InvalidText, text);
+        let mut violations = Violations::default();
+        let label = violations.optional("label", self.label, INVALID_TEXT, text);
         let lifetime = self.lifetime.map(|lifetime| lifetime.filter(|seconds| (1..=MAX_LIFETIME).contains(seconds)));
         if lifetime == Some(None) {
-            checks.violations.push(Violation::new("lifetimeSeconds", Problem::InvalidLifetime));
+            violations.add("lifetimeSeconds", Problem::InvalidLifetime);
         }
-        let key = checks.optional("key", self.key, Problem::InvalidKey, importable);
-        let allowed = checks.ranges(&self.allowed);
-        let reason = checks.reason(self.reason);
-        let checked = (|| {
-            let terms = KeyTerms { label: label?, lifetime_seconds: lifetime.flatten(), allowed };
-            Some((terms, key?, reason?))
-        })();
-        checks.finish(checked)
+        let key = violations.optional("key", self.key, Problem::InvalidKey, importable);
+        let allowed = checks::ranges(&mut violations, &self.allowed);
+        let reason = checks::reason(&mut violations, self.reason);
+        let terms = KeyTerms { label, lifetime_seconds: lifetime.flatten(), allowed };
+        Ok(violations.finish(Some((terms, key, reason)))?)
     }
 }
 
 impl RawAudit<'_> {
+    /// The filter and the page.
     pub(crate) fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
-        let mut checks = Checks::default();
+        let mut violations = Violations::default();
         let missing = Problem::RequiredFieldsMissing;
-        let after = checks.optional("after", self.after, missing, sequence);
-        let account = checks.optional("accountId", self.account, Problem::InvalidAccountId, AccountId::from_digits);
-        let action = checks.optional("action", self.action, missing, Action::from_name);
-        let since = checks.optional("since", self.since, missing, Timestamp::from_iso8601);
-        let paging = self.paging.check();
-        // A page of the rest is not one of the whole: both together mean nothing.
-        if paging.is_ok() && self.after != RawText::Absent && self.paging.page_number != RawText::Absent {
-            checks.violations.push(Violation::new("pageNumber", Problem::InvalidPageNumber));
-        }
-        let paging = paging.map_err(|violations| checks.violations.extend(violations)).ok();
-        let checked = (|| {
-            let after = after?.unwrap_or(0);
-            Some((AuditFilter { after, account: account?, action: action?, since: since? }, paging?))
-        })();
-        checks.finish(checked)
+        let invalid_account = Problem::InvalidAccountId;
+        let after = violations.optional("after", self.after, missing, sequence).unwrap_or(0);
+        let account = violations.optional("accountId", self.account, invalid_account, AccountId::from_digits);
+        let action = violations.optional("action", self.action, missing, Action::from_name);
+        let since = violations.optional("since", self.since, missing, Timestamp::from_iso8601);
+        let paging = self.paging.check_after(self.after, &mut violations);
+        Ok(violations.finish(Some((AuditFilter { after, account, action, since }, paging)))?)
     }
 }
 
-/// A reason alone, as it stands in a query.
+/// Checks a request that consists of a reason only.
 pub(crate) fn reason(raw: RawText<'_>) -> Result<Option<String>, Failure> {
-    let mut checks = Checks::default();
-    let reason = checks.reason(raw);
-    checks.finish(reason)
+    let mut violations = Violations::default();
+    let reason = checks::reason(&mut violations, raw);
+    Ok(violations.finish(Some(reason))?)
 }
 
 #[cfg(test)]

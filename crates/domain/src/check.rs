@@ -1,23 +1,12 @@
-//! The checker: holds raw input against the rule table, and finds every violation at once.
+//! Checks a customer against the rule table.
 
 use crate::{
     customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text},
-    directory::is_control,
     errors::Problem,
+    input::{BrokenRule, RawText, Violation, Violations},
     rules::{ADDRESS_FIELDS, CONTACT_FIELDS, Rules, TextRule},
 };
-
-/// A text field as it arrived.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RawText<'a> {
-    /// Missing or null.
-    #[default]
-    Absent,
-    /// A string.
-    Text(&'a str),
-    /// Something else than a string.
-    WrongType,
-}
+use std::fmt;
 
 impl RawText<'_> {
     fn is_blank(self, blank: impl Fn(&str) -> bool) -> bool {
@@ -29,7 +18,7 @@ impl RawText<'_> {
     }
 }
 
-/// A customer as it arrived: its shape is right, its values have not been looked at.
+/// A customer as received: the document has the right shape, its values are unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct RawCustomer<'a> {
     /// `name`.
@@ -42,68 +31,48 @@ pub struct RawCustomer<'a> {
     pub security_answer: RawText<'a>,
     /// `shipToBillAddress`.
     pub ship_to_bill_address: bool,
-    /// `contacts`, each with its fields in the order of the rules.
+    /// `contacts`, the fields of each in the order of the rules.
     pub contacts: Vec<[RawText<'a>; CONTACT_FIELDS]>,
-    /// `billingAddress`, with its fields in the order of the rules.
+    /// `billingAddress`, its fields in the order of the rules.
     pub billing_address: Option<[RawText<'a>; ADDRESS_FIELDS]>,
-    /// `shippingAddress`, likewise.
+    /// `shippingAddress`, its fields in the order of the rules.
     pub shipping_address: Option<[RawText<'a>; ADDRESS_FIELDS]>,
 }
 
-/// One broken rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Where: the path of the field, as in `contacts[2].mobile`.
-    pub field: String,
-    /// What is wrong with it.
-    pub problem: Problem,
-    /// The true upper limit, where the rule has one.
-    pub limit: Option<usize>,
-}
-
-impl Violation {
-    /// A violation of a rule that has no upper limit.
-    pub fn new(field: impl Into<String>, problem: Problem) -> Violation {
-        Violation { field: field.into(), problem, limit: None }
-    }
-}
-
 impl Rules {
-    /// Holds a customer against every rule that needs no look at the registry.
+    /// Checks a customer against every rule that needs no access to the registry.
     ///
-    /// The violations come in the order in which they are answered: by code, then by place in the document.
+    /// Violations are in the order of the response: by error code, then by position in the document.
     pub fn check(&self, raw: &RawCustomer<'_>) -> Result<CustomerDraft, Vec<Violation>> {
-        let mut checker = Checker { violations: Vec::new() };
-        let draft = checker.customer(self, raw);
-        checker.violations.sort_by_key(|violation| violation.problem);
-        match draft {
-            Some(draft) if checker.violations.is_empty() => Ok(draft),
-            _ => Err(checker.violations),
-        }
+        let mut checker = Checker { rules: self, violations: Violations::default() };
+        let draft = checker.customer(raw);
+        checker.violations.finish(draft)
     }
 }
 
-struct Checker {
-    violations: Vec<Violation>,
+struct Checker<'a> {
+    rules: &'a Rules,
+    violations: Violations,
 }
 
-impl Checker {
-    fn customer(&mut self, rules: &Rules, raw: &RawCustomer<'_>) -> Option<CustomerDraft> {
-        let blank_name = raw.name.is_blank(|text| text.trim().is_empty());
-        let name = self.required(&rules.name, raw.name, blank_name, Problem::CustomerNameRequired);
+impl Checker<'_> {
+    fn customer(&mut self, raw: &RawCustomer<'_>) -> Option<CustomerDraft> {
+        let rules = self.rules;
+        let no_name = raw.name.is_blank(|text| text.trim().is_empty());
+        let name = self.required(&rules.name, raw.name, no_name, Problem::CustomerNameRequired);
         let no_account = raw.account_name.is_blank(str::is_empty);
         let account_name = self.required(&rules.account_name, raw.account_name, no_account, Problem::AccountIdRequired);
-        let (security_question, security_answer) = self.security(rules, raw);
+        let (security_question, security_answer) = self.security(raw);
         if raw.contacts.len() > rules.max_contacts {
             let limit = Some(rules.max_contacts);
-            self.violations.push(Violation { field: "contacts".into(), problem: Problem::TooManyContacts, limit });
+            self.violations.add("contacts", BrokenRule { problem: Problem::TooManyContacts, limit });
         }
         let contacts = raw.contacts.iter().enumerate();
-        let contacts = contacts.map(|(index, contact)| self.contact(rules, index, contact)).collect();
-        let billing_address = raw.billing_address.map(|raw| self.address(rules, "billingAddress", &raw));
-        let shipping_address = raw.shipping_address.map(|raw| self.address(rules, "shippingAddress", &raw));
+        let contacts = contacts.map(|(index, contact)| self.contact(index, contact)).collect();
+        let billing_address = raw.billing_address.map(|raw| self.address("billingAddress", &raw));
+        let shipping_address = raw.shipping_address.map(|raw| self.address("shippingAddress", &raw));
         if rules.require_shipping_address && !raw.ship_to_bill_address && shipping_address.is_none() {
-            self.violations.push(Violation::new("shippingAddress", Problem::RequiredFieldsMissing));
+            self.violations.add("shippingAddress", Problem::RequiredFieldsMissing);
         }
         Some(CustomerDraft {
             name: CustomerName(name?),
@@ -119,64 +88,48 @@ impl Checker {
         })
     }
 
-    /// Question and answer come together or not at all; an empty one counts as absent.
-    fn security(&mut self, rules: &Rules, raw: &RawCustomer<'_>) -> (Option<Text>, Option<Text>) {
+    /// The question and the answer require each other; an empty string counts as absent.
+    fn security(&mut self, raw: &RawCustomer<'_>) -> (Option<Text>, Option<Text>) {
+        let rules = self.rules;
         let no_question = raw.security_question.is_blank(str::is_empty);
         let no_answer = raw.security_answer.is_blank(str::is_empty);
         if no_answer && !no_question {
-            self.violations.push(Violation::new("securityAnswer", Problem::SecurityAnswerMissing));
+            self.violations.add("securityAnswer", Problem::SecurityAnswerMissing);
         }
         if no_question && !no_answer {
-            self.violations.push(Violation::new("securityQuestion", Problem::SecurityQuestionMissing));
+            self.violations.add("securityQuestion", Problem::SecurityQuestionMissing);
         }
-        let mut text = |rule: &TextRule, raw, absent| {
-            let text = self.text(rule, raw, || rule.field.to_owned());
-            if absent { None } else { text }
-        };
-        (
-            text(&rules.security_question, raw.security_question, no_question),
-            text(&rules.security_answer, raw.security_answer, no_answer),
-        )
+        let question = self.text(&rules.security_question, raw.security_question, rules.security_question.field);
+        let answer = self.text(&rules.security_answer, raw.security_answer, rules.security_answer.field);
+        (question.filter(|_| !no_question), answer.filter(|_| !no_answer))
     }
 
-    fn contact(&mut self, rules: &Rules, index: usize, raw: &[RawText<'_>; CONTACT_FIELDS]) -> Contact {
+    fn contact(&mut self, index: usize, raw: &[RawText<'_>; CONTACT_FIELDS]) -> Contact {
         Contact(std::array::from_fn(|i| {
-            let rule = &rules.contact[i];
-            self.text(rule, raw[i], || format!("contacts[{index}].{}", rule.field))
+            let rule = &self.rules.contact[i];
+            self.text(rule, raw[i], format_args!("contacts[{index}].{}", rule.field))
         }))
     }
 
-    fn address(&mut self, rules: &Rules, name: &str, raw: &[RawText<'_>; ADDRESS_FIELDS]) -> Address {
+    fn address(&mut self, name: &str, raw: &[RawText<'_>; ADDRESS_FIELDS]) -> Address {
         Address(std::array::from_fn(|i| {
-            let rule = &rules.address[i];
-            self.text(rule, raw[i], || format!("{name}.{}", rule.field))
+            let rule = &self.rules.address[i];
+            self.text(rule, raw[i], format_args!("{name}.{}", rule.field))
         }))
     }
 
     fn required(&mut self, rule: &TextRule, raw: RawText<'_>, missing: bool, problem: Problem) -> Option<Text> {
         if missing {
-            self.violations.push(Violation::new(rule.field, problem));
+            self.violations.add(rule.field, problem);
             return None;
         }
-        self.text(rule, raw, || rule.field.to_owned())
+        self.text(rule, raw, rule.field)
     }
 
-    fn text(&mut self, rule: &TextRule, raw: RawText<'_>, path: impl FnOnce() -> String) -> Option<Text> {
-        match raw {
-            RawText::Absent => return None,
-            RawText::Text(text) if fits(rule, text) => return Some(Text::trusted(text.to_owned())),
-            RawText::Text(_) | RawText::WrongType => {}
-        }
-        self.violations.push(Violation { field: path(), problem: rule.invalid, limit: Some(rule.max) });
-        None
+    fn text(&mut self, rule: &TextRule, raw: RawText<'_>, path: impl fmt::Display) -> Option<Text> {
+        let allowed = |text: &str| rule.allows(text).then(|| Text::trusted(text.to_owned()));
+        self.violations.optional(path, raw, rule, allowed)
     }
-}
-
-pub(crate) fn fits(rule: &TextRule, text: &str) -> bool {
-    // A character takes at least one byte, so a text that is short in bytes need not be counted.
-    let short = text.len() <= rule.max || text.chars().count() <= rule.max;
-    let long = rule.min == 0 || text.chars().count() >= rule.min;
-    short && long && !text.chars().any(is_control)
 }
 
 #[cfg(test)]
@@ -194,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_customer_is_a_name_and_an_account() {
+    fn a_name_and_an_account_are_enough() {
         let draft = Rules::default().check(&valid()).expect("valid");
         assert_eq!(draft.name.0.as_str(), "Acme Customer");
         assert_eq!(draft.details, PersonalDetails::default());
     }
 
     #[test]
-    fn violations_come_by_code_and_then_by_place() {
+    fn violations_are_sorted_by_code_and_then_by_position() {
         let bad_contact = [RawText::WrongType; CONTACT_FIELDS];
         let raw = RawCustomer {
             account_name: RawText::Text("\u{1}"),
@@ -217,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn question_and_answer_need_each_other_and_empty_is_absent() {
+    fn question_and_answer_require_each_other_and_an_empty_one_is_absent() {
         let question = RawCustomer { security_question: RawText::Text("FirstConcert"), ..valid() };
         assert_eq!(problems(&question), [("securityAnswer".into(), Problem::SecurityAnswerMissing)]);
         let answer = RawCustomer { security_answer: RawText::Text("Journey"), ..valid() };
@@ -236,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_shipping_address_is_not_needed_when_goods_go_where_bills_go() {
+    fn a_shipping_address_is_not_required_when_shipping_to_the_billing_address() {
         let rules = Rules { require_shipping_address: true, ..Rules::default() };
         assert!(rules.check(&RawCustomer { ship_to_bill_address: true, ..valid() }).is_ok());
         let violations = rules.check(&valid()).expect_err("a violation");

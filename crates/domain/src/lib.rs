@@ -2,7 +2,8 @@
 //!
 //! * [`errors`]: the error catalogue, one row per thing that can go wrong
 //! * [`rules`]: the rule table, one row per field
-//! * [`check`]: raw input in, a valid customer or every violation out
+//! * [`input`]: values as received, and the collector of their violations
+//! * [`check`]: checks a customer against the rules
 //! * [`customer`]: types that can only hold valid values
 //! * [`listing`]: which customers are asked for, and what of them
 //! * [`access`]: who may do what, and where
@@ -23,6 +24,7 @@ pub mod customer;
 pub mod directory;
 pub mod errors;
 pub mod ids;
+pub mod input;
 pub mod listing;
 pub mod moments;
 pub mod paging;
@@ -31,11 +33,12 @@ pub mod rules;
 pub use access::{Caller, Permission, Role, Scope, SignIn};
 pub use addresses::AddressRange;
 pub use audit::{Action, Actor, Object, Origin};
-pub use check::{RawCustomer, RawText, Violation};
+pub use check::RawCustomer;
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};
 pub use directory::{AccountState, NameError};
 pub use errors::Problem;
 pub use ids::{AccountId, CustomerId, ErasureId, GroupId, Timestamp, UserId};
+pub use input::{BrokenRule, RawText, Violation, Violations};
 pub use listing::{CustomerField, Listing, RawListing};
 pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

@@ -1,12 +1,12 @@
 //! Which customers are asked for, and what of them.
 
 use crate::{
-    check::{RawText, Violation, fits},
     customer::{CustomerName, Text},
     errors::Problem,
     ids::{CustomerId, Timestamp},
+    input::{RawText, Violation, Violations},
     paging::{Paging, RawPaging},
-    rules::{Rules, TextRule},
+    rules::Rules,
 };
 
 /// A part of a customer that is shown.
@@ -101,86 +101,34 @@ pub struct Listing {
 }
 
 impl Rules {
-    /// Holds a request for customers against every rule that needs no look at the registry.
+    /// Checks the query of a customer listing against every rule that needs no access to the registry.
     ///
-    /// The violations come in the order in which they are answered: by code.
+    /// Violations are in the order of the response: by error code.
     pub fn check_listing(&self, raw: &RawListing<'_>) -> Result<Listing, Vec<Violation>> {
-        let mut violations = Vec::new();
+        let mut violations = Violations::default();
         let listing = listing(self, raw, &mut violations);
-        violations.sort_by_key(|violation| violation.problem);
-        match listing {
-            Some(listing) if violations.is_empty() => Ok(listing),
-            _ => Err(violations),
-        }
+        violations.finish(Some(listing))
     }
 }
 
-fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Vec<Violation>) -> Option<Listing> {
-    let names = |text: &str| text.trim().is_empty();
-    let account_name = text(&rules.account_name, "accountName", raw.account_name, str::is_empty, violations);
-    let name = text(&rules.name, "name", raw.name, names, violations);
-    let name_prefix = text(&rules.name, "namePrefix", raw.name_prefix, names, violations);
-    let mut parse = Parser { violations };
+fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> Listing {
+    let name_of = |text: &str| (rules.name.allows(text) && !text.trim().is_empty()).then(|| text.to_owned());
+    let account_name_of = |text: &str| rules.account_name.allows(text).then(|| text.to_owned());
+    let account_name = violations.optional("accountName", raw.account_name, &rules.account_name, account_name_of);
+    let name = violations.optional("name", raw.name, &rules.name, name_of);
+    let name_prefix = violations.optional("namePrefix", raw.name_prefix, &rules.name, name_of);
     let missing = Problem::RequiredFieldsMissing;
-    let modified_since = parse.value("modifiedSince", raw.modified_since, missing, Timestamp::from_iso8601);
-    let after = parse.value("after", raw.after, Problem::InvalidCustomerId, CustomerId::parse);
-    let fields = parse.value("fields", raw.fields, missing, fields);
-    let paging = raw.paging.check_into(violations);
-    // A page of the rest is not one of the whole: both together mean nothing.
-    let refused = violations.iter().any(|violation| violation.problem == Problem::InvalidPageNumber);
-    if raw.after != RawText::Absent && raw.paging.page_number != RawText::Absent && !refused {
-        violations.push(Violation::new("pageNumber", Problem::InvalidPageNumber));
-    }
-    Some(Listing {
+    let modified_since = violations.optional("modifiedSince", raw.modified_since, missing, Timestamp::from_iso8601);
+    let after = violations.optional("after", raw.after, Problem::InvalidCustomerId, CustomerId::parse);
+    let fields = violations.optional("fields", raw.fields, missing, fields);
+    Listing {
         account_name,
         unique_name: name.map(|name| CustomerName(Text::trusted(name)).unique_form()),
         name_prefix: name_prefix.map(|prefix| CustomerName::unique_prefix(&prefix)),
         modified_since,
         after,
         fields: fields.unwrap_or_else(|| CustomerField::ALL.to_vec()),
-        paging: paging?,
-    })
-}
-
-/// A text that obeys a rule and is not blank, if there is one.
-fn text(
-    rule: &TextRule,
-    parameter: &str,
-    raw: RawText<'_>,
-    blank: impl Fn(&str) -> bool,
-    violations: &mut Vec<Violation>,
-) -> Option<String> {
-    match raw {
-        RawText::Absent => return None,
-        RawText::Text(text) if fits(rule, text) && !blank(text) => return Some(text.to_owned()),
-        RawText::Text(_) | RawText::WrongType => {}
-    }
-    violations.push(Violation { field: parameter.into(), problem: rule.invalid, limit: Some(rule.max) });
-    None
-}
-
-struct Parser<'a> {
-    violations: &'a mut Vec<Violation>,
-}
-
-impl Parser<'_> {
-    /// A value that can be read, if there is one.
-    fn value<T>(
-        &mut self,
-        parameter: &str,
-        raw: RawText<'_>,
-        problem: Problem,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let value = match raw {
-            RawText::Absent => return None,
-            RawText::Text(text) => read(text),
-            RawText::WrongType => None,
-        };
-        if value.is_none() {
-            self.violations.push(Violation::new(parameter, problem));
-        }
-        value
+        paging: raw.paging.check_after(raw.after, violations),
     }
 }
 

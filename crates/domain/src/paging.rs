@@ -1,15 +1,15 @@
-//! Which part of a listing is asked for, and that part.
+//! Paging: the requested page of a listing, and the page itself.
 
 use crate::{
-    check::{RawText, Violation},
     errors::Problem,
     ids::digits,
+    input::{BrokenRule, RawText, Violation, Violations},
 };
 
-/// The most entries of a page, and how many it has if nobody says else.
+/// The largest page size, which is also the default.
 pub const MAX_PAGE_SIZE: usize = 50;
 
-/// The part of a listing that is asked for, as it arrived.
+/// The requested page, as received.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawPaging<'a> {
     /// `pageSize`.
@@ -18,72 +18,76 @@ pub struct RawPaging<'a> {
     pub page_number: RawText<'a>,
 }
 
-/// The part of a listing that is asked for.
+/// The requested page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
-    /// How many entries a page has.
+    /// The number of entries of a full page.
     pub size: usize,
-    /// Which page it is; they count from 1.
+    /// The page number, counted from 1.
     pub number: u32,
 }
 
 /// A page of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// Which page it is; they count from 1.
+    /// The page number, counted from 1.
     pub number: u32,
-    /// Its entries: none if it is past the end.
+    /// Its entries; empty past the end of the listing.
     pub entries: Vec<T>,
-    /// Whether nothing comes after it.
+    /// Whether it is the last page.
     pub last: bool,
 }
 
 impl RawPaging<'_> {
-    /// Holds size and number against their bounds.
+    /// Checks size and number against their bounds.
     pub fn check(&self) -> Result<Paging, Vec<Violation>> {
-        let mut violations = Vec::new();
-        self.check_into(&mut violations).ok_or(violations)
+        let mut violations = Violations::default();
+        let paging = self.check_into(&mut violations);
+        violations.finish(Some(paging))
     }
 
-    /// The same, among other checks.
-    pub(crate) fn check_into(&self, violations: &mut Vec<Violation>) -> Option<Paging> {
-        let size = number(self.page_size, MAX_PAGE_SIZE).filter(|size| *size <= MAX_PAGE_SIZE);
-        if size.is_none() {
-            let limit = Some(MAX_PAGE_SIZE);
-            violations.push(Violation { field: "pageSize".into(), problem: Problem::InvalidPageSize, limit });
+    /// Checks size and number as a part of an input. A value with a violation is replaced by its default.
+    pub fn check_into(&self, violations: &mut Violations) -> Paging {
+        let limit = Some(MAX_PAGE_SIZE);
+        let broken = BrokenRule { problem: Problem::InvalidPageSize, limit };
+        let size = |text: &str| positive(text).filter(|size| *size <= MAX_PAGE_SIZE);
+        let size = violations.optional("pageSize", self.page_size, broken, size);
+        let number = violations.optional("pageNumber", self.page_number, Problem::InvalidPageNumber, positive);
+        Paging { size: size.unwrap_or(MAX_PAGE_SIZE), number: number.unwrap_or(1) }
+    }
+
+    /// Checks paging of a listing that can also start after an entry. Then there is no page number: the entry already
+    /// says where the page begins.
+    pub fn check_after(&self, after: RawText<'_>, violations: &mut Violations) -> Paging {
+        let paging = self.check_into(violations);
+        let both = after != RawText::Absent && self.page_number != RawText::Absent;
+        if both && !violations.contains(Problem::InvalidPageNumber) {
+            violations.add("pageNumber", Problem::InvalidPageNumber);
         }
-        let number = number(self.page_number, 1);
-        if number.is_none() {
-            violations.push(Violation::new("pageNumber", Problem::InvalidPageNumber));
-        }
-        Some(Paging { size: size?, number: number? })
+        paging
     }
 }
 
-/// A number from 1 on, if it is one.
-fn number<N: TryFrom<u64>>(raw: RawText<'_>, default: N) -> Option<N> {
-    match raw {
-        RawText::Absent => Some(default),
-        RawText::Text(text) => digits(text).filter(|number| *number > 0)?.try_into().ok(),
-        RawText::WrongType => None,
-    }
+/// Reads a number from 1 on.
+fn positive<N: TryFrom<u64>>(text: &str) -> Option<N> {
+    digits(text).filter(|number| *number > 0)?.try_into().ok()
 }
 
 impl Paging {
-    /// How many entries come before the page.
+    /// The number of entries before the page.
     pub fn skipped(self) -> usize {
-        // The pages of two to the 32 are more than any listing has, so nothing is lost where a number has fewer bits.
+        // Saturating is harmless: no listing has that many entries.
         (self.number as usize).saturating_sub(1).saturating_mul(self.size)
     }
 
-    /// Cuts the page out of a listing.
+    /// Takes the page from a whole listing.
     pub fn page<T>(self, listing: impl IntoIterator<Item = T>) -> Page<T> {
-        // One entry more than the page has shows whether something comes after it.
+        // One entry more than fits shows whether there is a next page.
         let entries = listing.into_iter().skip(self.skipped()).take(self.size + 1).collect();
         self.page_of(entries)
     }
 
-    /// The page, from its entries and at least one of what comes after it, if anything does.
+    /// The page made of its entries and, if there is a next page, at least one entry of that.
     pub fn page_of<T>(self, mut entries: Vec<T>) -> Page<T> {
         let last = entries.len() <= self.size;
         entries.truncate(self.size);
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_knows_whether_it_is_the_last() {
+    fn a_page_says_whether_it_is_the_last() {
         let page = |size, number| Paging { size, number }.page(1..=4);
         assert_eq!(page(3, 1), Page { number: 1, entries: vec![1, 2, 3], last: false });
         assert_eq!(page(3, 2), Page { number: 2, entries: vec![4], last: true });

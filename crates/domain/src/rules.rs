@@ -1,6 +1,6 @@
 //! The rule table: for every field its name in the API, its bounds and the problem that breaking them is.
 
-use crate::errors::Problem;
+use crate::{directory::is_control, errors::Problem};
 
 /// The rule of one text field; lengths are counted in Unicode scalar values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub struct TextRule {
     pub max: usize,
     /// What breaking the bounds, a wrong type or a control character is.
     pub invalid: Problem,
+}
+
+impl TextRule {
+    /// Whether a text is within the bounds and free of control characters.
+    pub fn allows(&self, text: &str) -> bool {
+        // A character takes at least one byte, so a text that is short in bytes need not be counted.
+        let short = text.len() <= self.max || text.chars().count() <= self.max;
+        let long = self.min == 0 || text.chars().count() >= self.min;
+        short && long && !text.chars().any(is_control)
+    }
 }
 
 const fn text(field: &'static str, min: usize, max: usize, invalid: Problem) -> TextRule {

@@ -1,81 +1,34 @@
-//! The rules for what an operator can send, one value after the other.
+//! The rules for single values of an administrative request.
 
 use super::MAX_RANGES;
-use crate::{Failure, api_key::is_importable};
+use crate::api_key::is_importable;
 use carnelian_domain::{
-    AccountId, AddressRange, CustomerId, Problem, RawText, Role, Violation,
+    AccountId, AddressRange, BrokenRule, CustomerId, Problem, RawText, Role, Violations,
     directory::{MAX_NAME, check_name, check_user_name},
 };
 
 /// A user's states, by their names in the API.
 const STATES: [(&str, bool); 2] = [("ENABLED", true), ("DISABLED", false)];
 
-/// Looks at one value after the other, and keeps what is wrong.
-#[derive(Default)]
-pub(super) struct Checks {
-    pub(super) violations: Vec<Violation>,
+/// How a name, a label or a reason that breaks its rule is reported.
+pub(super) const INVALID_TEXT: BrokenRule = BrokenRule { problem: Problem::InvalidText, limit: Some(MAX_NAME) };
+
+/// Reads the reason of a request.
+pub(super) fn reason(violations: &mut Violations, raw: RawText<'_>) -> Option<String> {
+    violations.optional("reason", raw, INVALID_TEXT, text)
 }
 
-impl Checks {
-    /// A value that must be there; `None` if it is not, or breaks its rule.
-    pub(super) fn required<T>(
-        &mut self,
-        field: &str,
-        raw: RawText<'_>,
-        invalid: Problem,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        if raw == RawText::Absent {
-            self.violations.push(Violation::new(field, Problem::RequiredFieldsMissing));
-        }
-        self.optional(field, raw, invalid, read).flatten()
+/// Reads the address ranges of a key.
+pub(super) fn ranges(violations: &mut Violations, raw: &[RawText<'_>]) -> Vec<AddressRange> {
+    let invalid = Problem::InvalidAddressRange;
+    if raw.len() > MAX_RANGES {
+        violations.add("allowedAddresses", BrokenRule { problem: invalid, limit: Some(MAX_RANGES) });
+        return Vec::new();
     }
-
-    /// A value that may be missing; `None` if it breaks its rule.
-    pub(super) fn optional<T>(
-        &mut self,
-        field: &str,
-        raw: RawText<'_>,
-        invalid: Problem,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<Option<T>> {
-        let found = match raw {
-            RawText::Absent => return Some(None),
-            RawText::Text(text) => read(text),
-            RawText::WrongType => None,
-        };
-        if found.is_none() {
-            let limit = (invalid == Problem::InvalidText).then_some(MAX_NAME);
-            self.violations.push(Violation { field: field.to_owned(), problem: invalid, limit });
-        }
-        found.map(Some)
-    }
-
-    pub(super) fn reason(&mut self, raw: RawText<'_>) -> Option<Option<String>> {
-        self.optional("reason", raw, Problem::InvalidText, text)
-    }
-
-    pub(super) fn ranges(&mut self, raw: &[RawText<'_>]) -> Vec<AddressRange> {
-        if raw.len() > MAX_RANGES {
-            let (field, problem) = ("allowedAddresses".to_owned(), Problem::InvalidAddressRange);
-            self.violations.push(Violation { field, problem, limit: Some(MAX_RANGES) });
-            return Vec::new();
-        }
-        let range = |(index, raw): (usize, &RawText<'_>)| {
-            let field = format!("allowedAddresses[{index}]");
-            self.required(&field, *raw, Problem::InvalidAddressRange, |text| text.parse().ok())
-        };
-        raw.iter().enumerate().filter_map(range).collect()
-    }
-
-    /// What was checked, or everything that is wrong, in the order of the catalogue.
-    pub(super) fn finish<T>(mut self, checked: Option<T>) -> Result<T, Failure> {
-        self.violations.sort_by_key(|violation| violation.problem);
-        match checked {
-            Some(checked) if self.violations.is_empty() => Ok(checked),
-            _ => Err(Failure::Violations(self.violations)),
-        }
-    }
+    let range = |(index, raw): (usize, &RawText<'_>)| {
+        violations.required(format_args!("allowedAddresses[{index}]"), *raw, invalid, |text| text.parse().ok())
+    };
+    raw.iter().enumerate().filter_map(range).collect()
 }
 
 pub(super) fn text(text: &str) -> Option<String> {

@@ -27,7 +27,7 @@ const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("csv", &["."]),
     ("toml", &["."]),
     ("stateright", &["tests/chaos"]),
-    ("rustix", &["crates/store-sqlite", ".", "tests/chaos", "bench"]),
+    ("rustix", &[".", "tests/chaos", "bench"]),
     ("tokio", &["crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];
 

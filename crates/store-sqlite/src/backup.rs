@@ -39,7 +39,7 @@ const BYTES: &str = "base64";
 impl Backups for SqliteStore {
     fn back_up(&self, take: &mut TakePart<'_>) -> Result<(), StoreError> {
         let mut refused = Ok(());
-        let done = self.readers.read_in_place(|connection| {
+        let done = self.readers.read_blocking(|connection| {
             let moment = connection.transaction()?;
             let mut hand_out = |part| take(part).map_err(|error| refuse(&mut refused, error));
             hand_out(BackupPart::Schema(moment.pragma_query_value(None, "user_version", |row| row.get(0))?))?;
@@ -56,7 +56,7 @@ impl Backups for SqliteStore {
     }
 
     fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.readers.read_in_place(ledger)
+        self.readers.read_blocking(ledger)
     }
 }
 

@@ -63,13 +63,13 @@ impl Customers for SqliteStore {
         let find = move |connection: &mut Connection| idempotency::find(connection, &candidates, &key, now);
         let found = self.readers.read(find).await?;
         let Some(written) = found.transpose()? else { return Ok(None) };
-        self.unsynced.wait_for(written.id).await?;
+        self.barrier.wait_for(written.id).await?;
         Ok(Some(written))
     }
 
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError> {
         let found = self.readers.read(move |connection| customer(connection, id)).await?;
-        self.unsynced.wait_for(id).await?;
+        self.barrier.wait_for(id).await?;
         Ok(found)
     }
 
@@ -95,7 +95,7 @@ impl Customers for SqliteStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.readers
-            .read_afresh(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
+            .read_fresh(|connection| connection.prepare_cached("SELECT one FROM registry")?.query_row([], |_| Ok(())))
             .await
     }
 }

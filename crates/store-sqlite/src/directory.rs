@@ -26,7 +26,7 @@ impl Directory for SqliteStore {
         // Nearly always there is one, and nothing to write: not on a full disk either.
         let select = "SELECT key_proof FROM registry";
         if let Some(proof) =
-            self.readers.read_afresh(move |connection| connection.query_row(select, [], |row| row.get(0))).await?
+            self.readers.read_fresh(move |connection| connection.query_row(select, [], |row| row.get(0))).await?
         {
             return Ok(proof);
         }
@@ -36,7 +36,7 @@ impl Directory for SqliteStore {
 
     async fn directory_version(&self) -> Result<u64, StoreError> {
         self.readers
-            .read_afresh(|connection| {
+            .read_fresh(|connection| {
                 let mut select = connection.prepare_cached("SELECT directory_version FROM registry")?;
                 select.query_row([], |row| row.get(0))
             })

@@ -36,7 +36,7 @@ impl Erasures for SqliteStore {
         // Nearly always there is nothing to do, and nothing to write.
         let waits = "SELECT 1 FROM erasure WHERE state IN (0, 1)";
         let waits = |connection: &mut Connection| connection.query_row(waits, [], |row| row.get(0)).optional();
-        let waits: Option<i64> = self.readers.read_afresh(waits).await?;
+        let waits: Option<i64> = self.readers.read_fresh(waits).await?;
         if waits.is_none() {
             return Ok(None);
         }
@@ -79,7 +79,7 @@ impl Erasures for SqliteStore {
         let select = "SELECT leftovers FROM registry";
         let leftovers =
             |connection: &mut Connection| connection.prepare_cached(select)?.query_row([], |row| row.get(0));
-        self.readers.read_afresh(leftovers).await
+        self.readers.read_fresh(leftovers).await
     }
 
     async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError> {

@@ -1,6 +1,6 @@
 //! The latch that a fatal failure closes: from then on only a restart can find out what is stored.
 
-use crate::{OnFailure, unsynced::Unsynced};
+use crate::{OnFailure, durability_barrier::DurabilityBarrier};
 use carnelian_store::Cause;
 use std::{
     sync::{Arc, OnceLock},
@@ -11,18 +11,18 @@ use std::{
 pub(crate) struct FailureLatch {
     first: OnceLock<Cause>,
     on_failure: OnFailure,
-    unsynced: Arc<Unsynced>,
+    barrier: Arc<DurabilityBarrier>,
 }
 
 impl FailureLatch {
-    pub(crate) fn new(on_failure: OnFailure, unsynced: Arc<Unsynced>) -> FailureLatch {
-        FailureLatch { first: OnceLock::new(), on_failure, unsynced }
+    pub(crate) fn new(on_failure: OnFailure, barrier: Arc<DurabilityBarrier>) -> FailureLatch {
+        FailureLatch { first: OnceLock::new(), on_failure, barrier }
     }
 
     /// Reports a failure, and stops everything that could build on what may be lost.
     pub(crate) fn report(&self, detail: String) {
         if self.first.set(Arc::from(Box::from(detail.as_str()))).is_ok() {
-            self.unsynced.fail();
+            self.barrier.fail();
             (self.on_failure)(detail);
         }
     }

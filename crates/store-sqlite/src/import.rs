@@ -24,7 +24,7 @@ impl Imports for SqliteStore {
 
     async fn import_progress(&self, import: &[u8]) -> Result<Option<ImportProgress>, StoreError> {
         let import = import.to_vec();
-        self.readers.read_afresh(move |connection| progress(connection, &import)).await
+        self.readers.read_fresh(move |connection| progress(connection, &import)).await
     }
 
     async fn finish_import(&self, import: &[u8]) -> Result<(), StoreError> {

@@ -9,15 +9,12 @@ use crate::{
     idempotency, loading,
 };
 use carnelian_domain::{AccountId, UserId};
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use siphasher::sip::SipHasher13;
-use std::{
-    hash::Hasher,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{hash::Hasher, path::Path};
 
-/// The indexes, as the writer and those who look something up share them.
+/// The indexes, shared by the writer and by reads. Each lock is held for a single look-up or change.
 pub(crate) struct Indexes {
     /// Hashes what is looked up in them.
     pub(crate) hash_key: HashKey,
@@ -36,12 +33,12 @@ impl Indexes {
 
     /// The customers by the hashes of their names.
     pub(crate) fn names(&self) -> MutexGuard<'_, HashIndex> {
-        lock(&self.names)
+        self.names.lock()
     }
 
     /// The writes that are remembered, by the hashes of their keys.
     pub(crate) fn idempotent_writes(&self) -> MutexGuard<'_, HashIndex> {
-        lock(&self.idempotent_writes)
+        self.idempotent_writes.lock()
     }
 
     /// What was changed is committed.
@@ -55,11 +52,6 @@ impl Indexes {
         self.names().undo_changes();
         self.idempotent_writes().undo_changes();
     }
-}
-
-/// Held for single steps only: nobody waits long for anybody. After a panic the process ends.
-fn lock(index: &Mutex<HashIndex>) -> MutexGuard<'_, HashIndex> {
-    index.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The key of the hashes, so that nobody can choose values that all hash alike.

@@ -1,4 +1,4 @@
-//! Work that waits to be done within a transaction, and whoever waits for it.
+//! Jobs: work that runs within a transaction of the writer, and the caller that waits for its outcome.
 
 use crate::{
     audit::AuditTail,
@@ -11,24 +11,24 @@ use carnelian_store::{Conflict, StoreError};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-/// What a piece of work sees of the transaction that it runs in.
+/// The transaction that a job runs in.
 pub(crate) struct Writing<'a> {
     /// The connection, within the transaction.
     pub(crate) connection: &'a Connection,
     /// When the transaction began.
     pub(crate) now: Timestamp,
-    /// What is kept in memory; `None` in a process that may not write customers.
+    /// The indexes in memory; `None` in a process that may not write customers.
     pub(crate) indexes: Option<&'a Indexes>,
-    /// Where the audit log ends.
+    /// The end of the audit log.
     pub(crate) audit: &'a mut AuditTail,
-    /// The customers that the transaction writes.
+    /// The customers that the transaction has written.
     pub(crate) written: &'a mut Vec<CustomerId>,
-    /// Whether it erases something that must not stay in the log.
+    /// Whether it erases data, which must not stay in the write-ahead log.
     pub(crate) erased: &'a mut bool,
 }
 
 impl<'a> Writing<'a> {
-    /// What is kept in memory by a process that may write customers.
+    /// The indexes in memory; fails in a process that may not write customers.
     pub(crate) fn indexes(&self) -> Result<&'a Indexes, WorkError> {
         self.indexes.ok_or(WorkError::NotAllowed)
     }
@@ -39,13 +39,13 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Why a piece of work did not succeed.
+/// Why a job failed.
 pub(crate) enum WorkError {
-    /// It cannot be carried out. It must not have written anything: its group goes on and is committed.
+    /// The write is refused. The job must not have written anything: its group continues and is committed.
     Conflict(Conflict),
-    /// This process may not do it; likewise.
+    /// This process may not write customers. Likewise, the job must not have written anything.
     NotAllowed,
-    /// The database failed: the whole group is undone.
+    /// The database failed: the whole group is rolled back.
     Database(DatabaseError),
 }
 
@@ -67,42 +67,42 @@ impl From<rusqlite::Error> for WorkError {
     }
 }
 
-/// A piece of work and whoever waits for it.
+/// A job of any type, as the writer sees it.
 pub(crate) trait Job: Send {
-    /// Does the work; an error undoes the whole group.
+    /// Runs the job; an error rolls the whole group back.
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError>;
 
-    /// Answers, once the fate of the group is known.
+    /// Replies to the caller with the outcome: the job's own, or the error of its group.
     fn answer(self: Box<Self>, group: Result<(), StoreError>);
 }
 
-/// Work whose outcome goes to whoever asked for it.
-pub(crate) struct Waiting<W, T> {
-    /// Taken when it is run.
+/// A job with the channel to its caller.
+pub(crate) struct PendingJob<W, T> {
+    /// Taken when the job runs.
     work: Option<W>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
-    /// Its place among those who wait.
+    /// Its place in the queue.
     place: OwnedSemaphorePermit,
 }
 
-impl<W, T> Waiting<W, T> {
+impl<W, T> PendingJob<W, T> {
     pub(crate) fn new(
         work: W,
         reply: oneshot::Sender<Result<T, StoreError>>,
         place: OwnedSemaphorePermit,
-    ) -> Waiting<W, T> {
-        Waiting { work: Some(work), outcome: None, reply, place }
+    ) -> PendingJob<W, T> {
+        PendingJob { work: Some(work), outcome: None, reply, place }
     }
 }
 
-impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for Waiting<W, T> {
+impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for PendingJob<W, T> {
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let before = writing.connection.total_changes();
         let done = work(writing);
         let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
-        debug_assert!(!refused || writing.connection.total_changes() == before, "what was refused has written");
+        debug_assert!(!refused || writing.connection.total_changes() == before, "a refused job has written");
         self.outcome = match done {
             Ok(done) => Some(Ok(done)),
             Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
@@ -116,34 +116,34 @@ impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job fo
         let answer = match (group, self.outcome) {
             (Err(error), _) => Err(error),
             (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(StoreError::unavailable("the work was never run")),
+            (Ok(()), None) => Err(StoreError::unavailable("the job was never run")),
         };
-        // Whoever is answered may take the place at once.
+        // Released first, so that the caller can use the place for its next write.
         drop(self.place);
-        // Whoever waited may be gone; the write stands all the same.
+        // The caller may have stopped waiting; the write stands all the same.
         let _ = self.reply.send(answer);
     }
 }
 
-/// A piece of work on its way, and the thread that asked for it.
-pub(crate) struct Asked {
+/// A job in the queue, and the thread that its reply goes to.
+pub(crate) struct QueuedJob {
     pub(crate) job: Box<dyn Job>,
     pub(crate) reply_to: ReplySender,
 }
 
-/// Work that shares a transaction, the customers that it writes, and whether it erases something.
+/// The jobs that share a transaction, the customers that they have written, and whether they have erased data.
 #[derive(Default)]
 pub(crate) struct Group {
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) jobs: Vec<QueuedJob>,
     pub(crate) customers: Vec<CustomerId>,
     pub(crate) erased: bool,
 }
 
 impl Group {
-    /// Tells everyone the fate of the group.
+    /// Replies to every job of the group.
     pub(crate) fn answer(self, result: &Result<(), CommitError>) {
-        for asked in self.asked {
-            asked.reply_to.send(asked.job, result.clone());
+        for queued in self.jobs {
+            queued.reply_to.send(queued.job, result.clone());
         }
     }
 }

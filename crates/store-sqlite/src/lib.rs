@@ -8,7 +8,7 @@
 //! * [`failure`]: what a failed write means
 //! * [`indexes`], made of [`hash_index`]: which names are taken and which keys were used, in memory
 //! * [`loading`]: reading all names when a server starts
-//! * [`unsynced`]: what is committed and not yet on stable storage
+//! * [`durability_barrier`]: holds reads back until what they have read is on stable storage
 //! * [`checkpoint`]: moving the write-ahead log into the database beside the writer
 //! * [`page_scrub`]: what deleting leaves behind in pages
 //! * [`readers`]: connections that read without waiting for the writer
@@ -30,6 +30,7 @@ mod blocking_pool;
 mod checkpoint;
 mod customers;
 mod directory;
+mod durability_barrier;
 mod erasure;
 mod error;
 mod failure;
@@ -49,7 +50,6 @@ mod schema;
 mod settings;
 mod syncer;
 mod system_memory;
-mod unsynced;
 mod writer;
 
 pub use backup::{Noted, Restoring};
@@ -59,6 +59,7 @@ pub use restore::Restore;
 use audit::AuditTail;
 use carnelian_store::{AuditChain, Clock, StoreError};
 use checkpoint::WalTruncation;
+use durability_barrier::DurabilityBarrier;
 use indexes::Indexes;
 use job::{WorkError, Writing};
 use lock::{OpenPermit, RegistryLocks};
@@ -70,7 +71,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use unsynced::Unsynced;
 use writer::{Writer, WriterParts};
 
 /// Called once, when a commit or its sync has failed and only a restart can tell what is stored.
@@ -96,7 +96,7 @@ pub struct Options {
 pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
-    unsynced: Arc<Unsynced>,
+    barrier: Arc<DurabilityBarrier>,
     wal_truncation: Arc<WalTruncation>,
     /// What is kept in memory; `None` in a process that may not write customers.
     indexes: Option<Arc<Indexes>>,
@@ -133,7 +133,8 @@ impl SqliteStore {
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
-        let unsynced = Arc::new(Unsynced::default());
+        let barrier = Arc::new(DurabilityBarrier::default());
+        let wal_truncation = Arc::new(WalTruncation::default());
         let indexes = options.writes_customers.then(|| Indexes::load(&path, &connection).map(Arc::new)).transpose()?;
         let parts = WriterParts {
             connection,
@@ -142,15 +143,15 @@ impl SqliteStore {
             clock: options.clock,
             on_failure: options.on_failure,
             readers: readers.clone(),
-            unsynced: unsynced.clone(),
-            sync: syncer::sync_of(&path).map_err(explain)?,
-            neighbour: Some(locks.open.file_again()?),
+            barrier: barrier.clone(),
+            wal_truncation: wal_truncation.clone(),
+            sync: syncer::log_sync(&path).map_err(explain)?,
+            probe_file: Some(locks.open.file_again()?),
             database: database.clone(),
         };
-        let wal_truncation = Arc::new(WalTruncation::default());
-        let writer = Writer::start(parts, wal_truncation.clone(), &path)?;
+        let writer = Writer::start(parts, &path)?;
         let files = OpenFiles { _locks: locks, _database: database };
-        Ok(SqliteStore { writer, readers, unsynced, wal_truncation, indexes, _files: files })
+        Ok(SqliteStore { writer, readers, barrier, wal_truncation, indexes, _files: files })
     }
 
     /// Whether a directory holds a registry.
@@ -164,7 +165,7 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let found = self.readers.read_afresh(query).await?;
+        let found = self.readers.read_fresh(query).await?;
         let syncer = self.writer.syncer.clone();
         self.readers.run_blocking(move || syncer.sync_read()).await?;
         Ok(found)

@@ -51,7 +51,7 @@ pub(crate) async fn list(
             }
         }
     }
-    store.unsynced.wait_for_all().await?;
+    store.barrier.wait_for_all().await?;
     Ok(walk.found)
 }
 
@@ -68,7 +68,7 @@ async fn candidates(
                 let mut select = connection.prepare_cached("SELECT id FROM account")?;
                 select.query_map([], |row| row.get(0).map(AccountId))?.collect()
             };
-            store.readers.read_afresh(all).await?
+            store.readers.read_fresh(all).await?
         }
     };
     let indexes = indexes.clone();
@@ -228,13 +228,13 @@ pub(crate) mod tests {
         OpenFiles,
         audit::AuditTail,
         checkpoint::WalTruncation,
+        durability_barrier::DurabilityBarrier,
         error::OpenError,
         indexes::Indexes,
         lock::OpenPermit,
         readers::Readers,
         schema,
-        syncer::Sync,
-        unsynced::Unsynced,
+        syncer::SyncFn,
         writer::{Writer, WriterParts},
     };
     use carnelian_domain::{Actor, Origin};
@@ -262,12 +262,13 @@ pub(crate) mod tests {
     }
 
     /// A registry with one account, and a sync of the test's own.
-    pub(crate) fn store(path: &Path, sync: Sync) -> Result<SqliteStore, OpenError> {
+    pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
-        let (readers, unsynced) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(Unsynced::default()));
+        let (readers, barrier) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(DurabilityBarrier::default()));
+        let wal_truncation = Arc::new(WalTruncation::default());
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),
@@ -275,17 +276,17 @@ pub(crate) mod tests {
             clock: Arc::new(StoppedClock),
             on_failure: Box::new(|detail| panic!("{detail}")),
             readers: readers.clone(),
-            unsynced: unsynced.clone(),
+            barrier: barrier.clone(),
+            wal_truncation: wal_truncation.clone(),
             sync,
-            neighbour: None,
+            probe_file: None,
             database: database.clone(),
         };
-        let wal_truncation = Arc::new(WalTruncation::default());
-        let writer = Writer::start(parts, wal_truncation.clone(), path)?;
+        let writer = Writer::start(parts, path)?;
         let permit =
             OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
         let files = OpenFiles { _locks: permit.locks, _database: database };
-        Ok(SqliteStore { writer, readers, unsynced, wal_truncation, indexes, _files: files })
+        Ok(SqliteStore { writer, readers, barrier, wal_truncation, indexes, _files: files })
     }
 
     #[test]

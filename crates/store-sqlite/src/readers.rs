@@ -1,4 +1,29 @@
-//! Connections that read without waiting for the writer.
+//! Connections for reading, which never wait for the writer.
+//!
+//! As long as the system can keep the database in memory, a read runs on the caller's thread: to look a row up takes
+//! microseconds, and to hand the read to another thread takes as long again. Reads of a larger database wait for the disk
+//! and would delay every other request of the caller's thread, so they run on threads of their own ([`BlockingPool`]).
+//!
+//! To begin and end a transaction costs more than to look a row up. So a connection keeps its snapshot of the database
+//! until something is committed:
+//!
+//! ```text
+//! writer           COMMIT ─ generation += 1 ─ reply                    (or reply after the sync)
+//! read             take a connection
+//!                  its snapshot is of this generation? use it : COMMIT, BEGIN a new one
+//!                  query
+//!                  its snapshot is still current and may be kept? keep it : COMMIT
+//!                  put the connection back
+//! checkpoint       Copying:  generation += 1, end the snapshots of idle connections
+//!                  TailLeft: the same, and keep none until the log is copied
+//! ```
+//!
+//! The generation changes after the commit and before its reply, so a read that begins after a reply sees the write.
+//! A read whose snapshot became old while it ran ends it before the connection is put back: whoever ended the snapshots
+//! of idle connections did not see that one. Only this process counts generations, so data that other processes write
+//! (the directory, the audit log) is always read in a new snapshot ([`Readers::read_fresh`]).
+//!
+//! The list of idle connections is locked to take one out and to put one back, never while a query runs.
 
 use crate::{
     blocking_pool::{BlockingPool, POOL_THREADS},
@@ -6,32 +31,26 @@ use crate::{
     schema, system_memory,
 };
 use carnelian_store::StoreError;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-/// A pool that grows when it has to, and then keeps as many connections as it was opened with.
-///
-/// As long as the system can keep the database in memory, reads run on the caller's thread: to look a row up takes
-/// microseconds, and to hand the read to another thread takes as long again. Reads of a larger database wait for the disk,
-/// and would delay every other request of the caller's thread. They run on threads of their own ([`BlockingPool`]).
-///
-/// To begin and end a transaction costs more than to look a row up, too. So a connection keeps the view that it has of
-/// the database for as long as nothing was committed.
+/// A pool of connections. It grows on demand; a fixed number of connections is kept.
 pub(crate) struct Readers {
     path: PathBuf,
     keep: usize,
-    /// Whether customers are written by this process alone, which then knows when a view has become old.
+    /// Whether only this process writes customers, so that the generation tells whether a snapshot is current.
     sole_writer: bool,
-    /// Counts what makes views old.
-    age: AtomicU64,
-    /// Whether views are kept at all.
-    keeps_views: AtomicBool,
+    /// Counts the commits of this process, and the times that snapshots were ended.
+    generation: AtomicU64,
+    /// Whether snapshots are kept at all.
+    keeps_snapshots: AtomicBool,
     idle: Mutex<Vec<Reader>>,
     blocking_pool: BlockingPool,
     /// Whether the system can keep the database in memory.
@@ -40,27 +59,28 @@ pub(crate) struct Readers {
 
 struct Reader {
     connection: Connection,
-    /// The age of the view that it keeps; `None` without one.
-    view: Option<u64>,
+    /// The generation of the snapshot that it keeps; `None` without one.
+    snapshot: Option<u64>,
 }
 
 impl Reader {
     fn open(path: &Path) -> Result<Reader, rusqlite::Error> {
-        Ok(Reader { connection: schema::open_for_reading(path)?, view: None })
+        Ok(Reader { connection: schema::open_for_reading(path)?, snapshot: None })
     }
 
-    fn keep_view(&mut self, age: u64) -> Result<(), rusqlite::Error> {
-        if self.view != Some(age) {
-            self.let_go()?;
+    /// Uses the snapshot that is kept if it is of this generation, else begins a new one.
+    fn use_snapshot(&mut self, generation: u64) -> Result<(), rusqlite::Error> {
+        if self.snapshot != Some(generation) {
+            self.end_snapshot()?;
             self.connection.prepare_cached("BEGIN")?.execute([])?;
-            self.view = Some(age);
+            self.snapshot = Some(generation);
         }
         Ok(())
     }
 
-    fn let_go(&mut self) -> Result<(), rusqlite::Error> {
-        // SQLite itself ends a view in which some errors come up.
-        if self.view.take().is_some() && !self.connection.is_autocommit() {
+    fn end_snapshot(&mut self) -> Result<(), rusqlite::Error> {
+        // After some errors SQLite has ended the transaction itself.
+        if self.snapshot.take().is_some() && !self.connection.is_autocommit() {
             self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
         Ok(())
@@ -68,46 +88,53 @@ impl Reader {
 }
 
 impl Readers {
+    /// Opens `keep` connections to the database, which must exist.
     pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, OpenError> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;
-        let (path, idle) = (path.to_owned(), Mutex::new(idle));
-        let (age, keeps_views) = (AtomicU64::new(0), AtomicBool::new(true));
-        let (blocking_pool, is_cached) = (BlockingPool::new()?, AtomicBool::new(system_memory::can_cache(&path)));
-        Ok(Readers { path, keep, sole_writer, age, keeps_views, idle, blocking_pool, is_cached })
+        Ok(Readers {
+            path: path.to_owned(),
+            keep,
+            sole_writer,
+            generation: AtomicU64::new(0),
+            keeps_snapshots: AtomicBool::new(true),
+            idle: Mutex::new(idle),
+            blocking_pool: BlockingPool::new()?,
+            is_cached: AtomicBool::new(system_memory::can_cache(path)),
+        })
     }
 
-    /// Runs one read of what the writer of customers writes: it sees every commit that was made before.
+    /// Reads data that only this process writes. Sees every commit that this process made before.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         if !self.sole_writer {
-            return self.read_afresh(query).await;
+            return self.read_fresh(query).await;
         }
         self.run(|readers| {
             readers.with_reader(|reader| {
-                reader.keep_view(readers.age.load(Ordering::SeqCst))?;
+                reader.use_snapshot(readers.generation.load(Ordering::SeqCst))?;
                 query(&mut reader.connection)
             })
         })
         .await
     }
 
-    /// Runs one read of what other processes write as well.
-    pub(crate) async fn read_afresh<T: Send + 'static>(
+    /// Reads data that other processes write too, in a new snapshot.
+    pub(crate) async fn read_fresh<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(|readers| readers.read_in_place(query)).await
+        self.run(|readers| readers.read_blocking(query)).await
     }
 
-    /// The same on the caller's own thread, whatever it waits for.
-    pub(crate) fn read_in_place<T>(
+    /// The same as [`Readers::read_fresh`], always on the caller's thread.
+    pub(crate) fn read_blocking<T>(
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
         self.with_reader(|reader| {
-            reader.let_go()?;
+            reader.end_snapshot()?;
             query(&mut reader.connection)
         })
     }
@@ -140,50 +167,47 @@ impl Readers {
         self.is_cached.load(Ordering::Relaxed)
     }
 
-    /// Called after every commit, before anybody hears of it.
-    pub(crate) fn outdate_views(&self) {
-        self.age.fetch_add(1, Ordering::SeqCst);
+    /// Makes every snapshot outdated. Called after each commit, before its replies.
+    pub(crate) fn outdate_snapshots(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Gives up every view, so that what is in the write-ahead log can be copied.
-    pub(crate) fn give_up_views(&self) {
-        self.outdate_views();
-        // One whose view cannot be ended is closed, which ends it.
-        self.lock().retain_mut(|reader| reader.let_go().is_ok());
+    /// Ends the snapshots of idle connections, so that a checkpoint can copy what they still need in the log.
+    pub(crate) fn release_snapshots(&self) {
+        self.outdate_snapshots();
+        // A connection whose snapshot cannot be ended is closed, which ends it.
+        self.idle.lock().retain_mut(|reader| reader.end_snapshot().is_ok());
     }
 
-    /// Gives up every view, and keeps none for longer than a read while something is done: whoever looks into a
-    /// write-ahead log that is copied whole keeps it from starting again at its beginning.
-    pub(crate) fn without_views<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.keeps_views.store(false, Ordering::SeqCst);
-        self.give_up_views();
+    /// Runs `work` while no connection keeps a snapshot for longer than a read: a snapshot would keep the log from
+    /// restarting at its beginning.
+    pub(crate) fn without_snapshots<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.keeps_snapshots.store(false, Ordering::SeqCst);
+        self.release_snapshots();
         let done = work();
-        self.keeps_views.store(true, Ordering::SeqCst);
+        self.keeps_snapshots.store(true, Ordering::SeqCst);
         done
     }
 
     fn with_reader<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
-        let idle = self.lock().pop();
+        let idle = self.idle.lock().pop();
         let mut reader = match idle {
             Some(reader) => reader,
             None => Reader::open(&self.path).map_err(read_error)?,
         };
         let result = read(&mut reader);
-        let mut idle = self.lock();
-        // What became old meanwhile must not be kept: whoever gave all views up has not seen this one.
-        let is_current = |age| self.keeps_views.load(Ordering::SeqCst) && age == self.age.load(Ordering::SeqCst);
-        let current = reader.view.is_none_or(is_current);
+        let mut idle = self.idle.lock();
+        // Compared under the lock, so that `release_snapshots` either ends this snapshot or has changed the generation.
+        let is_current = |snapshot| {
+            self.keeps_snapshots.load(Ordering::SeqCst) && snapshot == self.generation.load(Ordering::SeqCst)
+        };
+        let may_keep = reader.snapshot.is_none_or(is_current);
         let keep = if self.is_cached() { self.keep } else { self.keep + POOL_THREADS };
         idle.truncate(keep);
-        if idle.len() < keep && (current || reader.let_go().is_ok()) {
+        if idle.len() < keep && (may_keep || reader.end_snapshot().is_ok()) {
             idle.push(reader);
         }
         result.map_err(read_error)
-    }
-
-    /// A panic while the lock is held is impossible, so a poisoned one still guards a whole list.
-    fn lock(&self) -> MutexGuard<'_, Vec<Reader>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

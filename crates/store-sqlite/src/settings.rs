@@ -10,7 +10,7 @@ impl Settings for SqliteStore {
     async fn note_settings(&self, settings: Vec<SettingRecord>, origin: &Origin) -> Result<(), StoreError> {
         // Nearly always they are what they were, and there is nothing to write.
         let is_remembered = |connection: &mut Connection| Ok((outdated(connection, &settings)?.is_empty(), settings));
-        let (is_remembered, settings) = self.readers.read_afresh(is_remembered).await?;
+        let (is_remembered, settings) = self.readers.read_fresh(is_remembered).await?;
         if is_remembered {
             return Ok(());
         }

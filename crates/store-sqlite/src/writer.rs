@@ -1,10 +1,53 @@
-//! The one thread that writes, and the one that syncs.
+//! The commit pipeline: one thread writes, one syncs, and all writes that wait share a commit and its sync.
 //!
-//! The writer runs everything that waits in one transaction. While the transaction before it is synced, it goes on
-//! taking in work; as soon as that sync is done it commits, and hands the group over to be synced and answered. The
-//! busier the registry, the more writes share a sync, and neither disk nor processor waits for the other.
+//! ```text
+//! callers              writer thread                     syncer thread               callers' threads
+//! ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+//! write() ──queue──►   BEGIN IMMEDIATE                   │
+//! write() ──queue──►   run each queued job               │
+//!                      COMMIT (not synced) ──group 1──►  sync the log
+//! write() ──queue──►   BEGIN IMMEDIATE                   probe the file system
+//! write() ──queue──►   run each queued job,              │
+//!                      also those that come in           │
+//!                      until group 1 is synced           │
+//!                      ◄───────────── Synced ─────────── done
+//!                      COMMIT ──────────────group 2──►   reply to each job ─────►    woken once per thread
+//!                      BEGIN IMMEDIATE                   sync the log
+//!                      …                                 …
+//! ```
 //!
-//! SQLite itself does not sync a commit here (`synchronous=NORMAL`): the syncer does, on the log file, and answers after.
+//! So the busier the registry, the more writes share a sync, and neither the disk nor the processor waits for the other.
+//! At most one group is committed and not synced at a time. A group of a single job is synced by the writer itself, since
+//! handing it over would only take time. SQLite does not sync commits here (`synchronous=NORMAL`); the syncer does.
+//!
+//! # States of the writer
+//!
+//! | state | a job arrives | the queue is empty | Synced arrives |
+//! |---|---|---|---|
+//! | Idle | begin a transaction: Open | | |
+//! | Open | run it in the transaction; commit after [`GROUP`](thread::GROUP) jobs | commit: Syncing | |
+//! | Syncing | begin a transaction: Syncing and Open | | Idle |
+//! | Syncing and Open | run it in the transaction | | commit: Syncing |
+//!
+//! A job that is refused (a taken name, a missing account) has written nothing, so its group continues. A database error
+//! rolls back the whole group and fails every write in it. If it is certain that nothing was stored (busy, disk full, out
+//! of memory, read-only), the writer continues. After any other error, a failed sync, or a panic of one of these threads,
+//! only a restart can find out what is stored ([`FailureLatch`](crate::failure::FailureLatch)): every later write is
+//! refused and the process stops.
+//!
+//! A write has one of [`QUEUE`] places from `write()` to its reply, so a disk that hangs fills the queue, and further
+//! writes fail as busy at once.
+//!
+//! # Locks
+//!
+//! | lock | held by | while |
+//! |---|---|---|
+//! | SQLite's write lock | the writer, or another process | from `BEGIN IMMEDIATE` to `COMMIT`; a waiter gives up after five seconds |
+//! | [`Indexes`] | a job or a read | it looks up or changes one entry |
+//! | [`DurabilityBarrier`] | writer, syncer, reads | customers are added, removed or looked up |
+//! | idle connections of [`Readers`] | reads, checkpoint thread | a connection is taken or put back; never during a query |
+//!
+//! The writer takes the others while it holds SQLite's write lock. No thread takes two of the others at the same time.
 //!
 //! * [`thread`]: what the writing thread does
 
@@ -14,13 +57,13 @@ use crate::{
     OnFailure,
     audit::AuditTail,
     checkpoint::WalTruncation,
+    durability_barrier::DurabilityBarrier,
     error::{OpenError, closed},
     indexes::Indexes,
-    job::{Asked, Waiting, WorkError, Writing},
+    job::{PendingJob, QueuedJob, WorkError, Writing},
     readers::Readers,
     reply::ReplySender,
-    syncer::{Sync, Syncer},
-    unsynced::Unsynced,
+    syncer::{SyncFn, Syncer},
 };
 use carnelian_store::{Clock, StoreError};
 use rusqlite::Connection;
@@ -28,28 +71,16 @@ use std::{
     fs::File,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         mpsc::{Sender, channel},
     },
     thread::JoinHandle,
 };
-use thread::WriterThread;
+use thread::{Message, WriterThread};
 use tokio::sync::{Semaphore, oneshot};
 
-/// How many writes may wait, be it to be run or to be synced, before further ones are turned away.
+/// How many writes may wait, to be run or to be synced, before further ones fail as busy.
 const QUEUE: usize = 4096;
-
-/// What the writer is told.
-enum Message {
-    /// There is work.
-    Job(Asked),
-    /// The group that was handed over is synced, or will never be.
-    Synced,
-    /// The log was copied: there may be something to do between two groups.
-    Copied,
-    /// Nothing more will come.
-    Close,
-}
 
 /// What the writing thread works with.
 pub(crate) struct WriterParts {
@@ -59,64 +90,58 @@ pub(crate) struct WriterParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_failure: OnFailure,
     pub(crate) readers: Arc<Readers>,
-    pub(crate) unsynced: Arc<Unsynced>,
-    /// Puts everything that was committed on stable storage.
-    pub(crate) sync: Sync,
-    /// Another file of the directory; none where the file system is not asked.
-    pub(crate) neighbour: Option<File>,
-    /// The database's own file, to sync what is copied into it.
+    pub(crate) barrier: Arc<DurabilityBarrier>,
+    pub(crate) wal_truncation: Arc<WalTruncation>,
+    pub(crate) sync: SyncFn,
+    /// A file of the data directory through which the file system is probed; `None` skips that.
+    pub(crate) probe_file: Option<File>,
+    /// The database's own file, to sync what checkpoints copy into it.
     pub(crate) database: Arc<File>,
 }
 
-/// The handle to the writing thread; dropping it closes it.
+/// The handle to the writing thread; dropping it finishes what is queued and ends the thread.
 pub(crate) struct Writer {
     queue: Sender<Message>,
-    /// One place for every write that may wait; a write keeps its place until it is answered, also if nobody listens.
+    /// One place for every write; it is kept until the reply, also if the caller is gone.
     places: Arc<Semaphore>,
-    /// For whoever has read what may not be synced yet.
     pub(crate) syncer: Arc<Syncer>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(crate) fn start(
-        parts: WriterParts,
-        wal_truncation: Arc<WalTruncation>,
-        path: &Path,
-    ) -> Result<Writer, OpenError> {
+    /// Starts the threads of the pipeline on the database at `path`.
+    pub(crate) fn start(parts: WriterParts, path: &Path) -> Result<Writer, OpenError> {
         let (queue, messages) = channel();
-        let mut writing = WriterThread::prepare(parts, wal_truncation, path, queue.clone())?;
-        let syncer = writing.syncer.clone();
-        let thread = Mutex::new(Some(spawn("writer", move || writing.work(&messages))?));
+        let mut writer = WriterThread::new(parts, path, queue.clone())?;
+        let syncer = writer.syncer.clone();
+        let thread = Some(spawn("writer", move || writer.work(&messages))?);
         Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), syncer, thread })
     }
 
-    /// Has a piece of work done and waits until it is on stable storage.
+    /// Runs `work` in a transaction and waits until its commit is on stable storage.
+    ///
+    /// Fails with [`StoreError::Busy`] if too many writes wait already. A caller that stops waiting does not undo the
+    /// write.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Waiting::new(work, reply, place));
-        let asked = Asked { job, reply_to: ReplySender::to_this_thread() };
-        self.queue.send(Message::Job(asked)).map_err(|_| closed())?;
-        // A writer that ends without an answer may have committed before.
+        let job = Box::new(PendingJob::new(work, reply, place));
+        let queued = QueuedJob { job, reply_to: ReplySender::to_this_thread() };
+        self.queue.send(Message::Job(queued)).map_err(|_| closed())?;
+        // A writer that ends without a reply may have committed before.
         answer.await.map_err(|_| StoreError::unknown("the writer has stopped"))?
-    }
-
-    /// Finishes what waits and ends the thread; what comes later is refused.
-    pub(crate) fn close(&self) {
-        let _ = self.queue.send(Message::Close);
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = thread.join();
-        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.close();
+        let _ = self.queue.send(Message::Close);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -36,7 +36,7 @@ fn start() -> (TempDir, Writer, mpsc::Receiver<String>) {
 }
 
 /// The same, with another way to sync.
-fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
+fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("carnelian.db");
     let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
@@ -46,7 +46,7 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
     let indexes = Some(Arc::new(Indexes::load(&path, &connection).expect("loads")));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
-    let (audit, unsynced) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
+    let (audit, barrier) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
     let parts = WriterParts {
         connection,
@@ -55,12 +55,13 @@ fn start_with(sync: Sync) -> (TempDir, Writer, mpsc::Receiver<String>) {
         clock,
         on_failure,
         readers,
-        unsynced,
+        barrier,
+        wal_truncation: Arc::default(),
         sync,
-        neighbour: None,
+        probe_file: None,
         database,
     };
-    (directory, Writer::start(parts, Arc::default(), &path).expect("starts"), failures)
+    (directory, Writer::start(parts, &path).expect("starts"), failures)
 }
 
 /// Asks for something while the writer is held up, so that all of it waits in the queue together.

@@ -1,16 +1,16 @@
-//! Runs what waits in groups, commits each and has it synced.
+//! The writing thread: runs queued jobs in groups, commits each group and hands it to the syncer.
 
-use super::{Message, QUEUE, WriterParts, spawn};
+use super::{QUEUE, WriterParts, spawn};
 use crate::{
     audit::AuditTail,
-    checkpoint::{Checkpointer, WalTruncation},
+    checkpoint::{Checkpointer, Phase, WalTruncation},
+    durability_barrier::DurabilityBarrier,
     error::{CommitError, DatabaseError, OpenError},
     failure::{FailureLatch, PanicAlarm},
     indexes::Indexes,
-    job::{Asked, Group, Writing},
+    job::{Group, QueuedJob, Writing},
     readers::Readers,
     syncer::Syncer,
-    unsynced::Unsynced,
 };
 use carnelian_domain::Timestamp;
 use carnelian_store::Clock;
@@ -23,10 +23,23 @@ use std::{
     },
 };
 
-/// How many writes share a commit at most, unless there is a sync to wait for.
-const GROUP: usize = 1024;
+/// How many writes share a commit at most. While a sync runs the group has no limit but the queue's, since its commit
+/// has to wait for that sync anyway.
+pub(super) const GROUP: usize = 1024;
 
-/// What the writing thread has and knows.
+/// What the queue holds.
+pub(super) enum Message {
+    /// A job to run.
+    Job(QueuedJob),
+    /// The sync of the group that was handed over has ended, whether it succeeded or not.
+    Synced,
+    /// The checkpoint thread has done its part.
+    CheckpointPhase(Phase),
+    /// The store is closed: no job follows.
+    Close,
+}
+
+/// What the writing thread has.
 pub(super) struct WriterThread {
     connection: Connection,
     indexes: Option<Arc<Indexes>>,
@@ -36,59 +49,51 @@ pub(super) struct WriterThread {
     wal_truncation: Arc<WalTruncation>,
     failure: Arc<FailureLatch>,
     readers: Arc<Readers>,
-    unsynced: Arc<Unsynced>,
+    barrier: Arc<DurabilityBarrier>,
     pub(super) syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
-    /// A group is with the syncer.
+    /// Whether the syncer has a group.
     syncing: bool,
-    /// Nothing more will come.
+    /// Whether the store is closed.
     closing: bool,
-    /// What has been run and not been committed: a transaction is open exactly if there is something.
+    /// The jobs that have run in the open transaction. A transaction is open exactly if there is one.
     group: Group,
     /// When that transaction began.
     now: Timestamp,
 }
 
 impl WriterThread {
-    /// Prepares it, with the threads that sync and that copy the log; `queue` is where it will be told what to do.
-    pub(super) fn prepare(
-        mut parts: WriterParts,
-        wal_truncation: Arc<WalTruncation>,
-        path: &Path,
-        queue: Sender<Message>,
-    ) -> Result<WriterThread, OpenError> {
-        let failure = Arc::new(FailureLatch::new(parts.on_failure, parts.unsynced.clone()));
-        let (readers, to_writer) = (parts.readers.clone(), queue.clone());
-        let copied = move || drop(to_writer.send(Message::Copied));
-        let files = (path, parts.database);
+    /// Starts the syncer and the checkpoint thread, which reply through `queue`.
+    pub(super) fn new(mut parts: WriterParts, path: &Path, queue: Sender<Message>) -> Result<WriterThread, OpenError> {
+        let failure = Arc::new(FailureLatch::new(parts.on_failure, parts.barrier.clone()));
+        let phases = queue.clone();
         let checkpointer = Checkpointer::start(
             &mut parts.connection,
-            files,
+            (path, parts.database),
             failure.clone(),
-            readers,
-            wal_truncation.clone(),
-            copied,
+            parts.readers.clone(),
+            parts.wal_truncation.clone(),
+            move |phase| drop(phases.send(Message::CheckpointPhase(phase))),
         )?;
         let (to_sync, committed) = channel();
-        let unsynced = parts.unsynced;
         let syncer = Arc::new(Syncer {
             sync: parts.sync,
-            neighbour: parts.neighbour,
+            probe_file: parts.probe_file,
             failure: failure.clone(),
-            unsynced: unsynced.clone(),
+            barrier: parts.barrier.clone(),
         });
-        let (for_thread, synced) = (syncer.clone(), queue.clone());
-        spawn("syncer", move || for_thread.work(&committed, &|| drop(synced.send(Message::Synced))))?;
+        let of_thread = syncer.clone();
+        spawn("syncer", move || of_thread.work(&committed, &|| drop(queue.send(Message::Synced))))?;
         Ok(WriterThread {
             connection: parts.connection,
             indexes: parts.indexes,
             audit: parts.audit,
             clock: parts.clock,
             checkpointer,
-            wal_truncation,
+            wal_truncation: parts.wal_truncation,
             failure,
             readers: parts.readers,
-            unsynced,
+            barrier: parts.barrier,
             syncer,
             to_sync,
             syncing: false,
@@ -98,17 +103,14 @@ impl WriterThread {
         })
     }
 
-    /// Does what it is told, until it is told to close.
+    /// Handles messages until the store is closed.
     pub(super) fn work(&mut self, messages: &Receiver<Message>) {
         let _alarm = PanicAlarm { failure: self.failure.clone(), thread: "writer" };
         while let Ok(message) = messages.recv() {
             let mut next = Some(message);
             while let Some(message) = next {
-                match message {
-                    Message::Job(asked) => self.run(asked, messages),
-                    Message::Synced => self.syncing = false,
-                    Message::Copied => {}
-                    Message::Close => self.closing = true,
+                if let Some(queued) = self.handle(message) {
+                    self.run(queued, messages);
                 }
                 if self.closing {
                     return self.close(messages);
@@ -121,36 +123,46 @@ impl WriterThread {
         }
     }
 
-    /// What else there is to do before the open transaction is committed.
+    /// Handles a message; returns the job if it is one.
+    fn handle(&mut self, message: Message) -> Option<QueuedJob> {
+        match message {
+            Message::Job(queued) => return Some(queued),
+            Message::Synced => self.syncing = false,
+            Message::CheckpointPhase(phase) => self.checkpointer.enter(phase),
+            Message::Close => self.closing = true,
+        }
+        None
+    }
+
+    /// The next message to handle before the open transaction is committed.
     fn next(&self, messages: &Receiver<Message>) -> Option<Message> {
-        if !self.syncing && self.group.asked.len() >= GROUP {
+        if !self.syncing && self.group.jobs.len() >= GROUP {
             return None;
         }
         messages.try_recv().ok()
     }
 
-    /// Waits for the sync that is on, and does the last one itself.
+    /// Waits for the running sync, commits the last group and syncs it.
     fn close(&mut self, messages: &Receiver<Message>) {
         while self.syncing {
             self.syncing = !matches!(messages.recv(), Ok(Message::Synced) | Err(_));
         }
         if let Some(group) = self.commit_group() {
-            let result = self.syncer.sync(&group);
-            group.answer(&result);
+            self.sync(group);
         }
     }
 
-    /// Runs a piece of work within the open transaction, or within a new one.
-    fn run(&mut self, asked: Asked, messages: &Receiver<Message>) {
-        if self.group.asked.is_empty()
-            && let Err(refusal) = self.begin()
+    /// Runs a job within the open transaction, or begins one.
+    fn run(&mut self, queued: QueuedJob, messages: &Receiver<Message>) {
+        if self.group.jobs.is_empty()
+            && let Err(error) = self.begin()
         {
-            return self.turn_away(asked, messages, &refusal);
+            return self.fail_queued(queued, messages, &error);
         }
-        self.group.asked.push(asked);
+        self.group.jobs.push(queued);
         if let Err(error) = self.run_last() {
-            let refusal = self.failed_before_commit(error);
-            self.undo(&refusal);
+            let error = self.failed_before_commit(error);
+            self.roll_back(&error);
         }
     }
 
@@ -162,8 +174,8 @@ impl WriterThread {
     }
 
     fn run_last(&mut self) -> Result<(), DatabaseError> {
-        let Some(asked) = self.group.asked.last_mut() else { return Ok(()) };
-        asked.job.run(&mut Writing {
+        let Some(queued) = self.group.jobs.last_mut() else { return Ok(()) };
+        queued.job.run(&mut Writing {
             connection: &self.connection,
             now: self.now,
             indexes: self.indexes.as_deref(),
@@ -173,56 +185,53 @@ impl WriterThread {
         })
     }
 
-    /// Turns away a piece of work and all that waits behind it: what stands in the way of one stands in the way of all.
-    fn turn_away(&mut self, asked: Asked, messages: &Receiver<Message>, refusal: &CommitError) {
-        let mut group = Group { asked: vec![asked], ..Group::default() };
-        for _ in 0..QUEUE {
-            match messages.try_recv() {
-                Ok(Message::Job(asked)) => group.asked.push(asked),
-                Ok(Message::Synced) => self.syncing = false,
-                Ok(Message::Copied) => {}
-                Ok(Message::Close) => self.closing = true,
-                Err(_) => break,
-            }
+    /// Fails a job that could not begin a transaction, and all that are queued: they would fail for the same reason,
+    /// each after the same wait.
+    fn fail_queued(&mut self, queued: QueuedJob, messages: &Receiver<Message>, error: &CommitError) {
+        let mut group = Group { jobs: vec![queued], ..Group::default() };
+        for message in messages.try_iter().take(QUEUE) {
+            group.jobs.extend(self.handle(message));
         }
-        group.answer(&Err(refusal.clone()));
+        group.answer(&Err(error.clone()));
     }
 
-    /// Commits what has been run, and has it synced and answered.
+    /// Commits the group and has it synced and answered; then does what checkpoints need.
     fn commit(&mut self) {
         match self.commit_group() {
-            Some(group) if group.asked.len() == 1 => {
-                // Nobody to share with: handing it over would only take time.
-                let result = self.syncer.sync(&group);
-                group.answer(&result);
-            }
+            Some(group) if group.jobs.len() == 1 => self.sync(group),
             Some(group) => self.syncing = self.to_sync.send(group).is_ok(),
             None => {}
         }
         self.checkpointer.between_groups(&self.connection);
     }
 
-    /// Commits what has been run, if there is anything and the commit succeeds.
+    /// Syncs a group on this thread and replies to it.
+    fn sync(&self, group: Group) {
+        let result = self.syncer.sync(&group);
+        group.answer(&result);
+    }
+
+    /// Commits the group, if there is one; `None` also if the commit fails.
     fn commit_group(&mut self) -> Option<Group> {
-        if self.group.asked.is_empty() {
+        if self.group.jobs.is_empty() {
             return None;
         }
         if let Err(cause) = self.failure.check() {
-            self.undo(&CommitError::Unavailable(cause));
+            self.roll_back(&CommitError::Unavailable(cause));
             return None;
         }
-        self.unsynced.note(&self.group.customers);
+        self.barrier.begin(&self.group.customers);
         let finished = self.audit.finish(&self.connection);
         let committed = finished.and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = committed {
-            let refusal = self.failed_commit(error);
-            let noted = std::mem::take(&mut self.group.customers);
-            if self.undo(&refusal) {
-                self.unsynced.clear(&noted);
+            let error = self.failed_commit(error);
+            let customers = std::mem::take(&mut self.group.customers);
+            if self.roll_back(&error) {
+                self.barrier.complete(&customers);
             }
             return None;
         }
-        self.readers.outdate_views();
+        self.readers.outdate_snapshots();
         if self.group.erased {
             self.wal_truncation.request();
         }
@@ -232,19 +241,19 @@ impl WriterThread {
         Some(std::mem::take(&mut self.group))
     }
 
-    /// Undoes the open transaction and refuses everyone in it; says whether it is undone for certain.
-    fn undo(&mut self, refusal: &CommitError) -> bool {
-        let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
+    /// Rolls the open transaction back and fails its group; returns whether it is certain that nothing was stored.
+    fn roll_back(&mut self, error: &CommitError) -> bool {
+        let rolled_back = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
         if let Some(indexes) = &self.indexes {
             indexes.undo_changes();
         }
         self.audit.forget();
-        let refusal = if undone { refusal.clone() } else { refusal.clone().into_unknown() };
-        if !undone {
-            self.failure.report("a transaction could not be undone".into());
+        let error = if rolled_back { error.clone() } else { error.clone().into_unknown() };
+        if !rolled_back {
+            self.failure.report("a transaction could not be rolled back".into());
         }
-        std::mem::take(&mut self.group).answer(&Err(refusal));
-        undone
+        std::mem::take(&mut self.group).answer(&Err(error));
+        rolled_back
     }
 
     /// The error of every write of a group that could not be run; reports it if it is fatal.

@@ -1,76 +1,54 @@
-//! Ranges of addresses, as in `192.0.2.0/24` or `2001:db8::/32`.
+//! Ranges of IP addresses, such as `192.0.2.0/24` or `2001:db8::/32`.
 
+use crate::ids::digits;
+use ipnet::{IpNet, Ipv4Net};
 use std::{fmt, net::IpAddr, str::FromStr};
 
-/// The addresses that begin with the same bits.
+/// A range of IP addresses, kept in canonical form: the first address of the range, and an IPv4-mapped IPv6 range as the
+/// IPv4 range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressRange {
-    /// The first of them.
-    first: IpAddr,
-    /// How many bits they have in common.
-    bits: u8,
-}
+pub struct AddressRange(IpNet);
 
-/// The bits in front of an IPv4 address that is written as an IPv6 address.
-const MAPPED: u8 = 96;
+/// The length of the prefix of IPv4-mapped IPv6 addresses, in bits.
+const MAPPED_PREFIX: u8 = 96;
 
 impl AddressRange {
-    /// Whether an address is in the range. An IPv4 address is the same, however it is written.
+    /// Whether the range contains an address. An IPv4 address and the IPv6 address that maps it are the same.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.first, address.to_canonical()) {
-            (IpAddr::V4(_), address @ IpAddr::V4(_)) | (IpAddr::V6(_), address @ IpAddr::V6(_)) => {
-                first_of(address, self.bits) == self.first
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
-}
-
-/// The first address that has the same first bits.
-fn first_of(address: IpAddr, bits: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => IpAddr::V4((address.to_bits() & mask_v4(bits)).into()),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & mask_v6(bits)).into()),
-    }
-}
-
-fn mask_v4(bits: u8) -> u32 {
-    u32::MAX.checked_shl(u32::BITS.saturating_sub(bits.into())).unwrap_or(0)
-}
-
-fn mask_v6(bits: u8) -> u128 {
-    u128::MAX.checked_shl(u128::BITS.saturating_sub(bits.into())).unwrap_or(0)
 }
 
 impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
+        self.0.fmt(f)
     }
 }
 
 impl FromStr for AddressRange {
     type Err = String;
 
-    /// Reads a range, or a single address; bits beyond those in common count for nothing. IPv4 addresses written as IPv6,
-    /// as in `::ffff:192.0.2.0/120`, are the same range as if they were not.
+    /// Parses a range or a single address. Bits after the prefix are ignored.
     fn from_str(text: &str) -> Result<AddressRange, String> {
-        let expected = || format!("{text:?} is no address range, as in 192.0.2.0/24 or 2001:db8::/32");
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| expected())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let plain = |bits: &&str| bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = match bits {
-            None => most,
-            Some(bits) => Some(bits).filter(plain).and_then(|bits| bits.parse().ok()).ok_or_else(expected)?,
-        };
-        let (address, bits) = match address.to_canonical() {
-            canonical @ IpAddr::V4(_) if address.is_ipv6() && bits >= MAPPED && bits <= most => {
-                (canonical, bits - MAPPED)
-            }
-            _ => (address, bits),
-        };
-        if bits > most { Err(expected()) } else { Ok(AddressRange { first: first_of(address, bits), bits }) }
+        let range = parse(text).map(canonical);
+        range.ok_or_else(|| format!("{text:?} is not an address range such as 192.0.2.0/24 or 2001:db8::/32"))
     }
+}
+
+fn parse(text: &str) -> Option<IpNet> {
+    match text.split_once('/') {
+        Some((address, prefix)) => IpNet::new(address.parse().ok()?, digits(prefix)?.try_into().ok()?).ok(),
+        None => text.parse::<IpAddr>().ok().map(IpNet::from),
+    }
+}
+
+fn canonical(range: IpNet) -> AddressRange {
+    let mapped = match range {
+        IpNet::V4(_) => None,
+        IpNet::V6(range) => range.prefix_len().checked_sub(MAPPED_PREFIX).zip(range.addr().to_ipv4_mapped()),
+    };
+    let mapped = mapped.and_then(|(prefix, address)| Ipv4Net::new(address, prefix).ok());
+    AddressRange(mapped.map_or(range, IpNet::from).trunc())
 }
 
 #[cfg(test)]
@@ -83,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_ends_where_its_bits_do() {
+    fn a_range_contains_the_addresses_with_its_prefix() {
         assert!(contains("192.0.2.0/24", "192.0.2.255") && !contains("192.0.2.0/24", "192.0.3.0"));
         assert!(contains("10.0.0.0/9", "10.127.255.255") && !contains("10.0.0.0/9", "10.128.0.0"));
         assert!(contains("0.0.0.0/0", "255.255.255.255") && !contains("0.0.0.0/0", "::1"));
@@ -101,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_written_with_its_first_address() {
+    fn a_range_is_formatted_with_its_first_address() {
         for (text, written) in [
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("192.0.2.7", "192.0.2.7/32"),

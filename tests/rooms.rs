@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
 /// What only some rooms may know.
 const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("rusqlite", &["crates/store-sqlite", "tests/blackbox", "tests/chaos", "bench"]),
-    ("axum", &["crates/http", "bench"]),
+    ("axum", &["bench"]),
     ("hyper", &["crates/http"]),
     ("hyper-util", &["crates/http"]),
     ("aws-lc-rs", &["crates/app", "."]),

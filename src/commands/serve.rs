@@ -11,7 +11,7 @@ use crate::{
     wiring::{self, Purpose},
 };
 use carnelian_app::App;
-use carnelian_http::{Served, Source, tls::Tls};
+use carnelian_http::{ServerSettings, Service, Source, tls::Tls};
 use std::{
     any::Any,
     fmt, fs, io,
@@ -125,9 +125,10 @@ async fn serve(
     announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
-    let served = Arc::new(Served::new(opened.source, settings.published()));
+    let body_timeout = Duration::from_secs(settings.body_seconds);
+    let service = Arc::new(Service::new(opened.source, settings.published(), settings.body_bytes, body_timeout));
     let _watching = opened.registry.as_ref().map(watch_registry);
-    carnelian_http::run(listener, served.clone(), acceptor, http_settings(settings), stop)
+    carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings), stop)
         .await
         .map_err(Refusal::refused)?;
     let why = failure.borrow().clone();
@@ -137,7 +138,7 @@ async fn serve(
         }
         tracing::info!("stopped");
     }
-    Ok((Box::new((served, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
+    Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -148,17 +149,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn http_settings(settings: &Settings) -> carnelian_http::Settings {
+fn http_settings(settings: &Settings) -> ServerSettings {
     let connections = open_files::room_for_connections(settings.connections);
     if connections < settings.connections {
         let wanted = settings.connections;
         tracing::warn!(connections, wanted, "the limit of open files leaves room for fewer connections than allowed");
     }
-    carnelian_http::Settings {
-        body_bytes: settings.body_bytes,
+    ServerSettings {
         connections,
         header_timeout: Duration::from_secs(settings.header_seconds),
-        body_timeout: Duration::from_secs(settings.body_seconds),
         threads: wiring::cores(),
     }
 }

@@ -52,7 +52,7 @@ impl App {
     }
 
     /// Counts a call, or says that the caller asks too often; the call is active until what is returned is dropped.
-    pub fn admit(&self, caller: &Caller) -> Result<ActiveCall<'_, UserId>, Failure> {
+    pub fn admit(&self, caller: &Caller) -> Result<ActiveCall, Failure> {
         let admitted = self.throttle.admits(caller.user, self.clock.monotonic());
         let active = admitted.then(|| self.active_calls.begin(caller.user)).flatten();
         active.ok_or_else(|| Problem::RateLimitExceeded.into())

@@ -46,6 +46,7 @@ pub mod vault;
 
 pub use carnelian_store::Clock;
 pub use failure::Failure;
+pub use throttle::ActiveCall;
 pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 
 use arc_swap::ArcSwap;

@@ -1,10 +1,11 @@
 //! How often something may happen: a steady rate, with one second's worth saved up at most. And what may happen only
 //! once at a time.
 
+use carnelian_domain::UserId;
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -55,26 +56,26 @@ impl<K: Eq + Hash> Throttle<K> {
 }
 
 /// Lets each user do one thing at a time; costs nothing while it is off.
-pub(crate) struct ActiveCalls<K>(Option<Mutex<HashSet<K>>>);
+pub(crate) struct ActiveCalls<K>(Option<Arc<Mutex<HashSet<K>>>>);
 
 /// A call that is active until this is dropped.
-pub struct ActiveCall<'a, K: Eq + Hash>(Option<(&'a Mutex<HashSet<K>>, K)>);
+pub struct ActiveCall<K: Eq + Hash = UserId>(Option<(Arc<Mutex<HashSet<K>>>, K)>);
 
 impl<K: Eq + Hash + Copy> ActiveCalls<K> {
     pub(crate) fn new(limited: bool) -> ActiveCalls<K> {
-        ActiveCalls(limited.then(Mutex::default))
+        ActiveCalls(limited.then(Arc::default))
     }
 
     /// Begins a call, unless the user has one already.
-    pub(crate) fn begin(&self, key: K) -> Option<ActiveCall<'_, K>> {
+    pub(crate) fn begin(&self, key: K) -> Option<ActiveCall<K>> {
         let Some(active) = &self.0 else { return Some(ActiveCall(None)) };
         let is_first = lock(active).insert(key);
         // One that is not the first must not be made: its end would be taken for that of the first.
-        if is_first { Some(ActiveCall(Some((active, key)))) } else { None }
+        if is_first { Some(ActiveCall(Some((active.clone(), key)))) } else { None }
     }
 }
 
-impl<K: Eq + Hash> Drop for ActiveCall<'_, K> {
+impl<K: Eq + Hash> Drop for ActiveCall<K> {
     fn drop(&mut self) {
         if let Some((active, key)) = &self.0 {
             lock(active).remove(key);

@@ -1,7 +1,9 @@
 //! From a failure to an answer.
 
-use crate::{log::Logged, response};
-use axum::response::{IntoResponse, Response};
+use crate::{
+    log::LoggedError,
+    response::{self, Response},
+};
 use carnelian_app::Failure;
 use carnelian_domain::{
     Problem, Violation,
@@ -86,8 +88,9 @@ impl<F: Into<Failure>> From<F> for ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The error response.
+    pub(crate) fn into_response(self) -> Response {
         let row = self.0.problem().row();
         let detail = match &self.0 {
             Failure::Problem(_) | Failure::Violations(_) => None,
@@ -97,7 +100,7 @@ impl IntoResponse for ApiError {
         if let Some((name, value)) = companion_header(row) {
             response.headers_mut().insert(name, value);
         }
-        response.extensions_mut().insert(Logged { code: row.code, detail });
+        response.extensions_mut().insert(LoggedError { code: row.code, detail });
         response
     }
 }

@@ -1,12 +1,13 @@
 //! Health, for whoever starts, stops and watches the server.
 
-use crate::{error::ApiError, response};
-use axum::{extract::State, response::Response};
-use carnelian_app::App;
+use crate::{
+    context::RequestContext,
+    error::ApiError,
+    response::{self, Response},
+};
 use hyper::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// The server's state.
 #[derive(Serialize, JsonSchema)]
@@ -18,12 +19,12 @@ pub(crate) struct Health {
 const OK: Health = Health { status: "ok" };
 
 /// Says that the process answers.
-pub(crate) async fn live() -> Response {
-    response::json(StatusCode::OK, &OK)
+pub(crate) async fn live(_: RequestContext) -> Result<Response, ApiError> {
+    Ok(response::json(StatusCode::OK, &OK))
 }
 
 /// Says that requests can be served: the store answers.
-pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    app.ready().await?;
+pub(crate) async fn ready(request: RequestContext) -> Result<Response, ApiError> {
+    request.app.ready().await?;
     Ok(response::json(StatusCode::OK, &OK))
 }

@@ -1,26 +1,29 @@
-//! The HTTP face: it speaks HTTP and decides nothing.
+//! The HTTP interface: it speaks HTTP and decides nothing.
 //!
-//! * [`server`]: the accept loop, connection limits, shutdown
-//! * [`workers`]: the threads that serve connections
-//! * [`together`]: when answers leave
+//! From the connection down to the handlers:
+//!
+//! * [`server`]: the accept loop, connection limits, shutdown; [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
-//! * [`pipeline`]: what happens to every request, in order
-//! * [`framing`]: what could be read in two ways
-//! * [`routes`]: everything that is served, in one list
-//! * [`body`], [`credentials`], [`idempotency`], [`json`], [`query`], [`extract`]: from bytes to what a handler takes
-//! * [`error`]: from a failure to an answer
-//! * [`request_id`], [`log`]: what a request is called, and its line in the log
-//! * [`malformed`]: answers to what is not an HTTP request
-//! * [`serving`]: which registry a request meets
-//! * [`rws`], [`admin`], [`health`], [`published`], [`sandbox`]: the handlers
+//! * [`malformed`], [`together`]: what is written to a connection, and when
+//! * [`service`]: what is served: a registry, or a sandbox
+//! * [`sandbox`]: what a sandbox adds to the pipeline
+//! * [`pipeline`]: the steps of a request, in order
+//! * [`active_registry`]: the registry that new requests use
+//! * [`framing`], [`body`], [`credentials`], [`request_id`], [`log`]: single steps
+//! * [`handlers`], [`router`], [`routes`]: the handler of every operation, and the route table
+//! * [`context`], [`query`], [`json`], [`idempotency`]: what handlers receive
+//! * [`rws`], [`admin`], [`health`], [`published`]: the handlers
+//! * [`error`], [`response`]: from a failure to a response
 //! * [`openapi`]: the published interface, as a document and as a page
 
+mod active_registry;
 mod admin;
-pub mod body;
+mod body;
+mod context;
 mod credentials;
 mod error;
-mod extract;
 mod framing;
+mod handlers;
 mod health;
 mod idempotency;
 pub mod json;
@@ -32,11 +35,12 @@ mod published;
 mod query;
 mod request_id;
 mod response;
+mod router;
 pub mod routes;
 mod rws;
 mod sandbox;
 pub mod server;
-mod serving;
+mod service;
 pub mod tls;
 mod together;
 mod workers;
@@ -47,5 +51,5 @@ pub use idempotency::idempotent;
 pub use query::Query;
 pub use routes::{ROUTES, SANDBOX_ROUTES};
 pub use rws::v1::{Contacts, Fields, document, expected_versions, raw_customer, shown};
-pub use server::{Settings, run};
-pub use serving::{Served, Source};
+pub use server::{ServerSettings, run};
+pub use service::{Service, Source};

@@ -1,54 +1,66 @@
-//! One line per request, and what answers tell it.
+//! The log line of each request.
 
-use axum::response::Response;
-use carnelian_domain::{AccountId, Caller};
+use crate::response::Response;
+use carnelian_domain::{AccountId, UserId};
 use hyper::{Method, header::HeaderValue};
 use std::time::Duration;
 
-/// The account that an answer is about, for the log.
+/// An extension of a response: the account that it is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoggedAccount(pub(crate) AccountId);
 
-/// What the log is told of a failed answer.
+/// An extension of an error response: what is logged about the error.
 #[derive(Clone, Debug)]
-pub(crate) struct Logged {
-    /// The error code, where there is one.
+pub(crate) struct LoggedError {
+    /// The error code, if the error has one.
     pub(crate) code: Option<&'static str>,
-    /// What happened, in words that are not for the client.
+    /// The internal description, which the client does not see.
     pub(crate) detail: Option<String>,
 }
 
-/// Logs a request and its answer; `fault` is what a sandbox let go wrong with it.
-pub(crate) fn request(
-    id: &HeaderValue,
-    method: &Method,
-    route: Option<&str>,
-    caller: Option<&Caller>,
-    fault: Option<&str>,
-    response: &Response,
-    took: Duration,
-) {
-    let extensions = response.extensions();
-    let logged = extensions.get::<Logged>();
-    let request_id = id.to_str().unwrap_or_default();
-    if let Some(detail) = logged.and_then(|logged| logged.detail.as_deref()) {
-        tracing::error!(request_id, detail, "a request failed");
-    }
-    tracing::info!(
-        request_id,
-        method = method.as_str(),
-        route,
-        status = response.status().as_u16(),
-        code = logged.and_then(|logged| logged.code),
-        user_id = caller.map(|caller| caller.user.0),
-        fault,
-        account_id = extensions.get::<LoggedAccount>().map(|account| account.0.0),
-        duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+/// What is logged about a request, collected while it is handled.
+pub(crate) struct RequestLog {
+    /// The request's id.
+    pub(crate) id: HeaderValue,
+    /// The method.
+    pub(crate) method: Method,
+    /// When the request started, on the monotonic clock.
+    pub(crate) started_at: Duration,
+    /// The user, after the sign-in.
+    pub(crate) user: Option<UserId>,
+    /// The path template, after routing.
+    pub(crate) route: Option<&'static str>,
+    /// The fault that a sandbox injected.
+    pub(crate) fault: Option<&'static str>,
+    /// Whether header fields followed the body.
+    pub(crate) has_trailers: bool,
 }
 
-/// Logs an answer to what came without a request.
+impl RequestLog {
+    /// Writes the line, and a second one if the request failed for an internal reason.
+    pub(crate) fn write(&self, response: &Response, took: Duration) {
+        let extensions = response.extensions();
+        let error = extensions.get::<LoggedError>();
+        let request_id = self.id.to_str().unwrap_or_default();
+        if let Some(detail) = error.and_then(|error| error.detail.as_deref()) {
+            tracing::error!(request_id, detail, "a request failed");
+        }
+        tracing::info!(
+            request_id,
+            method = self.method.as_str(),
+            route = self.route,
+            status = response.status().as_u16(),
+            code = error.and_then(|error| error.code),
+            user_id = self.user.map(|user| user.0),
+            fault = self.fault,
+            account_id = extensions.get::<LoggedAccount>().map(|account| account.0.0),
+            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+/// Logs a response that belongs to no request.
 pub(crate) fn refusal(request_id: &str, status: u16, code: Option<&str>) {
     tracing::info!(request_id, status, code, "request");
 }

@@ -4,7 +4,7 @@
 //! expects the error envelope, so this wrapper puts it in the place of hyper's answer. hyper also waits for ever for a
 //! client to read; this wrapper does not, so that nobody can hold a connection for good.
 
-use crate::{pipeline::Pipeline, together::Turn};
+use crate::{service::Service, together::Turn};
 use carnelian_domain::Problem;
 use std::{
     future::Future,
@@ -25,7 +25,7 @@ const REQUEST_ID_LINE: &[u8] = b"\r\nx-request-id: ";
 /// A stream that puts our envelope in the place of hyper's own answers.
 pub(crate) struct Enveloping<S> {
     stream: S,
-    pipeline: Arc<Pipeline>,
+    service: Arc<Service>,
     /// An envelope that is being written, and how much of it is.
     envelope: Option<(Vec<u8>, usize)>,
     /// When to write.
@@ -37,8 +37,8 @@ pub(crate) struct Enveloping<S> {
 }
 
 impl<S> Enveloping<S> {
-    pub(crate) fn new(stream: S, pipeline: Arc<Pipeline>, patience: Duration) -> Enveloping<S> {
-        Enveloping { stream, pipeline, envelope: None, turn: Turn::default(), patience, stalled: None }
+    pub(crate) fn new(stream: S, service: Arc<Service>, patience: Duration) -> Enveloping<S> {
+        Enveloping { stream, service, envelope: None, turn: Turn::default(), patience, stalled: None }
     }
 
     /// Passes on what came of a write, and gives up on a client that has read nothing for too long.
@@ -59,7 +59,7 @@ impl<S: AsyncWrite + Unpin> Enveloping<S> {
         if self.envelope.is_none() {
             match own_answer(bytes) {
                 None => return Pin::new(&mut self.stream).poll_write(context, bytes),
-                Some(problem) => self.envelope = Some((self.pipeline.refuse(problem), 0)),
+                Some(problem) => self.envelope = Some((self.service.refuse(problem), 0)),
             }
         }
         while let Some((envelope, written)) = &mut self.envelope {

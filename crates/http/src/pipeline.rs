@@ -1,178 +1,206 @@
-//! What happens to every request, in order; the order is part of the contract.
+//! The steps of a request. Their order is part of the API's contract: it decides which error is reported first.
+//!
+//! ```text
+//! framing → sign-in → body (size, arrival) → sign-in is reported, rights are confirmed → throttle
+//!         → [a sandbox's fault] → version → path → method → handler → log
+//! ```
+//!
+//! The sign-in is checked before the body arrives, because the body of an unknown client is not kept in memory, but it is
+//! reported after the body. Rights can end while the body arrives; they are confirmed then.
 
 use crate::{
+    active_registry::{ActiveRegistry, Registry},
     body::{self, Use},
+    context::{Identity, RequestContext},
     credentials,
     error::{self, ApiError},
-    extract::Received,
-    framing, log,
-    request_id::REQUEST_ID,
+    framing,
+    handlers::{self, Handler},
+    log::{self, RequestLog},
+    published::Documents,
+    request_id::{REQUEST_ID, RequestIds},
+    response::Response,
+    router::Router,
+    routes,
     rws::v1,
-    sandbox,
-    serving::{Served, Serving},
 };
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
-use carnelian_app::{App, Failure, failure::Internal, sandbox::faults::FaultKind};
+use carnelian_app::{ActiveCall, App, Clock, Failure, failure::Internal};
 use carnelian_domain::{Actor, Caller, Origin, Problem};
 use hyper::{
     HeaderMap, Request,
-    body::Bytes,
+    body::{Body, Bytes},
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-/// Everything below this path is the original service's API, and what a sandbox lets go wrong.
-pub(crate) const RWS: &str = "/rws/";
+/// What precedes the version in a path of the original service's API.
+const BEFORE_VERSION: &str = "/rws/api/";
 
-/// Everything below these paths belongs to the API: its callers sign in first.
-const API: [&str; 2] = [RWS, "/admin/"];
-
-/// What precedes the version in the API's paths.
-const VERSIONED: &str = "/rws/api/";
-
-/// What was found out about a request, whatever its answer.
-#[derive(Default)]
-struct Seen {
-    /// Who calls, once signed in.
-    caller: Option<Caller>,
-    /// The route that it was asked of, once let in.
-    route: Option<&'static str>,
-    /// Header fields came behind the body. hyper lets them end where others do not, so nothing after them is trusted.
-    trailers: bool,
-    /// What a sandbox let go wrong.
-    fault: Option<FaultKind>,
+/// The bounds of a request's body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// The largest size, in bytes.
+    pub(crate) bytes: usize,
+    /// How long it may take to arrive.
+    pub(crate) time: Duration,
 }
-
-/// The connection is to be closed without an answer; only a sandbox does that, when asked to.
-#[derive(Debug)]
-pub(crate) struct Cut;
-
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the sandbox cuts this connection")
-    }
-}
-
-impl std::error::Error for Cut {}
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
-    served: Arc<Served>,
-    body_bytes: usize,
-    body_timeout: Duration,
+    registry: Arc<ActiveRegistry>,
+    router: Router<Handler>,
+    documents: Documents,
+    clock: Arc<dyn Clock>,
+    request_ids: RequestIds,
+    body_limits: BodyLimits,
+}
+
+/// A request that has been received as a whole, from a caller who may make it now.
+pub(crate) struct Received {
+    registry: Arc<Registry>,
+    pub(crate) head: Parts,
+    body: Bytes,
+    /// The caller, on paths that require a sign-in.
+    identity: Option<Identity>,
+    /// Counts as an active call of the caller until it is dropped.
+    _active_call: Option<ActiveCall>,
 }
 
 impl Pipeline {
-    /// Reads bodies of at most so many bytes, for at most so long.
-    pub(crate) fn new(served: Arc<Served>, body_bytes: usize, body_timeout: Duration) -> Pipeline {
-        Pipeline { served, body_bytes, body_timeout }
+    pub(crate) fn new(registry: Arc<ActiveRegistry>, documents: Documents, body_limits: BodyLimits) -> Pipeline {
+        let app = registry.acquire().app.clone();
+        let (clock, request_ids) = (app.shared_clock(), RequestIds::new(app.entropy()));
+        Pipeline { registry, router: handlers::router(), documents, clock, request_ids, body_limits }
     }
 
-    /// Answers a request, names it and logs it.
-    pub(crate) async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Result<Response, Cut>
+    /// Handles a request.
+    pub(crate) async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Response
     where
-        B: hyper::body::Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes> + Unpin,
     {
-        let start = self.served.clock.monotonic();
-        let id = self.served.request_ids.of(request.headers());
-        let method = request.method().clone();
-        let mut seen = Seen::default();
-        let answer = match self.served.meet().await {
-            Some(serving) => self.answer(&serving, peer, &id, request, &mut seen).await,
-            // In a box, so that no other request takes memory for it.
-            None => Box::pin(self.put_off(request, &mut seen)).await,
+        let mut log = self.begin(&request);
+        let outcome = match self.receive(peer, request, &mut log).await {
+            Ok(received) => self.respond(received, &mut log).await,
+            Err(error) => Err(error),
         };
-        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-        let took = self.served.clock.monotonic().saturating_sub(start);
-        let (route, caller, fault) = (seen.route, seen.caller.as_ref(), seen.fault.map(sandbox::faults::name));
-        log::request(&id, &method, route, caller, fault, &response, took);
-        if seen.fault.is_some_and(sandbox::cuts) {
-            return Err(Cut);
+        self.finish(outcome, &log)
+    }
+
+    /// Begins the log of a request.
+    pub(crate) fn begin<B>(&self, request: &Request<B>) -> RequestLog {
+        RequestLog {
+            id: self.request_ids.for_request(request.headers()),
+            method: request.method().clone(),
+            started_at: self.clock.monotonic(),
+            user: None,
+            route: None,
+            fault: None,
+            has_trailers: false,
         }
-        response.headers_mut().insert(REQUEST_ID, id);
-        if seen.trailers {
+    }
+
+    /// Receives a request: everything up to the throttle.
+    pub(crate) async fn receive<B>(
+        &self,
+        peer: IpAddr,
+        request: Request<B>,
+        log: &mut RequestLog,
+    ) -> Result<Received, ApiError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (head, body) = request.into_parts();
+        framing::check(&head)?;
+        let registry = self.registry.acquire();
+        if !routes::requires_sign_in(head.uri.path()) {
+            let body = self.read_body(body, &head.headers, Use::Discard, log).await?;
+            return Ok(Received { registry, head, body, identity: None, _active_call: None });
+        }
+        let app = &registry.app;
+        let signed_in = sign_in(app, peer, &head.headers).await;
+        let purpose = if signed_in.is_ok() { Use::Keep } else { Use::Discard };
+        let body = self.read_body(body, &head.headers, purpose, log).await?;
+        let caller = signed_in?;
+        // The caller's rights may have ended while the body arrived.
+        let caller = app.confirm(&caller).await?.unwrap_or(caller);
+        log.user = Some(caller.user);
+        let active_call = app.admit(&caller)?;
+        let origin = origin(&caller, peer, &log.id);
+        let identity = Some(Identity { caller, origin });
+        Ok(Received { registry, head, body, identity, _active_call: Some(active_call) })
+    }
+
+    /// Reads the body of a request; what is discarded is checked all the same.
+    pub(crate) async fn read_body<B>(
+        &self,
+        body: B,
+        headers: &HeaderMap,
+        purpose: Use,
+        log: &mut RequestLog,
+    ) -> Result<Bytes, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let BodyLimits { bytes, time } = self.body_limits;
+        let collected = body::collect(body, headers, purpose, bytes, time).await?;
+        log.has_trailers = collected.trailers;
+        Ok(collected.bytes)
+    }
+
+    /// Responds to a request that has been received: everything after the throttle.
+    pub(crate) async fn respond(&self, received: Received, log: &mut RequestLog) -> Result<Response, ApiError> {
+        let Received { registry, head, body, identity, _active_call } = received;
+        let path = head.uri.path();
+        check_version(path)?;
+        let (resource, parameters) = self.router.find(path).ok_or(Problem::NotFound)?;
+        log.route = Some(resource.template);
+        let Some(handler) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
+        let context = || RequestContext { app: registry.app.clone(), head, path: parameters, body };
+        match (handler, identity) {
+            (Handler::SignedIn(handle), Some(identity)) => handle(context(), identity).await,
+            (Handler::Public(handle), _) => handle(context()).await,
+            (Handler::Document(answer), _) => Ok(answer(&self.documents)),
+            (Handler::SignedIn(_), None) => {
+                Err(Failure::Internal(Internal::new("an operation that needs a caller was reached without one")).into())
+            }
+        }
+    }
+
+    /// Completes the response and writes the log.
+    pub(crate) fn finish(&self, outcome: Result<Response, ApiError>, log: &RequestLog) -> Response {
+        let mut response = outcome.unwrap_or_else(ApiError::into_response);
+        log.write(&response, self.clock.monotonic().saturating_sub(log.started_at));
+        response.headers_mut().insert(REQUEST_ID, log.id.clone());
+        if log.has_trailers {
+            // hyper accepts trailers that others do not, so the rest of the connection is not trusted.
             response.headers_mut().insert(CONNECTION, error::CLOSE);
         }
-        Ok(response)
+        response
     }
 
-    async fn answer<B>(
-        &self,
-        serving: &Serving,
-        peer: IpAddr,
-        id: &HeaderValue,
-        request: Request<B>,
-        seen: &mut Seen,
-    ) -> Result<Response, ApiError>
-    where
-        B: hyper::body::Body<Data = Bytes> + Unpin,
-    {
-        let (mut parts, body) = request.into_parts();
-        framing::check(&parts)?;
-        let path = parts.uri.path();
-        let of_api = is_of_api(path);
-        // The body's size and arrival come first in the answer; but what a stranger sends is not kept in memory.
-        let signed_in = if of_api { Some(sign_in(&serving.app, peer, &parts.headers).await) } else { None };
-        let is_read = matches!(signed_in, Some(Ok(_))) || self.served.is_of_sandbox(path);
-        let purpose = if is_read { Use::Keep } else { Use::Discard };
-        let body = body::collect(body, &parts.headers, purpose, self.body_bytes, self.body_timeout).await?;
-        seen.trailers = body.trailers;
-        let mut _active = None;
-        if let Some(signed_in) = signed_in {
-            let caller = signed_in?;
-            // The caller's rights may have ended while the body arrived.
-            let caller = serving.app.confirm(&caller).await?.unwrap_or(caller);
-            _active = Some(serving.app.admit(seen.caller.insert(caller))?);
-            self.meet_fault(&serving.app, &parts, seen).await?;
-            check_version(path)?;
-        }
-        let caller = seen.caller.clone();
-        let origin = caller.as_ref().map(|caller| origin(caller, peer, id));
-        let found = self.served.routes(serving, path).at(path).ok_or(Problem::NotFound)?;
-        seen.route = Some(found.resource.template);
-        parts.extensions.insert(Received { caller, origin, body: body.bytes, texts: found.texts });
-        Ok(found.resource.answer(Request::from_parts(parts, Body::empty())).await)
-    }
-
-    /// Tells a request to come back, since there is no registry at the moment.
-    async fn put_off<B>(&self, request: Request<B>, seen: &mut Seen) -> Result<Response, ApiError>
-    where
-        B: hyper::body::Body<Data = Bytes> + Unpin,
-    {
-        let (parts, body) = request.into_parts();
-        framing::check(&parts)?;
-        // Read to its end, so that the client can read the answer.
-        let body = body::collect(body, &parts.headers, Use::Discard, self.body_bytes, self.body_timeout).await?;
-        seen.trailers = body.trailers;
-        Err(Failure::Unavailable(Internal::new("a restored registry is taking its place")).into())
-    }
-
-    /// In a sandbox, what was asked to go wrong does so here.
-    async fn meet_fault(&self, app: &App, parts: &Parts, seen: &mut Seen) -> Result<(), ApiError> {
-        let Some(control) = self.served.sandbox().filter(|_| parts.uri.path().starts_with(RWS)) else { return Ok(()) };
-        seen.fault = control.strike(parts.method.as_str(), parts.uri.path()).await;
-        if let (Some(FaultKind::Delay(_)), Some(caller)) = (seen.fault, &seen.caller) {
-            // The caller's rights may have ended during the delay.
-            seen.caller = app.confirm(caller).await?.or(seen.caller.take());
-        }
-        seen.fault.map_or(Ok(()), sandbox::fail)
-    }
-
-    /// Answers, names and logs what came without a request: a message that is none, or a connection too many.
+    /// The response to a malformed message or to a connection too many, logged, as bytes.
     pub(crate) fn refuse(&self, problem: Problem) -> Vec<u8> {
-        let request_id = self.served.request_ids.make();
+        let request_id = self.request_ids.generate();
         let row = problem.row();
-        let status = error::status_of(row.kind).as_u16();
-        log::refusal(&request_id, status, row.code);
+        log::refusal(&request_id, error::status_of(row.kind).as_u16(), row.code);
         error::closing_message(problem, &request_id)
     }
 }
 
-/// What the audit log is told of a request.
+impl Received {
+    /// Checks the caller's rights again, after a wait.
+    pub(crate) async fn confirm(&mut self) -> Result<(), ApiError> {
+        if let Some(identity) = &mut self.identity
+            && let Some(caller) = self.registry.app.confirm(&identity.caller).await?
+        {
+            identity.caller = caller;
+        }
+        Ok(())
+    }
+}
+
+/// What the audit log records about a request.
 fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
     let request_id = id.to_str().ok().map(Into::into);
     Origin { actor: Actor::User(caller.user), address: Some(peer), request_id, reason: None }
@@ -183,14 +211,9 @@ async fn sign_in(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<Caller,
     Ok(app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
 }
 
-/// Whether a path belongs to the API.
-pub(crate) fn is_of_api(path: &str) -> bool {
-    API.iter().any(|api| path.starts_with(api))
-}
-
-/// Refuses a path of the API that names another version.
+/// Refuses a path of the original service's API that names another version.
 fn check_version(path: &str) -> Result<(), Problem> {
-    let Some(rest) = path.strip_prefix(VERSIONED) else { return Ok(()) };
+    let Some(rest) = path.strip_prefix(BEFORE_VERSION) else { return Ok(()) };
     let version = rest.split('/').next().unwrap_or_default();
     if version.starts_with(['v', 'V']) && version != v1::VERSION { Err(Problem::InvalidApiVersion) } else { Ok(()) }
 }
@@ -200,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_version_one_passes_and_what_names_no_version_is_left_to_the_router() {
+    fn only_version_one_passes_and_a_path_without_a_version_is_left_to_the_router() {
         for path in ["/rws/api/v1/customers", "/rws/api/v1", "/rws/api/", "/rws/x/v2", "/rws/api/customers"] {
             assert_eq!(check_version(path), Ok(()), "{path}");
         }

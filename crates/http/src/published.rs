@@ -1,13 +1,15 @@
 //! `GET /openapi.json` and `GET /docs`: the published interface.
 
-use crate::openapi::{self, Interface, PublishedSetting};
-use axum::{body::Body, extract::State, response::Response};
+use crate::{
+    openapi::{self, Interface, PublishedSetting},
+    response::{self, Response},
+};
 use carnelian_domain::Rules;
 use hyper::{
     body::Bytes,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// What keeps a browser from doing anything with the page but showing it.
 const HARDENING: [(HeaderName, HeaderValue); 3] = [
@@ -44,19 +46,14 @@ impl Documents {
 }
 
 /// Answers with the interface for programs.
-pub(crate) async fn openapi(State(documents): State<Arc<Documents>>) -> Response {
-    answer(documents.written().openapi.clone(), HeaderValue::from_static("application/json"))
+pub(crate) fn openapi(documents: &Documents) -> Response {
+    response::with_body(documents.written().openapi.clone(), HeaderValue::from_static("application/json"))
 }
 
 /// Answers with the interface for people.
-pub(crate) async fn docs(State(documents): State<Arc<Documents>>) -> Response {
-    let mut response = answer(documents.written().docs.clone(), HeaderValue::from_static("text/html; charset=utf-8"));
+pub(crate) fn docs(documents: &Documents) -> Response {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = response::with_body(documents.written().docs.clone(), html);
     response.headers_mut().extend(HARDENING);
-    response
-}
-
-fn answer(body: Bytes, media_type: HeaderValue) -> Response {
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
 }

@@ -1,10 +1,7 @@
 //! The query of a request: its parameters as they arrived, whatever they mean.
 
-use axum::extract::FromRequestParts;
 use carnelian_domain::{RawListing, RawPaging, RawText};
-use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
-use std::convert::Infallible;
 
 /// The parameters in their order, names and values decoded; what is not UTF-8 has no value.
 pub struct Query(Vec<(String, Option<String>)>);
@@ -46,14 +43,6 @@ impl Query {
             fields: self.text("fields"),
             paging: self.paging(),
         }
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, Infallible> {
-        Ok(Query::parse(parts.uri.query().unwrap_or_default()))
     }
 }
 

@@ -28,13 +28,13 @@ impl RequestIds {
     }
 
     /// The client's own id for the request, if it is harmless, or a new one.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+    pub(crate) fn for_request(&self, headers: &HeaderMap) -> HeaderValue {
         let given = headers.get(REQUEST_ID).filter(|id| is_harmless(id.as_bytes())).cloned();
-        given.unwrap_or_else(|| HeaderValue::try_from(self.make()).expect("hexadecimal digits"))
+        given.unwrap_or_else(|| HeaderValue::try_from(self.generate()).expect("hexadecimal digits"))
     }
 
     /// A new id.
-    pub(crate) fn make(&self) -> String {
+    pub(crate) fn generate(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         data_encoding::HEXLOWER.encode(&number.wrapping_mul(SPREAD).to_be_bytes())
     }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn every_request_has_an_id_of_its_own_also_where_the_count_begins_anew() {
         let ids = RequestIds::new(&Highest);
-        let made: std::collections::HashSet<_> = (0..1_000).map(|_| ids.make()).collect();
+        let made: std::collections::HashSet<_> = (0..1_000).map(|_| ids.generate()).collect();
         assert_eq!(made.len(), 1_000);
         assert!(made.iter().all(|id| id.len() == 16));
     }
@@ -69,7 +69,7 @@ mod tests {
     fn a_client_s_own_id_is_taken_over_only_if_it_is_harmless() {
         let ids = RequestIds::new(&Highest);
         let of = |id: &str| {
-            ids.of(&HeaderMap::from_iter([(
+            ids.for_request(&HeaderMap::from_iter([(
                 hyper::header::HeaderName::from_static(REQUEST_ID),
                 id.parse().expect("a value"),
             )]))

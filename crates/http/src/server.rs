@@ -1,6 +1,6 @@
 //! The accept loop: connections in, requests to the pipeline, a bounded end.
 
-use crate::{malformed::Enveloping, pipeline::Pipeline, serving::Served, tls::Tls, workers::Workers};
+use crate::{malformed::Enveloping, service::Service, tls::Tls, workers::Workers};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -24,17 +24,13 @@ const HEADER_FIELDS: usize = 100;
 /// How long to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How the server treats connections and requests.
+/// How the server treats connections.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// The largest body that is read, in bytes.
-    pub body_bytes: usize,
+pub struct ServerSettings {
     /// How many connections are served at once; further ones are told to come back.
     pub connections: usize,
     /// How long a header section may take to arrive, and how long a connection may be idle.
     pub header_timeout: Duration,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
     /// How many threads serve connections.
     pub threads: usize,
 }
@@ -44,13 +40,13 @@ pub struct Settings {
 /// Fails only if the threads cannot be started.
 pub async fn run(
     listener: TcpListener,
-    served: Arc<Served>,
+    service: Arc<Service>,
     tls: Option<Tls>,
-    settings: Settings,
+    settings: ServerSettings,
     shutdown: impl Future<Output = Duration>,
 ) -> io::Result<()> {
     let server = Server {
-        pipeline: Arc::new(Pipeline::new(served, settings.body_bytes, settings.body_timeout)),
+        service,
         tls,
         free: Arc::new(Semaphore::new(settings.connections)),
         workers: Workers::start(settings.threads)?,
@@ -85,11 +81,11 @@ async fn pause(error: &io::Error) {
 }
 
 struct Server {
-    pipeline: Arc<Pipeline>,
+    service: Arc<Service>,
     tls: Option<Tls>,
     free: Arc<Semaphore>,
     workers: Workers,
-    settings: Settings,
+    settings: ServerSettings,
 }
 
 impl Server {
@@ -98,7 +94,7 @@ impl Server {
         let Ok(place) = self.free.clone().try_acquire_owned() else {
             if self.tls.is_none() {
                 // A fresh socket takes this much without waiting; if not, the connection is just closed.
-                let _ = stream.try_write(&self.pipeline.refuse(Problem::Unavailable));
+                let _ = stream.try_write(&self.service.refuse(Problem::Unavailable));
             }
             return;
         };
@@ -106,8 +102,7 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // The thread that will serve it watches the socket, not the one that accepts.
         let Ok(stream) = stream.into_std() else { return };
-        let connection =
-            Connection { peer, pipeline: self.pipeline.clone(), watcher: graceful.watcher(), _place: place };
+        let connection = Connection { peer, service: self.service.clone(), watcher: graceful.watcher(), _place: place };
         let header_timeout = self.settings.header_timeout;
         // Two kinds of task, so that a connection without TLS takes no memory for it.
         match self.tls.as_ref().map(Tls::acceptor) {
@@ -128,25 +123,25 @@ impl Server {
 
 struct Connection {
     peer: IpAddr,
-    pipeline: Arc<Pipeline>,
+    service: Arc<Service>,
     watcher: Watcher,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
-        let Connection { peer, pipeline, watcher, _place } = self;
-        let stream = Enveloping::new(stream, pipeline.clone(), header_timeout);
-        let service = service_fn(move |request| {
-            let pipeline = pipeline.clone();
-            async move { pipeline.handle(peer, request).await }
+        let Connection { peer, service, watcher, _place } = self;
+        let stream = Enveloping::new(stream, service.clone(), header_timeout);
+        let handle = service_fn(move |request| {
+            let service = service.clone();
+            async move { service.handle(peer, request).await }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
             .max_buf_size(HEADER_BYTES)
             .max_headers(HEADER_FIELDS)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(stream), handle);
         // A connection that breaks concerns nobody but its client.
         let _ = watcher.watch(connection).await;
     }

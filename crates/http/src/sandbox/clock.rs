@@ -1,17 +1,14 @@
 //! `/sandbox/v1/clock`.
 
-use super::{Control, fields::Fields};
+use super::{control::ControlRequest, fields::Fields};
 use crate::{
     error::ApiError,
-    extract::{Headers, WholeBody},
-    response,
+    response::{self, Response},
 };
-use axum::{extract::State, response::Response};
 use carnelian_app::sandbox::clock::{Reading, SetClock};
 use carnelian_domain::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// The most seconds that can pass at once: some three hundred years.
 const MOST_SECONDS: u64 = 10_000_000_000;
@@ -25,30 +22,27 @@ struct ClockReply {
 }
 
 /// Says what time it is.
-pub(crate) async fn get_clock(State(control): State<Arc<Control>>) -> Response {
-    shown(control.sandbox.clock().reading())
+pub(crate) async fn get_clock(request: ControlRequest) -> Result<Response, ApiError> {
+    Ok(shown(request.control.sandbox.clock().reading()))
 }
 
 /// Sets the time.
-pub(crate) async fn set_clock(
-    State(control): State<Arc<Control>>,
-    Headers(headers): Headers,
-    WholeBody(body): WholeBody,
-) -> Result<Response, ApiError> {
-    let mut fields = Fields::read(&headers, &body)?;
+pub(crate) async fn set_clock(request: ControlRequest) -> Result<Response, ApiError> {
+    let mut fields = Fields::read(&request.headers, &request.body)?;
     fields.expect_any("now");
     let now = fields.read_with("now", |value| Timestamp::from_iso8601(value.as_str()?));
     let advance_seconds = fields.number("advanceSeconds", 0..=MOST_SECONDS);
     let running = fields.read_with("running", serde_json::Value::as_bool);
     fields.end()?;
     let change = SetClock { now, advance_seconds: advance_seconds.unwrap_or(0), running };
-    Ok(shown(control.sandbox.clock().set(change)))
+    Ok(shown(request.control.sandbox.clock().set(change)))
 }
 
 /// Goes back to the real time.
-pub(crate) async fn reset_clock(State(control): State<Arc<Control>>) -> Response {
-    control.sandbox.clock().reset();
-    shown(control.sandbox.clock().reading())
+pub(crate) async fn reset_clock(request: ControlRequest) -> Result<Response, ApiError> {
+    let clock = request.control.sandbox.clock();
+    clock.reset();
+    Ok(shown(clock.reading()))
 }
 
 fn shown(reading: Reading) -> Response {

@@ -1,18 +1,19 @@
 //! `/sandbox/v1/faults`.
 
-use super::{Control, fields::Fields};
+use super::{
+    control::{Control, ControlRequest},
+    fields::Fields,
+};
 use crate::{
     error::ApiError,
-    extract::{Headers, WholeBody},
-    pipeline::RWS,
-    response,
+    response::{self, Response},
+    routes::RWS_PREFIX,
 };
-use axum::{extract::State, response::Response};
 use carnelian_app::sandbox::faults::{Fault, FaultKind};
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// The most calls that a fault strikes by count.
 const MOST_CALLS: u64 = 1_000_000;
@@ -78,27 +79,24 @@ impl From<Fault> for FaultReply {
 }
 
 /// Lists the faults that are to come.
-pub(crate) async fn list_faults(State(control): State<Arc<Control>>) -> Response {
-    listed(&control)
+pub(crate) async fn list_faults(request: ControlRequest) -> Result<Response, ApiError> {
+    Ok(listed(&request.control))
 }
 
 /// Adds a fault.
-pub(crate) async fn add_fault(
-    State(control): State<Arc<Control>>,
-    Headers(headers): Headers,
-    WholeBody(body): WholeBody,
-) -> Result<Response, ApiError> {
-    let mut fields = Fields::read(&headers, &body)?;
+pub(crate) async fn add_fault(request: ControlRequest) -> Result<Response, ApiError> {
+    let mut fields = Fields::read(&request.headers, &request.body)?;
     let fault = fault(&mut fields);
     fields.end()?;
+    let control = &request.control;
     control.sandbox.faults().add(fault, control.monotonic());
-    Ok(listed(&control))
+    Ok(listed(control))
 }
 
 /// Forgets all faults.
-pub(crate) async fn clear_faults(State(control): State<Arc<Control>>) -> Response {
-    control.sandbox.faults().clear();
-    listed(&control)
+pub(crate) async fn clear_faults(request: ControlRequest) -> Result<Response, ApiError> {
+    request.control.sandbox.faults().clear();
+    Ok(listed(&request.control))
 }
 
 fn listed(control: &Control) -> Response {
@@ -115,7 +113,8 @@ fn fault(fields: &mut Fields) -> Fault {
     let seconds = fields.number("seconds", 1..=MOST_SECONDS);
     let delay = fields.number("delayMillis", 1..=MOST_MILLIS);
     let method = fields.read_with("method", |value| text(value).filter(|method| METHODS.contains(&&**method)));
-    let path_prefix = fields.read_with("pathPrefix", |value| text(value).filter(|prefix| prefix.starts_with(RWS)));
+    let path_prefix =
+        fields.read_with("pathPrefix", |value| text(value).filter(|prefix| prefix.starts_with(RWS_PREFIX)));
     let kind = kind.unwrap_or_else(|| {
         fields.refuse("fault");
         FaultKind::Unavailable

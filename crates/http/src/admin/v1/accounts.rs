@@ -2,41 +2,33 @@
 
 use super::shape::{self, Form};
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     log::LoggedAccount,
-    query::Query,
-    response,
+    response::{self, Response},
     rws::v1::wire::{AccountReply, PageReply},
 };
-use axum::{extract::State, response::Response};
-use carnelian_app::{App, directory::Account, requests::RawName};
+use carnelian_app::{directory::Account, requests::RawName};
 use carnelian_domain::AccountId;
 use hyper::StatusCode;
-use std::sync::Arc;
 
 /// Lists every account.
 pub(crate) async fn list_all_accounts(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "list_all_accounts").await?;
-    let page = operator.list_accounts(query.paging()).await?;
+    let operator = request.app.operator(&caller, origin, "list_all_accounts").await?;
+    let page = operator.list_accounts(request.query().paging()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 
 /// Creates an account.
 pub(crate) async fn create_account(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    WholeBody(body): WholeBody,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "create_account").await?;
-    let document = shape::document(&headers, &body)?;
+    let operator = request.app.operator(&caller, origin, "create_account").await?;
+    let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["accountName", "reason"])?;
     let raw = RawName { name: form.text("accountName"), reason: form.text("reason") };
     Ok(reply(&*operator.create_account(&raw).await?))
@@ -44,44 +36,35 @@ pub(crate) async fn create_account(
 
 /// Reads any account.
 pub(crate) async fn get_any_account(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(id): PathText,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "get_any_account").await?;
-    Ok(reply(&*operator.get_account(account_id(id)).await?))
+    let operator = request.app.operator(&caller, origin, "get_any_account").await?;
+    Ok(reply(&*operator.get_account(account_id(request.path.get(0))).await?))
 }
 
 /// Puts an account into "erasure in progress".
 pub(crate) async fn request_erasure(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(id): PathText,
-    WholeBody(body): WholeBody,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "request_erasure").await?;
-    let document = shape::document(&headers, &body)?;
+    let operator = request.app.operator(&caller, origin, "request_erasure").await?;
+    let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["reason"])?;
-    Ok(reply(&*operator.request_erasure(account_id(id), form.text("reason")).await?))
+    Ok(reply(&*operator.request_erasure(account_id(request.path.get(0)), form.text("reason")).await?))
 }
 
 /// Takes an erasure request back.
 pub(crate) async fn cancel_erasure(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(id): PathText,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "cancel_erasure").await?;
-    Ok(reply(&*operator.cancel_erasure(account_id(id), query.text("reason")).await?))
+    let operator = request.app.operator(&caller, origin, "cancel_erasure").await?;
+    Ok(reply(&*operator.cancel_erasure(account_id(request.path.get(0)), request.query().text("reason")).await?))
 }
 
-pub(super) fn account_id(text: Option<String>) -> Option<AccountId> {
-    AccountId::from_digits(&text?)
+pub(super) fn account_id(text: Option<&str>) -> Option<AccountId> {
+    AccountId::from_digits(text?)
 }
 
 fn reply(account: &Account) -> Response {

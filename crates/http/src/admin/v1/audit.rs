@@ -2,25 +2,21 @@
 
 use super::wire::EntryReply;
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{RequestOrigin, SignedIn},
-    query::Query,
-    response,
+    response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use axum::{extract::State, response::Response};
-use carnelian_app::{App, requests::RawAudit};
+use carnelian_app::requests::RawAudit;
 use hyper::StatusCode;
-use std::sync::Arc;
 
 /// Lists entries of the audit log, the oldest first.
 pub(crate) async fn list_audit(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "list_audit").await?;
+    let operator = request.app.operator(&caller, origin, "list_audit").await?;
+    let query = request.query();
     let raw = RawAudit {
         after: query.text("after"),
         account: query.text("accountId"),

@@ -6,41 +6,31 @@ use super::{
     wire::{IssuedReply, KeyReply},
 };
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
-    query::Query,
-    response,
+    response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use axum::{extract::State, response::Response};
-use carnelian_app::{App, requests::RawKey};
+use carnelian_app::requests::RawKey;
 use hyper::StatusCode;
-use std::sync::Arc;
 
 /// Lists a user's keys, never the keys themselves.
 pub(crate) async fn list_keys(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(user): PathText,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "list_keys").await?;
-    let page = operator.list_keys(user_id(user), query.paging()).await?;
+    let operator = request.app.operator(&caller, origin, "list_keys").await?;
+    let page = operator.list_keys(user_id(request.path.get(0)), request.query().paging()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, KeyReply::from)))
 }
 
 /// Makes a key for a user, or takes one over that was made elsewhere.
 pub(crate) async fn issue_key(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(user): PathText,
-    WholeBody(body): WholeBody,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "issue_key").await?;
-    let document = shape::document(&headers, &body)?;
+    let operator = request.app.operator(&caller, origin, "issue_key").await?;
+    let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read_key(&document)?;
     let raw = RawKey {
         label: form.text("label"),
@@ -49,19 +39,16 @@ pub(crate) async fn issue_key(
         key: form.text("key"),
         reason: form.text("reason"),
     };
-    let issued = operator.issue_key(user_id(user), &raw).await?;
+    let issued = operator.issue_key(user_id(request.path.get(0)), &raw).await?;
     Ok(response::json(StatusCode::OK, &IssuedReply::from(&issued)))
 }
 
 /// Revokes a key.
 pub(crate) async fn revoke_key(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(key_id): PathText,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = app.operator(&caller, origin, "revoke_key").await?;
-    let key = operator.revoke_key(key_id.as_deref(), query.text("reason")).await?;
+    let operator = request.app.operator(&caller, origin, "revoke_key").await?;
+    let key = operator.revoke_key(request.path.get(0), request.query().text("reason")).await?;
     Ok(response::json(StatusCode::OK, &KeyReply::from(&key)))
 }

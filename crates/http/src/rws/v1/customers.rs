@@ -5,46 +5,40 @@ use super::{
     wire::{CustomerReply, ListedCustomer, PageReply, WrittenReply},
 };
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{Headers, PathText, RequestOrigin, SignedIn, WholeBody},
     idempotency::idempotent,
     log::LoggedAccount,
-    query::Query,
-    response,
+    response::{self, Response},
 };
-use axum::{extract::State, response::Response};
-use carnelian_app::{App, customers::Written};
+use carnelian_app::customers::Written;
 use carnelian_domain::{CustomerField, CustomerId};
 use hyper::{
     HeaderMap, StatusCode,
     header::{ETAG, HeaderValue, IF_MATCH},
 };
-use std::sync::Arc;
 
 /// Creates a customer.
 pub(crate) async fn create_customer(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    WholeBody(body): WholeBody,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let writer = app.customer_writer(&caller, &origin)?;
-    let request = idempotent(&headers, &body)?;
-    let document = shape::document(&headers, &body)?;
-    let raw = shape::raw_customer(app.rules(), &document)?;
-    Ok(written(&writer.create_customer(&raw, request).await?))
+    let writer = request.app.customer_writer(&caller, &origin)?;
+    let retry = idempotent(request.headers(), &request.body)?;
+    let document = shape::document(request.headers(), &request.body)?;
+    let raw = shape::raw_customer(request.app.rules(), &document)?;
+    Ok(written(&writer.create_customer(&raw, retry).await?))
 }
 
 /// Reads a customer.
 pub(crate) async fn get_customer(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    PathText(id): PathText,
+    request: RequestContext,
+    Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
-    let reader = app.customer_reader(&caller)?;
-    let customer = reader.get_customer(customer_id(id)).await?;
-    let mut response = response::json(StatusCode::OK, &CustomerReply::new(app.rules(), &customer, &CustomerField::ALL));
+    let reader = request.app.customer_reader(&caller)?;
+    let customer = reader.get_customer(customer_id(request.path.get(0))).await?;
+    let mut response =
+        response::json(StatusCode::OK, &CustomerReply::new(request.app.rules(), &customer, &CustomerField::ALL));
     response.headers_mut().insert(ETAG, entity_tag(customer.version));
     response.extensions_mut().insert(LoggedAccount(customer.account));
     Ok(response)
@@ -52,43 +46,37 @@ pub(crate) async fn get_customer(
 
 /// Lists the customers in scope that are asked for.
 pub(crate) async fn list_customers(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
-    let reader = app.customer_reader(&caller)?;
-    let (page, fields) = reader.list_customers(&query.customers()).await?;
-    let show = |customer| ListedCustomer(CustomerReply::new(app.rules(), customer, &fields));
+    let reader = request.app.customer_reader(&caller)?;
+    let (page, fields) = reader.list_customers(&request.query().customers()).await?;
+    let show = |customer| ListedCustomer(CustomerReply::new(request.app.rules(), customer, &fields));
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, show)))
 }
 
 /// Replaces a customer.
 pub(crate) async fn edit_customer(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(id): PathText,
-    WholeBody(body): WholeBody,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let writer = app.customer_writer(&caller, &origin)?;
-    let request = idempotent(&headers, &body)?;
-    let document = shape::document(&headers, &body)?;
-    let raw = shape::raw_customer(app.rules(), &document)?;
-    let expected = expected_versions(&headers);
-    Ok(written(&writer.edit_customer(customer_id(id), expected.as_deref(), &raw, request).await?))
+    let writer = request.app.customer_writer(&caller, &origin)?;
+    let retry = idempotent(request.headers(), &request.body)?;
+    let document = shape::document(request.headers(), &request.body)?;
+    let raw = shape::raw_customer(request.app.rules(), &document)?;
+    let expected = expected_versions(request.headers());
+    Ok(written(&writer.edit_customer(customer_id(request.path.get(0)), expected.as_deref(), &raw, retry).await?))
 }
 
 /// Erases a customer.
 pub(crate) async fn erase_customer(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    RequestOrigin(origin): RequestOrigin,
-    PathText(id): PathText,
-    Headers(headers): Headers,
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let writer = app.customer_writer(&caller, &origin)?;
-    let erased = writer.erase_customer(customer_id(id), expected_versions(&headers).as_deref()).await?;
+    let writer = request.app.customer_writer(&caller, &origin)?;
+    let erased = writer
+        .erase_customer(customer_id(request.path.get(0)), expected_versions(request.headers()).as_deref())
+        .await?;
     let mut response = written(&erased);
     // There is no such version to ask for.
     response.headers_mut().remove(ETAG);
@@ -102,8 +90,8 @@ fn written(customer: &Written) -> Response {
     response
 }
 
-fn customer_id(text: Option<String>) -> Option<CustomerId> {
-    CustomerId::parse(&text?)
+fn customer_id(text: Option<&str>) -> Option<CustomerId> {
+    CustomerId::parse(text?)
 }
 
 fn entity_tag(version: u64) -> HeaderValue {

@@ -1,11 +1,10 @@
 //! `GET …/echo/{param}`.
 
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{PathText, SignedIn},
-    response,
+    response::{self, Response},
 };
-use axum::response::Response;
 use carnelian_domain::Problem;
 use hyper::StatusCode;
 use schemars::JsonSchema;
@@ -22,8 +21,9 @@ pub(crate) struct Echo {
 }
 
 /// Answers with the path's parameter, to show that a caller is signed in.
-pub(crate) async fn echo(SignedIn(_): SignedIn, PathText(param): PathText) -> Result<Response, ApiError> {
-    let fits = |param: &String| (1..=MAX_PARAM).contains(&param.chars().count());
-    let context = param.filter(fits).ok_or(Problem::RequiredFieldsMissing)?;
+pub(crate) async fn echo(request: RequestContext, _: Identity) -> Result<Response, ApiError> {
+    let fits = |param: &&str| (1..=MAX_PARAM).contains(&param.chars().count());
+    let context = request.path.get(0).filter(fits).ok_or(Problem::RequiredFieldsMissing)?;
+    let context = context.to_owned();
     Ok(response::json(StatusCode::OK, &Echo { context }))
 }

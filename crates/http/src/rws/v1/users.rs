@@ -2,37 +2,28 @@
 
 use super::wire::{PageReply, UserReply};
 use crate::{
+    context::{Identity, RequestContext},
     error::ApiError,
-    extract::{PathText, SignedIn},
     log::LoggedAccount,
-    query::Query,
-    response,
+    response::{self, Response},
 };
-use axum::{extract::State, response::Response};
-use carnelian_app::App;
 use carnelian_domain::UserId;
 use hyper::StatusCode;
-use std::sync::Arc;
 
 /// Lists the users whose home account is in scope.
 pub(crate) async fn list_users(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    query: Query,
+    request: RequestContext,
+    Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
-    let reader = app.directory_reader(&caller)?;
-    let page = reader.list_users(query.paging()).await?;
+    let reader = request.app.directory_reader(&caller)?;
+    let page = reader.list_users(request.query().paging()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 
 /// Reads a user.
-pub(crate) async fn get_user(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    PathText(id): PathText,
-) -> Result<Response, ApiError> {
-    let reader = app.directory_reader(&caller)?;
-    let user = reader.get_user(id.and_then(|id| UserId::from_digits(&id))).await?;
+pub(crate) async fn get_user(request: RequestContext, Identity { caller, .. }: Identity) -> Result<Response, ApiError> {
+    let reader = request.app.directory_reader(&caller)?;
+    let user = reader.get_user(request.path.get(0).and_then(UserId::from_digits)).await?;
     let mut response = response::json(StatusCode::OK, &UserReply::from(&user));
     response.extensions_mut().insert(LoggedAccount(user.account));
     Ok(response)

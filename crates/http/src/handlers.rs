@@ -1,0 +1,125 @@
+//! The handler of every operation.
+
+use crate::{
+    admin::v1 as admin,
+    context::{Identity, RequestContext},
+    error::ApiError,
+    health,
+    published::{self, Documents},
+    response::Response,
+    router::Router,
+    routes::{EMPTY_ECHO, ROUTES, Route},
+    rws::v1,
+};
+use std::{future::Future, pin::Pin};
+
+/// The response of a handler, once it is there.
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+
+/// A handler, by what it needs.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// Needs a signed-in caller.
+    SignedIn(fn(RequestContext, Identity) -> HandlerFuture),
+    /// Needs no caller.
+    Public(fn(RequestContext) -> HandlerFuture),
+    /// Answers with one of the published documents.
+    Document(fn(&Documents) -> Response),
+}
+
+macro_rules! signed_in {
+    ($($path:ident)::+) => {
+        (last_segment(stringify!($($path)::+)), Handler::SignedIn(|request, identity| Box::pin($($path)::+(request, identity))))
+    };
+}
+
+macro_rules! public {
+    ($($path:ident)::+) => {
+        (last_segment(stringify!($($path)::+)), Handler::Public(|request| Box::pin($($path)::+(request))))
+    };
+}
+
+macro_rules! document {
+    ($($path:ident)::+) => {
+        (last_segment(stringify!($($path)::+)), Handler::Document($($path)::+))
+    };
+}
+
+/// Every operation with its handler; an operation is named like the function.
+const HANDLERS: &[(&str, Handler)] = &[
+    signed_in!(v1::accounts::list_accounts),
+    signed_in!(v1::accounts::get_account),
+    signed_in!(v1::customers::list_customers),
+    signed_in!(v1::customers::create_customer),
+    signed_in!(v1::customers::get_customer),
+    signed_in!(v1::customers::edit_customer),
+    signed_in!(v1::customers::erase_customer),
+    signed_in!(v1::echo::echo),
+    signed_in!(v1::users::list_users),
+    signed_in!(v1::users::get_user),
+    signed_in!(admin::accounts::list_all_accounts),
+    signed_in!(admin::accounts::create_account),
+    signed_in!(admin::accounts::get_any_account),
+    signed_in!(admin::accounts::request_erasure),
+    signed_in!(admin::accounts::cancel_erasure),
+    signed_in!(admin::erasures::list_erasures),
+    signed_in!(admin::erasures::get_erasure),
+    signed_in!(admin::groups::list_groups),
+    signed_in!(admin::groups::create_group),
+    signed_in!(admin::groups::get_group),
+    signed_in!(admin::groups::add_to_group),
+    signed_in!(admin::groups::remove_from_group),
+    signed_in!(admin::users::list_all_users),
+    signed_in!(admin::users::create_user),
+    signed_in!(admin::users::get_any_user),
+    signed_in!(admin::users::edit_user),
+    signed_in!(admin::keys::list_keys),
+    signed_in!(admin::keys::issue_key),
+    signed_in!(admin::keys::revoke_key),
+    signed_in!(admin::audit::list_audit),
+    public!(health::live),
+    public!(health::ready),
+    document!(published::openapi),
+    document!(published::docs),
+];
+
+/// The function's name in the path of a function.
+const fn last_segment(path: &'static str) -> &'static str {
+    let bytes = path.as_bytes();
+    let mut start = bytes.len();
+    while start > 0 && bytes[start - 1] != b':' && bytes[start - 1] != b' ' {
+        start -= 1;
+    }
+    path.split_at(start).1
+}
+
+/// The router of what every server serves.
+pub(crate) fn router() -> Router<Handler> {
+    Router::new(ROUTES.iter().chain([&EMPTY_ECHO]).map(|route| (route, handler_of(route))))
+}
+
+fn handler_of(route: &Route) -> Handler {
+    let found = HANDLERS.iter().find(|(operation, _)| *operation == route.operation);
+    found.expect("a test checks that every operation has a handler").1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::requires_sign_in;
+
+    #[test]
+    fn every_operation_has_a_handler_and_every_handler_an_operation() {
+        let operations: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
+        let handlers: Vec<_> = HANDLERS.iter().map(|(operation, _)| *operation).collect();
+        assert_eq!(operations, handlers);
+    }
+
+    #[test]
+    fn a_handler_needs_a_caller_exactly_where_callers_sign_in() {
+        for route in ROUTES {
+            let needs_caller = matches!(handler_of(route), Handler::SignedIn(_));
+            assert_eq!(needs_caller, requires_sign_in(route.path), "{}", route.path);
+        }
+    }
+}

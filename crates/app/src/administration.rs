@@ -96,7 +96,10 @@ impl App {
     pub async fn create_account(&self, name: &str, origin: &Origin) -> Result<AccountId, AdminError> {
         named("an account", name, check_name)?;
         let vault = self.vault.clone();
-        Ok(self.store.create_account(name.to_owned(), Box::new(move |id| vault.new_data_key(id)), origin).await?)
+        Ok(self
+            .store
+            .create_account(name.to_owned(), std::sync::Arc::new(move |id| vault.new_data_key(id)), origin)
+            .await?)
     }
 
     /// Every account that is not erased.

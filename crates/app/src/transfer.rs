@@ -181,7 +181,7 @@ impl Importer<'_> {
     /// Makes the replacement of whichever customer has the name.
     fn replacement(&self, account: Arc<Account>, draft: CustomerDraft) -> Replace {
         let entropy = self.app.entropy.clone();
-        Box::new(move |id, current: &StoredCustomer| {
+        Arc::new(move |id, current: &StoredCustomer| {
             let key = account.key().expect("the key has sealed the row before");
             Replacement {
                 sealed: sealing::seal(key, &*entropy, account.id, id, &draft.details),

@@ -1,17 +1,18 @@
 //! Customers.
 
 use crate::{
-    SqliteStore,
+    SqliteStore, directory,
     error::DatabaseError,
     hash_index::KeyedHash,
     idempotency::{self, once},
     job::{WorkError, Writing},
     listing,
 };
-use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp, audit::ANY_FIELD};
+use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp};
 use carnelian_store::{
     AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer,
     StoreError, StoredCustomer, Written,
+    judge::{self, FoundCustomer},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::ops::Range;
@@ -120,15 +121,11 @@ pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
 pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
     let indexes = writing.indexes()?;
     let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
-    if holder_of_name(writing, hash, new)?.is_some() {
-        // Of several conflicts the account's come first.
-        check_account(writing, new.account)?;
-        return Err(Conflict::NameTaken.into());
-    }
-    let inserted = write(writing, INSERT, new, hash)?;
-    if inserted == 0 {
-        check_account(writing, new.account)?;
-        // The account is there, so it was another rule of the table, and nobody but this program can have broken it.
+    let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
+    // The insert looks at the account itself, so that a create that succeeds needs one statement.
+    if name_is_taken || write(writing, INSERT, new, hash)? == 0 {
+        judge::check_create(account_state(writing, new.account)?, name_is_taken)?;
+        // The account is active and the name free, so the row breaks another rule of its table.
         return Err(DatabaseError::Corrupt("a customer breaks a rule of its table").into());
     }
     indexes.names().add(hash, new.id.0);
@@ -139,45 +136,42 @@ pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) 
 
 pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
     let new = &edit.customer;
-    let current = seen(writing, new.id, edit.seen_in)?;
-    check_account(writing, new.account)?;
-    check_account(writing, current.account)?;
-    check_version(&current, edit.expected_versions.as_deref())?;
+    let Current { found, unique_name } = seen(writing, new.id, edit.seen_in)?;
     let indexes = writing.indexes()?;
     let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
-    if holder_of_name(writing, hash, new)?.is_some() {
-        return Err(Conflict::NameTaken.into());
-    }
+    let old_account = account_state(writing, found.account)?;
+    let new_account = if new.account == found.account { old_account } else { account_state(writing, new.account)? };
+    let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
+    judge::check_edit(found, edit.expected_versions.as_deref(), new_account, old_account, name_is_taken)?;
     write(writing, UPDATE, new, hash)?;
-    let old = indexes.hash_key.of_name(current.account, &current.unique_name);
+    let old = indexes.hash_key.of_name(found.account, &unique_name);
     if old != hash {
         let mut names = indexes.names();
         names.remove(old, new.id.0);
         names.add(hash, new.id.0);
     }
     writing.written.push(new.id);
-    // After another write in between, nobody has compared: any field may be another one now.
-    let fields = if current.version == edit.seen_version { edit.changed_fields.as_slice() } else { &[ANY_FIELD] };
-    // One that moves is told of in both accounts.
-    let left = Some(current.account).filter(|account| *account != new.account);
+    let fields = judge::audited_fields(edit, found);
+    // A customer that moves has an entry in both accounts.
+    let left = Some(found.account).filter(|account| *account != new.account);
     for account in left.into_iter().chain([new.account]) {
         let (action, object) = (Action::EditCustomer, Object::Customer(new.id));
         writing.record(&AuditEntry::record(origin, action, object, Some(account), fields))?;
     }
-    Ok(Written { id: new.id, account: new.account, at: writing.now, version: current.version + 1 })
+    Ok(Written { id: new.id, account: new.account, at: writing.now, version: found.version + 1 })
 }
 
 fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Result<Written, WorkError> {
-    let current = seen(writing, erase.id, erase.seen_in)?;
-    check_version(&current, erase.expected_versions.as_deref())?;
+    let Current { found, unique_name } = seen(writing, erase.id, erase.seen_in)?;
+    judge::check_version(found, erase.expected_versions.as_deref())?;
     writing.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
     let indexes = writing.indexes()?;
-    indexes.names().remove(indexes.hash_key.of_name(current.account, &current.unique_name), erase.id.0);
+    indexes.names().remove(indexes.hash_key.of_name(found.account, &unique_name), erase.id.0);
     writing.written.push(erase.id);
     *writing.erased = true;
     writing.connection.prepare_cached("UPDATE registry SET leftovers = leftovers + 1")?.execute([])?;
     writing.record(entry)?;
-    Ok(Written { id: erase.id, account: current.account, at: writing.now, version: current.version + 1 })
+    Ok(Written { id: erase.id, account: found.account, at: writing.now, version: found.version + 1 })
 }
 
 /// Runs [`INSERT`] or [`UPDATE`], whose parameters are numbered alike; says how many rows it wrote.
@@ -194,28 +188,24 @@ fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: KeyedH
     ])
 }
 
-/// What a write has to know of a customer as it is.
+/// The stored state of a customer that a write depends on.
 struct Current {
-    account: AccountId,
+    found: FoundCustomer,
     unique_name: String,
-    version: u64,
 }
 
-/// A customer as it is, if it is still in the account that the caller saw it in.
+/// The stored state of a customer, if it is still in the account that the caller saw it in.
 fn seen(writing: &Writing<'_>, id: CustomerId, account: AccountId) -> Result<Current, WorkError> {
-    let current = current(writing, id)?.ok_or(Conflict::NoSuchCustomer)?;
-    if current.account == account { Ok(current) } else { Err(Conflict::CustomerMoved.into()) }
-}
-
-fn check_version(current: &Current, expected: Option<&[u64]>) -> Result<(), Conflict> {
-    let stale = expected.is_some_and(|expected| !expected.contains(&current.version));
-    if stale { Err(Conflict::StaleVersion) } else { Ok(()) }
+    let current = current(writing, id)?;
+    judge::check_found(current.as_ref().map(|current| current.found), account)?;
+    Ok(current.ok_or(Conflict::NoSuchCustomer)?)
 }
 
 fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rusqlite::Error> {
     let select = "SELECT account_id, ifnull(unique_name, name), version FROM customer WHERE id = ?1";
     let current = writing.connection.prepare_cached(select)?.query_row([id.0], |row| {
-        Ok(Current { account: AccountId(row.get(0)?), unique_name: row.get(1)?, version: row.get(2)? })
+        let found = FoundCustomer { account: AccountId(row.get(0)?), version: row.get(2)? };
+        Ok(Current { found, unique_name: row.get(1)? })
     });
     current.optional()
 }
@@ -229,19 +219,15 @@ pub(crate) fn holder_of_name(
     let candidates: Vec<_> = writing.indexes()?.names().candidates(hash).map(CustomerId).collect();
     for candidate in candidates.into_iter().filter(|candidate| *candidate != new.id) {
         let found = current(writing, candidate)?;
-        if found.is_some_and(|found| found.account == new.account && found.unique_name == new.unique_name) {
+        if found.is_some_and(|current| current.found.account == new.account && current.unique_name == new.unique_name) {
             return Ok(Some(candidate));
         }
     }
     Ok(None)
 }
 
-/// Says whether customers can be written in an account.
-fn check_account(writing: &Writing<'_>, account: AccountId) -> Result<(), WorkError> {
+/// The state of an account; `None` if there is no such account.
+fn account_state(writing: &Writing<'_>, account: AccountId) -> Result<Option<AccountState>, rusqlite::Error> {
     let mut select = writing.connection.prepare_cached("SELECT state FROM account WHERE id = ?1")?;
-    match select.query_row([account.0], |row| row.get(0)).optional()? {
-        Some(0) => Ok(()),
-        Some(1) => Err(Conflict::ErasureInProgress.into()),
-        _ => Err(Conflict::NoSuchAccount.into()),
-    }
+    select.query_row([account.0], |row| directory::account_state(row, 0)).optional()
 }

@@ -8,6 +8,8 @@
 mod change;
 mod snapshot;
 
+pub(crate) use snapshot::account_state;
+
 pub(crate) use change::Change;
 
 use crate::{

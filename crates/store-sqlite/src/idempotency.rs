@@ -6,7 +6,7 @@ use crate::{
     job::{WorkError, Writing},
 };
 use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
-use carnelian_store::{Conflict, IdempotencyKey, Written};
+use carnelian_store::{Conflict, IdempotencyKey, Written, judge};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::cmp::Reverse;
 
@@ -47,10 +47,10 @@ pub(crate) fn find(
             WHERE id = ?1 AND user_id = ?2 AND key = ?3 AND at > ?4";
         let mut select = connection.prepare_cached(select)?;
         let found = select.query_row(params![candidate, key.user.0, key.key, forgotten_at(now)], |row| {
-            let same: bool = row.get_ref(0)?.as_blob()? == key.fingerprint;
+            let same = judge::check_fingerprint(row.get_ref(0)?.as_blob()?, &key.fingerprint);
             let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
             let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
-            Ok(if same { Ok(written) } else { Err(Conflict::IdempotencyKeyReused) })
+            Ok(same.map(|()| written))
         });
         if let Some(found) = found.optional()? {
             return Ok(Some(found));

@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use carnelian_domain::{AccountId, AccountState, AddressRange, ErasureId, GroupId, Origin, Role, Timestamp, UserId};
+use std::sync::Arc;
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -180,8 +181,8 @@ pub struct DirectorySnapshot {
     pub keys: Vec<KeyRecord>,
 }
 
-/// Makes the wrapped data key of an account whose id has just been given.
-pub type WrapKey = Box<dyn FnOnce(AccountId) -> Vec<u8> + Send>;
+/// Makes the wrapped data key of a new account. It may be called more than once: an engine may run a transaction again.
+pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 
 /// Accounts, groups, users and keys.
 #[async_trait::async_trait]

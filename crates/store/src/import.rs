@@ -5,6 +5,7 @@
 
 use crate::{Conflict, NewCustomer, StoreError, StoredCustomer};
 use carnelian_domain::{CustomerId, Origin};
+use std::sync::Arc;
 
 /// What a customer that has the name already is replaced by.
 pub struct Replacement {
@@ -14,8 +15,9 @@ pub struct Replacement {
     pub changed_fields: Vec<&'static str>,
 }
 
-/// Makes the replacement of a customer that has just been found.
-pub type Replace = Box<dyn FnOnce(CustomerId, &StoredCustomer) -> Replacement + Send>;
+/// Makes the replacement of a customer that has just been found. It may be called more than once: an engine may run a
+/// transaction again.
+pub type Replace = Arc<dyn Fn(CustomerId, &StoredCustomer) -> Replacement + Send + Sync>;
 
 /// A row of an import.
 pub enum ImportRow {

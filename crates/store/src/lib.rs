@@ -8,6 +8,7 @@
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment
 //! * [`error`]: what can go wrong, by what a caller can do about it
+//! * [`judge`]: the conflicts of customer writes, in the order in which every adapter reports them
 //! * `contract` (feature `contract`): the suite that every adapter must pass
 //!
 //! One method is one transaction, unless it says else. What is not there is `None`. A write that returned `Ok` is on stable storage.
@@ -21,6 +22,7 @@ pub mod directory;
 pub mod erasure;
 pub mod error;
 pub mod import;
+pub mod judge;
 pub mod settings;
 
 use carnelian_domain::Timestamp;

@@ -46,13 +46,18 @@ fn list<T>(
     connection.prepare(select)?.query_map([], read)?.collect()
 }
 
+/// The account state in a column.
+pub(crate) fn account_state(row: &Row<'_>, column: usize) -> Result<AccountState, rusqlite::Error> {
+    match row.get(column)? {
+        0 => Ok(AccountState::Active),
+        1 => Ok(AccountState::ErasureInProgress),
+        2 => Ok(AccountState::Erased),
+        other => Err(rusqlite::Error::IntegralValueOutOfRange(column, other)),
+    }
+}
+
 fn account(row: &Row<'_>) -> Result<AccountRecord, rusqlite::Error> {
-    let state = match row.get(2)? {
-        0 => AccountState::Active,
-        1 => AccountState::ErasureInProgress,
-        2 => AccountState::Erased,
-        other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
-    };
+    let state = account_state(row, 2)?;
     Ok(AccountRecord { id: AccountId(row.get(0)?), name: row.get(1)?, state, wrapped_key: row.get(3)? })
 }
 

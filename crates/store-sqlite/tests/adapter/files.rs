@@ -25,7 +25,7 @@ use std::{
 const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
 
 async fn account(store: &SqliteStore) -> AccountId {
-    store.create_account("acme".into(), Box::new(|_| vec![1]), &ORIGIN).await.expect("an account is created")
+    store.create_account("acme".into(), std::sync::Arc::new(|_| vec![1]), &ORIGIN).await.expect("an account is created")
 }
 
 fn customer(id: u64, account: AccountId, sealed: Vec<u8>) -> NewCustomer {

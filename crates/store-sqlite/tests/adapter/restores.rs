@@ -17,7 +17,10 @@ const STAGING: &str = "restore.tmp";
 /// Makes a registry with one account, which has given so many ids to customers.
 async fn make(directory: &Path, account: &str, ids: u64) {
     let store = open(directory);
-    store.create_account(account.into(), Box::new(|_| vec![1]), &ORIGIN).await.expect("an account is created");
+    store
+        .create_account(account.into(), std::sync::Arc::new(|_| vec![1]), &ORIGIN)
+        .await
+        .expect("an account is created");
     store.reserve_customer_ids(ids).await.expect("are reserved");
 }
 

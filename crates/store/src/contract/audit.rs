@@ -8,7 +8,10 @@ use crate::{
     NewUser, Store, StoredEntry, UserChanges,
 };
 use carnelian_domain::{Action, Actor, Origin, Role, UserId};
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 async fn entries(store: &dyn Store) -> Vec<StoredEntry> {
     store.audit_entries(0, 1000).await.expect("the log can be read")
@@ -127,7 +130,7 @@ pub async fn what_was_refused_is_not_told(store: &dyn Store) {
     let before = entries(store).await;
     let taken = NewCustomer { id: draft(store, home, "x").await.id, ..created };
     assert!(store.create_customer(taken, &ORIGIN, None).await.is_err());
-    assert!(store.create_account("acme".into(), Box::new(|_| Vec::new()), &ORIGIN).await.is_err());
+    assert!(store.create_account("acme".into(), Arc::new(|_| Vec::new()), &ORIGIN).await.is_err());
     assert_eq!(entries(store).await, before);
 }
 

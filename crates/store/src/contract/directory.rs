@@ -5,7 +5,7 @@
 use super::{Asked, ORIGIN, account, assert_one_succeeded, customer, edit, set_enabled, together};
 use crate::{Conflict, DirectorySnapshot, KeyKind, NewKey, NewUser, Store, StoreError};
 use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 pub(super) async fn snapshot(store: &dyn Store) -> DirectorySnapshot {
     store.directory().await.expect("the directory is read")
@@ -55,7 +55,7 @@ pub async fn a_new_registry_has_an_empty_directory(store: &dyn Store) {
 }
 
 pub async fn the_snapshot_shows_accounts_and_their_states(store: &dyn Store) {
-    let wrap = |bytes: &'static [u8]| Box::new(move |_| bytes.to_vec());
+    let wrap = |bytes: &'static [u8]| Arc::new(move |_| bytes.to_vec());
     let first = store.create_account("first".into(), wrap(b"\x00\xff"), &ORIGIN).await.expect("is created");
     let second = store.create_account("zweiter Ä".into(), wrap(b"other"), &ORIGIN).await.expect("is created");
     store.request_erasure("first".into(), 0, &ORIGIN).await.expect("is requested");
@@ -148,7 +148,7 @@ pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store)
         tell.send(id).expect("the case listens");
         format!("key of {id}").into_bytes()
     };
-    let id = store.create_account("acme".into(), Box::new(wrap), &ORIGIN).await.expect("is created");
+    let id = store.create_account("acme".into(), Arc::new(wrap), &ORIGIN).await.expect("is created");
     assert_eq!(told.iter().last(), Some(id));
     assert_eq!(snapshot(store).await.accounts[1].wrapped_key, format!("key of {id}").into_bytes());
 }
@@ -156,7 +156,7 @@ pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store)
 pub async fn the_version_grows_with_every_change(store: &dyn Store) {
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
     let changes: [Asked<'_, Result<(), StoreError>>; 12] = [
-        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
+        Box::pin(async { store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
         Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
         store.add_to_group(europe().into(), acme().into(), &ORIGIN),
         Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
@@ -207,10 +207,10 @@ pub async fn the_first_key_proof_stays(store: &dyn Store) {
 
 pub async fn one_of_many_concurrent_creates_of_an_account_succeeds(store: &dyn Store) {
     let answers =
-        together((0..20).map(|_| store.create_account("wanted".into(), Box::new(|_| vec![1]), &ORIGIN))).await;
+        together((0..20).map(|_| store.create_account("wanted".into(), Arc::new(|_| vec![1]), &ORIGIN))).await;
     assert_one_succeeded(answers, Conflict::NameTaken);
     let others =
-        together((0..20).map(|turn| store.create_account(format!("{turn}"), Box::new(|_| vec![1]), &ORIGIN))).await;
+        together((0..20).map(|turn| store.create_account(format!("{turn}"), Arc::new(|_| vec![1]), &ORIGIN))).await;
     let mut ids: Vec<_> = others.into_iter().map(|answer| answer.expect("is created")).collect();
     ids.sort();
     ids.dedup();

@@ -7,6 +7,7 @@ use crate::{
     Conflict, ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, NewCustomer, Replacement, Store, StoreError,
 };
 use carnelian_domain::AccountId;
+use std::sync::Arc;
 
 fn step(from: u64, to: u64) -> Option<ImportStep> {
     Some(ImportStep { import: b"import".to_vec(), from, to })
@@ -97,7 +98,7 @@ pub async fn a_customer_that_has_the_name_is_replaced_if_that_is_asked_for(store
             sealed: format!("{id} after {}", String::from_utf8_lossy(&current.sealed)).into_bytes(),
             changed_fields: vec!["contacts"],
         };
-        ImportRow::Customer { new: new.clone(), replace: Some(Box::new(replace)) }
+        ImportRow::Customer { new: new.clone(), replace: Some(Arc::new(replace)) }
     };
     let new = NewCustomer { ship_to_bill_address: true, ..draft(store, account, "Same").await };
     let other = draft(store, account, "Other").await;
@@ -118,7 +119,7 @@ pub async fn nothing_is_replaced_while_erasure_is_in_progress(store: &dyn Store)
     let new = draft(store, account, "Same").await;
     store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
     let replace = |_, _: &crate::StoredCustomer| Replacement { sealed: Vec::new(), changed_fields: Vec::new() };
-    let row = ImportRow::Customer { new, replace: Some(Box::new(replace)) };
+    let row = ImportRow::Customer { new, replace: Some(Arc::new(replace)) };
     let outcomes: Result<_, StoreError> =
         store.import_customers(ImportBatch { rows: vec![(1, row)], step: None }, &ORIGIN).await;
     assert_eq!(outcomes.expect("is answered"), [Err(Conflict::ErasureInProgress)]);

@@ -37,6 +37,7 @@ use std::{
     future::{Future, poll_fn},
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
+    sync::Arc,
     task::Poll,
 };
 
@@ -196,7 +197,7 @@ const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id:
 
 /// Creates an account.
 async fn account(store: &dyn Store, name: &str) -> AccountId {
-    store.create_account(name.into(), Box::new(|_| b"wrapped".to_vec()), &ORIGIN).await.expect("an account is created")
+    store.create_account(name.into(), Arc::new(|_| b"wrapped".to_vec()), &ORIGIN).await.expect("an account is created")
 }
 
 /// Lets a user sign in, or not.

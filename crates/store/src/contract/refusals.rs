@@ -8,6 +8,7 @@ use super::{
     set_enabled,
 };
 use crate::{Conflict, NewKey, NewUser, Store, StoreError};
+use std::sync::Arc;
 
 pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
     populate(store).await;
@@ -15,7 +16,7 @@ pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
     let before = format!("{:?}", snapshot(store).await);
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
     let refused: [Asked<'_, Result<(), StoreError>>; 10] = [
-        Box::pin(async { store.create_account(acme(), Box::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
+        Box::pin(async { store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
         Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
         Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
         store.add_to_group(europe().into(), acme().into(), &ORIGIN),
@@ -34,7 +35,7 @@ pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
 
 pub async fn accounts_are_refused(store: &dyn Store) {
     account(store, "acme").await;
-    let create = || store.create_account("acme".into(), Box::new(|_| vec![1]), &ORIGIN);
+    let create = || store.create_account("acme".into(), Arc::new(|_| vec![1]), &ORIGIN);
     let (request, cancel) = (
         |name: &str| store.request_erasure(name.into(), 0, &ORIGIN),
         |name: &str| store.cancel_erasure(name.into(), &ORIGIN),

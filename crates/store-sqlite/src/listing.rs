@@ -294,9 +294,8 @@ pub(crate) mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
         let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
-        let insert =
-            "INSERT INTO customer (id, account_id, name, version, ship_to_bill_address, created_at, modified_at,
-            sealed) VALUES (2, 1, 'Customer', 1, 0, 0, 0, x'')";
+        let insert = "INSERT INTO customer (id, account_id, name, name_hash, version, ship_to_bill_address, created_at,
+            modified_at, sealed) VALUES (2, 1, 'Customer', 0, 1, 0, 0, 0, x'')";
         connection.execute(insert, []).expect("is inserted");
         let filter = CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() };
         let list = ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };

@@ -1,4 +1,4 @@
-//! A sync of the directory fails: what is at stake are the names of files, and everything that is found by them.
+//! Failed syncs of the data directory: a power cut can then take the names of files, and their content with them.
 
 use std::path::Path;
 use std::process::Output;
@@ -10,7 +10,7 @@ use chaos::{Action, Disk, Random, Rule, Shim, Unsynced, scene};
 
 use crate::power_cuts::prepare;
 
-/// Calls `run` with a rule for each sync of the directory, until it says that the rule did not apply any more.
+/// Calls `run` with a rule for each sync of the directory, until it returns that the rule did not apply.
 fn for_each_sync_of_the_directory(mut run: impl FnMut(&Rule) -> bool) {
     for action in [Action::Fail(EIO), Action::FailFromThenOn(EIO)] {
         let rule = |number| Rule { action, kind: "sync", suffix: ".", number };
@@ -19,12 +19,12 @@ fn for_each_sync_of_the_directory(mut run: impl FnMut(&Rule) -> bool) {
     }
 }
 
-/// Whether the rule has applied.
+/// Whether the operation of the rule has happened.
 fn fired(log: &Path) -> bool {
     Recording::read(log).fired().is_some()
 }
 
-/// Cuts the power, so that nothing is left but what was synced; returns the image's data directory.
+/// Cuts the power, so that only synced data is left, and returns the data directory of the image.
 fn cut_power(place: &Place, log: &Path) -> std::path::PathBuf {
     let data = place.root().join("image");
     std::fs::create_dir(&data).expect("a directory can be made");
@@ -34,7 +34,7 @@ fn cut_power(place: &Place, log: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn an_account_of_the_first_command_needs_no_sync_of_the_directory_that_failed() {
+fn the_first_account_survives_a_power_cut_after_a_failed_sync_of_the_directory() {
     for_each_sync_of_the_directory(|rule| {
         let place = Place::new();
         let log = place.root().join("recording");
@@ -46,7 +46,7 @@ fn an_account_of_the_first_command_needs_no_sync_of_the_directory_that_failed() 
         };
         let first = create(Shim::new(&place.data()).rule(rule));
         if !first.status.success() {
-            // Nothing was promised, and it can be tried again.
+            // A command that has failed can be repeated.
             let again = create(Shim::new(&place.data()));
             assert!(again.status.success(), "{rule:?}: {again:?}");
             return fired(&log);
@@ -59,7 +59,7 @@ fn an_account_of_the_first_command_needs_no_sync_of_the_directory_that_failed() 
 }
 
 #[test]
-fn a_customer_needs_no_sync_of_the_directory_that_failed() {
+fn a_customer_survives_a_power_cut_after_a_failed_sync_of_the_directory() {
     for_each_sync_of_the_directory(|rule| {
         let (place, log, ada) = prepare();
         let shim = || Shim::new(&place.data()).record(&log);

@@ -1,4 +1,4 @@
-//! The disk is full, and then it is not.
+//! Full disks: writes fail until there is space again.
 
 use chaos::shim::ENOSPC;
 use chaos::{Action, Random, Rule, Scene, Shim};
@@ -6,11 +6,11 @@ use chaos::{Action, Random, Rule, Scene, Shim};
 use crate::mounts::{Ballast, Mount, move_registry};
 use crate::trial::Trial;
 
-/// How often the disk fills up in the short form.
+/// How often the disk fills up.
 const CYCLES: usize = 20;
 
 #[test]
-fn writes_that_find_no_space_are_refused_until_there_is_some() {
+fn writes_on_a_full_disk_fail_until_there_is_space() {
     let scene = Scene::new();
     let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "*", number: 1 };
     let launch = Shim::new(&scene.data()).rule(&rule).armed_by_signal().under(scene.place.launch());

@@ -1,4 +1,4 @@
-//! An operation on a file fails, be it once or from then on.
+//! Failed operations on files, once or permanently.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,13 +16,13 @@ use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, Story, Unsy
 
 use crate::power_cuts::prepare;
 
-/// How long a server whose sync has failed may go on; one second is promised, and this machine may be busy.
+/// How long a server may run after a failed sync. One second is promised; the machine may be busy.
 const STOPS: Duration = Duration::from_secs(4);
 
-/// How long the cases may take that are drawn in the short form.
+/// How long the random cases of a normal run may take.
 const BUDGET: Duration = Duration::from_secs(40);
 
-/// The kinds of operation that the scripted run has, and the errors that each can meet.
+/// The kinds of operations in the scripted run, and the errors that each can return.
 const KINDS: [(&str, &[i32]); 4] = [
     ("write", &[EIO, ENOSPC, EROFS]),
     ("sync", &[EIO, ENOSPC]),
@@ -30,7 +30,7 @@ const KINDS: [(&str, &[i32]); 4] = [
     ("open", &[EIO, ENOSPC, EMFILE]),
 ];
 
-/// The ways in which an error comes up: a file system does not become read-only for a single operation.
+/// How an error can occur: once or permanently; a file system does not become read-only for a single operation.
 fn actions(errno: i32) -> Vec<Action> {
     match errno {
         EROFS => vec![Action::ReadOnly],
@@ -38,22 +38,22 @@ fn actions(errno: i32) -> Vec<Action> {
     }
 }
 
-/// A run that is the same every time, as far as threads allow: a start, creates and edits on some connections, a stop.
+/// A run that is the same each time, apart from the order of threads: start, creates and edits, stop.
 struct Script {
     scene: Scene,
     prepared: tempfile::TempDir,
 }
 
-/// How a run ended, and what was done to the files.
+/// How a run ended, and its operations on files.
 struct Ending {
     code: i32,
-    /// Whether the server came to serve at all.
+    /// Whether the server has started.
     started: bool,
-    /// Whether it had to stop by itself, and did in time.
+    /// Whether it had to stop by itself, and did so in time.
     stopped: bool,
     report: Report,
     recording: Recording,
-    /// What had no answer and was sent again.
+    /// The requests that had no answer and were sent again.
     sent_again: Again,
 }
 
@@ -63,7 +63,7 @@ impl Script {
         let server = scene.place.serve();
         let client = server.client_of(&scene.ada);
         client.create(&sample::minimal("Before", "Acme")).must_succeed("a create before the faults");
-        // Its log stays behind, so that the script begins with a recovery.
+        // A killed server leaves its log, so that the script begins with a recovery.
         server.kill();
         let prepared = scene::fast_directory();
         copy(&scene.data(), prepared.path());
@@ -103,7 +103,7 @@ impl Script {
         ending
     }
 
-    /// Whether something has failed after which only a restart can tell what is stored.
+    /// Whether a failure has occurred after which only a restart can find out what is stored.
     fn must_stop(&self, rule: Option<&Rule>, log: &Path) -> bool {
         let recording = Recording::read(log);
         match recording.fired() {
@@ -113,19 +113,19 @@ impl Script {
         }
     }
 
-    /// Runs the script under a rule and asserts what holds whatever fails.
+    /// Runs the script under a rule and asserts what must hold after any failure.
     fn check(&self, rule: &Rule, random: &mut Random) -> Ending {
         let mut ending = self.run(Some(rule), random);
         assert!(matches!(ending.code, 0 | 1), "{rule:?}: the server ended with {}", ending.code);
         let fired = ending.recording.fired();
         if ending.stopped {
-            assert_eq!(ending.code, 1, "{rule:?}: the store has failed and the exit code does not say so");
+            assert_eq!(ending.code, 1, "{rule:?}: the store has failed and the exit code is not 1");
             let late = &ending.report.acknowledged_late;
             assert!(late.is_empty(), "{rule:?}: acknowledged after the store has failed: {late:?}");
         }
-        // A start may be refused: the log cannot be made sure of.
+        // A start may fail: the log of the killed server cannot be synced.
         if ending.started && (rule.kind == "write" && errno(rule) == ENOSPC || errno(rule) == EROFS) {
-            assert_eq!(ending.code, 0, "{rule:?}, {fired:?}: a disk that takes no writes has stopped the server");
+            assert_eq!(ending.code, 0, "{rule:?}, {fired:?}: a disk without writes has stopped the server");
         }
         let mut stories = vec![vec![before()]];
         stories.extend(ending.report.stories.iter().cloned());
@@ -136,9 +136,9 @@ impl Script {
         ending
     }
 
-    /// Sends again what has no answer, once nothing fails any more.
+    /// Sends the requests without an answer again, without faults.
     fn send_again(&self, stories: &mut [Story]) -> Again {
-        // A start takes its time.
+        // Spares a start of the server if there is none.
         if !stories.iter().flatten().any(|sent| sent.outcome == Outcome::Unknown) {
             return Again::default();
         }
@@ -155,7 +155,7 @@ fn errno(rule: &Rule) -> i32 {
     }
 }
 
-/// The customer that was there before.
+/// The customer that exists before the script.
 fn before() -> Sent {
     let outcome = Outcome::Acknowledged(1);
     Sent { request: String::new(), body: sample::minimal("Before", "Acme"), outcome }
@@ -167,7 +167,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// How often the script does what, without a fault.
+/// How many operations of each kind the script has without a fault.
 fn operations(recording: &Recording) -> BTreeMap<&'static str, usize> {
     let count = |wanted: fn(&Event) -> bool| recording.indices(wanted).len();
     BTreeMap::from([
@@ -179,7 +179,7 @@ fn operations(recording: &Recording) -> BTreeMap<&'static str, usize> {
 }
 
 #[test]
-fn whatever_operation_fails_the_server_never_lies_and_starts_again() {
+fn after_any_failed_operation_answers_are_true_and_the_server_starts_again() {
     let mut random = Random::of_test("I/O errors");
     let script = Script::new();
     let faultless = script.run(None, &mut random);
@@ -198,7 +198,7 @@ fn whatever_operation_fails_the_server_never_lies_and_starts_again() {
     let (started, mut tried, mut fired) = (Instant::now(), 0, BTreeMap::<_, usize>::new());
     let mut again = Again::default();
     while !cases.is_empty() && (all || started.elapsed() < BUDGET) {
-        // The kinds by turns: there are many more writes than anything else.
+        // Round robin by kind: there are many more writes than other operations.
         let kind = KINDS[tried % KINDS.len()].0;
         let of_kind: Vec<_> = (0..cases.len()).filter(|case| all || cases[*case].kind == kind).collect();
         let case = if of_kind.is_empty() { random.within(0..cases.len()) } else { *random.pick(&of_kind) };
@@ -208,13 +208,13 @@ fn whatever_operation_fails_the_server_never_lies_and_starts_again() {
         tried += 1;
     }
     eprintln!("{tried} cases hold, {} were left; failed operations: {fired:?}; sent again: {again:?}", cases.len());
-    assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
+    assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
     for kind in KINDS.map(|(kind, _)| kind) {
         assert!(fired.contains_key(&Some(kind.to_owned())), "no {kind} has failed: {fired:?}");
     }
 }
 
-/// Waits until the server listens, under a rule that is armed later, and has a customer acknowledged.
+/// Starts a server under a rule that is armed later, and creates a customer.
 fn start_and_create(scene: &Scene, shim: Shim) -> (Server, u64) {
     let server = shim.armed_by_signal().under(scene.place.launch()).start();
     let client = server.client_of(&scene.ada);
@@ -223,7 +223,7 @@ fn start_and_create(scene: &Scene, shim: Shim) -> (Server, u64) {
 }
 
 #[test]
-fn after_a_failed_sync_nobody_is_told_what_may_be_lost() {
+fn a_write_whose_sync_has_failed_is_not_shown() {
     for action in [Action::Fail(EIO), Action::FailFromThenOn(EIO), Action::Fail(ENOSPC)] {
         let scene = Scene::new();
         let log = scene.place.root().join("recording");
@@ -243,7 +243,7 @@ fn after_a_failed_sync_nobody_is_told_what_may_be_lost() {
     }
 }
 
-/// Asserts that an edit whose sync has failed cannot be seen: the answer is no, or there is none.
+/// Asserts that a read does not return an edit whose sync has failed: it fails, or the connection is closed.
 fn must_not_show(client: &Client, id: u64) {
     if let Ok(reply) = client.try_get(&format!("{CUSTOMERS}/{id}")) {
         assert_eq!(reply.status, 503, "a customer whose sync has failed is shown: {}", reply.text());
@@ -251,7 +251,7 @@ fn must_not_show(client: &Client, id: u64) {
 }
 
 #[test]
-fn what_was_acknowledged_needs_no_sync_that_failed() {
+fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
     let mut random = Random::of_test("failed syncs, then a power cut");
     let mut again = Again::default();
     for round in 0..seed::rounds(6) {
@@ -271,11 +271,11 @@ fn what_was_acknowledged_needs_no_sync_that_failed() {
         let server = scene::launch(&place, &left.data).start();
         again += again::send_again(&server.client_of(&ada), &mut report.stories);
     }
-    assert_ne!(again, Again::default(), "everything had its answer");
+    assert_ne!(again, Again::default(), "no request was without an answer");
 }
 
 #[test]
-fn a_failed_commit_always_ends_the_process() {
+fn a_failed_commit_always_stops_the_server() {
     let mut random = Random::of_test("failed commits");
     let script = Script::new();
     let (rounds, mut stopped) = (seed::rounds(150), 0);
@@ -284,6 +284,6 @@ fn a_failed_commit_always_ends_the_process() {
         let rule = Rule { action, kind: "write", suffix: "-wal", number: random.within(2..30) };
         stopped += usize::from(script.check(&rule, &mut random).stopped);
     }
-    eprintln!("{stopped} of {rounds} commits failed in a server that served");
-    assert!(stopped > 0, "no commit failed in a server that served");
+    eprintln!("{stopped} of {rounds} commits failed in a running server");
+    assert!(stopped > 0, "no commit failed in a running server");
 }

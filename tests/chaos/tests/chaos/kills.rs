@@ -1,4 +1,4 @@
-//! The process is killed, at any moment and at the worst ones.
+//! Kills of the server, at random moments and during critical operations.
 
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
@@ -14,7 +14,7 @@ fn load(prefix: String) -> Load {
     Load { prefix, workers: 8, requests: usize::MAX, large: 15 }
 }
 
-/// How often the servers of one registry are killed: every round looks at all that the rounds before have stored.
+/// How often the servers of one registry are killed. Each round checks everything that earlier rounds have stored.
 const ROUNDS_OF_A_REGISTRY: usize = 100;
 
 #[test]
@@ -25,10 +25,10 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_at_random_moments() {
         certain += kill_at_random(first..rounds.min(first + ROUNDS_OF_A_REGISTRY), &mut random);
     }
     assert!(certain > 20, "too little was tried: {certain}");
-    eprintln!("{rounds} rounds, {certain} acknowledged customers are there");
+    eprintln!("{rounds} rounds, {certain} acknowledged customers are stored");
 }
 
-/// Kills the servers of a new registry, and says how many customers must be in it in the end.
+/// Kills the servers of a new registry, and returns how many customers it must hold in the end.
 fn kill_at_random(rounds: Range<usize>, random: &mut Random) -> usize {
     let mut scene = Scene::new();
     for round in rounds {
@@ -46,7 +46,7 @@ fn kill_at_random(rounds: Range<usize>, random: &mut Random) -> usize {
 }
 
 #[test]
-fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again_and_so_does_an_edit() {
+fn creates_and_edits_without_an_answer_happen_once_when_they_are_sent_again() {
     let mut random = Random::of_test("sent again");
     let mut scene = Scene::new();
     let mut again = Again::default();
@@ -64,12 +64,12 @@ fn a_create_that_lost_its_answer_happens_once_when_it_is_sent_again_and_so_does_
         server.kill();
         scene.must_hold(&format!("round {round}"), &mut random);
     }
-    assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
+    assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
     eprintln!("sent again: {again:?}");
 }
 
 #[test]
-fn a_server_that_has_forgotten_an_edit_s_key_is_caught() {
+fn the_check_detects_a_server_that_has_forgotten_an_idempotency_key() {
     let scene = Scene::new();
     let server = scene.place.serve();
     let client = server.client_of(&scene.ada);
@@ -83,21 +83,21 @@ fn a_server_that_has_forgotten_an_edit_s_key_is_caught() {
         again::send_again(&client, &mut [vec![create, edit]])
     };
     assert_eq!(send_again("known"), Again { creates: 0, edits: 1 });
-    // A key that the server has never seen is as good as one that it has forgotten.
+    // A key that the server has never seen stands for one that it has forgotten.
     let forgotten = panic::catch_unwind(AssertUnwindSafe(|| send_again("forgotten")));
-    assert!(forgotten.is_err(), "the edit was made twice and nobody noticed");
+    assert!(forgotten.is_err(), "the edit was made twice and not detected");
 }
 
-/// From when on the operations are counted at one of which a server is killed.
+/// Where the count of the operations begins at one of which a server is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Since {
-    /// From its start on.
+    /// At its start.
     Start,
-    /// From when it serves.
+    /// When it is ready for requests.
     Ready,
 }
 
-/// Kills at the operations with these numbers, under load.
+/// Kills servers under load at operations whose numbers are in a range.
 fn kill_at(
     name: &str,
     rounds: usize,
@@ -125,7 +125,7 @@ fn kill_at(
         let load = Load { prefix: format!("R{round}"), ..load.clone() };
         let report = load.run(server.address(), &scene.ada, &mut random, |_| {});
         if server.is_running() {
-            // The rule waits for what happens when the server stops.
+            // The operation of the rule happens when the server stops.
             server.signal("TERM");
         }
         assert_eq!(server.wait(), -1, "{case}: the server was not killed");
@@ -133,12 +133,12 @@ fn kill_at(
         scene.note(report);
         scene.must_hold(&case, &mut random);
     }
-    eprintln!("{name}: {served} of {rounds} servers were killed while they served, the others at their start");
+    eprintln!("{name}: {served} of {rounds} servers were killed while running, the others during their start");
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_after_it_began_a_transaction() {
-    // The first few are of the start: the log is made sure of, and the schema is looked at.
+    // The first few transactions belong to the start: it rewrites the log and checks the schema.
     kill_at("kills after begin", 4, &load(String::new()), Since::Start, &[(Action::KillAfter, "begin", "*", 1..60)]);
 }
 
@@ -166,7 +166,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_around_an_answer() {
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_it_reserves_ids() {
     use Action::*;
-    // The first writes for its clients: it has no ids yet.
+    // The first writes of a server reserve ids.
     let rules = [KillBefore, KillHalf, KillAfter].map(|action| (action, "write", "-wal", 1..5));
     kill_at("kills while reserving ids", 4, &load(String::new()), Since::Ready, &rules);
 }
@@ -211,7 +211,7 @@ fn a_first_start_that_is_killed_can_be_repeated() {
         assert_eq!(ended.status.code(), None, "round {round}: {rule:?}: the command was not killed");
         let again = account_command(&place).output().expect("the binary can be run");
         let why = String::from_utf8_lossy(&again.stderr).into_owned();
-        // Killed after its last commit, the command has done its work.
+        // A command that was killed after its last commit has created the account.
         assert!(again.status.success() || why.contains("taken"), "round {round}: {rule:?}: {why}");
         let ada = place.user("ada", "Acme", &[]);
         must_serve(&place, &ada, &mut random);

@@ -1,4 +1,4 @@
-//! Real file systems, small ones, where mounting is permitted.
+//! Small real file systems. Tests that need them are skipped where mounting is not permitted.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,14 +11,14 @@ use chaos::{Scene, gaps};
 pub(crate) struct Mount(PathBuf);
 
 impl Mount {
-    /// A file system in memory of so many MiB.
+    /// Mounts a file system in memory of `size` MiB.
     pub(crate) fn tmpfs(size: u64, at: &Path) -> Option<Self> {
         let options = format!("size={size}m,mode=0700");
         let mounted = permitted(&["mount", "-t", "tmpfs", "-o", &options, "chaos", plain(at)]);
         mounted.then(|| Self(at.to_owned()))
     }
 
-    /// An ext4 file system of so many MiB in a file, made if there is none yet.
+    /// Mounts an ext4 file system of `size` MiB in an image file, which is made if it does not exist.
     pub(crate) fn ext4(size: u64, image: &Path, at: &Path) -> Option<Self> {
         if !image.exists() {
             let file = File::create(image).and_then(|file| file.set_len(size << 20));
@@ -39,35 +39,35 @@ impl Drop for Mount {
     }
 }
 
-/// A file that takes up what is left of a file system.
+/// A file that fills a file system.
 pub(crate) struct Ballast(PathBuf);
 
 impl Ballast {
-    /// The ballast of a directory: none so far.
+    /// The ballast of a directory; it takes up no space yet.
     pub(crate) fn of(directory: &Path) -> Self {
         Self(directory.join("ballast"))
     }
 
-    /// Takes up everything.
+    /// Takes up all free space.
     pub(crate) fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(&self.0).expect("a file can be made");
         let block = [0; 4096];
         while file.write_all(&block).is_ok() {}
     }
 
-    /// Lets go of all of it.
+    /// Frees the space again.
     pub(crate) fn free(&self) {
         fs::remove_file(&self.0).expect("a file can be removed");
     }
 }
 
-/// Mounts what is mounted anew, with these options.
+/// Remounts a file system with other options.
 pub(crate) fn remount(at: &Path, options: &str) {
     let options = format!("remount,{options}");
-    assert!(permitted(&["mount", "-o", &options, plain(at)]), "{options} was not possible");
+    assert!(permitted(&["mount", "-o", &options, plain(at)]), "{options} is not possible");
 }
 
-/// Moves a scene's registry, which nobody has open, to the file system that `mount` mounts.
+/// Moves the registry of a scene to the file system that `mount` mounts. No process may have it open.
 pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<Mount>) -> Option<Mount> {
     let moved = scene.place.root().join("moved");
     fs::rename(scene.data(), &moved).expect("a directory can be renamed");
@@ -79,13 +79,13 @@ pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<M
     for name in ["carnelian.db", "master.key"] {
         let copy = scene.data().join(name);
         fs::copy(moved.join(name), &copy).expect("a file can be copied");
-        // The registry was there long before the fault.
+        // Synced, since the registry is older than the fault of the test.
         File::open(copy).and_then(|copy| copy.sync_all()).expect("a file can be synced");
     }
     Some(mount)
 }
 
-/// Runs a command that may be missing or need a permission; says whether it succeeded.
+/// Runs a command that may be missing or need a permission, and returns whether it succeeded.
 fn permitted(command: &[&str]) -> bool {
     let output = Command::new(command[0]).args(&command[1..]).output();
     output.is_ok_and(|output| output.status.success())

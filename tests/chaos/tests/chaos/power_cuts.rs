@@ -1,4 +1,4 @@
-//! The power is cut: what was synced is there, and of the rest any part.
+//! Power cuts: synced data is kept, and any part of the rest may be lost.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use chaos::recording::{Event, Recording};
 use chaos::scene::Image;
 use chaos::{Action, Load, Model, Outcome, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
 
-/// A registry from its first command to the end of its server, and everything that was done to its files.
+/// A registry from its first command to the end of its server, and all operations on its files.
 struct Run {
     place: Place,
     ada: Login,
     stories: Vec<Story>,
     recording: Recording,
-    /// How much was recorded when the user's key was issued.
+    /// How many events were recorded when the user's key was issued.
     prepared: usize,
 }
 
-/// A registry that was recorded from its first command on, and was served before: its place, the log, its user.
+/// A registry whose operations were recorded from its first command: its place, the recording and its user.
 pub(crate) fn prepare() -> (Place, PathBuf, Login) {
     let place = Place::new();
     let log = place.root().join("recording");
@@ -34,12 +34,12 @@ pub(crate) fn prepare() -> (Place, PathBuf, Login) {
     (place, log, ada)
 }
 
-/// Records a run under `load`; `configure` changes what is under the server.
+/// Records a run under `load`; `configure` changes the shim of the server.
 fn run(load: &Load, random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Run {
     run_until(load, random, configure, |_, _, _| {})
 }
 
-/// Like [`run`], and `meanwhile` watches the server and the log beside the load, which it may end.
+/// Like [`run`]; `meanwhile` runs concurrently with the load, which it may end.
 fn run_until(
     load: &Load,
     random: &mut Random,
@@ -59,7 +59,7 @@ fn run_until(
     Run { place, ada, stories: report.stories, recording, prepared }
 }
 
-/// Like [`run`], but the server is killed around writes and syncs of the log, and started again, a few times.
+/// Like [`run`], but the server is killed before or after writes and syncs of the log and started again, a few times.
 fn run_with_kills(load: &Load, random: &mut Random) -> Run {
     let (place, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
@@ -79,7 +79,7 @@ fn run_with_kills(load: &Load, random: &mut Random) -> Run {
 }
 
 impl Run {
-    /// Builds the image of a cut and says what is wrong with it; the image is there until it is dropped.
+    /// Builds the image of a cut and checks it. The image is removed when it is dropped.
     fn violations(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Vec<Violation>, Image) {
         let image = Image::of(&self.recording, cut, unsynced, random);
         let acknowledged = self.recording.acknowledged_before(cut);
@@ -88,7 +88,7 @@ impl Run {
         (scene::judge(&self.place, &image.data, login, &model, random).violations, image)
     }
 
-    /// What the clients know at a cut: what was answered by then, and the one request that each of them waits for.
+    /// What the clients know at a cut: the requests answered by then, and the one that each client waits for.
     fn known(&self, cut: usize) -> Vec<Story> {
         let answered = self.recording.answered_before(cut);
         let is_answered = |sent: &Sent| answered.contains(sent.request.as_str());
@@ -107,13 +107,13 @@ impl Run {
         known.filter(|story| !story.is_empty()).collect()
     }
 
-    /// Serves the image of a cut, and has the clients send again what they know no outcome of.
+    /// Starts a server on the image of a cut, and sends the requests of unknown outcome again.
     fn send_again(&self, cut: usize, image: &Image) -> Again {
         let server = scene::launch(&self.place, &image.data).start();
         again::send_again(&server.client_of(&self.ada), &mut self.known(cut))
     }
 
-    /// Where the power may be cut: anywhere, and as often right after an acknowledgement or within a checkpoint.
+    /// Chooses where the power is cut: right after an acknowledgement, during a checkpoint, or anywhere.
     fn cut(&self, random: &mut Random) -> usize {
         let acknowledgements =
             self.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
@@ -126,7 +126,7 @@ impl Run {
         }
     }
 
-    /// Checks many images, on as many threads as help; what had no answer is then sent again to each of them.
+    /// Checks many images on two threads; sends the requests without an answer again to each of them.
     fn check(&self, images: usize, random: &mut Random) {
         let (next, found, again) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Again::default()));
         let seed = random.number();
@@ -135,7 +135,7 @@ impl Run {
                 scope.spawn(|| {
                     let image = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|image| *image < images);
                     while let Some(image) = image() {
-                        // Of its own for every image, whichever thread takes it.
+                        // Seeded per image, so that it does not depend on the thread.
                         let mut random = Random::new(seed ^ image as u64);
                         let (cut, unsynced) = (self.cut(&mut random), Unsynced::any(&mut random));
                         let (violations, left) = self.violations(cut, unsynced, &mut random);
@@ -152,14 +152,14 @@ impl Run {
             }
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        assert!(found.is_empty(), "{} of {images} images are wrong, for one {}", found.len(), found[0]);
+        assert!(found.is_empty(), "{} of {images} images are wrong, for example {}", found.len(), found[0]);
         let again = again.into_inner().unwrap_or_else(PoisonError::into_inner);
-        assert!(again.creates > 0 && again.edits > 0, "every create or every edit had its answer: {again:?}");
+        assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
         eprintln!("{images} images of {} events hold; sent again: {again:?}", self.recording.events.len());
     }
 }
 
-/// The client that has sent a request, and the number that it has given to it.
+/// The client that has sent a request, and the client's number of it.
 fn client_and_number(sent: &Sent) -> (&str, usize) {
     let (client, number) = sent.request.rsplit_once('-').expect("a request is named after its client");
     (client, number.parse().expect("a client numbers its requests"))
@@ -220,8 +220,8 @@ fn a_power_cut_after_the_disk_refused_writes_for_a_while_loses_nothing_acknowled
         &mut random,
         |shim| shim.rule(&rule).armed_by_signal(),
         |progress, server, _| {
-            // A write that is refused just before the file system is writable again looks like one to a disk that
-            // fails: the server ends then, and what it has acknowledged must be there all the same.
+            // A write that fails just before the file system becomes writable again looks like a failed disk, so the
+            // server stops. Its acknowledged writes must be stored all the same.
             let has_ended = || TcpStream::connect(server.address()).is_err();
             let await_answers = |number| {
                 let enough = progress.answered() + number;
@@ -241,7 +241,7 @@ fn a_power_cut_after_the_disk_refused_writes_for_a_while_loses_nothing_acknowled
     run.check(seed::rounds(40), &mut random);
 }
 
-/// Whether the image right after some acknowledgement, all that was not synced dropped, has lost something.
+/// Whether an image taken right after an acknowledgement, with all unsynced data dropped, has lost a write.
 fn loses(run: &Run, random: &mut Random) -> bool {
     let acknowledgements = run.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
     let cuts = (0..10).map(|_| *random.pick(&acknowledgements) + 1).collect::<Vec<_>>();
@@ -252,21 +252,21 @@ fn loses(run: &Run, random: &mut Random) -> bool {
 }
 
 #[test]
-fn a_server_that_does_not_sync_is_caught() {
+fn the_check_detects_a_server_that_does_not_sync() {
     let mut random = Random::of_test("power cuts without syncs");
     let run = run(&small_load(), &mut random, |shim| shim.ignore_sync("-wal"));
     assert!(loses(&run, &mut random), "the syncs were removed and no loss was reported");
 }
 
 #[test]
-fn a_server_whose_syncs_return_before_they_are_done_is_caught() {
+fn the_check_detects_a_server_whose_syncs_return_early() {
     let mut random = Random::of_test("power cuts with late syncs");
     let run = run(&small_load(), &mut random, |shim| shim.late_sync("-wal"));
     assert!(loses(&run, &mut random), "the syncs were not awaited and no loss was reported");
 }
 
 #[test]
-fn a_server_that_answers_before_the_sync_is_caught() {
+fn the_check_detects_a_server_that_answers_before_the_sync() {
     let mut random = Random::of_test("power cuts with early answers");
     let mut run = run(&small_load(), &mut random, |shim| shim);
     assert!(!loses(&run, &mut random), "there is a loss even without the fault");
@@ -274,7 +274,7 @@ fn a_server_that_answers_before_the_sync_is_caught() {
     assert!(loses(&run, &mut random), "the answers were moved before the sync and no loss was reported");
 }
 
-/// Moves every acknowledgement to before the sync of the log that came before it.
+/// Moves each acknowledgement before the sync of the log that precedes it.
 fn answer_early(recording: &mut Recording) {
     for at in recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. })) {
         let is_sync = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name.ends_with("-wal"));

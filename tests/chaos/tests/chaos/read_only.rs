@@ -1,4 +1,4 @@
-//! The file system becomes read-only, and then takes writes again.
+//! Read-only file systems: writes fail until the file system is writable again.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use chaos::{Action, Load, Random, Rule, Scene, Shim, seed};
 use crate::mounts::{Mount, move_registry, remount};
 use crate::trial::Trial;
 
-/// How large the ext4 is, in MiB.
+/// The size of the ext4 file system, in MiB.
 const EXT4: u64 = 32;
 
-/// What the one sentence about a read-only file system says.
+/// The system's error message, which the server and the commands report.
 const READ_ONLY: &str = "Read-only file system";
 
 #[test]
-fn writes_on_a_read_only_file_system_are_refused_until_it_takes_them() {
+fn writes_on_a_read_only_file_system_fail_until_it_is_writable() {
     let scene = Scene::new();
     let rule = Rule { action: Action::ReadOnly, kind: "write", suffix: "*", number: 1 };
     let launch = Shim::new(&scene.data()).rule(&rule).armed_by_signal().under(scene.place.launch());
@@ -53,7 +53,7 @@ fn a_file_system_that_becomes_read_only_within_a_commit_or_a_checkpoint_loses_no
     }
 }
 
-/// A registry on an ext4 in a file; a kernel that has found an error there makes it read-only at once.
+/// A registry on an ext4 file system in an image file. The kernel makes it read-only when it finds an error.
 struct Ext4<'a> {
     trial: Trial<'a>,
     image: PathBuf,
@@ -68,7 +68,7 @@ impl<'a> Ext4<'a> {
         Some(Self { trial: Trial::start(name, random, scene, Some(mount), launch), image })
     }
 
-    /// Asserts that everything is there once the journal has repaired the file system.
+    /// Mounts the file system again, which replays its journal, and asserts that nothing is lost.
     fn must_hold(mut self) {
         drop(self.trial.mount.take());
         self.trial.mount = Mount::ext4(EXT4, &self.image, &self.trial.scene.data());
@@ -77,18 +77,18 @@ impl<'a> Ext4<'a> {
     }
 }
 
-/// Makes the kernel find an error.
-fn fail(data: &Path) {
+/// Aborts the journal, as the kernel does when it finds an error.
+fn abort_journal(data: &Path) {
     remount(data, "abort");
 }
 
 #[test]
-fn on_an_ext4_that_the_kernel_made_read_only_reads_go_on_and_nothing_is_lost() {
+fn after_the_kernel_makes_ext4_read_only_reads_continue_and_nothing_is_lost() {
     let name = "read-only, ext4";
     let Some(mut ext4) = Ext4::start(name, Random::of_test(name)) else { return };
     let load = Load { prefix: "L".to_owned(), workers: 4, requests: 20, large: 10 };
     ext4.trial.load(&load, |_, _| {});
-    fail(&ext4.trial.scene.data());
+    abort_journal(&ext4.trial.scene.data());
     ext4.trial.must_refuse_and_read();
     assert_eq!(ext4.trial.stop(), 0, "the server did not stop in order");
     must_refuse_to_open(&ext4.trial.scene.place);
@@ -106,12 +106,12 @@ fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged
         let (enough, data) = (random.within(1..400), trial.scene.data());
         trial.load(&load, |_, progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
-            fail(&data);
+            abort_journal(&data);
             let refused = || (progress.refused_a_write() || progress.over()).then_some(());
             wait::until("a write is refused", wait::PATIENCE, refused);
             progress.end();
         });
-        // A group that was just being synced ends the server, as any sync that fails does.
+        // The server stops with code 1 if a sync was running, because a failed sync is fatal.
         let code = trial.stop();
         let log = trial.server.log();
         ext4.must_hold();
@@ -120,7 +120,7 @@ fn an_ext4_that_the_kernel_makes_read_only_under_load_loses_nothing_acknowledged
 }
 
 #[test]
-fn a_registry_on_a_read_only_file_system_is_refused_in_a_sentence() {
+fn server_and_commands_report_a_read_only_file_system_in_one_sentence() {
     let scene = Scene::new();
     let Some(_mount) = move_registry(&scene, |at| Mount::tmpfs(24, at)) else { return };
     remount(&scene.data(), "ro");
@@ -129,10 +129,10 @@ fn a_registry_on_a_read_only_file_system_is_refused_in_a_sentence() {
     scene.place.serve().stop();
 }
 
-/// Asserts that neither the server nor a command gets by with what cannot be written, and that they say so.
+/// Asserts that the server and the commands do not start, and report the reason in one line.
 fn must_refuse_to_open(place: &Place) {
-    let says_so = |why: String| assert!(why.contains(READ_ONLY) && why.lines().count() == 1, "{why}");
-    says_so(place.launch().run().fails(1));
-    says_so(place.cli(&["account", "list"]).fails(1));
-    says_so(place.cli(&["account", "create", "Other"]).fails(1));
+    let reports_read_only = |why: String| assert!(why.contains(READ_ONLY) && why.lines().count() == 1, "{why}");
+    reports_read_only(place.launch().run().fails(1));
+    reports_read_only(place.cli(&["account", "list"]).fails(1));
+    reports_read_only(place.cli(&["account", "create", "Other"]).fails(1));
 }

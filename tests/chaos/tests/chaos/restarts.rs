@@ -1,4 +1,4 @@
-//! The server ends around a sync, starts again, and then the power is cut.
+//! A server that ends during a sync is started again, and then the power is cut.
 
 use blackbox::{CUSTOMERS, Login, Place, Request, Server, sample};
 use chaos::recording::Recording;
@@ -7,7 +7,7 @@ use chaos::{Action, Disk, Random, Rule, Shim, Unsynced, scene};
 
 use crate::power_cuts::prepare;
 
-/// A registry in which the sync of an edit has ended the server, and which is served again.
+/// A registry whose server has ended during the sync of an edit, and was started again.
 struct Restarted {
     place: Place,
     log: std::path::PathBuf,
@@ -17,7 +17,7 @@ struct Restarted {
 }
 
 impl Restarted {
-    /// Creates a customer, edits it so that the edit's sync meets `action`, and starts the server again.
+    /// Creates a customer, applies `action` to the sync of an edit, and starts the server again.
     fn after(action: Action) -> Self {
         let (place, log, ada) = prepare();
         let recorded = || Shim::new(&place.data()).record(&log);
@@ -26,7 +26,7 @@ impl Restarted {
         server.kill();
         let rule = Rule { action, kind: "sync", suffix: "-wal", number: 1 };
         let mut server = recorded().rule(&rule).armed_by_signal().under(place.launch()).start();
-        // The first commit of a log syncs the log's head as well.
+        // The first commit of a log syncs the header of the log too, so it must not be the edit.
         server.client_of(&ada).create(&sample::full("First of the log", "Acme")).must_succeed("a first commit");
         server.signal("USR1");
         let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(&sample::full("Edited", "Acme"));
@@ -38,7 +38,7 @@ impl Restarted {
         Self { place, log, ada, server, id }
     }
 
-    /// Cuts the power, so that nothing is left but what was synced; serves that.
+    /// Cuts the power, so that only synced data is left, and starts a server on that.
     fn cut_power(self) -> (Server, Place, Login) {
         self.server.kill();
         let recording = Recording::read(&self.log);
@@ -48,18 +48,18 @@ impl Restarted {
         (scene::launch(&self.place, &data).start(), self.place, self.ada)
     }
 
-    /// Asserts that a power cut leaves what the server shows.
-    fn must_keep_what_it_shows(self) {
+    /// Asserts that data which the restarted server has shown survives a power cut.
+    fn must_keep_shown_data(self) {
         let id = self.id;
         let shown = self.server.client_of(&self.ada).read(id).json();
         assert_eq!(shown["name"], "Edited", "the edit was not in the log when the server ended");
         let (server, _place, ada) = self.cut_power();
         let left = server.client_of(&ada).read(id).json();
-        assert_eq!(left["name"], shown["name"], "a power cut has taken back what was shown");
+        assert_eq!(left["name"], shown["name"], "a power cut has undone an edit that was shown");
     }
 
-    /// Asserts that a power cut leaves what the server acknowledges.
-    fn must_keep_what_it_acknowledges(self) {
+    /// Asserts that a write which the restarted server has acknowledged survives a power cut.
+    fn must_keep_acknowledged_writes(self) {
         let body = sample::full("Acknowledged", "Acme");
         let id = self.server.client_of(&self.ada).create(&body).customer_id();
         let (server, _place, ada) = self.cut_power();
@@ -70,26 +70,26 @@ impl Restarted {
 }
 
 #[test]
-fn what_is_shown_after_a_kill_is_there_after_a_power_cut() {
-    Restarted::after(Action::KillBefore).must_keep_what_it_shows();
+fn data_shown_after_a_kill_survives_a_power_cut() {
+    Restarted::after(Action::KillBefore).must_keep_shown_data();
 }
 
 #[test]
-fn what_is_acknowledged_after_a_kill_is_there_after_a_power_cut() {
-    Restarted::after(Action::KillBefore).must_keep_what_it_acknowledges();
+fn writes_acknowledged_after_a_kill_survive_a_power_cut() {
+    Restarted::after(Action::KillBefore).must_keep_acknowledged_writes();
 }
 
 #[test]
-fn what_is_acknowledged_after_a_failed_sync_is_there_after_a_power_cut() {
-    Restarted::after(Action::Fail(EIO)).must_keep_what_it_acknowledges();
+fn writes_acknowledged_after_a_failed_sync_survive_a_power_cut() {
+    Restarted::after(Action::Fail(EIO)).must_keep_acknowledged_writes();
 }
 
 #[test]
-fn what_is_shown_after_a_failed_sync_is_there_after_a_power_cut() {
-    Restarted::after(Action::Fail(EIO)).must_keep_what_it_shows();
+fn data_shown_after_a_failed_sync_survives_a_power_cut() {
+    Restarted::after(Action::Fail(EIO)).must_keep_shown_data();
 }
 
 #[test]
-fn what_is_acknowledged_after_syncs_failed_for_good_is_there_after_a_power_cut() {
-    Restarted::after(Action::FailFromThenOn(EIO)).must_keep_what_it_acknowledges();
+fn writes_acknowledged_after_permanent_sync_failures_survive_a_power_cut() {
+    Restarted::after(Action::FailFromThenOn(EIO)).must_keep_acknowledged_writes();
 }

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command-line definitions.
 //!
 //! * [`customer`]: import and export
 
@@ -18,7 +18,7 @@ use std::{path::PathBuf, sync::Arc};
 #[derive(Debug, Parser)]
 #[command(name = "carnelian", version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
-    /// A TOML file with settings [env: CARNELIAN_CONFIG]
+    /// The configuration file, in TOML [env: CARNELIAN_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 
@@ -33,70 +33,74 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Serve the API
     Serve(Serve),
-    /// Administer accounts
+    /// Manage accounts
     Account(Administer<Account>),
     /// Import and export customers
     Customer(Administer<Customer>),
-    /// Administer groups of accounts
+    /// Manage groups of accounts
     Group(Administer<Group>),
-    /// Administer users
+    /// Manage users
     User(Administer<User>),
-    /// Administer API keys
+    /// Manage API keys
     Key(Administer<Key>),
-    /// Write everything into a backup, also while a server runs, and beside it the ledger that opens it
+    /// Back up the registry, and write the ledger that opens the backup
+    ///
+    /// A server may be running. The ledger holds the keys of all accounts that are not erased.
     Backup {
-        /// The backup; the ledger is FILE.ledger
+        /// The backup file to write; the ledger is written to FILE.ledger
         file: PathBuf,
-        /// Overwrite files that are there
+        /// Overwrite existing files
         #[arg(long)]
         replace: bool,
-        /// Why, in a few words for the audit log
+        /// The reason, recorded in the audit log
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<Arc<str>>,
     },
-    /// Write the ledger that opens backups again: the keys of all accounts that are not erased
+    /// Write the ledger: the keys of all accounts that are not erased
     Ledger {
-        /// The ledger
+        /// The ledger file to write
         file: PathBuf,
-        /// Overwrite a file that is there
+        /// Overwrite an existing file
         #[arg(long)]
         replace: bool,
     },
-    /// Make a registry of a backup and the newest ledger; what was erased since does not come back
+    /// Restore a registry from a backup and the newest ledger
+    ///
+    /// Accounts that were erased after the backup are not restored: the newest ledger has no key for them.
     Restore {
-        /// The backup
+        /// The backup file
         file: PathBuf,
-        /// The ledger; FILE.ledger unless given
+        /// The ledger file [default: FILE.ledger]
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
         /// Replace the registry that is there
         #[arg(long)]
         replace: bool,
-        /// Why, in a few words for the audit log
+        /// The reason, recorded in the audit log
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<Arc<str>>,
     },
-    /// Look at the audit log: who changed what, when, from where and why
+    /// List, verify and export the audit log
     #[command(subcommand)]
     Audit(Audit),
-    /// Print a page of the reference: Markdown, and JSON for openapi
+    /// Print a page of the reference documentation
     Reference {
-        /// Which page
+        /// The page to print
         page: Page,
     },
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Prepare a demo, once, and print a call to try; the data directory is ./carnelian-demo unless --data says else
+    /// Create demo data on the first start and print an example request; --data defaults to ./carnelian-demo
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Serve a sandbox to test clients against; its data are in memory, for this run, unless --data says else
+    /// Serve a sandbox for testing clients; without --data, it is kept in memory and discarded at exit
     #[arg(long, conflicts_with = "demo")]
     pub(crate) sandbox: bool,
 
-    /// What the sandbox begins with: a TOML file of accounts, groups, users and customers
+    /// The initial data of the sandbox: a TOML file with accounts, groups, users and customers
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(crate) seed: Option<PathBuf>,
 
@@ -104,10 +108,10 @@ pub(crate) struct Serve {
     pub(crate) flags: Flags<ServeCommand>,
 }
 
-/// A command that may change something, and why it does.
+/// The commands of one kind of object, with the reason for a change.
 #[derive(Args, Debug)]
 pub(crate) struct Administer<C: Subcommand> {
-    /// Why, in a few words for the audit log
+    /// The reason, recorded in the audit log
     #[arg(long, value_name = "TEXT", global = true, value_parser = parse_reason)]
     pub(crate) reason: Option<Arc<str>>,
 
@@ -119,32 +123,33 @@ pub(crate) struct Administer<C: Subcommand> {
 pub(crate) enum Account {
     /// Create an account and print its id
     Create {
-        /// What to call it
+        /// The account's name
         name: String,
     },
-    /// List the accounts
+    /// List accounts
     List(Listing),
-    /// Ask for an account's erasure and print the erasure's id: from now on nothing is created or edited in the account,
-    /// and the server erases it when the time of grace is over
+    /// Request the erasure of an account and print the erasure's id
+    ///
+    /// From now on nothing can be created or edited in the account. The server erases it after the grace period.
     RequestErasure {
-        /// The account
+        /// The account's name
         name: String,
     },
-    /// Take an erasure request back, as long as the erasure has not begun
+    /// Cancel an erasure that has not started
     CancelErasure {
-        /// The account
+        /// The account's name
         name: String,
     },
-    /// List the erasures that were asked for
+    /// List erasures
     Erasures(Listing),
     /// Print the signed receipt of an erasure
     Receipt {
-        /// The erasure's id, as it is listed
+        /// The erasure's id, as shown by `account erasures`
         erasure: u64,
     },
-    /// Check that a receipt is one of this registry, as it was written
+    /// Verify that a receipt was signed by this registry
     CheckReceipt {
-        /// The file that holds it
+        /// The receipt file
         file: PathBuf,
     },
 }
@@ -153,24 +158,24 @@ pub(crate) enum Account {
 pub(crate) enum Group {
     /// Create a group without accounts and print its id
     Create {
-        /// What to call it
+        /// The group's name
         name: String,
     },
     /// Add an account to a group
     Add {
-        /// The group
+        /// The group's name
         group: String,
-        /// The account
+        /// The account's name
         account: String,
     },
-    /// Take an account out of a group
+    /// Remove an account from a group
     Remove {
-        /// The group
+        /// The group's name
         group: String,
-        /// The account
+        /// The account's name
         account: String,
     },
-    /// List the groups
+    /// List groups
     List(Listing),
 }
 
@@ -178,119 +183,121 @@ pub(crate) enum Group {
 pub(crate) enum User {
     /// Create a user and print its id
     Create {
-        /// The user's name, as it signs in
+        /// The user's name
         username: String,
         /// The home account
         #[arg(long, value_name = "NAME")]
         account: String,
-        /// The group whose accounts the user may act in besides the home account
+        /// The group whose accounts the user may access in addition to the home account
         #[arg(long, value_name = "NAME")]
         group: Option<String>,
-        /// ACCOUNTADMIN (reads and writes customers), ACCOUNTREADONLY (reads), OPERATOR (every account)
+        /// The role: ACCOUNTADMIN (read and write customers), ACCOUNTREADONLY (read customers) or OPERATOR (administer the
+        /// registry)
         #[arg(long, default_value_t = Role::AccountAdmin)]
         role: Role,
     },
-    /// List the users
+    /// List users
     List(Listing),
     /// Change a user's role or group
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Edit {
-        /// The user
+        /// The user's name
         username: String,
-        /// What the user may do from now on
+        /// The new role
         #[arg(long, group = "change")]
         role: Option<Role>,
-        /// The group whose accounts the user may act in from now on, besides the home account
+        /// The new group, whose accounts the user may access in addition to the home account
         #[arg(long, value_name = "NAME", group = "change")]
         group: Option<String>,
-        /// Take the user out of its group
+        /// Remove the user from its group
         #[arg(long, group = "change", conflicts_with = "group")]
         no_group: bool,
     },
-    /// Let a user no longer sign in
+    /// Disable a user: its keys are no longer accepted
     Disable {
-        /// The user
+        /// The user's name
         username: String,
     },
-    /// Let a user sign in again
+    /// Enable a user
     Enable {
-        /// The user
+        /// The user's name
         username: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Make a key and print it: the only time that it can be seen
+    /// Create a key and print it; it cannot be shown again
     Issue {
-        /// The user
+        /// The user's name
         username: String,
         #[command(flatten)]
         terms: Terms,
     },
-    /// Take over a UUID-shaped key made elsewhere, read from stdin, and print its id
+    /// Import a key of another system, a UUID read from stdin, and print its id
     Import {
-        /// The user
+        /// The user's name
         username: String,
         #[command(flatten)]
         terms: Terms,
     },
-    /// List a user's keys, never the keys themselves
+    /// List a user's keys, without the keys themselves
     List {
-        /// The user
+        /// The user's name
         username: String,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Let a key no longer work
+    /// Revoke a key
     Revoke {
-        /// The key's id, as it is listed
+        /// The key's id, as shown by `key list`
         key_id: String,
     },
 }
 
-/// What a key is made with.
+/// The properties of a new key.
 #[derive(Args, Debug)]
 pub(crate) struct Terms {
-    /// How long it works, as in 90d, 12h, 30m or 45s; without it for good
+    /// When the key expires: a duration such as 90d, 12h, 30m or 45s [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expires: Option<u64>,
-    /// What to call it in listings
+    /// A label for listings
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
-    /// Where it works from, as in 192.0.2.0/24 or 2001:db8::1; may be given again; without it from everywhere
+    /// Accept the key only from this address or range, such as 2001:db8::1 or 192.0.2.0/24; repeatable [default: accept
+    /// from everywhere]
     #[arg(long, value_name = "RANGE")]
     pub(crate) allow: Vec<AddressRange>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// List entries, the oldest first
+    /// List entries, oldest first
     List {
-        /// Begin behind this entry
+        /// Start after the entry with this sequence number
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: u64,
-        /// Those of this account only
+        /// List only entries of this account
         #[arg(long, value_name = "ID", value_parser = parse_account_id)]
         account_id: Option<AccountId>,
-        /// Those that tell of this only, as in edit_customer
+        /// List only entries of this action, such as edit_customer
         #[arg(long, value_name = "NAME", value_parser = parse_action)]
         action: Option<Action>,
-        /// Those since this moment only, as in 2026-11-28T00:00:00Z
-        #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+        /// List only entries since this time, such as 2026-11-28T00:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
         since: Option<Timestamp>,
-        /// How many entries at most
+        /// The maximum number of entries
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
-        /// The last ones instead of the first
+        /// List the last entries instead of the first
         #[arg(long)]
         last: bool,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Check that every entry is there as it was written, and print the last one's number and link
+    /// Verify that no entry was changed or removed, and print the number and link of the last entry
     Verify,
-    /// Print every entry as a line of JSON
+    /// Print all entries as JSON Lines
     Export,
 }
 
@@ -304,42 +311,41 @@ pub(crate) struct Listing {
 /// A page of the reference.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Page {
-    /// Every error
+    /// Errors
     Errors,
-    /// Every route
+    /// Routes
     Routes,
-    /// Every field and its limits
+    /// Fields and their limits
     Fields,
-    /// Every setting
+    /// Settings
     Configuration,
-    /// Every command
+    /// Commands
     CommandLine,
-    /// The whole interface as an OpenAPI document
+    /// The API, as an OpenAPI document in JSON
     Openapi,
 }
 
 fn parse_reason(text: &str) -> Result<Arc<str>, String> {
-    check_name(text).map(|()| text.into()).map_err(|why| why.to_string())
+    check_name(text).map(|()| text.into()).map_err(|error| error.to_string())
 }
 
 fn parse_account_id(text: &str) -> Result<AccountId, String> {
-    AccountId::from_digits(text)
-        .ok_or_else(|| "an account's id is a number, as `carnelian account list` shows it".into())
+    AccountId::from_digits(text).ok_or_else(|| "an account id is a number; `carnelian account list` shows it".into())
 }
 
 fn parse_action(text: &str) -> Result<Action, String> {
     let names = || Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>().join(", ");
-    Action::from_name(text).ok_or_else(|| format!("it is one of {}", names()))
+    Action::from_name(text).ok_or_else(|| format!("expected one of: {}", names()))
 }
 
-fn parse_moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_iso8601(text).ok_or_else(|| "a moment is written as in 2026-11-28T00:00:00Z".into())
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_iso8601(text).ok_or_else(|| "expected a time such as 2026-11-28T00:00:00Z".into())
 }
 
-/// A span of at least a second, in seconds; total for any text.
+/// Parses a duration of at least one second, in seconds. Accepts any text without panicking.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let span = text.parse().ok().filter(|Seconds(seconds)| *seconds > 0);
-    span.map(|Seconds(seconds)| seconds).ok_or_else(|| format!("a duration is {}", Seconds::EXPECTED))
+    let duration = text.parse().ok().filter(|Seconds(seconds)| *seconds > 0);
+    duration.map(|Seconds(seconds)| seconds).ok_or_else(|| format!("expected {}", Seconds::EXPECTED))
 }
 
 #[cfg(test)]
@@ -353,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_takes_some_time() {
+    fn a_duration_is_positive() {
         assert_eq!(parse_duration("90d"), Ok(90 * 86_400));
         for bad in ["", "0", "0d", "1w"] {
             assert!(parse_duration(bad).is_err(), "{bad:?}");

@@ -1,11 +1,11 @@
-//! Every setting, in one table: its flag, its environment variable, its key in the configuration file and its line in
-//! the reference are projections of its row.
+//! All settings, in one table. The flag, the environment variable, the key in the configuration file and the line in the
+//! reference of a setting are derived from its row.
 //!
-//! A flag wins over the environment, the environment over the file, the file over the default.
+//! Flags override environment variables, which override the configuration file, which overrides the defaults.
 //!
-//! * [`flags`]: settings on the command line
-//! * [`sources`]: where settings come from
-//! * [`values`]: how values are written
+//! * [`flags`]: settings as command-line flags
+//! * [`sources`]: reads the configuration file, the environment and the flags
+//! * [`values`]: parses and formats values
 
 mod flags;
 mod sources;
@@ -15,14 +15,14 @@ pub(crate) use flags::{EveryCommand, Flags, ServeCommand};
 pub(crate) use sources::{CONFIG_ENV, Sources};
 pub(crate) use values::LogFormat;
 
-use crate::{Refusal, seconds::Seconds};
+use crate::{CliError, seconds::Seconds};
 use carnelian_app::settings::SettingInForce;
 use carnelian_domain::{Problem, Rules};
 use carnelian_http::openapi::PublishedSetting;
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 use values::Value;
 
-/// How every environment variable of ours begins.
+/// The prefix of all environment variables.
 const ENV_PREFIX: &str = "CARNELIAN_";
 
 /// The settings in force.
@@ -72,31 +72,31 @@ impl Default for Settings {
     }
 }
 
-/// Which commands a setting concerns.
+/// The commands that a setting applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Every command; the flag can stand before or after it.
+    /// All commands. The flag can precede or follow the command.
     Every,
-    /// `serve` alone.
+    /// Only `serve`.
     Serve,
 }
 
-/// The range of a value that is no number, or may be any.
+/// The range of a value that is not a number, or is not restricted.
 const ANY: RangeInclusive<u64> = 0..=u64::MAX;
 
-/// One row of the table.
+/// A row of the table.
 pub struct Setting {
-    /// The key in the configuration file, with dots between tables; flag and variable derive from it.
+    /// The key in the configuration file, with dots between tables.
     pub key: &'static str,
-    /// What stands for the value in help texts; none for a switch.
+    /// The placeholder for the value in help texts; `None` for a boolean.
     pub(crate) value_name: Option<&'static str>,
-    /// The commands that it concerns.
+    /// The commands that it applies to.
     pub(crate) scope: Scope,
     /// What the setting does.
     pub(crate) help: &'static str,
-    /// What a value must be.
+    /// The expected form of a value, for error messages.
     expected: &'static str,
-    /// Which numbers a value may be, if it is one.
+    /// The allowed numbers, if the value is a number.
     range: RangeInclusive<u64>,
     apply: fn(&mut Settings, &str) -> Result<(), ()>,
     show: fn(&Settings) -> Option<String>,
@@ -104,7 +104,7 @@ pub struct Setting {
 
 macro_rules! settings {
     ($($key:literal, $field:ident, $value_name:expr, $scope:ident, $expected:literal, $range:expr, $help:literal;)*) => {
-        /// Every setting.
+        /// All settings.
         pub static SETTINGS: &[Setting] = &[$(Setting {
             key: $key,
             value_name: $value_name,
@@ -120,43 +120,43 @@ macro_rules! settings {
 
 settings! {
     "data", data, Some("DIR"), Every, "a directory", ANY,
-        "The directory that holds the registry; made if missing";
+        "The data directory of the registry; created if missing";
     "master_key_file", master_key_file, Some("FILE"), Every, "a file", ANY,
-        "The file that holds the master key; without it `master.key` in the data directory, made at first start";
-    "listen", listen, Some("ADDRESS"), Serve, "an IP address and a port, as in 127.0.0.1:8080", ANY,
-        "Where to listen; port 0 takes a free one";
+        "The master key file; by default `master.key` in the data directory, created on the first start";
+    "listen", listen, Some("ADDRESS"), Serve, "an IP address and a port, such as 127.0.0.1:8080", ANY,
+        "The address to listen on; port 0 selects a free port";
     "tls.cert", tls_cert, Some("FILE"), Serve, "a file", ANY,
-        "The certificate chain in PEM form; read again on SIGHUP";
+        "The TLS certificate chain, in PEM; reloaded on SIGHUP";
     "tls.key", tls_key, Some("FILE"), Serve, "a file", ANY,
-        "The certificate's private key in PEM form; read again on SIGHUP";
+        "The private key of the TLS certificate, in PEM; reloaded on SIGHUP";
     "insecure_http", insecure_http, None, Serve, "true or false", ANY,
-        "Listen on any address without TLS, because something in front of the server does it";
+        "Allow plain HTTP on addresses other than loopback, for use behind a TLS-terminating proxy";
     "log", log, Some("FORMAT"), Serve, "text or json", ANY,
-        "How log lines look: text or json";
+        "The log format: text or json";
     "limits.body_bytes", body_bytes, Some("BYTES"), Serve, "a number of bytes", 1..=1 << 30,
-        "The largest request body";
+        "The maximum size of a request body";
     "limits.connections", connections, Some("COUNT"), Serve, "a number of connections", 1..=1_000_000,
-        "How many connections are served at once";
+        "The maximum number of concurrent connections";
     "limits.requests_per_second", requests_per_second, Some("COUNT"), Serve, "a number of requests", 0..=1_000_000,
-        "How many requests a second a user may make; 0 for any number";
+        "The maximum number of requests per second and user; 0 for no limit";
     "limits.country", country, Some("CHARACTERS"), Serve, "a number of characters", 0..=65_536,
-        "The longest country of an address";
+        "The maximum length of an address's country";
     "limits.mobile", mobile, Some("CHARACTERS"), Serve, "a number of characters", 0..=65_536,
-        "The longest mobile number of a contact";
+        "The maximum length of a contact's mobile number";
     "timeouts.header_seconds", header_seconds, Some("SECONDS"), Serve, "a number of seconds", 1..=86_400,
-        "How long a request's header may take to arrive, and how long a connection may be idle";
+        "The timeout for receiving a request's header section, and for idle connections";
     "timeouts.body_seconds", body_seconds, Some("SECONDS"), Serve, "a number of seconds", 1..=86_400,
-        "How long a request's body may take to arrive";
+        "The timeout for receiving a request's body";
     "compat.require_shipping_address", require_shipping_address, None, Serve, "true or false", ANY,
-        "Refuse a customer without a shipping address unless it ships to the billing address";
-    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number and s, m, h or d, as in 90d, or 0", ANY,
-        "How long after it was asked for an account is erased; 0 for at once";
+        "Require a shipping address for customers that do not ship to the billing address";
+    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number followed by s, m, h or d, such as 90d, or 0", ANY,
+        "The time between the request for an erasure and the erasure; 0 for none";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
-        "Hold users to the limits of the original service: 5 calls a second, and one at a time";
+        "Enforce the limits of the original service for each user: 5 requests per second, one at a time";
 }
 
 impl Setting {
-    /// The command-line flag, without its dashes.
+    /// The command-line flag, without the leading dashes.
     pub fn flag(&self) -> String {
         self.key.replace(['.', '_'], "-")
     }
@@ -166,44 +166,45 @@ impl Setting {
         format!("{ENV_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
     }
 
-    /// Whether it changes what a caller of the API is answered.
-    fn concerns_callers(&self) -> bool {
+    /// Whether it affects responses of the API.
+    fn affects_callers(&self) -> bool {
         ["limits.", "compat."].iter().any(|table| self.key.starts_with(table))
     }
 
-    /// The value in some settings, as it would be written; none if there is none.
+    /// The value in the given settings, formatted; `None` if it is not set.
     pub fn shown(&self, settings: &Settings) -> Option<String> {
         (self.show)(settings)
     }
 
-    /// The value without any other, as it would be written.
+    /// The default value, formatted; `None` if there is none.
     pub(crate) fn default(&self) -> Option<String> {
         self.shown(&Settings::default())
     }
 
-    /// Takes over a value, which came from a source.
-    fn set(&self, settings: &mut Settings, text: &str, source: &str) -> Result<(), Refusal> {
-        let (fewest, most) = (self.range.start(), self.range.end());
-        let bounds = if self.range == ANY { String::new() } else { format!(" from {fewest} to {most}") };
-        let bad = || Refusal::usage(format!("{source} is {text:?}, and must be {}{bounds}", self.expected));
+    /// Parses and sets a value. `source` names its origin in error messages.
+    fn set(&self, settings: &mut Settings, text: &str, source: &str) -> Result<(), CliError> {
+        let (min, max) = (self.range.start(), self.range.end());
+        let bounds = if self.range == ANY { String::new() } else { format!(" from {min} to {max}") };
+        let invalid =
+            || CliError::usage(format!("{source}: invalid value {text:?}, expected {}{bounds}", self.expected));
         if text.parse().is_ok_and(|number| !self.range.contains(&number)) {
-            return Err(bad());
+            return Err(invalid());
         }
-        (self.apply)(settings, text).map_err(|()| bad())
+        (self.apply)(settings, text).map_err(|()| invalid())
     }
 }
 
 impl Settings {
-    /// The settings that the published interface shows, with their values in force.
+    /// The settings that the published interface shows, with their values.
     pub(crate) fn published(&self) -> Vec<PublishedSetting> {
         let published = |setting: &'static Setting| {
             let value = setting.shown(self)?;
             Some(PublishedSetting { key: setting.key, value, help: setting.help })
         };
-        SETTINGS.iter().filter(|setting| setting.concerns_callers()).filter_map(published).collect()
+        SETTINGS.iter().filter(|setting| setting.affects_callers()).filter_map(published).collect()
     }
 
-    /// Every setting, with its value in force.
+    /// All settings with their values, for the audit log.
     pub(crate) fn in_force(&self) -> Vec<SettingInForce> {
         let in_force = |setting: &'static Setting| SettingInForce {
             name: setting.key,

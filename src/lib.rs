@@ -1,19 +1,19 @@
 //! Carnelian: a self-hosted customer registry that speaks the `rws` REST API.
 //!
-//! * [`cli`]: what can be typed
-//! * [`config`]: every setting, in one table
-//! * [`wiring`]: where clock, randomness, store and application meet
-//! * [`master_key`]: the file that holds the master key
-//! * [`logging`]: where log events go
-//! * [`transfer`]: the formats of import and export, and the way through them
-//! * [`seconds`]: spans of time as people write them
-//! * [`whole_file`]: files that are there whole or not at all
-//! * [`sandbox`]: registries that are made from a seed, as often as asked for
-//! * [`watching`]: what a server does besides serving: noticing what other processes change, and erasing
-//! * [`open_files`]: how many connections the system leaves room for
+//! * [`cli`]: the command-line definitions
+//! * [`config`]: all settings, in one table
+//! * [`wiring`]: constructs the application with its clock, randomness and store
+//! * [`master_key`]: the master key file
+//! * [`logging`]: asynchronous log output
+//! * [`transfer`]: import and export, and their file formats
+//! * [`seconds`]: durations such as `90d`
+//! * [`whole_file`]: files that are written atomically
+//! * [`sandbox`]: registries created from a seed file
+//! * [`watching`]: a server's background tasks: changes by other processes, and erasures
+//! * [`open_files`]: the limit of open files
 //! * [`commands`]: one file per command
 //!
-//! It is a library only so that what reads text can be fuzzed; the program is `main.rs`.
+//! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
 
 pub mod cli;
 mod commands;
@@ -33,42 +33,48 @@ pub use commands::settings;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Why a command did not do what it was asked to.
+/// The error of a command, with the message for stderr.
 #[derive(Debug)]
-pub enum Refusal {
-    /// The command was understood and cannot be carried out: exit code 1.
-    Refused(String),
-    /// The command or a setting is wrong: exit code 2.
+pub enum CliError {
+    /// The command failed: exit code 1.
+    Failed(String),
+    /// A command-line argument or a setting is invalid: exit code 2.
     Usage(String),
 }
 
-impl Refusal {
-    /// A command that cannot be carried out.
-    pub(crate) fn refused(why: impl ToString) -> Refusal {
-        Refusal::Refused(why.to_string())
+type Refusal = CliError;
+
+impl CliError {
+    /// An error of the command itself.
+    pub(crate) fn failed(message: impl ToString) -> CliError {
+        CliError::Failed(message.to_string())
     }
 
-    /// Why.
-    pub(crate) fn why(&self) -> &str {
+    pub(crate) fn refused(message: impl ToString) -> CliError {
+        CliError::failed(message)
+    }
+
+    /// An invalid argument or setting.
+    pub(crate) fn usage(message: impl ToString) -> CliError {
+        CliError::Usage(message.to_string())
+    }
+
+    /// The message.
+    pub(crate) fn message(&self) -> &str {
         match self {
-            Refusal::Refused(why) | Refusal::Usage(why) => why,
+            CliError::Failed(message) | CliError::Usage(message) => message,
         }
-    }
-
-    /// A command or a setting that is wrong.
-    pub(crate) fn usage(why: impl ToString) -> Refusal {
-        Refusal::Usage(why.to_string())
     }
 }
 
-/// Runs the command that was typed.
-#[expect(clippy::print_stderr, reason = "words go to stderr, and a refusal may come before there is a log")]
+/// Parses the command line and runs the command.
+#[expect(clippy::print_stderr, reason = "messages go to stderr, and logging may not have started")]
 pub fn run() -> ExitCode {
-    let (why, code) = match commands::run(cli::Cli::parse()) {
+    let (message, code) = match commands::run(cli::Cli::parse()) {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Refusal::Refused(why)) => (why, 1),
-        Err(Refusal::Usage(why)) => (why, 2),
+        Err(CliError::Failed(message)) => (message, 1),
+        Err(CliError::Usage(message)) => (message, 2),
     };
-    eprintln!("error: {why}");
+    eprintln!("error: {message}");
     ExitCode::from(code)
 }

@@ -1,33 +1,34 @@
-//! Where log events go: to stderr, in batches, through a thread of its own.
+//! Asynchronous log output to stderr.
 //!
-//! A request that logs a line adds it to a buffer and goes on. The first line wakes the thread, which lets a few
-//! milliseconds' worth of lines gather and writes them at once; nobody wakes anybody for every line. If nobody reads
-//! what is written, lines are dropped and counted: a log that is stuck must not stop the registry.
+//! A request appends its log line to a buffer. The first line wakes the log thread, which waits [`GATHER`] for more lines and
+//! writes them with one call, so that a busy server does not wake the thread for each line. If the reader of stderr does
+//! not keep up, lines are dropped and counted: a blocked log must not block the server.
 
 use crate::config::LogFormat;
+use parking_lot::{Condvar, Mutex};
 use std::{
     io::{self, Write},
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::Duration,
 };
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long lines gather before they are written.
+/// How long the log thread collects lines before it writes them.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How many bytes may wait to be written before further lines are dropped.
-const WAITING_BYTES: usize = 4 << 20;
+/// The size of the buffer in bytes. Lines that do not fit are dropped.
+const BUFFER_BYTES: usize = 4 << 20;
 
-/// How many bytes a buffer keeps when it is empty: enough for a batch, however busy the server is.
+/// The capacity that an empty buffer keeps: enough for the batches of a busy server.
 const KEPT_BYTES: usize = 256 << 10;
 
-/// How long the last lines may take to be written at the end.
+/// How long the process waits at exit for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Starts logging; what was logged is written out when the guard is dropped.
+/// Starts logging. Dropping the guard writes the remaining lines.
 pub(crate) fn start(format: LogFormat) -> io::Result<LogGuard> {
     let lines = Arc::new(Lines::default());
     let (for_thread, writer) = (lines.clone(), LineWriter(lines.clone()));
@@ -47,75 +48,69 @@ pub(crate) struct LogGuard(Arc<Lines>);
 impl Drop for LogGuard {
     fn drop(&mut self) {
         self.0.close();
-        let _ = self.0.changed.wait_timeout_while(self.0.lock(), LAST_LINES, |waiting| !waiting.written);
+        self.0.changed.wait_while_for(&mut self.0.buffer.lock(), |buffer| !buffer.written, LAST_LINES);
     }
 }
 
-/// Lines that wait to be written.
+/// The buffer that requests and the log thread share.
 #[derive(Default)]
 struct Lines {
-    waiting: Mutex<Waiting>,
+    buffer: Mutex<Buffer>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Buffer {
     bytes: Vec<u8>,
-    /// How many lines were dropped since the last batch.
+    /// Lines dropped since the last batch.
     dropped: u64,
-    /// There will be no more lines.
+    /// No more lines will be added.
     closed: bool,
-    /// The last line is written.
+    /// All lines are written.
     written: bool,
 }
 
 impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn add(&self, line: &[u8]) {
-        let mut waiting = self.lock();
-        if waiting.bytes.len() + line.len() > WAITING_BYTES {
-            waiting.dropped += 1;
+        let mut buffer = self.buffer.lock();
+        if buffer.bytes.len() + line.len() > BUFFER_BYTES {
+            buffer.dropped += 1;
             return;
         }
-        let first = waiting.bytes.is_empty();
-        waiting.bytes.extend_from_slice(line);
-        drop(waiting);
+        let first = buffer.bytes.is_empty();
+        buffer.bytes.extend_from_slice(line);
+        drop(buffer);
         if first {
             self.changed.notify_all();
         }
     }
 
-    /// There will be no more lines.
+    /// Ends the log: the thread writes the remaining lines and stops.
     fn close(&self) {
-        self.lock().closed = true;
+        self.buffer.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Writes lines until there will be no more.
+    /// Writes lines until the log is closed.
     fn write_to(&self, output: &mut impl Write) {
         let mut batch = Vec::new();
         loop {
-            let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty() && !waiting.closed;
-            let waiting = self.changed.wait_while(self.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
-            let open = |waiting: &mut Waiting| !waiting.closed;
-            let gathered = self.changed.wait_timeout_while(waiting, GATHER, open);
-            let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = self.buffer.lock();
+            self.changed.wait_while(&mut buffer, |buffer| buffer.bytes.is_empty() && !buffer.closed);
+            self.changed.wait_while_for(&mut buffer, |buffer| !buffer.closed, GATHER);
             batch.clear();
             batch.shrink_to(KEPT_BYTES);
-            mem::swap(&mut waiting.bytes, &mut batch);
-            let dropped = mem::take(&mut waiting.dropped);
-            let closed = waiting.closed;
-            drop(waiting);
-            // There is nobody to tell that the log cannot be written.
+            mem::swap(&mut buffer.bytes, &mut batch);
+            let dropped = mem::take(&mut buffer.dropped);
+            let closed = buffer.closed;
+            drop(buffer);
+            // An error of the log output cannot be reported anywhere.
             let _ = output.write_all(&batch);
             if dropped > 0 {
-                let _ = writeln!(output, "{dropped} log lines were dropped, because the log was not read in time");
+                let _ = writeln!(output, "{dropped} log lines were dropped because stderr was not read fast enough");
             }
             if closed && batch.is_empty() {
-                self.lock().written = true;
+                self.buffer.lock().written = true;
                 self.changed.notify_all();
                 return;
             }
@@ -123,7 +118,7 @@ impl Lines {
     }
 }
 
-/// Adds what is written to the lines that wait.
+/// Appends to the buffer.
 #[derive(Clone)]
 struct LineWriter(Arc<Lines>);
 
@@ -151,7 +146,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    /// What is written of what three threads log, each a hundred lines.
+    /// The output when three threads log a hundred lines each.
     fn log_and_write(lines: &Lines) -> String {
         let mut output = Vec::new();
         thread::scope(|scope| {
@@ -167,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_every_thread_is_written_whole_and_once() {
+    fn every_line_of_every_thread_is_written_exactly_once() {
         let text = log_and_write(&Lines::default());
         for name in ['a', 'b', 'c'] {
             let own: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
@@ -176,7 +171,7 @@ mod tests {
         assert_eq!(text.lines().count(), 300);
     }
 
-    /// Passes on what is written.
+    /// Sends what is written to the test.
     struct Reader(mpsc::Sender<Vec<u8>>);
 
     impl Write for Reader {
@@ -191,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_written_although_no_other_follows() {
+    fn a_line_is_written_without_waiting_for_another() {
         let (lines, (written, read)) = (Lines::default(), mpsc::channel());
         let log = |line: &str| {
             lines.add(line.as_bytes());
@@ -207,17 +202,19 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_nobody_writes_are_dropped_and_counted() {
+    fn lines_that_do_not_fit_are_dropped_and_counted() {
         let lines = Lines::default();
-        lines.add(&[b'x'; WAITING_BYTES]);
-        assert!(log_and_write(&lines).ends_with("300 log lines were dropped, because the log was not read in time\n"));
+        lines.add(&[b'x'; BUFFER_BYTES]);
+        assert!(
+            log_and_write(&lines).ends_with("300 log lines were dropped because stderr was not read fast enough\n")
+        );
     }
 
     #[test]
-    fn a_large_batch_takes_no_memory_once_it_is_written() {
+    fn a_large_buffer_is_freed_after_it_is_written() {
         let lines = Lines::default();
-        lines.add(&[b'x'; WAITING_BYTES]);
+        lines.add(&[b'x'; BUFFER_BYTES]);
         log_and_write(&lines);
-        assert!(lines.lock().bytes.capacity() <= KEPT_BYTES);
+        assert!(lines.buffer.lock().bytes.capacity() <= KEPT_BYTES);
     }
 }

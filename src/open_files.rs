@@ -1,34 +1,35 @@
-//! How many connections the system's limit of open files leaves room for.
+//! The limit of open files, and the number of connections that it allows.
 //!
-//! A registry that has run out of open files can do nothing: not even the store could open what it needs. So there are
-//! never more connections than fit beside everything else, and whoever comes after is told to come back.
+//! A server without free file descriptors cannot open its own files. It therefore accepts only as many connections as the
+//! limit leaves after the descriptors that the server itself needs, and answers further clients with 503.
 
 use crate::wiring;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
-/// What is open besides connections: the database and its log in several hands, the log, signals, the listener.
-const OTHERS: u64 = 48;
+/// File descriptors of the server itself: the database and its log, stderr, signals, the listener.
+const RESERVED: u64 = 48;
 
-/// What is open for every processor: connections of the store that read, and what a serving thread waits on.
-const OTHERS_PER_PROCESSOR: u64 = 8;
+/// File descriptors per processor: the store's read connections, and the event queue of a serving thread.
+const RESERVED_PER_PROCESSOR: u64 = 8;
 
-/// Raises the limit of open files as far as needed and permitted; of `wanted` connections, how many there is room for.
+/// Raises the soft limit of open files as far as needed and permitted, and returns how many of `wanted` connections it
+/// allows.
 pub(crate) fn room_for_connections(wanted: usize) -> usize {
-    let others = OTHERS + wiring::cores() as u64 * OTHERS_PER_PROCESSOR;
+    let reserved = RESERVED + wiring::cores() as u64 * RESERVED_PER_PROCESSOR;
     let (limit, maximum) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
-    let raised = raised(limit, maximum, others.saturating_add(wanted as u64));
+    let raised = raised(limit, maximum, reserved.saturating_add(wanted as u64));
     let granted = if setrlimit(Resource::RLIMIT_NOFILE, raised, maximum).is_ok() { raised } else { limit };
-    room(granted, others, wanted)
+    room(granted, reserved, wanted)
 }
 
-/// The limit with what is permitted of what is needed; no limit is the largest number.
+/// The new soft limit. `RLIM_INFINITY` is the largest number.
 fn raised(limit: rlim_t, maximum: rlim_t, needed: u64) -> rlim_t {
     limit.max(needed.min(maximum))
 }
 
-/// How many connections there is room for beside the others; one at least, or there would be no point in starting.
-fn room(limit: rlim_t, others: u64, wanted: usize) -> usize {
-    let room = usize::try_from(limit.saturating_sub(others)).unwrap_or(usize::MAX);
+/// How many connections a limit allows; at least one, since a server without any is of no use.
+fn room(limit: rlim_t, reserved: u64, wanted: usize) -> usize {
+    let room = usize::try_from(limit.saturating_sub(reserved)).unwrap_or(usize::MAX);
     room.clamp(1, wanted)
 }
 
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_raised_to_what_is_needed_and_permitted_and_never_lowered() {
+    fn the_soft_limit_is_raised_as_needed_and_permitted_and_never_lowered() {
         let raised = |limit, maximum| raised(limit, maximum, 1000);
         assert_eq!(raised(256, 4096), 1000);
         assert_eq!(raised(256, 512), 512);
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_get_what_the_others_leave() {
+    fn connections_get_what_the_server_does_not_reserve() {
         let room = |limit| room(limit, 50, 1000);
         assert_eq!(room(1050), 1000);
         assert_eq!(room(250), 200);

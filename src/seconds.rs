@@ -1,17 +1,17 @@
-//! Spans of time as people write them: a number and a unit, as in `90d`.
+//! Durations written as a number and a unit, such as `90d`.
 
 use std::{fmt, str::FromStr};
 
 /// The units, the longest first, and their seconds.
 const UNITS: [(char, u64); 4] = [('d', 24 * 60 * 60), ('h', 60 * 60), ('m', 60), ('s', 1)];
 
-/// A span of time in whole seconds.
+/// A duration in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds(pub(crate) u64);
 
 impl Seconds {
-    /// What a text must be.
-    pub(crate) const EXPECTED: &str = "a number and s, m, h or d, as in 90d";
+    /// The expected form, for error messages.
+    pub(crate) const EXPECTED: &str = "a number followed by s, m, h or d, such as 90d";
 }
 
 impl FromStr for Seconds {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_a_number_and_a_unit_or_nothing() {
+    fn a_duration_is_a_number_and_a_unit_or_zero() {
         for (text, seconds) in [("90d", 90 * 86_400), ("45s", 45), ("2h", 7200), ("0s", 0), ("0", 0)] {
             assert_eq!(text.parse(), Ok(Seconds(seconds)), "{text}");
         }
@@ -54,9 +54,9 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_written_in_the_longest_unit_that_fits() {
+    fn a_duration_is_shown_in_the_longest_unit_that_divides_it() {
         for text in ["30d", "36h", "90m", "61s", "0"] {
-            assert_eq!(text.parse::<Seconds>().map(|span| span.to_string()).as_deref(), Ok(text));
+            assert_eq!(text.parse::<Seconds>().map(|duration| duration.to_string()).as_deref(), Ok(text));
         }
     }
 }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use carnelian::{
-    Refusal,
+    CliError,
     cli::{Cli, parse_duration},
     config::{SETTINGS, Setting, Settings},
     master_key,
@@ -27,7 +27,7 @@ fn file(text: &str) {
     let mut settings = Settings::default();
     match settings.read_toml(text, Path::new("carnelian.toml")) {
         Ok(()) => shown_again(&settings),
-        Err(refusal) => assert!(words(&refusal).starts_with("carnelian.toml: ")),
+        Err(error) => assert!(message(&error).starts_with("carnelian.toml: ")),
     }
 }
 
@@ -44,13 +44,13 @@ fn value(setting: &Setting, text: &str) {
     assert_eq!(from_file.as_ref().ok(), from_flag.as_ref().ok());
     match from_file {
         Ok(settings) => shown_again(&settings),
-        Err(refusal) => assert!(words(&refusal).contains(setting.key)),
+        Err(error) => assert!(message(&error).contains(setting.key)),
     }
 }
 
-fn settings(flags: &[String], env: Vec<(OsString, OsString)>) -> Result<Settings, Refusal> {
+fn settings(flags: &[String], env: Vec<(OsString, OsString)>) -> Result<Settings, CliError> {
     let line = ["carnelian", "serve"].into_iter().chain(flags.iter().map(String::as_str));
-    let cli = Cli::try_parse_from(line).map_err(|error| Refusal::Usage(error.to_string()))?;
+    let cli = Cli::try_parse_from(line).map_err(|error| CliError::Usage(error.to_string()))?;
     carnelian::settings(&cli, env)
 }
 
@@ -90,8 +90,8 @@ fn typed(text: &str) {
     }
 }
 
-fn words(refusal: &Refusal) -> &str {
-    match refusal {
-        Refusal::Refused(why) | Refusal::Usage(why) => why,
+fn message(error: &CliError) -> &str {
+    match error {
+        CliError::Failed(message) | CliError::Usage(message) => message,
     }
 }

@@ -1,76 +1,76 @@
-//! `carnelian customer`, as it can be typed.
+//! The arguments of `carnelian customer`.
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Customer {
-    /// Import customers from a file, by the rules of the API; needs the registry to itself
+    /// Import customers from a CSV or JSON Lines file, validated like API requests
     ///
-    /// Run again after an interruption, the same command goes on behind the last row that was stored.
+    /// No server may be running. If an import is interrupted, run the same command again to resume it.
     Import(Import),
-    /// Write every customer out, in the order in which they were created
+    /// Export customers, ordered by id
     Export(Export),
 }
 
-/// What is imported, and how.
+/// The arguments of an import.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
-    /// CSV or JSON Lines; - for stdin, which cannot be gone on with after an interruption
+    /// The file to import, or - for stdin; an import from stdin cannot be resumed
     pub(crate) file: PathBuf,
-    /// The format; without it the file's name decides, and then its first character
+    /// The file format [default: from the file name, else from the first character]
     #[arg(long)]
     pub(crate) format: Option<Format>,
-    /// The account of rows that name none
+    /// The account of rows without an account name
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
-    /// Create accounts that do not exist
+    /// Create missing accounts
     #[arg(long)]
     pub(crate) create_accounts: bool,
-    /// What becomes of a row whose name is taken in its account
-    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    /// How to handle a row whose customer name exists in its account
+    #[arg(long, value_name = "ACTION", default_value = "fail")]
     pub(crate) on_duplicate: OnDuplicate,
-    /// Write the rejected rows here, in the same format and with the reason, to be mended and imported
+    /// Write rejected rows to this file, in the format of the input and with the reason
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
-    /// Check every row and write nothing
+    /// Check all rows without importing them
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// What is exported, and where to.
+/// The arguments of an export.
 #[derive(Args, Debug)]
 pub(crate) struct Export {
-    /// The customers of this account alone
+    /// Export only customers of this account
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
-    /// The format; without it the output's name decides, and then it is CSV
+    /// The file format [default: from the file name, else csv]
     #[arg(long)]
     pub(crate) format: Option<Format>,
-    /// The file to write; without it, or with -, stdout
+    /// The file to write, or - for stdout [default: -]
     #[arg(long, value_name = "FILE", default_value = "-", hide_default_value = true)]
     pub(crate) output: PathBuf,
-    /// Replace the file if there is one
+    /// Overwrite an existing file
     #[arg(long)]
     pub(crate) replace: bool,
 }
 
-/// How customers look in a file.
+/// A file format for customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// A header and a row for each customer
+    /// A header line, and one row per customer
     Csv,
-    /// A JSON object a line
+    /// JSON Lines: one JSON object per line
     Jsonl,
 }
 
-/// What becomes of a row whose name is taken in its account.
+/// How an import handles a row whose customer name exists in its account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum OnDuplicate {
-    /// It is passed over
+    /// Skip the row
     Skip,
-    /// It replaces the customer
+    /// Replace the existing customer
     Update,
-    /// It is rejected
+    /// Reject the row
     Fail,
 }

@@ -1,40 +1,42 @@
 //! `carnelian account`.
 
-use super::output::{data, listing, words};
-use crate::{Refusal, cli::Account};
+use super::output::{print_listing, print_message, print_result};
+use crate::{CliError, cli::Account};
 use carnelian_app::App;
 use carnelian_domain::{Origin, Timestamp};
 use carnelian_store::ErasureRecord;
 use serde_json::{Value, json};
 use std::fs;
 
-pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<(), Refusal> {
+pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<(), CliError> {
     match command {
         Account::Create { name } => {
-            let id = app.create_account(&name, origin).await.map_err(Refusal::refused)?;
-            data(id)?;
-            words(format_args!("created account {name:?}"));
+            let id = app.create_account(&name, origin).await.map_err(CliError::failed)?;
+            print_result(id)?;
+            print_message(format_args!("created account {name:?}"));
             Ok(())
         }
         Account::List(options) => {
-            let accounts = app.list_accounts().await.map_err(Refusal::refused)?;
+            let accounts = app.list_accounts().await.map_err(CliError::failed)?;
             let rows = accounts
                 .iter()
                 .map(|account| vec![json!(account.name), json!(account.id.to_string()), json!(account.state.name())]);
-            listing(options.json, &["accountName", "accountId", "status"], rows.collect())
+            print_listing(options.json, &["accountName", "accountId", "status"], rows.collect())
         }
         Account::RequestErasure { name } => {
-            let erasure = app.request_erasure(name.as_str().into(), origin).await.map_err(Refusal::refused)?;
-            words(format_args!("erasure of account {name:?} is in progress: nothing can be created or edited in it"));
-            data(erasure)
+            let erasure = app.request_erasure(name.as_str().into(), origin).await.map_err(CliError::failed)?;
+            print_message(format_args!(
+                "requested the erasure of account {name:?}; nothing can be created or edited in it"
+            ));
+            print_result(erasure)
         }
         Account::CancelErasure { name } => {
-            app.cancel_erasure(name.as_str().into(), origin).await.map_err(Refusal::refused)?;
-            words(format_args!("account {name:?} is active again"));
+            app.cancel_erasure(name.as_str().into(), origin).await.map_err(CliError::failed)?;
+            print_message(format_args!("cancelled the erasure of account {name:?}"));
             Ok(())
         }
         Account::Erasures(options) => {
-            let erasures = app.list_erasures().await.map_err(Refusal::refused)?;
+            let erasures = app.list_erasures().await.map_err(CliError::failed)?;
             let columns = [
                 "erasureId",
                 "accountId",
@@ -46,21 +48,24 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
                 "erasedAt",
                 "customers",
             ];
-            listing(options.json, &columns, erasures.iter().map(erasure_row).collect())
+            print_listing(options.json, &columns, erasures.iter().map(erasure_row).collect())
         }
         Account::Receipt { erasure } => {
-            let erasures = app.list_erasures().await.map_err(Refusal::refused)?;
+            let erasures = app.list_erasures().await.map_err(CliError::failed)?;
             let found = erasures.into_iter().find(|found| found.id.0 == erasure);
-            let receipt = found.ok_or_else(|| Refusal::refused("there is no such erasure"))?.receipt;
-            data(receipt.ok_or_else(|| Refusal::refused("this erasure has no receipt yet"))?)
+            let receipt = found.ok_or_else(|| CliError::failed(format!("no erasure has the id {erasure}")))?.receipt;
+            print_result(receipt.ok_or_else(|| CliError::failed(format!("erasure {erasure} has no receipt yet")))?)
         }
         Account::CheckReceipt { file } => {
             let text = fs::read_to_string(&file);
-            let text = text.map_err(|error| Refusal::refused(format!("{}: {error}", file.display())))?;
+            let text = text.map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
             if !app.is_receipt(text.trim()) {
-                return Err(Refusal::refused(format!("{}: this is no receipt of this registry", file.display())));
+                return Err(CliError::failed(format!(
+                    "{}: not a receipt of this registry, or altered",
+                    file.display()
+                )));
             }
-            words("the receipt is one of this registry, as it was written");
+            print_message("the receipt was signed by this registry and is unaltered");
             Ok(())
         }
     }

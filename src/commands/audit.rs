@@ -1,7 +1,7 @@
 //! `carnelian audit`.
 
-use super::output::{data, listing, words};
-use crate::{Refusal, cli::Audit};
+use super::output::{print_listing, print_message, print_result};
+use crate::{CliError, cli::Audit};
 use carnelian_app::{
     App,
     audit::{AuditFilter, AuditVerdict},
@@ -10,10 +10,10 @@ use carnelian_store::{AuditEntry, StoredEntry};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-/// How many entries an export reads at once.
-const PART: usize = 1000;
+/// The number of entries that an export reads at once.
+const PAGE: usize = 1000;
 
-pub(super) async fn run(app: &App, command: Audit) -> Result<(), Refusal> {
+pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
     match command {
         Audit::List { after, account_id: account, action, since, limit, last, listing: options } => {
             let filter = AuditFilter { after, account, action, since };
@@ -22,7 +22,7 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), Refusal> {
             } else {
                 app.find_audit_entries(&filter, 0, limit).await
             };
-            let entries = entries.map_err(Refusal::refused)?;
+            let entries = entries.map_err(CliError::failed)?;
             let rows = entries.iter().map(row).collect::<Result<_, _>>()?;
             let columns = [
                 "sequence",
@@ -36,25 +36,25 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), Refusal> {
                 "requestId",
                 "reason",
             ];
-            listing(options.json, &columns, rows)
+            print_listing(options.json, &columns, rows)
         }
-        Audit::Verify => match app.verify_audit().await.map_err(Refusal::refused)? {
+        Audit::Verify => match app.verify_audit().await.map_err(CliError::failed)? {
             AuditVerdict::Whole(head) => {
-                words(format_args!("all {} entries are there as they were written", head.sequence));
-                data(format_args!("{} {}", head.sequence, HEXLOWER.encode(&head.link)))
+                print_message(format_args!("verified {} entries", head.sequence));
+                print_result(format_args!("{} {}", head.sequence, HEXLOWER.encode(&head.link)))
             }
             AuditVerdict::Broken { sequence, why } => {
-                Err(Refusal::refused(format!("the audit log is not what was written: entry {sequence}: {why}")))
+                Err(CliError::failed(format!("the audit log was altered: entry {sequence}: {why}")))
             }
         },
         Audit::Export => export(app).await,
     }
 }
 
-async fn export(app: &App) -> Result<(), Refusal> {
+async fn export(app: &App) -> Result<(), CliError> {
     let mut after = 0;
     loop {
-        let entries = app.audit_entries(after, PART).await.map_err(Refusal::refused)?;
+        let entries = app.audit_entries(after, PAGE).await.map_err(CliError::failed)?;
         let Some(last) = entries.last() else { return Ok(()) };
         after = last.sequence;
         for stored in &entries {
@@ -65,12 +65,12 @@ async fn export(app: &App) -> Result<(), Refusal> {
                 Value::Object(part) => Some(part),
                 _ => None,
             });
-            data(Value::Object(parts.flatten().collect()))?;
+            print_result(Value::Object(parts.flatten().collect()))?;
         }
     }
 }
 
-fn row(stored: &StoredEntry) -> Result<Vec<Value>, Refusal> {
+fn row(stored: &StoredEntry) -> Result<Vec<Value>, CliError> {
     let entry = read(stored)?;
     let fields = if entry.fields.is_empty() { Value::Null } else { json!(entry.fields) };
     Ok(vec![
@@ -87,7 +87,7 @@ fn row(stored: &StoredEntry) -> Result<Vec<Value>, Refusal> {
     ])
 }
 
-fn read(stored: &StoredEntry) -> Result<AuditEntry<'_>, Refusal> {
-    let unreadable = |error| Refusal::refused(format!("entry {} of the audit log: {error}", stored.sequence));
+fn read(stored: &StoredEntry) -> Result<AuditEntry<'_>, CliError> {
+    let unreadable = |error| CliError::failed(format!("entry {} of the audit log: {error}", stored.sequence));
     serde_json::from_str(&stored.entry).map_err(unreadable)
 }

@@ -1,19 +1,19 @@
-//! A registry to try things out on, which begins as a sandbox does but with keys of its own, and stays.
+//! `carnelian serve --demo`: a persistent registry with the default seed and generated keys.
 
-use super::welcome::{Guest, welcome};
-use crate::{Refusal, config::Settings, sandbox::Seed};
+use super::quickstart::{DemoLogin, quickstart};
+use crate::{CliError, config::Settings, sandbox::Seed};
 use carnelian_app::{App, administration::KeyTerms};
 use carnelian_domain::{Actor, Origin};
 use serde::{Deserialize, Serialize};
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-/// Where the demo lives unless a data directory is given.
+/// The default data directory of a demo.
 const DIRECTORY: &str = "./carnelian-demo";
 
-/// The file in the data directory that keeps the demo's credentials, so that they can be printed again.
+/// The file in the data directory with the demo's credentials, which are printed on every start.
 const FILE: &str = "demo.json";
 
-/// What the demo's users sign in with.
+/// The credentials of the demo's users.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Demo {
     users: Vec<DemoUser>,
@@ -26,65 +26,66 @@ struct DemoUser {
     key: String,
 }
 
-/// The defaults of a server with a demo: a demo does not mix with a registry in use.
+/// The default settings of a demo, whose directory differs from that of a registry in use.
 pub(super) fn defaults() -> Settings {
     Settings { data: DIRECTORY.into(), ..Settings::default() }
 }
 
-/// Prepares the demo, unless this was done before.
-pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, Refusal> {
+/// Creates the demo data on the first start, and reads the credentials on later ones.
+pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, CliError> {
     let path = data.join(FILE);
     if path.exists() {
-        let text = fs::read(&path).map_err(Refusal::refused)?;
-        let unreadable = |error| Refusal::refused(format!("{}: {error}", path.display()));
+        let text = fs::read(&path).map_err(CliError::failed)?;
+        let unreadable = |error| CliError::failed(format!("{}: {error}", path.display()));
         return serde_json::from_slice(&text).map_err(unreadable);
     }
-    let accounts = app.list_accounts().await.map_err(Refusal::refused)?;
-    if accounts.iter().any(|account| Seed::usual().accounts.iter().all(|usual| usual.name != account.name)) {
-        let why = "holds a registry that is no demo; --demo would add users to it";
-        return Err(Refusal::refused(format!("{} {why}", data.display())));
+    let accounts = app.list_accounts().await.map_err(CliError::failed)?;
+    if accounts.iter().any(|account| Seed::builtin().accounts.iter().all(|seeded| seeded.name != account.name)) {
+        let message =
+            "this registry is not a demo, and --demo would add users to it; choose another directory with --data";
+        return Err(CliError::failed(format!("{}: {message}", data.display())));
     }
     let demo = fill(app).await?;
-    keep(&path, &demo).map_err(Refusal::refused)?;
+    save(&path, &demo).map_err(CliError::failed)?;
     Ok(demo)
 }
 
-/// Makes what is missing: an earlier attempt may have been cut short.
-async fn fill(app: &App) -> Result<Demo, Refusal> {
-    let (refused, origin) = (Refusal::refused, Origin::of(Actor::CommandLine));
-    let seed = Seed::usual();
-    let accounts = app.list_accounts().await.map_err(refused)?;
+/// Creates what is missing: an earlier attempt may have been interrupted.
+async fn fill(app: &App) -> Result<Demo, CliError> {
+    let (failed, origin) = (CliError::failed, Origin::of(Actor::CommandLine));
+    let seed = Seed::builtin();
+    let accounts = app.list_accounts().await.map_err(failed)?;
     for account in seed.accounts {
         if accounts.iter().all(|present| present.name != account.name) {
-            app.create_account(&account.name, &origin).await.map_err(refused)?;
+            app.create_account(&account.name, &origin).await.map_err(failed)?;
         }
     }
-    let groups = app.list_groups().await.map_err(refused)?;
+    let groups = app.list_groups().await.map_err(failed)?;
     for group in seed.groups {
         let present = groups.iter().find(|present| present.name == group.name);
         if present.is_none() {
-            app.create_group(&group.name, &origin).await.map_err(refused)?;
+            app.create_group(&group.name, &origin).await.map_err(failed)?;
         }
         for account in group.accounts {
             if present.is_none_or(|present| !present.accounts.contains(&account)) {
-                app.add_to_group(group.name.as_str().into(), account.into(), &origin).await.map_err(refused)?;
+                app.add_to_group(group.name.as_str().into(), account.into(), &origin).await.map_err(failed)?;
             }
         }
     }
-    let present = app.list_users().await.map_err(refused)?;
+    let present = app.list_users().await.map_err(failed)?;
     let mut users = Vec::new();
     for user in seed.users {
         if present.iter().all(|present| present.name != user.name) {
-            app.create_user(user.new_user(), &origin).await.map_err(refused)?;
+            app.create_user(user.new_user(), &origin).await.map_err(failed)?;
         }
         let terms = KeyTerms { label: Some("demo".into()), ..KeyTerms::default() };
-        let key = app.issue_key(user.name.as_str().into(), terms, &origin).await.map_err(refused)?;
+        let key = app.issue_key(user.name.as_str().into(), terms, &origin).await.map_err(failed)?;
         users.push(DemoUser { account: user.account, user: user.name, key: key.reveal().into() });
     }
     Ok(Demo { users })
 }
 
-fn keep(path: &Path, demo: &Demo) -> std::io::Result<()> {
+fn save(path: &Path, demo: &Demo) -> std::io::Result<()> {
     let draft = path.with_extension("draft");
     let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(&serde_json::to_vec_pretty(demo)?)?;
@@ -93,12 +94,12 @@ fn keep(path: &Path, demo: &Demo) -> std::io::Result<()> {
 }
 
 impl Demo {
-    /// What to try, ready to paste.
+    /// The credentials and an example request, to be printed.
     pub(super) fn instructions(&self, url: &str) -> String {
-        let seed = Seed::usual();
-        let guest = |own: &'_ DemoUser| seed.users.iter().find(|user| user.name == own.user);
-        let known = self.users.iter().filter_map(|own| Some(Guest { user: guest(own)?, key: &own.key }));
-        let heading = "The demo's users, and the accounts that they may act in:";
-        welcome(heading, &seed, &known.collect::<Vec<_>>(), url)
+        let seed = Seed::builtin();
+        let seeded = |own: &'_ DemoUser| seed.users.iter().find(|user| user.name == own.user);
+        let logins = self.users.iter().filter_map(|own| Some(DemoLogin { user: seeded(own)?, key: &own.key }));
+        let heading = "Demo users and the accounts that they may access:";
+        quickstart(heading, &seed, &logins.collect::<Vec<_>>(), url)
     }
 }

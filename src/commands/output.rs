@@ -1,28 +1,30 @@
-//! stdout is data, words go to stderr.
+//! Output: results go to stdout, messages to stderr.
 
-use crate::Refusal;
+use crate::CliError;
 use std::io::{self, Write};
 
-/// Prints one line of data.
-pub(crate) fn data(line: impl std::fmt::Display) -> Result<(), Refusal> {
+pub(crate) use {print_message as words, print_result as data};
+
+/// Prints one line to stdout.
+pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(Refusal::refused)
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(CliError::failed)
 }
 
-/// Says something to whoever typed the command; if nobody listens, that is no reason to stop.
-pub(crate) fn words(sentence: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{sentence}");
+/// Prints a message to stderr. Errors are ignored: a closed stderr does not stop a command.
+pub(crate) fn print_message(message: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Prints a listing: as JSON, or as a table with aligned columns.
-pub(crate) fn listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_json::Value>>) -> Result<(), Refusal> {
+/// Prints a listing as JSON or as an aligned table.
+pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_json::Value>>) -> Result<(), CliError> {
     if json {
         let object = |row: Vec<serde_json::Value>| {
             columns.iter().map(|column| (*column).to_owned()).zip(row).collect::<serde_json::Map<_, _>>()
         };
         let objects: Vec<_> = rows.into_iter().map(object).collect();
-        let text = serde_json::to_string_pretty(&objects).map_err(Refusal::refused)?;
-        return data(text);
+        let text = serde_json::to_string_pretty(&objects).map_err(CliError::failed)?;
+        return print_result(text);
     }
     let mut table = vec![columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()];
     table.extend(rows.iter().map(|row| row.iter().map(cell).collect()));
@@ -30,7 +32,7 @@ pub(crate) fn listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_json::Va
     let widths: Vec<_> = (0..columns.len()).map(width).collect();
     for row in &table {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        data(cells.join("  ").trim_end())?;
+        print_result(cells.join("  ").trim_end())?;
     }
     Ok(())
 }

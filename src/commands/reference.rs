@@ -1,8 +1,8 @@
-//! `carnelian reference`: the pages of the reference, made from the tables that the program itself works with.
+//! `carnelian reference`: the reference pages, generated from the program's own tables.
 
-use super::output::data;
+use super::output::print_result;
 use crate::{
-    Refusal,
+    CliError,
     cli::{Cli, Page},
     config::{CONFIG_ENV, SETTINGS, Scope, Settings},
 };
@@ -16,7 +16,7 @@ use carnelian_http::{
 use clap::CommandFactory;
 use std::fmt::Write;
 
-pub(super) fn run(page: Page) -> Result<(), Refusal> {
+pub(super) fn run(page: Page) -> Result<(), CliError> {
     let text = match page {
         Page::Errors => errors(),
         Page::Routes => routes(),
@@ -25,13 +25,13 @@ pub(super) fn run(page: Page) -> Result<(), Refusal> {
         Page::CommandLine => command_line(),
         Page::Openapi => openapi()?,
     };
-    data(text.trim_end())
+    print_result(text.trim_end())
 }
 
-fn openapi() -> Result<String, Refusal> {
+fn openapi() -> Result<String, CliError> {
     let settings = Settings::default().published();
     let document = document(&Interface { rules: &Rules::default(), settings: &settings });
-    serde_json::to_string_pretty(&document).map_err(Refusal::refused)
+    serde_json::to_string_pretty(&document).map_err(CliError::failed)
 }
 
 /// A Markdown table.
@@ -49,8 +49,8 @@ fn errors() -> String {
         vec![row.code.unwrap_or("(absent)").to_owned(), status, row.message.to_owned()]
     });
     format!(
-        "# Errors\n\nEvery error is one JSON object: `errorMessage`, then `errorCode` where there is one, then \
-         `violations` where rules for fields were broken, all of them at once.\n\n{}",
+        "# Errors\n\nEvery error is one JSON object: `errorMessage`, `errorCode` if the error has one, and `violations` \
+         with all broken rules if fields of the request are invalid.\n\n{}",
         table(&["errorCode", "HTTP status", "errorMessage"], rows)
     )
 }
@@ -59,8 +59,8 @@ fn routes() -> String {
     let row = |route: &Route| vec![route.method.to_owned(), format!("`{}`", route.path), route.operation.to_owned()];
     let list = |routes: &[Route]| table(&["Method", "Path", "Operation"], routes.iter().map(row));
     format!(
-        "# Routes\n\n{}\n## Of a sandbox\n\nOnly `carnelian serve --sandbox` has these besides, and nobody signs in to \
-         call them.\n\n{}",
+        "# Routes\n\n{}\n## Sandbox\n\nOnly `carnelian serve --sandbox` serves these routes. They require no \
+         credentials.\n\n{}",
         list(ROUTES),
         list(SANDBOX_ROUTES)
     )
@@ -77,7 +77,7 @@ fn fields() -> String {
         ]
     });
     let table =
-        table(&["Field", "Fewest characters", "Most characters", "errorCode"], rows.collect::<Vec<_>>().into_iter());
+        table(&["Field", "Min. characters", "Max. characters", "errorCode"], rows.collect::<Vec<_>>().into_iter());
     format!(
         "# Fields of a customer\n\nCharacters are Unicode scalar values; control characters are not allowed. A customer \
          has at most {} contacts.\n\n{table}",
@@ -101,16 +101,16 @@ fn configuration() -> String {
         ]
     });
     format!(
-        "# Configuration\n\nEvery setting is a flag, an environment variable and a key in a TOML file that `--config` or \
-         `{CONFIG_ENV}` names; the dots in a key are TOML's tables. A flag wins over the environment, the environment over \
-         the file, the file over the default. An unknown or bad setting is an error before anything starts.\n\n{}",
-        table(&["Key", "Flag", "Variable", "Default", "Concerns", "What it does"], rows)
+        "# Configuration\n\nEvery setting is available as a flag, as an environment variable and as a key in a TOML file that \
+         `--config` or `{CONFIG_ENV}` names; a dot in a key separates table and key. Flags override environment variables, \
+         which override the file, which overrides the defaults. With an unknown or invalid setting, no command starts.\n\n{}",
+        table(&["Key", "Flag", "Variable", "Default", "Applies to", "Description"], rows)
     )
 }
 
 fn command_line() -> String {
     let mut text = String::from(
-        "# Command line\n\nstdout is data, words go to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage.\n",
+        "# Command line\n\nResults go to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 invalid arguments or settings.\n",
     );
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();

@@ -1,16 +1,16 @@
-//! What a sandbox says of itself.
+//! The text that a sandbox prints at start.
 
-use super::welcome::{Guest, welcome};
+use super::quickstart::{DemoLogin, quickstart};
 use crate::sandbox::Seed;
 
-/// Who can sign in, a call to try, and how to go back to the seed.
-pub(super) fn instructions(seed: &Seed, is_old: bool, url: &str) -> String {
-    let heading = if is_old {
-        "This sandbox is as it was left. Its users after a reset, and the accounts that they may act in:"
+/// The logins, a request to try, and how to reset to the seed.
+pub(super) fn instructions(seed: &Seed, is_existing: bool, url: &str) -> String {
+    let heading = if is_existing {
+        "Continuing with existing data. After a reset, the users and the accounts that they may access are:"
     } else {
-        "The sandbox's users, and the accounts that they may act in:"
+        "Sandbox users and the accounts that they may access:"
     };
-    let guest = |user| Some(Guest { user, key: user.keys.first()? });
-    let guests: Vec<_> = seed.users.iter().filter_map(guest).collect();
-    welcome(heading, seed, &guests, url) + &format!("\nGo back to the seed:\n\ncurl -X POST {url}/sandbox/v1/reset\n")
+    let login = |user| Some(DemoLogin { user, key: user.keys.first()? });
+    let logins: Vec<_> = seed.users.iter().filter_map(login).collect();
+    quickstart(heading, seed, &logins, url) + &format!("\nReset to the seed:\n\ncurl -X POST {url}/sandbox/v1/reset\n")
 }

@@ -6,7 +6,7 @@ use crate::{
     cli::Serve,
     config::Settings,
     logging, open_files,
-    sandbox::{self, Prepared, Seed, TellFailure},
+    sandbox::{self, OnFailure, Prepared, Seed},
     watching::{note_key_uses, watch as watch_registry},
     wiring::{self, Purpose},
 };
@@ -86,15 +86,15 @@ struct Opened {
     last: Box<dyn Any>,
 }
 
-async fn open(settings: &Settings, what: What, tell_failure: TellFailure) -> Result<Opened, Refusal> {
+async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<Opened, Refusal> {
     if let What::Sandbox(seed) = what {
-        let prepared = sandbox::prepare(seed.clone(), settings, tell_failure).await?;
-        let Prepared { sandbox, first, root, is_old, last } = prepared;
-        let instructions = move |url: &str| super::sandbox::instructions(&seed, is_old, url);
+        let prepared = sandbox::prepare(seed.clone(), settings, on_failure).await?;
+        let Prepared { sandbox, first, root, is_existing, last } = prepared;
+        let instructions = move |url: &str| super::sandbox::instructions(&seed, is_existing, url);
         let source = Source::Sandbox(sandbox, first);
         return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), registry: None, last });
     }
-    let on_failure = Box::new(move |why| tell_failure(why));
+    let on_failure = Box::new(move |why| on_failure(why));
     let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
     let mut instructions: Option<Instructions> = None;
     if let What::Demo = what {
@@ -111,10 +111,10 @@ async fn serve(
     what: What,
 ) -> Result<(Box<dyn Any>, Result<(), Refusal>), Refusal> {
     let (failed, failure) = watch::channel(None);
-    let tell_failure: TellFailure = Arc::new(move |why| drop(failed.send(Some(why))));
+    let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // A new certificate may come while a large registry is opened, and ends nobody.
     let hangup = signal(SignalKind::hangup()).map_err(Refusal::refused)?;
-    let opened = open(settings, what, tell_failure).await?;
+    let opened = open(settings, what, on_failure).await?;
     let signals = Signals::new(hangup).map_err(Refusal::refused)?;
     let listener = listen(settings.listen);
     let listener =
@@ -138,7 +138,7 @@ async fn serve(
         }
         tracing::info!("stopped");
     }
-    Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::Refused(why)))))
+    Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::refused(why)))))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -1,4 +1,4 @@
-//! Settings as flags of the command line.
+//! Settings as command-line flags.
 
 use super::{SETTINGS, Scope, Setting};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 impl Setting {
     fn arg(&self) -> Arg {
         let arg = Arg::new(self.key).long(self.flag()).help(self.arg_help()).global(self.scope == Scope::Every);
-        // What the original service does is often asked for by hand.
+        // Short for use by hand: --strict-upstream.
         let arg = match self.key.strip_prefix("compat.") {
             Some(short) => arg.visible_alias(short.replace('_', "-")),
             None => arg,
@@ -24,15 +24,15 @@ impl Setting {
     }
 }
 
-/// The flags of one scope as they were given on the command line.
+/// The flags of one scope, as given on the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Flags<S> {
-    /// The keys of the settings, and their values.
+    /// The keys of the settings with their values.
     pub(super) given: Vec<(&'static str, String)>,
     scope: PhantomData<S>,
 }
 
-/// Names a [`Scope`] as a type.
+/// A [`Scope`] as a type.
 pub(crate) trait InScope {
     /// The scope.
     const SCOPE: Scope;
@@ -56,7 +56,7 @@ impl InScope for ServeCommand {
 
 #[cfg(test)]
 impl<S> Flags<S> {
-    pub(super) fn of(given: &[(&'static str, &str)]) -> Flags<S> {
+    pub(super) fn new(given: &[(&'static str, &str)]) -> Flags<S> {
         let given = given.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         Flags { given, scope: PhantomData }
     }

@@ -1,10 +1,10 @@
-//! Where settings come from: file, environment and flags.
+//! Reads settings from the configuration file, the environment and the flags.
 
 use super::{
     ENV_PREFIX, SETTINGS, Setting, Settings,
     flags::{EveryCommand, Flags, ServeCommand},
 };
-use crate::Refusal;
+use crate::CliError;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -13,22 +13,23 @@ use std::{
 /// The environment variable that names the configuration file.
 pub(crate) const CONFIG_ENV: &str = "CARNELIAN_CONFIG";
 
-/// Where settings come from besides the flags.
+/// The sources of settings other than flags.
 pub(crate) struct Sources {
-    /// The configuration file, if a flag names one.
+    /// The configuration file that `--config` names.
     pub(crate) file: Option<PathBuf>,
-    /// The environment.
+    /// The environment variables.
     pub(crate) env: Vec<(OsString, OsString)>,
 }
 
 impl Settings {
-    /// Lays file, environment and flags over the defaults; an unknown or bad setting is an error that names it.
+    /// Applies the file, the environment and the flags to the defaults, in this order. An unknown or invalid setting is an
+    /// error that names it.
     pub(crate) fn gather(
         defaults: Settings,
         sources: &Sources,
         every: &Flags<EveryCommand>,
         serve: Option<&Flags<ServeCommand>>,
-    ) -> Result<Settings, Refusal> {
+    ) -> Result<Settings, CliError> {
         let mut settings = defaults;
         let (env, env_file) = known_env(&sources.env)?;
         if let Some(file) = sources.file.as_deref().or(env_file.as_deref()) {
@@ -46,21 +47,21 @@ impl Settings {
         Ok(settings)
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<(), Refusal> {
+    fn read_file(&mut self, path: &Path) -> Result<(), CliError> {
         let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| Refusal::usage(format!("{}: {error}", path.display())))?;
+        let text = text.map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
         self.read_toml(&text, path)
     }
 
-    /// Takes over what the text of a configuration file sets; total for any text.
-    pub fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), Refusal> {
+    /// Applies the text of a configuration file. Accepts any text without panicking.
+    pub fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), CliError> {
         let at = |what: &str| format!("{}: {what}", path.display());
         let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| Refusal::usage(at(&error.to_string())))?;
+            text.parse().map_err(|error: toml::de::Error| CliError::usage(at(&error.to_string())))?;
         let mut entries = Vec::new();
         flatten("", &table, &mut entries);
         for (key, value) in entries {
-            let setting = find(&key).ok_or_else(|| Refusal::usage(at(&format!("unknown setting {key:?}"))))?;
+            let setting = find(&key).ok_or_else(|| CliError::usage(at(&format!("unknown setting {key:?}"))))?;
             setting.set(self, &value, &at(&key))?;
         }
         Ok(())
@@ -71,10 +72,10 @@ fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// The settings in the environment, and the configuration file that it names.
+/// The settings in the environment, and the configuration file that `CARNELIAN_CONFIG` names.
 type KnownEnv = (Vec<(&'static Setting, String)>, Option<PathBuf>);
 
-fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, Refusal> {
+fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, CliError> {
     let (mut known, mut file) = (Vec::new(), None);
     for (name, value) in env {
         let Some(name) = name.to_str().filter(|name| name.starts_with(ENV_PREFIX)) else { continue };
@@ -83,14 +84,15 @@ fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, Refusal> {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.env() == name);
-        let setting = setting.ok_or_else(|| Refusal::usage(format!("unknown setting {name} in the environment")))?;
-        let value = value.to_str().ok_or_else(|| Refusal::usage(format!("{name} is not UTF-8")))?;
+        let setting = setting.ok_or_else(|| CliError::usage(format!("unknown environment variable {name}")))?;
+        let value =
+            value.to_str().ok_or_else(|| CliError::usage(format!("environment variable {name} is not valid UTF-8")))?;
         known.push((setting, value.to_owned()));
     }
     Ok((known, file))
 }
 
-/// The values of nested tables under dotted keys.
+/// Flattens nested tables into dotted keys.
 fn flatten(prefix: &str, table: &toml::Table, entries: &mut Vec<(String, String)>) {
     for (key, value) in table {
         let key = format!("{prefix}{key}");
@@ -115,14 +117,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.toml");
         std::fs::write(&path, file).expect("writes");
-        Settings::gather(Settings::default(), &sources(Some(&path), env), &Flags::of(&[]), Some(&Flags::of(given)))
-            .map_err(|refusal| match refusal {
-                Refusal::Usage(why) | Refusal::Refused(why) => why,
-            })
+        Settings::gather(Settings::default(), &sources(Some(&path), env), &Flags::new(&[]), Some(&Flags::new(given)))
+            .map_err(|error| error.message().to_owned())
     }
 
     #[test]
-    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    fn flags_override_the_environment_which_overrides_the_file() {
         let (file, env) =
             ("limits.country = 1\nlimits.mobile = 1\n[timeouts]\nbody_seconds = 1\n", "CARNELIAN_LIMITS_MOBILE");
         let settings = gather(file, &[(env, "2"), ("CARNELIAN_LIMITS_COUNTRY", "2")], &[("limits.country", "3")]);
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_or_bad_setting_is_named() {
+    fn an_error_names_the_unknown_or_invalid_setting() {
         let named = |result: Result<Settings, String>, name: &str| {
-            let why = result.expect_err("a refusal");
-            assert!(why.contains(name), "{why}");
+            let message = result.expect_err("an error");
+            assert!(message.contains(name), "{message}");
         };
         named(gather("limits.county = 1", &[], &[]), "limits.county");
         named(gather("limits.country = true", &[], &[]), "limits.country");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_default_can_be_written_as_it_is_shown() {
+    fn every_default_parses_as_it_is_shown() {
         for setting in SETTINGS {
             if let Some(default) = setting.default() {
                 assert!((setting.apply)(&mut Settings::default(), &default).is_ok(), "{}", setting.key);

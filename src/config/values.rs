@@ -1,14 +1,14 @@
-//! Values of settings: how each kind is written, and read again.
+//! Parses and formats the values of settings.
 
 use crate::seconds::Seconds;
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-/// How log lines look.
+/// The log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Lines for humans.
     Text,
-    /// For machines: one JSON object per line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// A value that can be read from a text and shown as one.
+/// A value that can be parsed from a text and formatted as one.
 pub(super) trait Value {
     fn read(&mut self, text: &str) -> Result<(), ()>;
     fn show(&self) -> Option<String>;

@@ -1,29 +1,26 @@
-//! What a registry begins with: a file that is read and checked as a whole before anything is made of it.
+//! Seeds: the initial data of a registry.
 
-use super::checking::check;
-use crate::Refusal;
 use carnelian_app::{
     App,
     administration::AdminError,
-    sandbox::{Planted, sower},
+    sandbox::{SeedCounts, seed_caller},
 };
-use carnelian_domain::{Actor, Origin, Role, Rules};
+use carnelian_domain::{Actor, Origin, Role};
 use carnelian_http::{json::Json, raw_customer};
 use carnelian_store::NewUser;
 use serde::{Deserialize, Deserializer, de::Error};
-use std::{fs, path::Path};
 
-/// The seed of a sandbox, and of the demo, unless there is another.
+/// The built-in seed of a sandbox and of the demo.
 const DEFAULT: &str = include_str!("default.toml");
 
-/// Everything that a registry begins with.
+/// The initial data of a registry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Seed {
     pub(crate) accounts: Vec<SeedAccount>,
     pub(crate) groups: Vec<SeedGroup>,
     pub(crate) users: Vec<SeedUser>,
-    /// As the API takes them.
+    /// In the form of API requests.
     pub(super) customers: Vec<toml::Table>,
 }
 
@@ -47,13 +44,13 @@ pub(crate) struct SeedUser {
     pub(crate) name: String,
     pub(crate) account: String,
     pub(crate) group: Option<String>,
-    #[serde(default = "usual_role", deserialize_with = "role")]
+    #[serde(default = "default_role", deserialize_with = "role")]
     pub(crate) role: Role,
     #[serde(default)]
     pub(crate) keys: Vec<String>,
 }
 
-fn usual_role() -> Role {
+fn default_role() -> Role {
     Role::AccountAdmin
 }
 
@@ -62,31 +59,18 @@ fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
 }
 
 impl Seed {
-    /// The seed of everybody who names no other.
-    pub(crate) fn usual() -> Seed {
-        toml::from_str(DEFAULT).expect("the seed of the program is well formed")
+    /// The built-in seed.
+    pub(crate) fn builtin() -> Seed {
+        toml::from_str(DEFAULT).expect("the built-in seed is valid, as a test checks")
     }
 
-    /// Reads a seed and holds it against the rules; every mistake is named with its place.
-    pub(crate) fn read(path: &Path, rules: &Rules) -> Result<Seed, Refusal> {
-        let place = path.display();
-        let text = fs::read_to_string(path).map_err(|error| Refusal::usage(format!("{place}: {error}")))?;
-        let seed: Seed = toml::from_str(&text).map_err(|error| Refusal::usage(format!("{place}: {error}")))?;
-        let mistakes = check(&seed, rules);
-        if mistakes.is_empty() {
-            return Ok(seed);
-        }
-        let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{place}: {mistake}")).collect();
-        Err(Refusal::usage(lines.join("\n")))
-    }
-
-    /// Puts everything into a new registry, in the order of the file, so that ids are always the same.
-    pub(super) async fn plant(&self, app: &App) -> Result<Planted, String> {
-        self.plant_directory(app).await.map_err(|error| error.to_string())?;
-        // Users and accounts were made beside the directory that is in memory.
+    /// Creates everything in an empty registry, in the order of the file, so that ids are deterministic.
+    pub(super) async fn apply(&self, app: &App) -> Result<SeedCounts, String> {
+        self.create_directory(app).await.map_err(|error| error.to_string())?;
+        // The in-memory directory does not contain the new users and accounts yet.
         app.refresh_directory().await.map_err(|error| error.to_string())?;
-        self.plant_customers(app).await?;
-        Ok(Planted {
+        self.create_customers(app).await?;
+        Ok(SeedCounts {
             accounts: self.accounts.len(),
             groups: self.groups.len(),
             users: self.users.len(),
@@ -94,7 +78,7 @@ impl Seed {
         })
     }
 
-    async fn plant_directory(&self, app: &App) -> Result<(), AdminError> {
+    async fn create_directory(&self, app: &App) -> Result<(), AdminError> {
         let origin = Origin::of(Actor::Server);
         for account in &self.accounts {
             app.create_account(&account.name, &origin).await?;
@@ -114,27 +98,27 @@ impl Seed {
         Ok(())
     }
 
-    async fn plant_customers(&self, app: &App) -> Result<(), String> {
-        let (sower, origin) = (sower(), Origin::of(Actor::Server));
-        let writer = app.customer_writer(&sower, &origin).map_err(|failure| format!("{failure:?}"))?;
+    async fn create_customers(&self, app: &App) -> Result<(), String> {
+        let (caller, origin) = (seed_caller(), Origin::of(Actor::Server));
+        let writer = app.customer_writer(&caller, &origin).map_err(|failure| format!("{failure:?}"))?;
         for (index, customer) in self.customers.iter().enumerate() {
             let document = document(customer);
-            let refused = |failure| format!("customers[{index}]: {failure:?}");
-            let raw = raw_customer(app.rules(), &document).map_err(refused)?;
-            writer.create_customer(&raw, None).await.map_err(refused)?;
+            let failed = |failure| format!("customers[{index}]: {failure:?}");
+            let raw = raw_customer(app.rules(), &document).map_err(failed)?;
+            writer.create_customer(&raw, None).await.map_err(failed)?;
         }
         Ok(())
     }
 }
 
 impl SeedUser {
-    /// The user as it is created.
+    /// The user to create.
     pub(crate) fn new_user(&self) -> NewUser {
         NewUser { name: self.name.clone(), account: self.account.clone(), group: self.group.clone(), role: self.role }
     }
 }
 
-/// A customer of a seed as if it had come over the API.
+/// A customer of a seed as the JSON of an API request.
 pub(super) fn document(customer: &toml::Table) -> Json<'_> {
     Json::Object(customer.iter().map(|(key, value)| (key.into(), json(value))).collect())
 }
@@ -143,19 +127,9 @@ fn json(value: &toml::Value) -> Json<'_> {
     match value {
         toml::Value::String(text) => Json::Text(text.into()),
         toml::Value::Boolean(value) => Json::Bool(*value),
-        // No field of the API is any of these.
+        // Invalid for every field of the API.
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Datetime(_) => Json::Number(None),
         toml::Value::Array(values) => Json::Array(values.iter().map(json).collect()),
         toml::Value::Table(table) => document(table),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_seed_has_no_mistakes() {
-        assert_eq!(check(&Seed::usual(), &Rules::default()), Vec::<String>::new());
     }
 }

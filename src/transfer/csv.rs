@@ -6,7 +6,7 @@
 //! this is taken as it stands.
 
 use super::{Fault, REASON, Raw, Row, check, records::Records};
-use crate::Refusal;
+use crate::CliError;
 use carnelian_app::customers::CustomerDetails;
 use carnelian_domain::{
     Problem, RawCustomer, RawText, Rules, Text,
@@ -72,10 +72,10 @@ pub struct CsvRows<R> {
 
 impl<R: Read> CsvRows<R> {
     /// Reads the header, and refuses one that does not say what every column is.
-    pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, Refusal> {
+    pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, CliError> {
         let mut records = Records::new(input);
         let header = records.read()?;
-        let header = header.ok_or_else(|| Refusal::refused("the file is empty; a CSV file begins with a header"))?;
+        let header = header.ok_or_else(|| CliError::failed("the file is empty; a CSV file begins with a header"))?;
         let (known, row) = (columns(rules), records.number());
         let mut columns = Vec::new();
         for cell in &header {
@@ -83,12 +83,12 @@ impl<R: Read> CsvRows<R> {
             let known = known.iter().find(|(known, _)| *known == name).map(|(_, column)| *column);
             let ignored = [REASON, "customerId"].contains(&&*name).then_some(Column::Ignored);
             let column = known.or(ignored).ok_or_else(|| {
-                Refusal::refused(format!(
+                CliError::failed(format!(
                     "row {row}: {name:?} is no column; columns are called as in \"contacts[0].name\""
                 ))
             })?;
             if column != Column::Ignored && columns.contains(&column) {
-                return Err(Refusal::refused(format!("row {row}: {name:?} is there twice")));
+                return Err(CliError::failed(format!("row {row}: {name:?} is there twice")));
             }
             columns.push(column);
         }
@@ -106,7 +106,7 @@ impl<R: Read> CsvRows<R> {
     }
 
     /// The next row.
-    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
         let Some(record) = self.records.read()? else { return Ok(None) };
         let checked = raw_customer(rules, &self.columns, &record).and_then(|raw| check(rules, raw, account));
         Ok(Some(Row { number: self.records.number(), raw: Raw::Record(record), checked }))

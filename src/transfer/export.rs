@@ -2,7 +2,7 @@
 
 use super::{csv::CsvWriter, format_of_name, is_dash, jsonl::JsonWriter, of_failure, progress::Progress};
 use crate::{
-    Refusal,
+    CliError,
     cli::{Export, Format},
     whole_file::{Draft, refuse_if_there},
 };
@@ -11,7 +11,7 @@ use carnelian_domain::{Origin, Rules};
 use std::io::{self, BufWriter, Write};
 
 /// Exports customers.
-pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Result<(), Refusal> {
+pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Result<(), CliError> {
     let path = &export.output;
     let format = export.format.or_else(|| format_of_name(path)).unwrap_or(Format::Csv);
     if is_dash(path) {
@@ -30,7 +30,7 @@ async fn write_all(
     format: Format,
     output: impl Write,
     origin: &Origin,
-) -> Result<(), Refusal> {
+) -> Result<(), CliError> {
     let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(of_failure)?;
     let mut writer = Writer::new(format, output, app.rules())?;
     let (mut progress, mut count) = (Progress::new(app.clock(), None), 0);
@@ -52,25 +52,25 @@ enum Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    fn new(format: Format, output: W, rules: &Rules) -> Result<Writer<W>, Refusal> {
+    fn new(format: Format, output: W, rules: &Rules) -> Result<Writer<W>, CliError> {
         Ok(match format {
-            Format::Csv => Writer::Csv(Box::new(CsvWriter::new(output, rules).map_err(Refusal::refused)?)),
+            Format::Csv => Writer::Csv(Box::new(CsvWriter::new(output, rules).map_err(CliError::failed)?)),
             Format::Jsonl => Writer::Json(JsonWriter::new(output)),
         })
     }
 
-    fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> Result<(), Refusal> {
+    fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> Result<(), CliError> {
         match self {
-            Writer::Csv(writer) => writer.write(customer).map_err(Refusal::refused),
-            Writer::Json(writer) => writer.write(rules, customer).map_err(Refusal::refused),
+            Writer::Csv(writer) => writer.write(customer).map_err(CliError::failed),
+            Writer::Json(writer) => writer.write(rules, customer).map_err(CliError::failed),
         }
     }
 
-    fn flush(&mut self) -> Result<(), Refusal> {
+    fn flush(&mut self) -> Result<(), CliError> {
         let flushed = match self {
             Writer::Csv(writer) => writer.flush(),
             Writer::Json(writer) => writer.flush(),
         };
-        flushed.map_err(Refusal::refused)
+        flushed.map_err(CliError::failed)
     }
 }

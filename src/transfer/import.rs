@@ -8,7 +8,7 @@ use super::{
     source::{self, Batch, Source},
 };
 use crate::{
-    Refusal,
+    CliError,
     cli::{Import, OnDuplicate},
 };
 use carnelian_app::{
@@ -30,12 +30,12 @@ struct Sent {
 }
 
 /// Imports a file.
-pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Result<(), Refusal> {
+pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Result<(), CliError> {
     if !import.create_accounts
         && let Some(name) = &import.account
-        && app.list_accounts().await.map_err(Refusal::refused)?.iter().all(|account| account.name != *name)
+        && app.list_accounts().await.map_err(CliError::failed)?.iter().all(|account| account.name != *name)
     {
-        return Err(Refusal::refused(format!("there is no account {name:?}; --create-accounts makes it")));
+        return Err(CliError::failed(format!("there is no account {name:?}; --create-accounts makes it")));
     }
     let source = source::open(import, app.rules())?;
     let (mut importer, earlier) = begin(app, import, &source, origin).await?;
@@ -65,7 +65,7 @@ async fn store(
     importer: &mut Importer<'_>,
     mut earlier: Earlier,
     report: &mut Report<'_>,
-) -> Result<Option<Refusal>, Refusal> {
+) -> Result<Option<CliError>, CliError> {
     let (mut on_their_way, mut unreadable) = (VecDeque::new(), None);
     while let Some(batch) = source.batches.recv().await {
         match batch {
@@ -77,7 +77,7 @@ async fn store(
         }
     }
     // Its end must not be taken for the end of the file.
-    source.reader.join().map_err(|_| Refusal::refused("reading the file has failed"))?;
+    source.reader.join().map_err(|_| CliError::failed("reading the file has failed"))?;
     while !on_their_way.is_empty() {
         settle(report, on_their_way.pop_front()).await?;
     }
@@ -89,7 +89,7 @@ async fn begin<'a>(
     import: &Import,
     source: &Source,
     origin: &'a Origin,
-) -> Result<(Importer<'a>, EarlierRows), Refusal> {
+) -> Result<(Importer<'a>, EarlierRows), CliError> {
     let options = ImportOptions {
         create_accounts: import.create_accounts,
         on_duplicate: match import.on_duplicate {
@@ -123,7 +123,7 @@ impl Earlier {
 }
 
 /// Sends the rows of a batch that keep to the rules and are not done yet.
-async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) -> Result<Sent, Refusal> {
+async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) -> Result<Sent, CliError> {
     let (mut drafts, mut rows) = (Vec::new(), Vec::with_capacity(batch.rows.len()));
     for Row { number, raw, checked } in batch.rows {
         let state = match (checked, earlier.of(number)) {
@@ -145,7 +145,7 @@ async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) 
 }
 
 /// Waits until rows are stored, and tells what became of them.
-async fn settle(report: &mut Report<'_>, sent: Option<Sent>) -> Result<(), Refusal> {
+async fn settle(report: &mut Report<'_>, sent: Option<Sent>) -> Result<(), CliError> {
     let Some(Sent { rows, read, stored }) = sent else { return Ok(()) };
     let ends = match stored {
         Some(stored) => stored.ends().await.map_err(of_failure)?,

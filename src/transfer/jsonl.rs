@@ -1,7 +1,7 @@
 //! JSON Lines: one customer a line, as the API takes and shows it.
 
 use super::{Fault, LONGEST, REASON, Raw, Row, check};
-use crate::Refusal;
+use crate::CliError;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
 use carnelian_http::{
@@ -31,17 +31,17 @@ impl<R: BufRead> JsonRows<R> {
     }
 
     /// The next row; lines without anything are counted and passed over.
-    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
         loop {
             let mut line = Vec::new();
-            self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(Refusal::refused)?;
+            self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(CliError::failed)?;
             if line.is_empty() {
                 return Ok(None);
             }
             self.number += 1;
             self.position += line.len() as u64;
             if line.len() as u64 == LONGEST {
-                return Err(Refusal::refused(format!("row {}: a line must be shorter than 1 MiB", self.number)));
+                return Err(CliError::failed(format!("row {}: a line must be shorter than 1 MiB", self.number)));
             }
             let line = line.trim_ascii_end();
             let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };

@@ -17,7 +17,7 @@ pub(crate) mod rejects;
 pub(crate) mod report;
 pub(crate) mod source;
 
-use crate::{Refusal, cli::Format};
+use crate::{CliError, cli::Format};
 use carnelian_app::Failure;
 use carnelian_domain::{CustomerDraft, Problem, RawCustomer, RawText, Rules, Violation};
 use std::{fmt, path::Path};
@@ -123,14 +123,14 @@ fn is_dash(path: &Path) -> bool {
 }
 
 /// What went wrong with a file.
-fn of_file(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
-    move |error| Refusal::refused(format!("{}: {error}", path.display()))
+fn of_file(path: &Path) -> impl Fn(std::io::Error) -> CliError {
+    move |error| CliError::failed(format!("{}: {error}", path.display()))
 }
 
 /// What stopped an import or an export.
-fn of_failure(failure: Failure) -> Refusal {
+fn of_failure(failure: Failure) -> CliError {
     match failure {
-        Failure::Unavailable(detail) | Failure::Internal(detail) => Refusal::refused(detail.for_log()),
-        other => Refusal::refused(all_of(&[other.problem().into()])),
+        Failure::Unavailable(detail) | Failure::Internal(detail) => CliError::failed(detail.for_log()),
+        other => CliError::failed(all_of(&[other.problem().into()])),
     }
 }

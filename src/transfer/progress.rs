@@ -1,6 +1,6 @@
 //! How far an import or export has come: a bar on a terminal, and a line every few seconds elsewhere.
 
-use crate::commands::output::words;
+use crate::commands::output::print_message;
 use carnelian_store::Clock;
 use std::{
     fmt::Display,
@@ -48,16 +48,16 @@ impl<'a> Progress<'a> {
             let mut stderr = io::stderr();
             let _ = write!(stderr, "\r\x1b[K{bar}{line}").and_then(|()| stderr.flush());
         } else {
-            words(line);
+            print_message(line);
         }
     }
 
     /// Says something, in the place of the bar.
     pub(super) fn say(&self, sentence: impl Display) {
         if self.terminal {
-            words(format_args!("\r\x1b[K{sentence}"));
+            print_message(format_args!("\r\x1b[K{sentence}"));
         } else {
-            words(sentence);
+            print_message(sentence);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! all that is left of the file.
 
 use super::LONGEST;
-use crate::Refusal;
+use crate::CliError;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::{
     collections::VecDeque,
@@ -46,7 +46,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The next record.
-    pub(super) fn read(&mut self) -> Result<Option<ByteRecord>, Refusal> {
+    pub(super) fn read(&mut self) -> Result<Option<ByteRecord>, CliError> {
         self.number += 1;
         self.reader.get_mut().left = LONGEST;
         let (mut record, before) = (ByteRecord::new(), self.position());
@@ -55,11 +55,11 @@ impl<R: Read> Records<R> {
         match read {
             Ok(true) => Ok(Some(record)),
             Ok(false) => Ok(None),
-            Err(_) if self.reader.get_ref().left == 0 => Err(Refusal::refused(format!(
+            Err(_) if self.reader.get_ref().left == 0 => Err(CliError::failed(format!(
                 "row {}: a row must be shorter than 1 MiB; is there a quote that is not closed?",
                 self.number
             ))),
-            Err(error) => Err(Refusal::refused(error)),
+            Err(error) => Err(CliError::failed(error)),
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
             for cells in [["a", "b"], ["c", "d"]] {
                 assert_eq!(records.read().expect("is read"), Some(ByteRecord::from(&cells[..])));
             }
-            let why = records.read().expect_err("has no end").why().to_owned();
+            let why = records.read().expect_err("has no end").message().to_owned();
             assert!(why.starts_with(&format!("row {row}: ")) && why.contains("quote"), "{why}");
             drop(records);
             assert!(MUCH - input.limit() < 2 * LONGEST, "{} bytes are left", input.limit());

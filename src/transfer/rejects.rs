@@ -2,7 +2,7 @@
 
 use super::{Fault, REASON, Raw, all_of, csv::writer, jsonl::with_reason, of_file};
 use crate::{
-    Refusal,
+    CliError,
     whole_file::{draft_of, sync_name},
 };
 use ::csv::ByteRecord;
@@ -27,7 +27,7 @@ enum Output {
 
 impl Rejects {
     /// Prepares the file, whose name must be free unless the import is gone on with.
-    pub(super) fn new(path: &Path, header: ByteRecord, going_on: bool) -> Result<Rejects, Refusal> {
+    pub(super) fn new(path: &Path, header: ByteRecord, going_on: bool) -> Result<Rejects, CliError> {
         if !going_on && path.symlink_metadata().is_ok() {
             return Err(is_there(path));
         }
@@ -35,7 +35,7 @@ impl Rejects {
     }
 
     /// Adds a row.
-    pub(super) fn add(&mut self, raw: &Raw, faults: &[Fault]) -> Result<(), Refusal> {
+    pub(super) fn add(&mut self, raw: &Raw, faults: &[Fault]) -> Result<(), CliError> {
         let reason = all_of(faults);
         if self.output.is_none() {
             self.output = Some(self.begin(raw)?);
@@ -53,7 +53,7 @@ impl Rejects {
         written.map_err(of_file(&self.path))
     }
 
-    fn begin(&self, raw: &Raw) -> Result<Output, Refusal> {
+    fn begin(&self, raw: &Raw) -> Result<Output, CliError> {
         let path = draft_of(&self.path);
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
         let file = file.map_err(of_file(&path))?;
@@ -61,7 +61,7 @@ impl Rejects {
             Raw::Record(_) => {
                 let mut output = writer(file);
                 let header = with_first(&self.header, &self.header, REASON.as_bytes());
-                output.write_record(header.iter()).map_err(Refusal::refused)?;
+                output.write_record(header.iter()).map_err(CliError::failed)?;
                 Output::Csv(Box::new(output))
             }
             Raw::Line(_) => Output::Lines(BufWriter::new(file)),
@@ -69,7 +69,7 @@ impl Rejects {
     }
 
     /// Gives the file its name.
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(self) -> Result<(), CliError> {
         let file = match self.output {
             None => return Ok(()),
             Some(Output::Csv(output)) => output.into_inner().map_err(|error| error.into_error()),
@@ -91,8 +91,8 @@ impl Rejects {
     }
 }
 
-fn is_there(path: &Path) -> Refusal {
-    Refusal::refused(format!("{} is there already; name another file", path.display()))
+fn is_there(path: &Path) -> CliError {
+    CliError::failed(format!("{} is there already; name another file", path.display()))
 }
 
 /// A record with a first cell, instead of the one that its header says is a reason.

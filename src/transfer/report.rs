@@ -1,7 +1,7 @@
 //! What is told of an import: a line for every rejected row, how far it is, and a summary.
 
 use super::{Fault, Raw, all_of, progress::Progress, rejects::Rejects};
-use crate::Refusal;
+use crate::CliError;
 use carnelian_app::transfer::RowEnd;
 
 /// A row whose end is known, or soon will be.
@@ -51,7 +51,7 @@ impl<'a> Report<'a> {
     }
 
     /// Takes in rows, so much of the file being done with them; `ends` are of those that were on their way.
-    pub(super) fn note(&mut self, rows: Vec<ReportedRow>, ends: Vec<RowEnd>, read: u64) -> Result<(), Refusal> {
+    pub(super) fn note(&mut self, rows: Vec<ReportedRow>, ends: Vec<RowEnd>, read: u64) -> Result<(), CliError> {
         let mut ends = ends.into_iter();
         for row in rows {
             self.rows += 1;
@@ -65,7 +65,7 @@ impl<'a> Report<'a> {
                     continue;
                 }
                 State::Ended(end) => end,
-                State::Sent => ends.next().ok_or_else(|| Refusal::refused("the store has lost count of rows"))?,
+                State::Sent => ends.next().ok_or_else(|| CliError::failed("the store has lost count of rows"))?,
             };
             match end {
                 RowEnd::Created => self.created += 1,
@@ -78,19 +78,19 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    fn reject(&mut self, number: u64, raw: &Raw, faults: &[Fault]) -> Result<(), Refusal> {
+    fn reject(&mut self, number: u64, raw: &Raw, faults: &[Fault]) -> Result<(), CliError> {
         self.rejected += 1;
         self.progress.say(format_args!("row {number}: {}", all_of(faults)));
         self.rejects.as_mut().map_or(Ok(()), |rejects| rejects.add(raw, faults))
     }
 
     /// Finishes the file of rejected rows.
-    pub(super) fn finish_rejects(&mut self) -> Result<(), Refusal> {
+    pub(super) fn finish_rejects(&mut self) -> Result<(), CliError> {
         self.rejects.take().map_or(Ok(()), Rejects::finish)
     }
 
     /// Tells what became of everything; rejected rows are a refusal.
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(self) -> Result<(), CliError> {
         let Report { rows, created, updated, skipped, rejected, .. } = self;
         let mut summary =
             format!("{rows} rows: {created} created, {updated} updated, {skipped} skipped, {rejected} rejected");
@@ -103,8 +103,8 @@ impl<'a> Report<'a> {
         self.progress.say(summary);
         match rejected {
             0 => Ok(()),
-            1 => Err(Refusal::refused("1 row was rejected")),
-            _ => Err(Refusal::refused(format!("{rejected} rows were rejected"))),
+            1 => Err(CliError::failed("1 row was rejected")),
+            _ => Err(CliError::failed(format!("{rejected} rows were rejected"))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Row, csv::CsvRows, format_of_name, is_dash, jsonl::JsonRows, of_file};
 use crate::{
-    Refusal,
+    CliError,
     cli::{Format, Import},
 };
 use ::csv::ByteRecord;
@@ -45,13 +45,13 @@ pub(super) struct Source {
     /// How many bytes it has, if it is a file.
     pub(super) bytes: Option<u64>,
     /// Its rows.
-    pub(super) batches: Receiver<Result<Batch, Refusal>>,
+    pub(super) batches: Receiver<Result<Batch, CliError>>,
     /// The thread that reads it.
     pub(super) reader: JoinHandle<()>,
 }
 
 /// Begins to read.
-pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, Refusal> {
+pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, CliError> {
     let path = &import.file;
     let mut input: BufReader<Box<dyn Read + Send>> = if is_dash(path) {
         BufReader::with_capacity(CHUNK, Box::new(io::stdin()))
@@ -75,7 +75,7 @@ pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, Refusal> {
     let (rules, account) = (rules.clone(), import.account.clone());
     let thread = Builder::new().name("reader".into());
     let reader =
-        thread.spawn(move || read_all(&mut rows, &rules, account.as_deref(), &batches)).map_err(Refusal::refused)?;
+        thread.spawn(move || read_all(&mut rows, &rules, account.as_deref(), &batches)).map_err(CliError::failed)?;
     Ok(Source { format, header, digest, bytes, batches: source, reader })
 }
 
@@ -108,7 +108,7 @@ enum Rows {
 }
 
 impl Rows {
-    fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, Refusal> {
+    fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
         match self {
             Rows::Csv(rows) => rows.next(rules, account),
             Rows::Json(rows) => rows.next(rules, account),
@@ -128,11 +128,11 @@ enum Then {
     More,
     End,
     /// The next row cannot be read, nor can what comes after it.
-    Refused(Refusal),
+    Refused(CliError),
 }
 
 /// Sends every row, until the end or until nobody wants more.
-fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, Refusal>>) {
+fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, CliError>>) {
     loop {
         let (batch, then) = read_batch(rows, rules, account);
         if !batch.rows.is_empty() && batches.blocking_send(Ok(batch)).is_err() {

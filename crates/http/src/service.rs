@@ -39,7 +39,7 @@ impl Service {
     pub fn new(source: Source, published: Vec<PublishedSetting>, body_bytes: usize, body_timeout: Duration) -> Service {
         let (registry, sandbox) = match source {
             Source::Registry(app) => (Registry::new(app, None), None),
-            Source::Sandbox(sandbox, first) => (Registry::new(first.app, Some(first.place)), Some(sandbox)),
+            Source::Sandbox(sandbox, first) => (Registry::new(first.app, Some(first.directory)), Some(sandbox)),
         };
         let (rules, clock) = (registry.app.rules().clone(), registry.app.shared_clock());
         let registry = Arc::new(ActiveRegistry::new(registry));

@@ -3,7 +3,7 @@
 use crate::active_registry::{ActiveRegistry, Registry};
 use carnelian_app::{
     Clock, Failure,
-    sandbox::{Planted, Sandbox, faults::FaultKind},
+    sandbox::{Sandbox, SeedCounts, faults::FaultKind},
 };
 use hyper::{HeaderMap, body::Bytes};
 use std::{sync::Arc, time::Duration};
@@ -33,8 +33,8 @@ impl Control {
     }
 
     /// Replaces the registry by a new one from the seed. Requests in flight end in the old one.
-    pub(super) async fn reset(&self) -> Result<Planted, Failure> {
-        self.sandbox.reset(|new| self.registry.replace(Registry::new(new.app, Some(new.place)))).await
+    pub(super) async fn reset(&self) -> Result<SeedCounts, Failure> {
+        self.sandbox.reset(|new| self.registry.replace(Registry::new(new.app, Some(new.directory)))).await
     }
 
     /// The fault to be injected into a request, after its delay.

@@ -5,13 +5,13 @@ use crate::{
     error::ApiError,
     response::{self, Response},
 };
-use carnelian_app::sandbox::Planted;
+use carnelian_app::sandbox::SeedCounts;
 use hyper::StatusCode;
 use serde::Serialize;
 
 /// How much there is from the seed.
 #[derive(Serialize)]
-struct PlantedReply {
+struct SeedCountsReply {
     accounts: usize,
     groups: usize,
     users: usize,
@@ -20,6 +20,6 @@ struct PlantedReply {
 
 /// Goes back to the seed.
 pub(crate) async fn reset(request: ControlRequest) -> Result<Response, ApiError> {
-    let Planted { accounts, groups, users, customers } = request.control.reset().await?;
-    Ok(response::json(StatusCode::OK, &PlantedReply { accounts, groups, users, customers }))
+    let SeedCounts { accounts, groups, users, customers } = request.control.reset().await?;
+    Ok(response::json(StatusCode::OK, &SeedCountsReply { accounts, groups, users, customers }))
 }

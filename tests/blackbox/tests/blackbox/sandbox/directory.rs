@@ -21,7 +21,7 @@ fn it_goes_on_where_it_was_and_goes_back_to_its_seed_when_told() {
     let sandbox = Sandbox { server: on_disk(&place), place };
     let read = sandbox.ann().read(id);
     read.must_succeed("a customer of the first run");
-    assert!(sandbox.server.stdout().contains("as it was left"), "{}", sandbox.server.stdout());
+    assert!(sandbox.server.stdout().contains("Continuing with existing data"), "{}", sandbox.server.stdout());
     sandbox.reset();
     assert_eq!(customers(&sandbox.ann()), [] as [serde_json::Value; 0]);
     let Sandbox { server, place } = sandbox;

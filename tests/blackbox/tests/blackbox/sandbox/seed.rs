@@ -88,24 +88,24 @@ fn a_seed_that_is_wrong_is_refused_as_a_whole_with_file_and_entry() {
         ("accounts = 1".to_owned(), "accounts"),
         ("[[account]]\nname = \"North\"".to_owned(), "account"),
         ("[[accounts]]\nname = \"North\"\nstate = \"ACTIVE\"".to_owned(), "state"),
-        (format!("{account}{account}"), "accounts[1] \"North\": the name is taken"),
+        (format!("{account}{account}"), "accounts[1] \"North\": duplicate name"),
         ("[[accounts]]\nname = \" \"".to_owned(), "accounts[0]"),
-        ("[[groups]]\nname = \"Both\"\naccounts = [\"North\"]".to_owned(), "groups[0] \"Both\": there is no account"),
-        (user("account = \"South\""), "users[0] \"nora\": there is no account \"South\""),
-        (user("account = \"North\"\ngroup = \"Both\""), "users[0] \"nora\": there is no group \"Both\""),
+        ("[[groups]]\nname = \"Both\"\naccounts = [\"North\"]".to_owned(), "groups[0] \"Both\": unknown account"),
+        (user("account = \"South\""), "users[0] \"nora\": unknown account \"South\""),
+        (user("account = \"North\"\ngroup = \"Both\""), "users[0] \"nora\": unknown group \"Both\""),
         (user("account = \"North\"\nrole = \"KING\""), "ACCOUNTADMIN"),
         (user("account = \"North\"\nkeys = [\"\"]"), "users[0] \"nora\""),
         (user("account = \"North\"\nkeys = [\"crk1_x\"]"), "users[0] \"nora\""),
-        (user("account = \"North\"\nkeys = [\"x\", \"x\"]"), "users[0] \"nora\": a key stands there twice"),
+        (user("account = \"North\"\nkeys = [\"x\", \"x\"]"), "users[0] \"nora\": duplicate key"),
         (customer("securityQuestion = \"?\""), "customers[0]: securityAnswer: Security answer missing."),
         (customer("contacts = [{ mobile = 1 }]"), "customers[0]: contacts[0].mobile: Invalid contact mobile."),
         (customer("contacts = 1"), "customers[0]: contacts: The JSON in the request is not well formed."),
-        (customer("nickname = \"F\""), "customers[0]: there is no field \"nickname\""),
-        (customer("customerId = 7"), "customers[0]: there is no field \"customerId\""),
-        (customer("billingAddress = { town = \"X\" }"), "customers[0]: there is no field \"billingAddress.town\""),
-        (customer("contacts = [{}, { fax = \"1\" }]"), "customers[0]: there is no field \"contacts[1].fax\""),
+        (customer("nickname = \"F\""), "customers[0]: unknown field \"nickname\""),
+        (customer("customerId = 7"), "customers[0]: unknown field \"customerId\""),
+        (customer("billingAddress = { town = \"X\" }"), "customers[0]: unknown field \"billingAddress.town\""),
+        (customer("contacts = [{}, { fax = \"1\" }]"), "customers[0]: unknown field \"contacts[1].fax\""),
         (customer("").replace("\"First\"", "\"\""), "customers[0]: name: Customer name is required."),
-        (twice, "customers[1]: the name is taken in \"North\""),
+        (twice, "customers[1]: duplicate name in account \"North\""),
     ];
     let place = Place::new();
     for (seed, expected) in cases {
@@ -125,7 +125,7 @@ fn every_mistake_is_named_at_once_and_limits_are_those_in_force() {
     place.write("seed.toml", seed);
     let arguments = ["--sandbox", "--seed", "seed.toml", "--limits-country", "5"];
     let refused = place.launch().args(&arguments).run().fails(2);
-    for expected in ["customers[0]: billingAddress.country: ", "(at most 5)", "customers[1]: there is no account"] {
+    for expected in ["customers[0]: billingAddress.country: ", "(the limit is 5)", "customers[1]: unknown account"] {
         assert!(refused.contains(expected), "{refused}");
     }
 }

@@ -29,7 +29,7 @@ fn run_printed(server: &Server, heading: &str) -> Value {
 fn the_printed_calls_work_as_they_are_and_the_users_can_sign_in() {
     let sandbox = Sandbox::start();
     assert_eq!(run_printed(&sandbox.server, "Create a customer:")["customerId"], 1);
-    assert_eq!(run_printed(&sandbox.server, "Go back to the seed:")["accounts"], 3);
+    assert_eq!(run_printed(&sandbox.server, "Reset to the seed:")["accounts"], 3);
     assert_eq!(run_printed(&sandbox.server, "Create a customer:")["customerId"], 1);
     let printed = sandbox.server.stdout();
     let users: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();

@@ -1,4 +1,4 @@
-//! The commands, one file each; every one is a call into the application.
+//! The commands, one file each. Every command is a call into the application.
 
 mod account;
 mod audit;
@@ -8,15 +8,15 @@ mod demo;
 mod group;
 mod key;
 pub(crate) mod output;
+mod quickstart;
 mod reference;
 mod restore;
 mod sandbox;
 mod serve;
 mod user;
-mod welcome;
 
 use crate::{
-    Refusal,
+    CliError,
     cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
     sandbox::registry_of,
@@ -29,26 +29,26 @@ use std::{ffi::OsString, sync::Arc};
 use tokio::runtime::{Builder, Runtime};
 
 /// Runs a command.
-pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
+pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
     let settings = settings(&cli, std::env::vars_os().collect())?;
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
         Command::Reference { page } => reference::run(page),
         Command::Account(Administer { reason, command }) => {
-            let first = matches!(command, Account::Create { .. });
-            administer(&settings, first, async |app| account::run(app, command, &origin(reason)).await)
+            let creates = matches!(command, Account::Create { .. });
+            administer(&settings, creates, async |app| account::run(app, command, &origin(reason)).await)
         }
         Command::Customer(Administer { reason, command }) => {
             let purpose = match command {
                 Customer::Import(_) => Purpose::Importing,
                 Customer::Export(_) => Purpose::Administration,
             };
-            let first = matches!(&command, Customer::Import(import) if import.create_accounts && !import.dry_run);
-            open(&settings, purpose, first, async |app| customer::run(app, command, &origin(reason)).await)
+            let creates = matches!(&command, Customer::Import(import) if import.create_accounts && !import.dry_run);
+            open(&settings, purpose, creates, async |app| customer::run(app, command, &origin(reason)).await)
         }
         Command::Group(Administer { reason, command }) => {
-            let first = matches!(command, Group::Create { .. });
-            administer(&settings, first, async |app| group::run(app, command, &origin(reason)).await)
+            let creates = matches!(command, Group::Create { .. });
+            administer(&settings, creates, async |app| group::run(app, command, &origin(reason)).await)
         }
         Command::User(Administer { reason, command }) => {
             administer(&settings, false, async |app| user::run(app, command, &origin(reason)).await)
@@ -69,8 +69,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Refusal> {
     }
 }
 
-/// The settings in force for what was typed, in an environment.
-pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, Refusal> {
+/// The settings that a command line and an environment result in.
+pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, CliError> {
     let sources = Sources { file: cli.config.clone(), env };
     let (serve, defaults) = match &cli.command {
         Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
@@ -81,44 +81,45 @@ pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, R
     Settings::gather(defaults, &sources, &cli.every, serve)
 }
 
-/// What a command that works on a registry runs in.
-fn runtime() -> Result<Runtime, Refusal> {
-    Builder::new_current_thread().enable_time().build().map_err(Refusal::refused)
+/// The runtime of commands that open a registry.
+fn runtime() -> Result<Runtime, CliError> {
+    Builder::new_current_thread().enable_time().build().map_err(CliError::failed)
 }
 
-/// What the audit log is told of a command.
+/// The origin that the audit log records for a command.
 fn origin(reason: Option<Arc<str>>) -> Origin {
     Origin { reason, ..Origin::of(Actor::CommandLine) }
 }
 
-/// Runs a short command on the registry, also while a server has it open.
+/// Runs a short command on the registry, which a server may have open.
 ///
-/// Only a command that can come first makes a registry; for any other, one that is not there is more likely mistyped.
+/// `creates_registry` allows the command to create a missing registry. For other commands a missing registry is an error,
+/// since the directory is probably mistyped.
 fn administer(
     settings: &Settings,
-    can_come_first: bool,
-    command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    open(settings, Purpose::Administration, can_come_first, command)
+    creates_registry: bool,
+    command: impl AsyncFnOnce(&App) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    open(settings, Purpose::Administration, creates_registry, command)
 }
 
 fn open(
     settings: &Settings,
     purpose: Purpose,
-    can_come_first: bool,
-    command: impl AsyncFnOnce(&App) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    // A sandbox keeps its registry in a folder of its own.
+    creates_registry: bool,
+    command: impl AsyncFnOnce(&App) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    // The registry of a sandbox is in a numbered directory.
     let settings = &Settings { data: registry_of(&settings.data), ..settings.clone() };
     if !SqliteStore::exists(&settings.data) {
-        let place = settings.data.display();
-        if !can_come_first {
-            return Err(Refusal::refused(format!("there is no registry in {place}")));
+        let directory = settings.data.display();
+        if !creates_registry {
+            return Err(CliError::failed(format!("no registry in {directory}")));
         }
-        output::words(format_args!("making a new registry in {place}"));
+        output::print_message(format_args!("creating a new registry in {directory}"));
     }
     runtime()?.block_on(async {
-        // A failed commit is an error of the command itself; there is nobody else to tell.
+        // A failed commit is reported as the error of the command itself.
         let app = wiring::open_app(settings, purpose, wiring::system_clock(), Box::new(drop)).await?;
         command(&app).await
     })

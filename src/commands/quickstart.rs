@@ -1,13 +1,13 @@
-//! What there is to try on a new registry, ready to paste.
+//! The credentials and the example request that a demo or a sandbox prints at start.
 
 use crate::sandbox::{Seed, SeedUser};
 use carnelian_domain::{Permission, Role};
 use data_encoding::BASE64;
 
-/// How many users are shown; a seed may have many.
+/// The maximum number of users shown.
 const SHOWN: usize = 12;
 
-/// The call of the API's documentation; the account goes between the parts.
+/// The body of the example request; the account name goes between the parts.
 const BODY: [&str; 2] = [
     r#"{
    "name": "Acme Customer",
@@ -28,41 +28,41 @@ const BODY: [&str; 2] = [
 }"#,
 ];
 
-/// A user and a key of it.
-pub(super) struct Guest<'a> {
+/// A user with one of its keys.
+pub(super) struct DemoLogin<'a> {
     pub(super) user: &'a SeedUser,
     pub(super) key: &'a str,
 }
 
-/// Who can sign in, and a call to try.
-pub(super) fn welcome(heading: &str, seed: &Seed, guests: &[Guest<'_>], url: &str) -> String {
+/// The logins, and a request to try.
+pub(super) fn quickstart(heading: &str, seed: &Seed, logins: &[DemoLogin<'_>], url: &str) -> String {
     let mut text = format!("\n{heading}\n");
-    for Guest { user, key } in guests.iter().take(SHOWN) {
+    for DemoLogin { user, key } in logins.iter().take(SHOWN) {
         text += &format!("  {} ({})  {key}\n", user.name, scope(seed, user));
     }
-    if guests.len() > SHOWN {
-        text += &format!("  and {} more\n", guests.len() - SHOWN);
+    if logins.len() > SHOWN {
+        text += &format!("  and {} more\n", logins.len() - SHOWN);
     }
-    let writer = guests.iter().find(|guest| guest.user.role.allows(Permission::WriteCustomers));
-    text + &writer.map(|writer| call(writer, url)).unwrap_or_default()
+    let writer = logins.iter().find(|login| login.user.role.allows(Permission::WriteCustomers));
+    text + &writer.map(|writer| request(writer, url)).unwrap_or_default()
 }
 
-/// Where a user may act, and what it may do there if not everything.
+/// The accounts that a user may access, and its role unless it is the default.
 fn scope(seed: &Seed, SeedUser { account, group, role, .. }: &SeedUser) -> String {
     let members = group.as_ref().and_then(|name| seed.groups.iter().find(|group| group.name == *name));
     let accounts = match members {
-        _ if *role == Role::Operator => "every account".to_owned(),
-        Some(group) if group.accounts.contains(account) => format!("every account of {:?}", group.name),
-        Some(group) => format!("{account:?} and every account of {:?}", group.name),
-        None => format!("{account:?} alone"),
+        _ if *role == Role::Operator => "all accounts".to_owned(),
+        Some(group) if group.accounts.contains(account) => format!("all accounts of {:?}", group.name),
+        Some(group) => format!("{account:?} and all accounts of {:?}", group.name),
+        None => format!("{account:?}"),
     };
     if *role == Role::AccountAdmin { accounts } else { format!("{accounts}, {role}") }
 }
 
-fn call(Guest { user, key }: &Guest<'_>, url: &str) -> String {
+fn request(DemoLogin { user, key }: &DemoLogin<'_>, url: &str) -> String {
     let credentials = BASE64.encode(format!("{}:{key}", user.name).as_bytes());
     let account = serde_json::Value::from(user.account.as_str()).to_string();
-    // Between single quotes a shell takes everything as it is but a single quote.
+    // In single quotes, a shell interprets nothing but the closing quote.
     let body = BODY.join(&account).replace('\'', r"'\''");
     let mut text = String::from("\nCreate a customer:\n\n");
     text += "curl -X POST --header \"Content-Type: application/json\" --header \"Accept: application/json\" ";

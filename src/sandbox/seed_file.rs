@@ -1,6 +1,8 @@
-//! What can be wrong with a seed: names, references between its parts, and everything that the API would refuse.
+//! Reads seed files. A seed is validated as a whole before any of it is created: names, references, and customers by the
+//! rules of the API.
 
 use super::seed::{Seed, SeedUser, document};
+use crate::CliError;
 use carnelian_app::{Failure, administration::AdminError, api_key::can_be_fixed};
 use carnelian_domain::{
     CustomerField, NameError, Rules, Violation,
@@ -8,44 +10,57 @@ use carnelian_domain::{
     rules::TextRule,
 };
 use carnelian_http::raw_customer;
-use std::collections::HashSet;
+use std::{collections::HashSet, fs, path::Path};
 
-/// Every mistake in a seed, with its place.
-pub(super) fn check(seed: &Seed, rules: &Rules) -> Vec<String> {
-    let mut mistakes = Mistakes::default();
-    let accounts = mistakes.names("accounts", seed.accounts.iter().map(|account| &account.name), check_name);
-    let groups = mistakes.names("groups", seed.groups.iter().map(|group| &group.name), check_name);
+/// Reads and validates a seed. The error names every invalid part with its position.
+pub(super) fn read(path: &Path, rules: &Rules) -> Result<Seed, CliError> {
+    let place = path.display();
+    let text = fs::read_to_string(path).map_err(|error| CliError::usage(format!("{place}: {error}")))?;
+    let seed: Seed = toml::from_str(&text).map_err(|error| CliError::usage(format!("{place}: {error}")))?;
+    let errors = check(&seed, rules);
+    if errors.is_empty() {
+        return Ok(seed);
+    }
+    let lines: Vec<_> = errors.iter().map(|error| format!("{place}: {error}")).collect();
+    Err(CliError::usage(lines.join("\n")))
+}
+
+/// All errors in a seed, each with its position.
+fn check(seed: &Seed, rules: &Rules) -> Vec<String> {
+    let mut errors = Errors::default();
+    let accounts = errors.names("accounts", seed.accounts.iter().map(|account| &account.name), check_name);
+    let groups = errors.names("groups", seed.groups.iter().map(|group| &group.name), check_name);
     for (index, group) in seed.groups.iter().enumerate() {
         let place = format!("groups[{index}] {:?}", group.name);
         let mut members = HashSet::new();
         for account in &group.accounts {
-            mistakes.expect(accounts.contains(&**account), &place, || format!("there is no account {account:?}"));
-            mistakes.expect(members.insert(account), &place, || format!("{account:?} stands there twice"));
+            errors.expect(accounts.contains(&**account), &place, || format!("unknown account {account:?}"));
+            errors.expect(members.insert(account), &place, || format!("duplicate account {account:?}"));
         }
     }
-    mistakes.names("users", seed.users.iter().map(|user| &user.name), check_user_name);
+    errors.names("users", seed.users.iter().map(|user| &user.name), check_user_name);
     let mut keys = HashSet::new();
     for (index, user) in seed.users.iter().enumerate() {
-        mistakes.user(&format!("users[{index}] {:?}", user.name), user, &accounts, &groups, &mut keys);
+        errors.user(&format!("users[{index}] {:?}", user.name), user, &accounts, &groups, &mut keys);
     }
     let mut taken = HashSet::new();
     for (index, customer) in seed.customers.iter().enumerate() {
-        mistakes.customer(&format!("customers[{index}]"), customer, rules, &accounts, &mut taken);
+        errors.customer(&format!("customers[{index}]"), customer, rules, &accounts, &mut taken);
     }
-    mistakes.0
+    errors.0
 }
 
 #[derive(Default)]
-struct Mistakes(Vec<String>);
+struct Errors(Vec<String>);
 
-impl Mistakes {
+impl Errors {
     fn expect(&mut self, holds: bool, place: &str, otherwise: impl FnOnce() -> String) {
         if !holds {
             self.0.push(format!("{place}: {}", otherwise()));
         }
     }
 
-    /// Names that must be good and different; they are returned.
+    /// Checks that names are valid and unique, and returns them.
     fn names<'a>(
         &mut self,
         list: &str,
@@ -55,10 +70,10 @@ impl Mistakes {
         let mut seen = HashSet::new();
         for (index, name) in names.enumerate() {
             let place = format!("{list}[{index}] {name:?}");
-            if let Err(why) = check(name) {
-                self.0.push(format!("{place}: {why}"));
+            if let Err(error) = check(name) {
+                self.0.push(format!("{place}: {error}"));
             }
-            self.expect(seen.insert(name.as_str()), &place, || "the name is taken".to_owned());
+            self.expect(seen.insert(name.as_str()), &place, || "duplicate name".to_owned());
         }
         seen
     }
@@ -72,13 +87,13 @@ impl Mistakes {
         keys: &mut HashSet<&'a str>,
     ) {
         let SeedUser { account, group, .. } = user;
-        self.expect(accounts.contains(&**account), place, || format!("there is no account {account:?}"));
+        self.expect(accounts.contains(&**account), place, || format!("unknown account {account:?}"));
         if let Some(group) = group {
-            self.expect(groups.contains(&**group), place, || format!("there is no group {group:?}"));
+            self.expect(groups.contains(&**group), place, || format!("unknown group {group:?}"));
         }
         for key in &user.keys {
             self.expect(can_be_fixed(key), place, || AdminError::NotFixable.to_string());
-            self.expect(keys.insert(key), place, || "a key stands there twice".to_owned());
+            self.expect(keys.insert(key), place, || "duplicate key".to_owned());
         }
     }
 
@@ -91,7 +106,7 @@ impl Mistakes {
         taken: &mut HashSet<(String, String)>,
     ) {
         for key in unknown_keys(customer, rules) {
-            self.0.push(format!("{place}: there is no field {key:?}"));
+            self.0.push(format!("{place}: unknown field {key:?}"));
         }
         let document = document(customer);
         let checked = raw_customer(rules, &document).and_then(|raw| rules.check(&raw).map_err(Failure::Violations));
@@ -103,19 +118,19 @@ impl Mistakes {
             Err(other) => return self.0.push(format!("{place}: {}", other.problem().message())),
         };
         let account = draft.account_name.as_str().to_owned();
-        self.expect(accounts.contains(&*account), place, || format!("there is no account {account:?}"));
+        self.expect(accounts.contains(&*account), place, || format!("unknown account {account:?}"));
         let name = (account.clone(), draft.name.unique_form());
-        self.expect(taken.insert(name), place, || format!("the name is taken in {account:?}"));
+        self.expect(taken.insert(name), place, || format!("duplicate name in account {account:?}"));
     }
 }
 
-/// The message of the API, and the true limit where the message may differ from it.
+/// The message of the API, with the limit in force, which can differ from that in the message.
 fn explained(violation: &Violation) -> String {
-    let limit = violation.limit.map(|limit| format!(" (at most {limit})")).unwrap_or_default();
+    let limit = violation.limit.map(|limit| format!(" (the limit is {limit})")).unwrap_or_default();
     format!("{}: {}{limit}", violation.field, violation.problem.message())
 }
 
-/// What the API would ignore, and what in a seed is more likely mistyped.
+/// Fields that the API would ignore. In a seed they are probably mistyped.
 fn unknown_keys(customer: &toml::Table, rules: &Rules) -> Vec<String> {
     let mut unknown = Vec::new();
     for (key, value) in customer {
@@ -142,5 +157,15 @@ fn unknown_within(place: &str, value: &toml::Value, rules: &[TextRule], unknown:
         if rules.iter().all(|rule| rule.field != key) {
             unknown.push(format!("{place}.{key}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_seed_is_valid() {
+        assert_eq!(check(&Seed::builtin(), &Rules::default()), Vec::<String>::new());
     }
 }

@@ -1,0 +1,128 @@
+//! `carnelian serve --sandbox`: registries that are created from a seed, at start and on each reset.
+//!
+//! * [`seed`]: the initial data of a registry
+//! * [`seed_file`]: reads and validates seed files
+//! * [`directory`]: the directory of a sandbox
+
+mod directory;
+mod seed;
+mod seed_file;
+
+pub(crate) use directory::{is_marked, registry_of};
+pub(crate) use seed::{Seed, SeedUser};
+
+use crate::{
+    CliError,
+    config::Settings,
+    watching::watch,
+    wiring::{self, Purpose},
+};
+use carnelian_app::{
+    failure::Internal,
+    sandbox::{Registry, RegistryFuture, Sandbox, SeedCounts, clock::SandboxClock},
+};
+use directory::{RegistryDir, SandboxDir, TemporaryDir};
+use std::{
+    any::Any,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Called when a registry fails permanently.
+pub(crate) type OnFailure = Arc<dyn Fn(String) + Send + Sync>;
+
+/// The default settings of a sandbox: without a data directory it uses a temporary one.
+pub(crate) fn defaults() -> Settings {
+    Settings { data: PathBuf::new(), ..Settings::default() }
+}
+
+/// A sandbox that is about to be served.
+pub(crate) struct Prepared {
+    /// The sandbox.
+    pub(crate) sandbox: Sandbox,
+    /// Its first registry.
+    pub(crate) first: Registry,
+    /// Its directory.
+    pub(crate) root: PathBuf,
+    /// Whether the first registry is from an earlier run.
+    pub(crate) is_existing: bool,
+    /// To be dropped after everything else: removes a temporary directory.
+    pub(crate) last: Box<dyn Any>,
+}
+
+/// Creates the registries of a sandbox.
+struct RegistryFactory {
+    seed: Arc<Seed>,
+    settings: Settings,
+    clock: Arc<SandboxClock>,
+    directory: Arc<SandboxDir>,
+    on_failure: OnFailure,
+}
+
+/// Reads a seed file, or returns the built-in seed.
+pub(crate) fn read_seed(path: Option<&Path>, settings: &Settings) -> Result<Seed, CliError> {
+    path.map_or_else(|| Ok(Seed::builtin()), |path| seed_file::read(path, &wiring::rules(settings)))
+}
+
+/// Creates the first registry, or opens the one of an earlier run.
+pub(crate) async fn prepare(seed: Arc<Seed>, settings: &Settings, on_failure: OnFailure) -> Result<Prepared, CliError> {
+    let is_persistent = !settings.data.as_os_str().is_empty();
+    let (directory, temporary): (_, Option<TemporaryDir>) = if is_persistent {
+        (SandboxDir::open(&settings.data)?, None)
+    } else {
+        let (directory, temporary) = SandboxDir::temporary().map_err(CliError::failed)?;
+        (directory, Some(temporary))
+    };
+    let root = directory.root().to_owned();
+    let clock = Arc::new(SandboxClock::new(wiring::system_clock()));
+    let factory = RegistryFactory {
+        seed,
+        settings: settings.clone(),
+        clock: clock.clone(),
+        directory: Arc::new(directory),
+        on_failure,
+    };
+    let factory = Arc::new(factory);
+    let existing = factory.directory.current();
+    let is_existing = existing.is_some();
+    let first = match existing {
+        Some(directory) => factory.open(directory, None).await,
+        None => factory.create().await,
+    };
+    let first = first.map_err(CliError::failed)?;
+    let create = move || -> RegistryFuture {
+        let factory = factory.clone();
+        Box::pin(async move { factory.create().await.map_err(Internal::new) })
+    };
+    Ok(Prepared { sandbox: Sandbox::new(clock, create), first, root, is_existing, last: Box::new(temporary) })
+}
+
+impl RegistryFactory {
+    /// Creates a registry from the seed and makes it the current one.
+    async fn create(&self) -> Result<Registry, String> {
+        let directory = self.directory.new_registry().map_err(|error| error.to_string())?;
+        self.open(directory, Some(&self.seed)).await
+    }
+
+    async fn open(&self, directory: RegistryDir, seed: Option<&Seed>) -> Result<Registry, String> {
+        let directory = Arc::new(directory);
+        let settings = Settings { data: directory.path(), ..self.settings.clone() };
+        let (on_failure, failing) = (self.on_failure.clone(), Arc::downgrade(&directory));
+        let on_failure = Box::new(move |why| {
+            // A failure of a registry that was replaced by a reset is of no consequence.
+            if failing.upgrade().is_some_and(|directory| directory.is_current()) {
+                on_failure(why);
+            }
+        });
+        let opened = wiring::open_app(&settings, Purpose::Sandbox, self.clock.clone(), on_failure).await;
+        let app = opened.map_err(|error| error.message().to_owned())?;
+        let mut counts = SeedCounts::default();
+        if let Some(seed) = seed {
+            counts = seed.apply(&app).await?;
+            directory.make_current().map_err(|error| error.to_string())?;
+        }
+        // The tasks end when the registry is dropped.
+        watch(&app).detach_all();
+        Ok(Registry { app, counts, directory: Box::new(directory) })
+    }
+}

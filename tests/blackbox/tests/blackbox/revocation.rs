@@ -1,7 +1,10 @@
 //! Rights that end while a request waits: the rights that count are those at the time of the effect.
 
+use std::time::{Duration, Instant};
+
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Connection, Login, Reply, Request, Server, reference, sample, wait};
+use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -203,4 +206,39 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
     let (ute, _) = new_user(&world, "ute", "Acme", &["--group", "West"]);
     check(&ute, &|| drop(world.place.cli(&["group", "remove", "West", "Acme East"]).done()));
     world.client(&world.opal).read(id).must_succeed("the customer is untouched");
+}
+
+#[test]
+fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
+    let world = World::start();
+    let database = Database::open(world.place.data().join("carnelian.db")).expect("the database can be opened");
+    // Another process holds the write lock, so the first create waits: it reserves a block of ids with a write.
+    database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let create = Request::new("POST", CUSTOMERS).login(&world.ada).header("Idempotency-Key", "waits");
+    let bytes = create.json(&sample::minimal("A", "Acme")).bytes();
+    let mut both = [(); 2].map(|()| Connection::open(world.server.address()).expect("the server accepts connections"));
+    for connection in &mut both {
+        connection.send_bytes(&bytes).expect("the server reads");
+        connection.set_patience(Duration::from_millis(20));
+    }
+    // One of the two is refused because the other one is in progress.
+    let refused = wait::until("a create is in progress", wait::NOTICE, || {
+        let mut replies = both.iter_mut().map(|connection| connection.receive("POST", CUSTOMERS)).enumerate();
+        replies.find_map(|(index, reply)| {
+            reply.ok().is_some_and(|reply| reply.is(&IDEMPOTENCY_KEY_IN_USE)).then_some(index)
+        })
+    });
+    // A sign-in of a few milliseconds ago counts as fresh.
+    let begun = Instant::now();
+    wait::until("the sign-in is old", wait::NOTICE, || (begun.elapsed() > Duration::from_millis(100)).then_some(()));
+    let revoke = format!(
+        "UPDATE api_key SET revoked_at = 1 WHERE key_id = '{}';
+         UPDATE registry SET directory_version = directory_version + 1; COMMIT",
+        &world.ada.key[5..21]
+    );
+    database.execute_batch(&revoke).expect("the key can be revoked");
+    let waited = &mut both[1 - refused];
+    waited.set_patience(wait::PROCESS);
+    let reply = waited.receive("POST", CUSTOMERS).expect("the server answers");
+    reply.must_be(&INVALID_CREDENTIALS, "revoked while the create waited");
 }

@@ -1,14 +1,14 @@
-//! The shape of what an operator sends: one flat object, in which what is known has the right type and comes once.
+//! The shape of an operator's input: a flat object whose known keys have values of the right types and are not repeated.
 
 use crate::{
     json::{self, Json},
-    rws::v1::shape::{Faults, find_repeated_keys, is_json, trim},
+    rws::v1::shape::{MAX_VIOLATIONS, find_repeated_keys, is_json, trim},
 };
 use carnelian_app::Failure;
-use carnelian_domain::{Problem, RawText};
+use carnelian_domain::{Problem, RawText, Violations};
 use hyper::HeaderMap;
 
-/// Reads the body of a request; where there is none, nothing is said, which is an empty object.
+/// Reads the body of a request; an absent body is an empty object.
 pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
@@ -19,7 +19,7 @@ pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'
     json::parse(body).map_err(|_| Problem::MalformedJson)
 }
 
-/// What must stand under a key.
+/// The type that the value of a key must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
     Text,
@@ -37,17 +37,17 @@ impl Type {
     }
 }
 
-/// A document whose shape is right.
+/// A document of the right shape.
 pub(super) struct Form<'a>(&'a Json<'a>);
 
 impl<'a> Form<'a> {
-    /// A document in which these keys have texts, or names every place where its shape is wrong.
+    /// Reads a document in which these keys have texts, or reports every path where the shape is wrong.
     pub(super) fn read(document: &'a Json<'a>, texts: &[&'static str]) -> Result<Form<'a>, Failure> {
         let types: Vec<_> = texts.iter().map(|key| (*key, Type::Text)).collect();
         Form::read_types(document, &types)
     }
 
-    /// The document of a new key.
+    /// Reads the document of a new API key.
     pub(super) fn read_key(document: &'a Json<'a>) -> Result<Form<'a>, Failure> {
         let texts = ["label", "key", "reason"].map(|key| (key, Type::Text));
         let others = [("lifetimeSeconds", Type::Number), ("allowedAddresses", Type::Texts)];
@@ -56,15 +56,15 @@ impl<'a> Form<'a> {
 
     fn read_types(document: &'a Json<'a>, types: &[(&'static str, Type)]) -> Result<Form<'a>, Failure> {
         let Json::Object(entries) = document else { return Err(Problem::MalformedJson.into()) };
-        let mut faults = Faults::default();
-        find_repeated_keys(document, &mut String::new(), &mut faults);
+        let mut violations = Violations::at_most(MAX_VIOLATIONS);
+        find_repeated_keys(document, &mut violations);
         for (key, value) in entries {
             let expected = types.iter().find(|(known, _)| *known == key.as_ref());
             if expected.is_some_and(|(_, expected)| !expected.fits(value)) {
-                faults.add(key);
+                violations.add(key, Problem::MalformedJson);
             }
         }
-        faults.none().map(|()| Form(document))
+        Ok(violations.finish(Some(Form(document)))?)
     }
 
     fn value(&self, key: &str) -> Option<&'a Json<'a>> {
@@ -72,17 +72,17 @@ impl<'a> Form<'a> {
         entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// Whether a key was sent.
+    /// Whether the document has the key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// The text under a key.
+    /// The text of a key.
     pub(super) fn text(&self, key: &str) -> RawText<'a> {
         self.value(key).map_or(RawText::Absent, text)
     }
 
-    /// The texts under a key.
+    /// The texts of a key.
     pub(super) fn texts(&self, key: &str) -> Vec<RawText<'a>> {
         match self.value(key) {
             Some(Json::Array(elements)) => elements.iter().map(text).collect(),
@@ -90,7 +90,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The number under a key; what is inside is `None` if it counts nothing.
+    /// The number of a key; the inner value is `None` for a number that is not a whole one from 0 up.
     pub(super) fn number(&self, key: &str) -> Option<Option<u64>> {
         match self.value(key) {
             Some(Json::Number(number)) => Some(*number),
@@ -111,7 +111,7 @@ fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
 mod tests {
     use super::*;
 
-    fn faults(body: &str) -> Vec<String> {
+    fn violations(body: &str) -> Vec<String> {
         let document = json::parse(body.as_bytes()).expect("well formed");
         match Form::read_key(&document) {
             Err(Failure::Violations(violations)) => violations.into_iter().map(|violation| violation.field).collect(),
@@ -120,15 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_wrong_shape_is_named() {
+    fn every_path_of_a_wrong_shape_is_reported() {
         let right = r#"{"label":null,"lifetimeSeconds":1.5,"allowedAddresses":["x"],"other":[1,{}]}"#;
-        assert!(faults(right).is_empty());
+        assert!(violations(right).is_empty());
         let wrong = r#"{"label":1,"lifetimeSeconds":"1","allowedAddresses":[1],"reason":"a","reason":"b"}"#;
-        assert_eq!(faults(wrong), ["reason", "label", "lifetimeSeconds", "allowedAddresses"]);
+        assert_eq!(violations(wrong), ["reason", "label", "lifetimeSeconds", "allowedAddresses"]);
     }
 
     #[test]
-    fn nothing_is_an_empty_object() {
+    fn an_absent_body_is_an_empty_object() {
         for body in ["", " \n", "null"] {
             assert_eq!(document(&HeaderMap::new(), body.as_bytes()), Ok(Json::Object(vec![])));
         }

@@ -1,15 +1,15 @@
-//! The shape of a customer document: which values must be objects, arrays or booleans, and no key twice.
+//! The shape of a customer document: which values must be objects, arrays or booleans, and that no key is repeated.
 
 use crate::json::{self, Json};
 use carnelian_app::Failure;
 use carnelian_domain::{
-    Problem, RawCustomer, RawText, Rules, Violation,
+    Problem, RawCustomer, RawText, Rules, Violations,
     rules::{ADDRESS_FIELDS, CONTACT_FIELDS, TextRule},
 };
 use hyper::{HeaderMap, header::CONTENT_TYPE};
 use std::{borrow::Cow, collections::HashSet, fmt::Write};
 
-/// Reads the body of a request into a JSON document: media type, presence, syntax; total for any bytes.
+/// Reads the body of a request into a JSON document: media type, presence, syntax.
 pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
@@ -20,7 +20,7 @@ pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Pro
     json::parse(body).map_err(|_| Problem::MalformedJson)
 }
 
-/// Takes away what JSON calls white space.
+/// The body without leading and trailing JSON white space.
 pub(crate) fn trim(mut body: &[u8]) -> &[u8] {
     while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = body {
         body = rest;
@@ -28,7 +28,7 @@ pub(crate) fn trim(mut body: &[u8]) -> &[u8] {
     body
 }
 
-/// Whether a body is JSON by its media type; without one it is taken to be.
+/// Whether the media type is JSON; a body without a media type is taken for JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_TYPE).iter().all(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
@@ -37,19 +37,19 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads a document into a raw customer, or names every place where its shape is wrong.
+/// Reads a document into a raw customer, or reports every path where the shape is wrong.
 pub fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCustomer<'a>, Failure> {
     let Json::Object(entries) = document else { return Err(Problem::MalformedJson.into()) };
-    let mut faults = Faults::default();
-    find_repeated_keys(document, &mut String::new(), &mut faults);
+    let mut violations = Violations::at_most(MAX_VIOLATIONS);
+    find_repeated_keys(document, &mut violations);
     let mut raw = RawCustomer::default();
     for (key, value) in entries {
         let key = key.as_ref();
         match key {
-            "shipToBillAddress" => raw.ship_to_bill_address = boolean(key, value, &mut faults),
-            "contacts" => raw.contacts = contacts(rules, value, &mut faults),
-            "billingAddress" => raw.billing_address = address(rules, key, value, &mut faults),
-            "shippingAddress" => raw.shipping_address = address(rules, key, value, &mut faults),
+            "shipToBillAddress" => raw.ship_to_bill_address = boolean(key, value, &mut violations),
+            "contacts" => raw.contacts = contacts(rules, value, &mut violations),
+            "billingAddress" => raw.billing_address = address(rules, key, value, &mut violations),
+            "shippingAddress" => raw.shipping_address = address(rules, key, value, &mut violations),
             _ if key == rules.name.field => raw.name = text(value),
             _ if key == rules.account_name.field => raw.account_name = text(value),
             _ if key == rules.security_question.field => raw.security_question = text(value),
@@ -57,31 +57,14 @@ pub fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCust
             _ => {}
         }
     }
-    faults.none().map(|()| raw)
+    Ok(violations.finish(Some(raw))?)
 }
 
-/// How many places are named at most: a document can have so many faults that the answer would dwarf it.
-const MAX_FAULTS: usize = 100;
+/// The most violations that are reported: a document can have so many that the response would be much larger than it.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
 
 /// How many characters of a key are shown in a path, for the same reason.
 const SHOWN_KEY: usize = 64;
-
-/// The places where the shape is wrong.
-#[derive(Default)]
-pub(crate) struct Faults(Vec<Violation>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, path: &str) {
-        if self.0.len() < MAX_FAULTS {
-            self.0.push(Violation::new(path, Problem::MalformedJson));
-        }
-    }
-
-    /// All of them as a failure, if there is one.
-    pub(crate) fn none(self) -> Result<(), Failure> {
-        if self.0.is_empty() { Ok(()) } else { Err(Failure::Violations(self.0)) }
-    }
-}
 
 fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
     match value {
@@ -91,32 +74,32 @@ fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
     }
 }
 
-fn boolean(key: &str, value: &Json<'_>, faults: &mut Faults) -> bool {
+fn boolean(key: &str, value: &Json<'_>, violations: &mut Violations) -> bool {
     match value {
         Json::Null => false,
         Json::Bool(value) => *value,
         _ => {
-            faults.add(key);
+            violations.add(key, Problem::MalformedJson);
             false
         }
     }
 }
 
-fn contacts<'a>(rules: &Rules, value: &'a Json<'a>, faults: &mut Faults) -> Vec<[RawText<'a>; CONTACT_FIELDS]> {
+fn contacts<'a>(rules: &Rules, value: &'a Json<'a>, violations: &mut Violations) -> Vec<[RawText<'a>; CONTACT_FIELDS]> {
     match value {
         Json::Null => Vec::new(),
         Json::Array(contacts) => {
             let contact = |(index, contact): (usize, &'a Json<'a>)| match contact {
                 Json::Object(entries) => Some(fields_of(&rules.contact, entries)),
                 _ => {
-                    faults.add(&format!("contacts[{index}]"));
+                    violations.add(format_args!("contacts[{index}]"), Problem::MalformedJson);
                     None
                 }
             };
             contacts.iter().enumerate().filter_map(contact).collect()
         }
         _ => {
-            faults.add("contacts");
+            violations.add("contacts", Problem::MalformedJson);
             Vec::new()
         }
     }
@@ -126,13 +109,13 @@ fn address<'a>(
     rules: &Rules,
     key: &str,
     value: &'a Json<'a>,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<[RawText<'a>; ADDRESS_FIELDS]> {
     match value {
         Json::Null => None,
         Json::Object(entries) => Some(fields_of(&rules.address, entries)),
         _ => {
-            faults.add(key);
+            violations.add(key, Problem::MalformedJson);
             None
         }
     }
@@ -146,18 +129,22 @@ fn fields_of<'a, const N: usize>(rules: &[TextRule; N], entries: &'a [(Cow<'a, s
     })
 }
 
-/// Below this many keys comparing each with each is quicker than hashing.
+/// Up to this many keys, comparing each with each is faster than hashing.
 const FEW_KEYS: usize = 16;
 
-/// Names every key that comes twice in its object, by its path.
-pub(crate) fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &mut Faults) {
+/// Reports the path of every key that is repeated in its object.
+pub(crate) fn find_repeated_keys(document: &Json<'_>, violations: &mut Violations) {
+    find_repeated_below(document, &mut String::new(), violations);
+}
+
+fn find_repeated_below(value: &Json<'_>, path: &mut String, violations: &mut Violations) {
     let length = path.len();
     match value {
         Json::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
                 if matches!(element, Json::Array(_) | Json::Object(_)) {
                     let _ = write!(path, "[{index}]");
-                    find_repeated_keys(element, path, faults);
+                    find_repeated_below(element, path, violations);
                     path.truncate(length);
                 }
             }
@@ -175,9 +162,9 @@ pub(crate) fn find_repeated_keys(value: &Json<'_>, path: &mut String, faults: &m
                     path.push_str(dot);
                     path.extend(key.chars().take(SHOWN_KEY));
                     if repeated {
-                        faults.add(path);
+                        violations.add(&*path, Problem::MalformedJson);
                     }
-                    find_repeated_keys(value, path, faults);
+                    find_repeated_below(value, path, violations);
                     path.truncate(length);
                 }
             }

@@ -1,3 +1,3 @@
-//! Administration: the registry itself, for operators.
+//! The administration API, for operators.
 
 pub(crate) mod v1;

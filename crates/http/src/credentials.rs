@@ -1,10 +1,10 @@
-//! HTTP Basic: the user name and the API key.
+//! HTTP Basic authentication: user name and API key.
 
 use carnelian_domain::Problem;
 use data_encoding::BASE64;
 use hyper::{HeaderMap, header::AUTHORIZATION};
 
-/// What a request is signed with; it has no `Debug`, so that it cannot be logged by accident.
+/// The credentials of a request. They have no `Debug`, so that they cannot be logged by accident.
 pub struct Credentials {
     text: String,
     colon: usize,
@@ -22,8 +22,8 @@ impl Credentials {
     }
 }
 
-/// Finds the credentials of a request.
-pub(crate) fn of_request(headers: &HeaderMap) -> Result<Credentials, Problem> {
+/// The credentials in the header fields of a request.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Credentials, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Problem::AuthenticationRequired)?;
     let only = values.next().is_none();
@@ -31,14 +31,14 @@ pub(crate) fn of_request(headers: &HeaderMap) -> Result<Credentials, Problem> {
     credentials.ok_or(Problem::InvalidCredentials)
 }
 
-/// Reads the value of an `Authorization` header; total for any bytes.
+/// Parses the value of an `Authorization` header; `None` if it is not valid.
 pub fn parse_basic(value: &[u8]) -> Option<Credentials> {
     let (scheme, rest) = value.split_at_checked(b"Basic ".len())?;
     if !scheme.eq_ignore_ascii_case(b"Basic ") {
         return None;
     }
     let encoded = rest.trim_ascii();
-    // The decoder also takes several padded texts in a row, and a header holds one.
+    // The decoder accepts several padded texts in a row; a header holds one.
     if encoded.iter().rev().skip(2).any(|byte| *byte == b'=') {
         return None;
     }
@@ -56,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_colon_divides_and_the_scheme_s_case_does_not_matter() {
+    fn the_first_colon_separates_and_the_scheme_is_case_insensitive() {
         let expected = Some(("ann".to_owned(), "a:b".to_owned()));
         assert_eq!(parsed(b"Basic YW5uOmE6Yg=="), expected);
         assert_eq!(parsed(b"bAsIc  YW5uOmE6Yg== "), expected);
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_credentials() {
+    fn invalid_values_are_refused() {
         let bad: [&[u8]; 9] = [
             b"",
             b"Basic",

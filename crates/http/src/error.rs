@@ -1,4 +1,4 @@
-//! From a failure to an answer.
+//! From a failure to an error response.
 
 use crate::{
     log::LoggedError,
@@ -16,16 +16,16 @@ use hyper::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What a client is told when it must sign in.
+/// The `WWW-Authenticate` header of a response that requires a sign-in.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian\"");
 
-/// What a client is told when its connection ends with the answer.
+/// The `Connection` header of a response after which the connection is closed.
 pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// How soon another try is welcome, in seconds: throttles and short outages are over by then.
+/// The `Retry-After` header, in seconds: throttles and short outages are over by then.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// The HTTP status of a sort of failure.
+/// The HTTP status of a kind of failure.
 pub fn status_of(kind: Kind) -> StatusCode {
     match kind {
         Kind::BadRequest => StatusCode::BAD_REQUEST,
@@ -78,7 +78,7 @@ struct EnvelopeViolation<'a> {
     limit: Option<usize>,
 }
 
-/// A failure on its way to the client.
+/// A failure that becomes an error response.
 #[derive(Debug)]
 pub(crate) struct ApiError(pub(crate) Failure);
 
@@ -105,12 +105,12 @@ impl ApiError {
     }
 }
 
-/// The header that the answer to a problem carries, if there is one.
+/// The additional header of the response to a problem, if there is one.
 pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
     match row.kind {
         Kind::Unauthenticated => Some((WWW_AUTHENTICATE, CHALLENGE)),
         Kind::Conflict | Kind::TooManyRequests | Kind::Unavailable => Some((RETRY_AFTER, RETRY_SECONDS)),
-        // What is left of the request cannot be told from the next one.
+        // The end of the request is unknown, so the connection cannot be reused.
         Kind::RequestTimeout | Kind::TooLarge => Some((CONNECTION, CLOSE)),
         Kind::BadRequest if row.problem == Problem::MalformedRequest => Some((CONNECTION, CLOSE)),
         Kind::BadRequest
@@ -125,9 +125,9 @@ pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
     }
 }
 
-/// The body of the answer to a failure.
+/// The body of the response to a failure.
 pub(crate) fn body(failure: &Failure) -> serde_json::Value {
-    serde_json::to_value(envelope_of(failure)).expect("an envelope is made of strings")
+    serde_json::to_value(envelope_of(failure)).expect("an envelope consists of strings and numbers")
 }
 
 fn envelope_of(failure: &Failure) -> Envelope<'_> {
@@ -152,11 +152,11 @@ fn envelope<'a>(row: &Row, violations: &'a [Violation]) -> Envelope<'a> {
     }
 }
 
-/// The answer to a problem as a whole HTTP message, for when there is no request; the connection ends with it.
+/// A whole HTTP response for a connection without a valid request; it closes the connection.
 pub(crate) fn closing_message(problem: Problem, request_id: &str) -> Vec<u8> {
     let row = problem.row();
     let status = status_of(row.kind);
-    let body = serde_json::to_string(&envelope(row, &[])).expect("an envelope is made of strings");
+    let body = serde_json::to_string(&envelope(row, &[])).expect("an envelope consists of strings and numbers");
     let retry = if row.kind == Kind::Unavailable { "retry-after: 1\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\

@@ -1,7 +1,7 @@
-//! What makes a request another one to whoever stands before this server.
+//! Refuses requests that two HTTP parsers could read differently.
 //!
-//! hyper refuses what cannot be read. What is refused here can be read, but not by everybody in the same way, and a
-//! proxy that reads it differently could be made to mistake a part of one request for the next.
+//! hyper refuses what it cannot parse. A request that hyper parses in one way and a proxy in front of the server in
+//! another one allows request smuggling: the proxy takes a part of one request for the next one.
 
 use carnelian_domain::Problem;
 use hyper::{
@@ -10,16 +10,16 @@ use hyper::{
     http::{request::Parts, uri::Authority},
 };
 
-/// Refuses a request whose target, host or transfer encoding leaves room for two readings.
+/// Refuses a request whose target, host or transfer encoding is ambiguous.
 pub(crate) fn check(parts: &Parts) -> Result<(), Problem> {
-    let clear = names_one_host(&parts.headers, parts.version)
-        && is_chunked_alone(&parts.headers)
+    let is_clear = has_one_host(&parts.headers, parts.version)
+        && is_at_most_chunked(&parts.headers)
         && target_fits(&parts.method, &parts.uri);
-    if clear { Ok(()) } else { Err(Problem::MalformedRequest) }
+    if is_clear { Ok(()) } else { Err(Problem::MalformedRequest) }
 }
 
-/// HTTP/1.1 demands a host, and neither version allows a second one.
-fn names_one_host(headers: &HeaderMap, version: Version) -> bool {
+/// HTTP/1.1 requires one `Host`, and HTTP/1.0 allows one.
+fn has_one_host(headers: &HeaderMap, version: Version) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => version == Version::HTTP_10,
@@ -28,19 +28,19 @@ fn names_one_host(headers: &HeaderMap, version: Version) -> bool {
     }
 }
 
-/// A name or an address, with or without a port.
+/// Whether a text is a name or an address, with or without a port.
 fn is_host(host: &[u8]) -> bool {
     !host.contains(&b'@') && Authority::try_from(host).is_ok()
 }
 
-/// No other encoding is undone here, so a body in one would not be what it seems.
-fn is_chunked_alone(headers: &HeaderMap) -> bool {
+/// `chunked` is the only transfer encoding that the server decodes.
+fn is_at_most_chunked(headers: &HeaderMap) -> bool {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let chunked = encodings.next().is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     chunked && encodings.next().is_none()
 }
 
-/// A path, or a whole address; only CONNECT names just a host, and only OPTIONS the server as such.
+/// Whether the target has a form that RFC 9112 allows for the method: only CONNECT has an authority, only OPTIONS has `*`.
 fn target_fits(method: &Method, target: &Uri) -> bool {
     let only_host = target.scheme().is_none() && target.authority().is_some();
     match *method {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_is_named_and_the_old_version_may_name_none() {
+    fn http_1_1_requires_one_host_and_http_1_0_allows_one() {
         let host = |version, hosts: &[&str]| {
             let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
             checked("GET", "/", version, &headers)
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn chunked_is_the_only_encoding() {
+    fn chunked_is_the_only_transfer_encoding() {
         let encoding = |encodings: &[&str]| {
             let encodings = encodings.iter().map(|encoding| ("transfer-encoding", *encoding));
             let headers: Vec<_> = [("host", "a")].into_iter().chain(encodings).collect();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_has_the_form_that_its_method_takes() {
+    fn a_target_has_a_form_that_its_method_allows() {
         let target = |method, target| checked(method, target, Version::HTTP_11, &[("host", "a")]);
         assert!(target("GET", "/x") && target("GET", "http://a/x") && target("OPTIONS", "*"));
         assert!(target("CONNECT", "a:443"));

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{future::Future, pin::Pin};
 
-/// The response of a handler, once it is there.
+/// The future of a handler.
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
 
 /// A handler, by what it needs.
@@ -23,7 +23,7 @@ pub(crate) enum Handler {
     SignedIn(fn(RequestContext, Identity) -> HandlerFuture),
     /// Needs no caller.
     Public(fn(RequestContext) -> HandlerFuture),
-    /// Answers with one of the published documents.
+    /// Responds with a published document.
     Document(fn(&Documents) -> Response),
 }
 
@@ -45,7 +45,7 @@ macro_rules! document {
     };
 }
 
-/// Every operation with its handler; an operation is named like the function.
+/// Every operation with its handler, which has the operation's name.
 const HANDLERS: &[(&str, Handler)] = &[
     signed_in!(v1::accounts::list_accounts),
     signed_in!(v1::accounts::get_account),
@@ -83,7 +83,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     document!(published::docs),
 ];
 
-/// The function's name in the path of a function.
+/// The last segment of a path, which is the name of the function.
 const fn last_segment(path: &'static str) -> &'static str {
     let bytes = path.as_bytes();
     let mut start = bytes.len();
@@ -93,7 +93,7 @@ const fn last_segment(path: &'static str) -> &'static str {
     path.split_at(start).1
 }
 
-/// The router of what every server serves.
+/// The router of every server's operations.
 pub(crate) fn router() -> Router<Handler> {
     Router::new(ROUTES.iter().chain([&EMPTY_ECHO]).map(|route| (route, handler_of(route))))
 }

@@ -1,4 +1,4 @@
-//! Health, for whoever starts, stops and watches the server.
+//! Health checks, for process managers and load balancers.
 
 use crate::{
     context::RequestContext,
@@ -18,12 +18,12 @@ pub(crate) struct Health {
 
 const OK: Health = Health { status: "ok" };
 
-/// Says that the process answers.
+/// Reports that the process responds.
 pub(crate) async fn live(_: RequestContext) -> Result<Response, ApiError> {
     Ok(response::json(StatusCode::OK, &OK))
 }
 
-/// Says that requests can be served: the store answers.
+/// Reports whether requests can be served: whether the store responds.
 pub(crate) async fn ready(request: RequestContext) -> Result<Response, ApiError> {
     request.app.ready().await?;
     Ok(response::json(StatusCode::OK, &OK))

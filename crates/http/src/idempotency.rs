@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` header: a request that may be sent again.
+//! The `Idempotency-Key` header: a request that may be retried.
 
 use carnelian_app::idempotency::Idempotent;
 use carnelian_domain::Problem;
@@ -7,12 +7,13 @@ use hyper::HeaderMap;
 /// The header's name.
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// The most characters that a key can have.
+/// The longest key, in characters.
 pub(crate) const MAX_KEY: usize = 255;
 
-/// The request's key with its body; `None` without the header.
+/// The key of a request, with the body; `None` without the header.
 ///
-/// The IETF's draft has a quoted text; one without quotes is the same key, because most clients send it so.
+/// The IETF draft defines the value as a quoted string. Most clients omit the quotes, so a key is the same with and without
+/// them.
 pub fn idempotent<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Result<Option<Idempotent<'a>>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (value, more) = (values.next(), values.next());
@@ -35,7 +36,7 @@ mod tests {
     fn key(values: &[&str]) -> Result<Option<String>, Problem> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_str(value).expect("a header can hold it"));
+            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_str(value).expect("a valid header value"));
         }
         Ok(idempotent(&headers, b"")?.map(|request| request.key.to_owned()))
     }
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let long = "k".repeat(MAX_KEY + 1);
         for bad in
             [["", ""].as_slice(), &[""], &["\"\""], &["\""], &["a b"], &["\"a"], &["a\\b"], &[&long], &["a", "a"]]

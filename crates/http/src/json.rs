@@ -1,7 +1,7 @@
-//! Strict JSON: what is read is exactly one well-formed document.
+//! Strict JSON: exactly one well-formed document.
 //!
-//! Every string is checked, also in fields that nobody looks at, and every key is kept, so that a key that comes twice
-//! can be found. A number too large for a 64-bit float counts as not well-formed, which RFC 8259 leaves to the reader.
+//! Every string is checked, also in unknown fields, and every key is kept, so that repeated keys can be reported. A number
+//! too large for a 64-bit float is not well formed, which RFC 8259 leaves to the parser.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::{borrow::Cow, fmt};
@@ -9,30 +9,30 @@ use std::{borrow::Cow, fmt};
 /// The deepest nesting of objects and arrays.
 pub const MAX_DEPTH: usize = 16;
 
-/// Up to here a float holds every whole number: 2^53.
+/// A 64-bit float represents every integer up to this one, 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A JSON value, as much of it as this API looks at.
+/// A JSON value, as far as the API reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number; which one, if it counts something.
+    /// A number; its value if it is an integer from 0 up.
     Number(Option<u64>),
     /// A string.
     Text(Cow<'a, str>),
     /// An array.
     Array(Vec<Json<'a>>),
-    /// An object, with its keys in the order they came, also those that came twice.
+    /// An object with its entries in the order of the document, including repeated keys.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 /// The bytes are not one well-formed document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotWellFormed {
-    /// The column of its line where that shows; the first is 1.
+    /// The column where the parser stopped, from 1.
     pub column: usize,
 }
 
@@ -42,7 +42,7 @@ impl From<serde_json::Error> for NotWellFormed {
     }
 }
 
-/// Reads one document; total for any bytes.
+/// Parses one document.
 pub fn parse(bytes: &[u8]) -> Result<Json<'_>, NotWellFormed> {
     let mut document = serde_json::Deserializer::from_slice(bytes);
     let value = Nested { depth: 0 }.deserialize(&mut document)?;
@@ -50,7 +50,7 @@ pub fn parse(bytes: &[u8]) -> Result<Json<'_>, NotWellFormed> {
     Ok(value)
 }
 
-/// A value at a depth.
+/// Parses a value at a depth of nesting.
 #[derive(Clone, Copy)]
 struct Nested {
     depth: usize,
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Nested {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        // To JSON 10.0 is as whole as 10; a float holds every number exactly that counts anything here.
+        // 10.0 is the same number as 10.
         let whole = value.fract() == 0.0 && (0.0..EXACT).contains(&value);
         Ok(Json::Number(whole.then_some(value as u64)))
     }
@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for Nested {
     }
 }
 
-/// An object's key.
+/// Parses a key of an object.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_ends_at_its_limit() {
+    fn nesting_is_limited() {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(parse(nested(MAX_DEPTH).replace("[]", "[1]").as_bytes()).is_ok());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_document_is_refused() {
+    fn anything_but_one_document_is_refused() {
         let bad: [&[u8]; 12] = [
             b"",
             b"{",

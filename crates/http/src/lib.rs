@@ -4,7 +4,7 @@
 //!
 //! * [`server`]: the accept loop, connection limits, shutdown; [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
-//! * [`malformed`], [`together`]: what is written to a connection, and when
+//! * [`response_stream`], [`yield_before_write`]: how responses are written to a connection
 //! * [`service`]: what is served: a registry, or a sandbox
 //! * [`sandbox`]: what a sandbox adds to the pipeline
 //! * [`pipeline`]: the steps of a request, in order
@@ -28,13 +28,13 @@ mod health;
 mod idempotency;
 pub mod json;
 mod log;
-mod malformed;
 pub mod openapi;
 mod pipeline;
 mod published;
 mod query;
 mod request_id;
 mod response;
+mod response_stream;
 mod router;
 pub mod routes;
 mod rws;
@@ -42,8 +42,8 @@ mod sandbox;
 pub mod server;
 mod service;
 pub mod tls;
-mod together;
 mod workers;
+mod yield_before_write;
 
 pub use credentials::parse_basic;
 pub use error::status_of;

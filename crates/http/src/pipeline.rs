@@ -10,7 +10,7 @@
 
 use crate::{
     active_registry::{ActiveRegistry, Registry},
-    body::{self, Use},
+    body::{self, BodyLimits, BodyUse},
     context::{Identity, RequestContext},
     credentials,
     error::{self, ApiError},
@@ -32,19 +32,10 @@ use hyper::{
     header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 /// What precedes the version in a path of the original service's API.
 const BEFORE_VERSION: &str = "/rws/api/";
-
-/// The bounds of a request's body.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimits {
-    /// The largest size, in bytes.
-    pub(crate) bytes: usize,
-    /// How long it may take to arrive.
-    pub(crate) time: Duration,
-}
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
@@ -114,13 +105,13 @@ impl Pipeline {
         framing::check(&head)?;
         let registry = self.registry.acquire();
         if !routes::requires_sign_in(head.uri.path()) {
-            let body = self.read_body(body, &head.headers, Use::Discard, log).await?;
+            let body = self.read_body(body, &head.headers, BodyUse::Discard, log).await?;
             return Ok(Received { registry, head, body, identity: None, _active_call: None });
         }
         let app = &registry.app;
         let signed_in = sign_in(app, peer, &head.headers).await;
-        let purpose = if signed_in.is_ok() { Use::Keep } else { Use::Discard };
-        let body = self.read_body(body, &head.headers, purpose, log).await?;
+        let body_use = if signed_in.is_ok() { BodyUse::Keep } else { BodyUse::Discard };
+        let body = self.read_body(body, &head.headers, body_use, log).await?;
         let caller = signed_in?;
         // The caller's rights may have ended while the body arrived.
         let caller = app.confirm(&caller).await?.unwrap_or(caller);
@@ -136,15 +127,14 @@ impl Pipeline {
         &self,
         body: B,
         headers: &HeaderMap,
-        purpose: Use,
+        body_use: BodyUse,
         log: &mut RequestLog,
     ) -> Result<Bytes, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let BodyLimits { bytes, time } = self.body_limits;
-        let collected = body::collect(body, headers, purpose, bytes, time).await?;
-        log.has_trailers = collected.trailers;
+        let collected = body::collect(body, headers, body_use, self.body_limits).await?;
+        log.has_trailers = collected.has_trailers;
         Ok(collected.bytes)
     }
 
@@ -207,7 +197,7 @@ fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
 }
 
 async fn sign_in(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let credentials = credentials::of_request(headers)?;
+    let credentials = credentials::from_headers(headers)?;
     Ok(app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
 }
 

@@ -1,4 +1,4 @@
-//! `GET /openapi.json` and `GET /docs`: the published interface.
+//! `GET /openapi.json` and `GET /docs`: the published documents.
 
 use crate::{
     openapi::{self, Interface, PublishedSetting},
@@ -11,49 +11,49 @@ use hyper::{
 };
 use std::sync::OnceLock;
 
-/// What keeps a browser from doing anything with the page but showing it.
-const HARDENING: [(HeaderName, HeaderValue); 3] = [
+/// Headers that allow a browser to show the page and nothing else.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(openapi::POLICY)),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// The interface of this server: written down when somebody first asks, since most servers are never asked.
+/// The published documents of this server, rendered on the first request for one of them.
 pub(crate) struct Documents {
     rules: Rules,
     settings: Vec<PublishedSetting>,
-    written: OnceLock<Written>,
+    rendered: OnceLock<Rendered>,
 }
 
-/// The interface, as it is answered.
-struct Written {
+/// The rendered documents.
+struct Rendered {
     openapi: Bytes,
     docs: Bytes,
 }
 
 impl Documents {
-    /// The interface with the rules and settings in force.
+    /// Documents with the rules and settings in force.
     pub(crate) fn new(rules: Rules, settings: Vec<PublishedSetting>) -> Documents {
-        Documents { rules, settings, written: OnceLock::new() }
+        Documents { rules, settings, rendered: OnceLock::new() }
     }
 
-    fn written(&self) -> &Written {
-        self.written.get_or_init(|| {
+    fn rendered(&self) -> &Rendered {
+        self.rendered.get_or_init(|| {
             let document = openapi::document(&Interface { rules: &self.rules, settings: &self.settings });
-            Written { openapi: document.to_string().into(), docs: openapi::page(&document).into() }
+            Rendered { openapi: document.to_string().into(), docs: openapi::page(&document).into() }
         })
     }
 }
 
-/// Answers with the interface for programs.
+/// Responds with the OpenAPI document.
 pub(crate) fn openapi(documents: &Documents) -> Response {
-    response::with_body(documents.written().openapi.clone(), HeaderValue::from_static("application/json"))
+    response::with_body(documents.rendered().openapi.clone(), HeaderValue::from_static("application/json"))
 }
 
-/// Answers with the interface for people.
+/// Responds with the document as an HTML page.
 pub(crate) fn docs(documents: &Documents) -> Response {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
-    let mut response = response::with_body(documents.written().docs.clone(), html);
-    response.headers_mut().extend(HARDENING);
+    let mut response = response::with_body(documents.rendered().docs.clone(), html);
+    response.headers_mut().extend(PAGE_HEADERS);
     response
 }

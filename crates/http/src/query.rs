@@ -1,23 +1,23 @@
-//! The query of a request: its parameters as they arrived, whatever they mean.
+//! The parameters in the query of a request.
 
 use carnelian_domain::{RawListing, RawPaging, RawText};
 use percent_encoding::percent_decode;
 
-/// The parameters in their order, names and values decoded; what is not UTF-8 has no value.
+/// The decoded parameters in their order; a value that is not UTF-8 is `None`.
 pub struct Query(Vec<(String, Option<String>)>);
 
 impl Query {
-    /// Reads the query of a target; total for any text.
+    /// Parses the query of a request target.
     pub fn parse(query: &str) -> Query {
         let parameter = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // A name that cannot be read is none that is asked for.
+            // A name that is not UTF-8 is not a name of the API.
             Some((decode(name)?, decode(value)))
         };
         Query(query.split('&').filter_map(parameter).collect())
     }
 
-    /// A parameter; given twice or not readable, it is of a wrong type.
+    /// A parameter; of a wrong type if it is repeated or not UTF-8.
     pub(crate) fn text(&self, name: &str) -> RawText<'_> {
         let mut found = self.0.iter().filter(|(other, _)| other == name);
         match (found.next(), found.next()) {
@@ -27,12 +27,12 @@ impl Query {
         }
     }
 
-    /// The part of a listing that is asked for.
+    /// The parameters that choose a page.
     pub(crate) fn paging(&self) -> RawPaging<'_> {
         RawPaging { page_size: self.text("pageSize"), page_number: self.text("pageNumber") }
     }
 
-    /// The customers that are asked for.
+    /// The parameters of a listing of customers.
     pub fn customers(&self) -> RawListing<'_> {
         RawListing {
             account_name: self.text("accountName"),
@@ -46,7 +46,7 @@ impl Query {
     }
 }
 
-/// Undoes what forms do to a text; `None` if the result is not UTF-8.
+/// Decodes form encoding; `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     Some(percent_decode(spaced.as_bytes()).decode_utf8().ok()?.into_owned())
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_decoded_and_given_once() {
+    fn a_parameter_is_decoded_and_must_not_be_repeated() {
         let query = Query::parse("a=1&b=x+y%2Bz%26%3D&c=&d&%65=Zo%C3%AB&a=&f=%FF&%FF=g&&=h&i=j=k&l=100%");
         let once = [("b", "x y+z&="), ("c", ""), ("d", ""), ("e", "Zo\u{eb}"), ("i", "j=k"), ("l", "100%")];
         for (name, value) in once {

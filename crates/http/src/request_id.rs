@@ -1,35 +1,36 @@
-//! What a request is called, in its answer and in the log.
+//! The id of a request, in its response and in the log.
 
 use carnelian_app::Entropy;
 use hyper::{HeaderMap, header::HeaderValue};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The header that names a request.
+/// The header with the id.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 
-/// The longest id that is taken over from a client.
+/// The longest id that is accepted from a client, in bytes.
 pub(crate) const MAX_LENGTH: usize = 128;
 
-/// An odd number: multiplied by it, different numbers stay different and no longer look like neighbours.
+/// An odd number: multiplication by it maps different numbers to different numbers, and spreads consecutive ones.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Names requests: to each another id, and in every process other ones.
+/// Generates request ids, unique within a process and very likely between processes.
 ///
-/// An id is no secret, so counting from somewhere at random does, and costs a request nothing.
+/// Ids are not secret, so a counter with a random start suffices and costs nearly nothing.
 pub(crate) struct RequestIds {
     next: AtomicU64,
 }
 
 impl RequestIds {
+    /// Starts the counter at a random number.
     pub(crate) fn new(entropy: &dyn Entropy) -> RequestIds {
         let mut start = [0; 8];
         entropy.fill(&mut start);
         RequestIds { next: AtomicU64::new(u64::from_be_bytes(start)) }
     }
 
-    /// The client's own id for the request, if it is harmless, or a new one.
+    /// The client's id for the request if it is safe to log, or a new one.
     pub(crate) fn for_request(&self, headers: &HeaderMap) -> HeaderValue {
-        let given = headers.get(REQUEST_ID).filter(|id| is_harmless(id.as_bytes())).cloned();
+        let given = headers.get(REQUEST_ID).filter(|id| is_safe(id.as_bytes())).cloned();
         given.unwrap_or_else(|| HeaderValue::try_from(self.generate()).expect("hexadecimal digits"))
     }
 
@@ -40,9 +41,9 @@ impl RequestIds {
     }
 }
 
-fn is_harmless(id: &[u8]) -> bool {
-    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:/+=@".contains(byte);
-    (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(harmless)
+fn is_safe(id: &[u8]) -> bool {
+    let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:/+=@".contains(byte);
+    (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(safe)
 }
 
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn every_request_has_an_id_of_its_own_also_where_the_count_begins_anew() {
+    fn ids_are_unique_also_when_the_counter_wraps_around() {
         let ids = RequestIds::new(&Highest);
         let made: std::collections::HashSet<_> = (0..1_000).map(|_| ids.generate()).collect();
         assert_eq!(made.len(), 1_000);
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_own_id_is_taken_over_only_if_it_is_harmless() {
+    fn a_client_s_id_is_accepted_only_if_it_is_safe_to_log() {
         let ids = RequestIds::new(&Highest);
         let of = |id: &str| {
             ids.for_request(&HeaderMap::from_iter([(

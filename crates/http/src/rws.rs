@@ -1,3 +1,3 @@
-//! The `rws` REST API.
+//! The `rws` REST API, for applications.
 
 pub(crate) mod v1;

@@ -1,6 +1,6 @@
-//! The accept loop: connections in, requests to the pipeline, a bounded end.
+//! Accepts connections, serves each on one thread, and ends with a grace period.
 
-use crate::{malformed::Enveloping, service::Service, tls::Tls, workers::Workers};
+use crate::{response_stream::ResponseStream, service::Service, tls::Tls, workers::Workers};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -16,26 +16,27 @@ use tokio::{
 };
 
 /// The largest header section, in bytes.
-const HEADER_BYTES: usize = 16 * 1024;
+const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// The most header fields of a request.
-const HEADER_FIELDS: usize = 100;
+const MAX_HEADER_FIELDS: usize = 100;
 
-/// How long to wait before accepting again when the system has no file descriptor left.
+/// How long to wait before the next accept when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How the server treats connections.
+/// The limits of connections.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// How many connections are served at once; further ones are told to come back.
+    /// The most connections that are served at once; further ones are refused.
     pub connections: usize,
-    /// How long a header section may take to arrive, and how long a connection may be idle.
+    /// How long a header section may take to arrive, how long a connection may be idle, and how long a client may take to
+    /// read.
     pub header_timeout: Duration,
-    /// How many threads serve connections.
+    /// The number of threads that serve connections.
     pub threads: usize,
 }
 
-/// Serves until `shutdown` resolves, then gives what is in flight as long as `shutdown` says.
+/// Serves until `shutdown` resolves to the grace period for requests in flight.
 ///
 /// Fails only if the threads cannot be started.
 pub async fn run(
@@ -48,7 +49,7 @@ pub async fn run(
     let server = Server {
         service,
         tls,
-        free: Arc::new(Semaphore::new(settings.connections)),
+        permits: Arc::new(Semaphore::new(settings.connections)),
         workers: Workers::start(settings.threads)?,
         settings,
     };
@@ -57,8 +58,8 @@ pub async fn run(
     let grace = loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                // On a socket of both families an IPv4 address comes in the form of IPv6.
-                Ok((stream, peer)) => server.admit(stream, peer.ip().to_canonical(), &graceful),
+                // A dual-stack socket reports IPv4 addresses as IPv4-mapped IPv6 addresses.
+                Ok((stream, peer)) => server.accept(stream, peer.ip().to_canonical(), &graceful),
                 Err(error) => pause(&error).await,
             },
             grace = &mut shutdown => break grace,
@@ -66,13 +67,13 @@ pub async fn run(
     };
     drop(listener);
     if timeout(grace, graceful.shutdown()).await.is_err() {
-        let connections = server.settings.connections.saturating_sub(server.free.available_permits());
-        tracing::warn!(connections, "some requests were cut off at the end of the grace period");
+        let connections = server.settings.connections.saturating_sub(server.permits.available_permits());
+        tracing::warn!(connections, "the grace period is over; connections with unfinished requests are closed");
     }
     Ok(())
 }
 
-/// A connection that broke before it was accepted needs no pause; anything else would come again at once.
+/// Pauses after a failed accept, unless only that connection failed.
 async fn pause(error: &io::Error) {
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::warn!(%error, "a connection could not be accepted");
@@ -83,36 +84,38 @@ async fn pause(error: &io::Error) {
 struct Server {
     service: Arc<Service>,
     tls: Option<Tls>,
-    free: Arc<Semaphore>,
+    /// One permit per connection.
+    permits: Arc<Semaphore>,
     workers: Workers,
     settings: ServerSettings,
 }
 
 impl Server {
-    /// Starts serving a connection, or turns it away if there are too many.
-    fn admit(&self, stream: TcpStream, peer: IpAddr, graceful: &GracefulShutdown) {
-        let Ok(place) = self.free.clone().try_acquire_owned() else {
+    /// Spawns the task of a connection, or refuses the connection if there are too many.
+    fn accept(&self, stream: TcpStream, peer: IpAddr, graceful: &GracefulShutdown) {
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
             if self.tls.is_none() {
-                // A fresh socket takes this much without waiting; if not, the connection is just closed.
+                // The send buffer of a new socket has room for the response; if not, the connection is closed without it.
                 let _ = stream.try_write(&self.service.refuse(Problem::Unavailable));
             }
             return;
         };
-        // Answers are small and whole; waiting to fill a packet would only delay them.
+        // Responses are written as a whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        // The thread that will serve it watches the socket, not the one that accepts.
+        // The socket is registered again by the thread that serves it.
         let Ok(stream) = stream.into_std() else { return };
-        let connection = Connection { peer, service: self.service.clone(), watcher: graceful.watcher(), _place: place };
+        let connection =
+            Connection { peer, service: self.service.clone(), watcher: graceful.watcher(), _permit: permit };
         let header_timeout = self.settings.header_timeout;
-        // Two kinds of task, so that a connection without TLS takes no memory for it.
+        // Two types of task, so that a connection without TLS does not reserve memory for TLS.
         match self.tls.as_ref().map(Tls::acceptor) {
-            None => self.workers.serve(async move {
+            None => self.workers.spawn(async move {
                 let Ok(stream) = TcpStream::from_std(stream) else { return };
                 connection.serve(stream, header_timeout).await;
             }),
-            Some(acceptor) => self.workers.serve(async move {
+            Some(acceptor) => self.workers.spawn(async move {
                 let Ok(stream) = TcpStream::from_std(stream) else { return };
-                // A handshake that fails or lingers concerns nobody but that client.
+                // A handshake that fails or times out is the client's error and is not logged.
                 if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
                     connection.serve(stream, header_timeout).await;
                 }
@@ -125,13 +128,13 @@ struct Connection {
     peer: IpAddr,
     service: Arc<Service>,
     watcher: Watcher,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
-        let Connection { peer, service, watcher, _place } = self;
-        let stream = Enveloping::new(stream, service.clone(), header_timeout);
+        let Connection { peer, service, watcher, _permit } = self;
+        let stream = ResponseStream::new(stream, service.clone(), header_timeout);
         let handle = service_fn(move |request| {
             let service = service.clone();
             async move { service.handle(peer, request).await }
@@ -139,10 +142,10 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
-            .max_buf_size(HEADER_BYTES)
-            .max_headers(HEADER_FIELDS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .max_headers(MAX_HEADER_FIELDS)
             .serve_connection(TokioIo::new(stream), handle);
-        // A connection that breaks concerns nobody but its client.
+        // A connection that breaks is the client's error and is not logged.
         let _ = watcher.watch(connection).await;
     }
 }

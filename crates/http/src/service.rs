@@ -2,8 +2,9 @@
 
 use crate::{
     active_registry::{ActiveRegistry, Registry},
+    body::BodyLimits,
     openapi::PublishedSetting,
-    pipeline::{BodyLimits, Pipeline},
+    pipeline::Pipeline,
     published::Documents,
     response::Response,
     sandbox::{ConnectionCut, SandboxLayer},

@@ -1,4 +1,4 @@
-//! Certificates that can be replaced while serving.
+//! TLS with a certificate that can be replaced while the server runs.
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -11,40 +11,41 @@ use tokio_rustls::TlsAcceptor;
 /// Why a certificate and its key cannot be used.
 #[derive(Debug)]
 pub enum TlsError {
-    /// The certificate file holds no certificate in PEM form.
+    /// The certificate file contains no PEM certificate.
     NoCertificate,
-    /// The key file holds no private key in PEM form.
+    /// The key file contains no PEM private key.
     NoPrivateKey,
-    /// The two do not work together.
+    /// Certificate and key do not match, or cannot be used.
     Unusable(rustls::Error),
 }
 
 impl std::fmt::Display for TlsError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            TlsError::NoCertificate => f.write_str("there is no certificate in PEM form in it"),
-            TlsError::NoPrivateKey => f.write_str("there is no private key in PEM form in it"),
+            TlsError::NoCertificate => f.write_str("the certificate file contains no PEM certificate"),
+            TlsError::NoPrivateKey => f.write_str("the key file contains no PEM private key"),
             TlsError::Unusable(error) => write!(f, "the certificate and the key cannot be used: {error}"),
         }
     }
 }
 
-/// What new connections are greeted with; open ones keep what they began with.
+/// The certificate of new connections; open connections keep theirs.
 #[derive(Clone)]
 pub struct Tls(Arc<ArcSwap<ServerConfig>>);
 
 impl Tls {
-    /// Takes a certificate chain and its private key, both PEM.
+    /// Uses a certificate chain and its private key, both in PEM form.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Tls, TlsError> {
         Ok(Tls(Arc::new(ArcSwap::from_pointee(config(certificates, key)?))))
     }
 
-    /// Takes others from now on; if they cannot be used, nothing changes.
+    /// Uses another chain and key for new connections; if they cannot be used, nothing changes.
     pub fn replace(&self, certificates: &[u8], key: &[u8]) -> Result<(), TlsError> {
         self.0.store(Arc::new(config(certificates, key)?));
         Ok(())
     }
 
+    /// Accepts TLS connections with the current certificate.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.load_full())
     }

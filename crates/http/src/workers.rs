@@ -1,7 +1,8 @@
-//! The threads that serve connections, each with a runtime of its own.
+//! The threads that serve connections, each with an async runtime of its own.
 //!
-//! A connection stays on the thread that it was given to. One runtime over all threads would move work to whichever is
-//! free, and on few cores the waking of threads for that costs more than it evens out.
+//! There are as many threads as cores. A connection stays on the thread that had the fewest connections when it was
+//! accepted. One runtime over all threads would move tasks to idle threads, and with two cores waking threads for that
+//! costs more than an even load gains. The main thread accepts connections, handles signals and watches the directory.
 
 use std::{
     future::Future,
@@ -18,27 +19,29 @@ use tokio::{
     sync::oneshot,
 };
 
-/// How long what still runs on a thread may take once the server has stopped.
-const END: Duration = Duration::from_millis(100);
+/// How long a thread may take to end once the server has stopped.
+const END_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The threads; dropping them ends what runs on them.
+/// The threads; dropping them cancels their connections.
 pub(crate) struct Workers(Vec<Worker>);
 
 struct Worker {
     runtime: Handle,
-    /// Held once for every connection of the thread.
+    /// Cloned for every connection of the thread, so its count is their number.
     load: Arc<()>,
     stop: Option<oneshot::Sender<()>>,
+    /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
 
 impl Workers {
+    /// Starts `count` threads, and at least one.
     pub(crate) fn start(count: usize) -> io::Result<Workers> {
         (0..count.max(1)).map(|_| Worker::start()).collect::<io::Result<_>>().map(Workers)
     }
 
-    /// Has the least busy thread serve a connection.
-    pub(crate) fn serve<F: Future<Output = ()> + Send + 'static>(&self, connection: F) {
+    /// Spawns the task of a connection on the thread with the fewest connections.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, connection: F) {
         let least = self.0.iter().min_by_key(|worker| Arc::strong_count(&worker.load));
         if let Some(worker) = least {
             let load = worker.load.clone();
@@ -57,7 +60,7 @@ impl Worker {
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::channel();
         let work = move || {
-            // An error means that the other end is gone, which is as good a reason to stop.
+            // Fails if `Workers` is gone, which stops the thread as well.
             let _ = runtime.block_on(stopped);
             drop(runtime);
             drop(end);
@@ -71,8 +74,8 @@ impl Drop for Workers {
     fn drop(&mut self) {
         self.0.iter_mut().for_each(|worker| drop(worker.stop.take()));
         for worker in &self.0 {
-            // Nothing is ever sent: this waits until the thread has let go of everything.
-            let _ = worker.ended.recv_timeout(END);
+            // Nothing is ever sent: this waits until the thread has dropped its runtime.
+            let _ = worker.ended.recv_timeout(END_TIMEOUT);
         }
     }
 }

@@ -10,10 +10,10 @@ use carnelian_domain::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
 
-/// The most seconds that can pass at once: some three hundred years.
+/// The most seconds that the clock can be advanced by: about 300 years.
 const MOST_SECONDS: u64 = 10_000_000_000;
 
-/// What the clock shows.
+/// The state of the clock.
 #[derive(Serialize)]
 struct ClockReply {
     now: String,
@@ -21,12 +21,12 @@ struct ClockReply {
     running: bool,
 }
 
-/// Says what time it is.
+/// Reads the clock.
 pub(crate) async fn get_clock(request: ControlRequest) -> Result<Response, ApiError> {
-    Ok(shown(request.control.sandbox.clock().reading()))
+    Ok(reply(request.control.sandbox.clock().reading()))
 }
 
-/// Sets the time.
+/// Sets the clock.
 pub(crate) async fn set_clock(request: ControlRequest) -> Result<Response, ApiError> {
     let mut fields = Fields::read(&request.headers, &request.body)?;
     fields.expect_any("now");
@@ -35,17 +35,17 @@ pub(crate) async fn set_clock(request: ControlRequest) -> Result<Response, ApiEr
     let running = fields.read_with("running", serde_json::Value::as_bool);
     fields.end()?;
     let change = SetClock { now, advance_seconds: advance_seconds.unwrap_or(0), running };
-    Ok(shown(request.control.sandbox.clock().set(change)))
+    Ok(reply(request.control.sandbox.clock().set(change)))
 }
 
-/// Goes back to the real time.
+/// Resets the clock to the real time.
 pub(crate) async fn reset_clock(request: ControlRequest) -> Result<Response, ApiError> {
     let clock = request.control.sandbox.clock();
     clock.reset();
-    Ok(shown(clock.reading()))
+    Ok(reply(clock.reading()))
 }
 
-fn shown(reading: Reading) -> Response {
+fn reply(reading: Reading) -> Response {
     let Reading { now, running } = reading;
     response::json(StatusCode::OK, &ClockReply { now: now.to_iso8601(), timestamp: now.unix_seconds(), running })
 }

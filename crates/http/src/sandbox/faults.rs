@@ -15,19 +15,19 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The most calls that a fault strikes by count.
+/// The largest number of requests that a fault can affect.
 const MOST_CALLS: u64 = 1_000_000;
 
-/// The most seconds that a fault strikes for: a day.
+/// The longest time that a fault can last, in seconds: a day.
 const MOST_SECONDS: u64 = 86_400;
 
-/// The longest delay: ten minutes.
+/// The longest delay, in milliseconds: ten minutes.
 const MOST_MILLIS: u64 = 600_000;
 
 /// The methods of the API.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 
-/// What the kinds of faults are called; a delay has its time in a field of its own.
+/// The names of the kinds of faults; the time of a delay is a separate field.
 const KINDS: [(&str, FaultKind); 7] = [
     ("429", FaultKind::RateLimit),
     ("500", FaultKind::ServerError),
@@ -40,7 +40,7 @@ const KINDS: [(&str, FaultKind); 7] = [
 
 const DELAY: &str = "delay";
 
-/// What a kind of fault is called.
+/// The name of a kind of fault.
 pub(crate) fn name(kind: FaultKind) -> &'static str {
     let kind = if let FaultKind::Delay(_) = kind { FaultKind::Delay(Duration::ZERO) } else { kind };
     KINDS.into_iter().find(|(_, other)| *other == kind).map_or(DELAY, |(name, _)| name)
@@ -51,7 +51,7 @@ struct FaultsReply {
     faults: Vec<FaultReply>,
 }
 
-/// A fault with what is left of it.
+/// A fault, with the requests and the time that it still affects.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FaultReply {
@@ -69,7 +69,7 @@ impl From<Fault> for FaultReply {
         FaultReply {
             fault: name(fault.kind),
             count: fault.count,
-            // A part of a second is still time left.
+            // A fraction of a second counts as a second.
             seconds: fault.time.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0)),
             delay_millis: delay,
             method: fault.method,
@@ -78,9 +78,9 @@ impl From<Fault> for FaultReply {
     }
 }
 
-/// Lists the faults that are to come.
+/// Lists the faults that are active.
 pub(crate) async fn list_faults(request: ControlRequest) -> Result<Response, ApiError> {
-    Ok(listed(&request.control))
+    Ok(reply(&request.control))
 }
 
 /// Adds a fault.
@@ -90,21 +90,21 @@ pub(crate) async fn add_fault(request: ControlRequest) -> Result<Response, ApiEr
     fields.end()?;
     let control = &request.control;
     control.sandbox.faults().add(fault, control.monotonic());
-    Ok(listed(control))
+    Ok(reply(control))
 }
 
-/// Forgets all faults.
+/// Removes all faults.
 pub(crate) async fn clear_faults(request: ControlRequest) -> Result<Response, ApiError> {
     request.control.sandbox.faults().clear();
-    Ok(listed(&request.control))
+    Ok(reply(&request.control))
 }
 
-fn listed(control: &Control) -> Response {
+fn reply(control: &Control) -> Response {
     let faults = control.sandbox.faults().list(control.monotonic());
     response::json(StatusCode::OK, &FaultsReply { faults: faults.into_iter().map(FaultReply::from).collect() })
 }
 
-/// The fault that a request asks for; what is wrong with it is noted in the fields.
+/// The fault that a request describes; violations are collected in `fields`.
 fn fault(fields: &mut Fields) -> Fault {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let named = |value: &Value| KINDS.into_iter().find(|(name, _)| Some(*name) == value.as_str());
@@ -119,7 +119,7 @@ fn fault(fields: &mut Fields) -> Fault {
         fields.refuse("fault");
         FaultKind::Unavailable
     });
-    // A delay has a time, and nothing else has.
+    // A delay requires a time, and no other kind accepts one.
     let kind = match (kind, delay) {
         (FaultKind::Delay(_), Some(millis)) => FaultKind::Delay(Duration::from_millis(millis)),
         (kind, delay) => {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_its_name() {
+    fn every_kind_has_a_name() {
         for (expected, kind) in KINDS {
             assert_eq!(name(kind), expected);
         }

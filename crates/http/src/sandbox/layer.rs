@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     active_registry::ActiveRegistry,
-    body::Use,
+    body::BodyUse,
     error::ApiError,
     framing,
     handlers::HandlerFuture,
@@ -99,7 +99,7 @@ impl SandboxLayer {
     {
         let (head, body) = request.into_parts();
         framing::check(&head)?;
-        let body = pipeline.read_body(body, &head.headers, Use::Keep, log).await?;
+        let body = pipeline.read_body(body, &head.headers, BodyUse::Keep, log).await?;
         let (resource, _) = self.router.find(head.uri.path()).ok_or(Problem::NotFound)?;
         log.route = Some(resource.template);
         let Some(handle) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
@@ -114,7 +114,7 @@ impl SandboxLayer {
 
 /// Fails a request if its fault asks for it.
 async fn inject(fault: Option<FaultKind>, received: &mut Received) -> Result<(), ApiError> {
-    let internal = || Internal::new("a fault that the sandbox was asked for");
+    let internal = || Internal::new("a fault injected by the sandbox");
     match fault {
         None | Some(FaultKind::CutAfter) => Ok(()),
         // The caller's rights may have ended during the delay.

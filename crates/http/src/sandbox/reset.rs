@@ -9,7 +9,7 @@ use carnelian_app::sandbox::SeedCounts;
 use hyper::StatusCode;
 use serde::Serialize;
 
-/// How much there is from the seed.
+/// How many records the seed contains.
 #[derive(Serialize)]
 struct SeedCountsReply {
     accounts: usize,
@@ -18,7 +18,7 @@ struct SeedCountsReply {
     customers: usize,
 }
 
-/// Goes back to the seed.
+/// Replaces the registry by a new one from the seed.
 pub(crate) async fn reset(request: ControlRequest) -> Result<Response, ApiError> {
     let SeedCounts { accounts, groups, users, customers } = request.control.reset().await?;
     Ok(response::json(StatusCode::OK, &SeedCountsReply { accounts, groups, users, customers }))

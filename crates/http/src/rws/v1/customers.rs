@@ -44,7 +44,7 @@ pub(crate) async fn get_customer(
     Ok(response)
 }
 
-/// Lists the customers in scope that are asked for.
+/// Lists customers in scope.
 pub(crate) async fn list_customers(
     request: RequestContext,
     Identity { caller, .. }: Identity,
@@ -78,7 +78,7 @@ pub(crate) async fn erase_customer(
         .erase_customer(customer_id(request.path.get(0)), expected_versions(request.headers()).as_deref())
         .await?;
     let mut response = written(&erased);
-    // There is no such version to ask for.
+    // An erased customer has no version.
     response.headers_mut().remove(ETAG);
     Ok(response)
 }
@@ -95,16 +95,16 @@ fn customer_id(text: Option<&str>) -> Option<CustomerId> {
 }
 
 fn entity_tag(version: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes")
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes are a valid header value")
 }
 
-/// The versions that `If-Match` allows; `None` without the header, or when it allows any.
+/// The versions that `If-Match` allows; `None` without the header, or if it allows any version.
 ///
-/// A tag that is weak or not one of ours matches nothing, as RFC 9110 has it.
+/// A weak tag and a tag that the server did not issue match nothing, as in RFC 9110.
 pub fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
     let mut values = headers.get_all(IF_MATCH).iter().peekable();
     values.peek()?;
-    let tags: Vec<_> = values.flat_map(|value| listed(value.as_bytes())).collect();
+    let tags: Vec<_> = values.flat_map(|value| list_elements(value.as_bytes())).collect();
     if tags.contains(&b"*".as_slice()) {
         return None;
     }
@@ -116,14 +116,14 @@ pub fn expected_versions(headers: &HeaderMap) -> Option<Vec<u64>> {
     Some(tags.into_iter().filter_map(version).collect())
 }
 
-/// What a header lists; a comma within quotes is part of a tag.
-fn listed(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The elements of a list; a comma within quotes is part of an element.
+fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
-    let divides = move |byte: &u8| {
+    let is_separator = move |byte: &u8| {
         quoted ^= *byte == b'"';
         *byte == b',' && !quoted
     };
-    value.split(divides).map(<[u8]>::trim_ascii)
+    value.split(is_separator).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_lists_the_versions_that_are_allowed() {
+    fn if_match_lists_the_allowed_versions() {
         assert_eq!(expected(&[]), None);
         assert_eq!(expected(&["*"]), None);
         assert_eq!(expected(&["\"3\""]), Some(vec![3]));
@@ -148,10 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_within_a_tag_of_somebody_else_allows_nothing() {
+    fn a_foreign_tag_allows_nothing_whatever_it_contains() {
         assert_eq!(expected(&["\"a,*,b\""]), Some(vec![]));
         assert_eq!(expected(&["\"a,*,b\", \"3\""]), Some(vec![3]));
-        let strange = HeaderValue::from_bytes(b"\"\xe9\", \"3\"").expect("a header may hold other bytes than ASCII");
+        let strange =
+            HeaderValue::from_bytes(b"\"\xe9\", \"3\"").expect("a header value may contain bytes beyond ASCII");
         assert_eq!(expected_versions(&HeaderMap::from_iter([(IF_MATCH, strange)])), Some(vec![3]));
     }
 }

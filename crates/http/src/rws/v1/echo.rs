@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The most characters that are echoed.
+/// The longest text that is echoed, in characters.
 pub(crate) const MAX_PARAM: usize = 255;
 
 /// The text of the path's last part.
@@ -20,7 +20,7 @@ pub(crate) struct Echo {
     context: String,
 }
 
-/// Answers with the path's parameter, to show that a caller is signed in.
+/// Responds with the path's parameter, so that a client can check its sign-in.
 pub(crate) async fn echo(request: RequestContext, _: Identity) -> Result<Response, ApiError> {
     let fits = |param: &&str| (1..=MAX_PARAM).contains(&param.chars().count());
     let context = request.path.get(0).filter(fits).ok_or(Problem::RequiredFieldsMissing)?;

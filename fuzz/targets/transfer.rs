@@ -46,7 +46,7 @@ fn json_lines(rules: &Rules, file: &[u8]) -> Vec<Option<CustomerDraft>> {
 }
 
 fn checked(row: Row) -> Option<CustomerDraft> {
-    row.checked.map_err(|faults| assert!(!faults.is_empty(), "a rejected row has a reason")).ok()
+    row.checked.map_err(|errors| assert!(!errors.is_empty(), "a rejected row has a reason")).ok()
 }
 
 fn customer(draft: &CustomerDraft) -> CustomerDetails {

@@ -1,11 +1,19 @@
-//! CSV: a header of paths, as the API names fields in violations, and a row for each customer.
+//! CSV: a header of field paths, as the API names them in violations, and one row per customer.
 //!
-//! A cell can hold only a text, and customers have more to tell apart. So an empty cell is a field that is absent, `\` is
-//! a text that is there and empty, and `\N` is absent as well but makes its contact or address be there. A text that
-//! begins with a backslash is written with one more in front. A cell that begins with one backslash and says nothing of
-//! this is taken as it stands.
+//! A cell is a text, but a customer also distinguishes missing and empty texts, and missing and empty objects:
+//!
+//! | cell | meaning |
+//! |---|---|
+//! | empty | the field is missing |
+//! | `\` | an empty text |
+//! | `\N` | the field is missing, and its contact or address exists |
+//! | `\\…` | a text that starts with one backslash |
+//! | anything else | the text itself |
 
-use super::{Fault, REASON, Raw, Row, check, records::Records};
+use super::{
+    records::Records,
+    row::{REASON, Raw, Row, RowError, check},
+};
 use crate::CliError;
 use carnelian_app::customers::CustomerDetails;
 use carnelian_domain::{
@@ -15,13 +23,13 @@ use carnelian_domain::{
 use csv::{ByteRecord, Terminator, WriterBuilder};
 use std::io::{Read, Write};
 
-/// Absent, in an object that is there.
+/// A missing field of an object that exists.
 const NULL: &str = "\\N";
 
-/// A text that is there and empty.
+/// An empty text.
 const EMPTY: &str = "\\";
 
-/// What a column is about.
+/// A column of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Name,
@@ -35,11 +43,11 @@ enum Column {
     },
     Billing(usize),
     Shipping(usize),
-    /// What a read or a file of rejected rows adds.
+    /// A column that a read or a file of rejected rows adds.
     Ignored,
 }
 
-/// Every column, with its name, in the order of an export.
+/// All columns with their names, in the order of an export.
 fn columns(rules: &Rules) -> Vec<(String, Column)> {
     let mut columns = vec![
         (rules.name.field.to_owned(), Column::Name),
@@ -71,11 +79,11 @@ pub struct CsvRows<R> {
 }
 
 impl<R: Read> CsvRows<R> {
-    /// Reads the header, and refuses one that does not say what every column is.
+    /// Reads the header. An unknown or repeated column is an error.
     pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, CliError> {
         let mut records = Records::new(input);
         let header = records.read()?;
-        let header = header.ok_or_else(|| CliError::failed("the file is empty; a CSV file begins with a header"))?;
+        let header = header.ok_or_else(|| CliError::failed("the file is empty; expected a CSV header"))?;
         let (known, row) = (columns(rules), records.number());
         let mut columns = Vec::new();
         for cell in &header {
@@ -84,23 +92,23 @@ impl<R: Read> CsvRows<R> {
             let ignored = [REASON, "customerId"].contains(&&*name).then_some(Column::Ignored);
             let column = known.or(ignored).ok_or_else(|| {
                 CliError::failed(format!(
-                    "row {row}: {name:?} is no column; columns are called as in \"contacts[0].name\""
+                    "row {row}: unknown column {name:?}; expected a field path such as \"contacts[0].name\""
                 ))
             })?;
             if column != Column::Ignored && columns.contains(&column) {
-                return Err(CliError::failed(format!("row {row}: {name:?} is there twice")));
+                return Err(CliError::failed(format!("row {row}: duplicate column {name:?}")));
             }
             columns.push(column);
         }
         Ok(CsvRows { records, header, columns })
     }
 
-    /// The header as it stands in the file.
+    /// The header.
     pub(crate) fn header(&self) -> &ByteRecord {
         &self.header
     }
 
-    /// How many bytes have been read.
+    /// The number of bytes read.
     pub(crate) fn position(&self) -> u64 {
         self.records.position()
     }
@@ -113,7 +121,7 @@ impl<R: Read> CsvRows<R> {
     }
 }
 
-/// What a cell says.
+/// The meaning of a cell.
 #[derive(Clone, Copy)]
 enum Cell<'a> {
     Absent,
@@ -128,7 +136,7 @@ fn cell(bytes: &[u8]) -> Cell<'_> {
         Ok(EMPTY) => Cell::Text(RawText::Text("")),
         Ok(text) if text.starts_with("\\\\") => Cell::Text(RawText::Text(&text[1..])),
         Ok(text) => Cell::Text(RawText::Text(text)),
-        // As the API answers a value that is no string.
+        // Not UTF-8: the same error as for a value that is not a string.
         Err(_) => Cell::Text(RawText::WrongType),
     }
 }
@@ -141,7 +149,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Puts the cell into its place of an object, which is there from then on unless the cell says nothing.
+    /// Sets a field of an object, which thereby exists unless the cell is empty.
     fn put<const N: usize>(self, object: &mut Option<[RawText<'a>; N]>, field: usize) {
         if !matches!(self, Cell::Absent) {
             object.get_or_insert([RawText::Absent; N])[field] = self.text();
@@ -149,10 +157,14 @@ impl<'a> Cell<'a> {
     }
 }
 
-fn raw_customer<'a>(rules: &Rules, columns: &[Column], record: &'a ByteRecord) -> Result<RawCustomer<'a>, Vec<Fault>> {
+fn raw_customer<'a>(
+    rules: &Rules,
+    columns: &[Column],
+    record: &'a ByteRecord,
+) -> Result<RawCustomer<'a>, Vec<RowError>> {
     if record.len() != columns.len() {
-        let message = format!("the row has {} cells, and the header {}", record.len(), columns.len());
-        return Err(vec![Fault { field: String::new(), code: None, message }]);
+        let message = format!("the row has {} cells, the header has {}", record.len(), columns.len());
+        return Err(vec![RowError { field: String::new(), code: None, message }]);
     }
     let mut raw = RawCustomer::default();
     let mut contacts: Vec<Option<[RawText<'a>; CONTACT_FIELDS]>> = vec![None; rules.max_contacts];
@@ -167,30 +179,32 @@ fn raw_customer<'a>(rules: &Rules, columns: &[Column], record: &'a ByteRecord) -
             Column::Contact { index, field } => cell.put(&mut contacts[index], field),
             Column::Billing(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.billing_address, field),
             Column::Shipping(field) => cell.put::<ADDRESS_FIELDS>(&mut raw.shipping_address, field),
-            Column::Ignored if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) => return Err(vec![swallowed()]),
+            Column::Ignored if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) => {
+                return Err(vec![line_break_error()]);
+            }
             Column::Ignored => {}
         }
     }
-    // One that stands before another is there, whatever it says.
+    // A contact before another one exists even if its cells are empty.
     let count = contacts.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
     raw.contacts = contacts.into_iter().take(count).map(Option::unwrap_or_default).collect();
     Ok(raw)
 }
 
-/// The rules find a line break in any other column. In one that is passed over, rows would get lost unseen.
-fn swallowed() -> Fault {
-    let message = "a column that is passed over has a line break; is there a quote that is not closed?".to_owned();
-    Fault { field: String::new(), code: None, message }
+/// In other columns the rules reject a line break. In an ignored column, an unclosed quote would silently swallow rows.
+fn line_break_error() -> RowError {
+    let message = "a line break in an ignored column; check for an unclosed quote".to_owned();
+    RowError { field: String::new(), code: None, message }
 }
 
-fn boolean(text: RawText<'_>) -> Result<bool, Vec<Fault>> {
+fn boolean(text: RawText<'_>) -> Result<bool, Vec<RowError>> {
     match text {
         RawText::Absent => Ok(false),
         RawText::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
         RawText::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
         RawText::Text(_) | RawText::WrongType => {
             let (field, code) = ("shipToBillAddress".to_owned(), Problem::MalformedJson.code());
-            Err(vec![Fault { field, code, message: "It is neither true nor false.".to_owned() }])
+            Err(vec![RowError { field, code, message: "Expected true or false.".to_owned() }])
         }
     }
 }
@@ -201,7 +215,7 @@ pub struct CsvWriter<W: Write> {
     columns: Vec<Column>,
 }
 
-/// Writes records as they are.
+/// A writer of CSV records.
 pub(super) fn writer<W: Write>(output: W) -> csv::Writer<W> {
     WriterBuilder::new().terminator(Terminator::CRLF).flexible(true).from_writer(output)
 }
@@ -223,7 +237,7 @@ impl<W: Write> CsvWriter<W> {
         self.writer.write_record(None::<&[u8]>)
     }
 
-    /// Writes what is still in memory.
+    /// Writes buffered data.
     pub fn flush(&mut self) -> std::io::Result<()> {
         self.writer.flush()
     }
@@ -243,20 +257,20 @@ fn write_cell(
         Column::SecurityAnswer => writer.write_field(text(&details.security_answer)),
         Column::ShipToBillAddress => writer.write_field(customer.ship_to_bill_address.to_string()),
         Column::Contact { index, field } => {
-            writer.write_field(of_object(details.contacts.get(index).map(|contact| &contact.0[..]), field))
+            writer.write_field(object_field(details.contacts.get(index).map(|contact| &contact.0[..]), field))
         }
         Column::Billing(field) => {
-            writer.write_field(of_object(details.billing_address.as_ref().map(|address| &address.0[..]), field))
+            writer.write_field(object_field(details.billing_address.as_ref().map(|address| &address.0[..]), field))
         }
         Column::Shipping(field) => {
-            writer.write_field(of_object(details.shipping_address.as_ref().map(|address| &address.0[..]), field))
+            writer.write_field(object_field(details.shipping_address.as_ref().map(|address| &address.0[..]), field))
         }
         Column::Ignored => Ok(()),
     }
 }
 
-/// A field of an object; the first one also tells that an object without any text is there.
-fn of_object(object: Option<&[Option<Text>]>, field: usize) -> String {
+/// A field of an object. The first field of an object without any text marks its existence.
+fn object_field(object: Option<&[Option<Text>]>, field: usize) -> String {
     match object {
         None => String::new(),
         Some(texts) if field == 0 && texts.iter().all(Option::is_none) => NULL.to_owned(),
@@ -278,12 +292,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_into_a_cell_is_read_out_of_it() {
+    fn cells_round_trip() {
         for text in ["", "\\", "\\N", "\\\\", "\\\\N", "N", " ", "=1+1", "a\"b,c", "\\x", "😀"] {
             let encoded = encoded(Some(text));
             assert!(matches!(cell(encoded.as_bytes()), Cell::Text(RawText::Text(read)) if read == text), "{text:?}");
         }
         assert!(matches!(cell(encoded(None).as_bytes()), Cell::Absent));
-        assert!(matches!(cell(b"\\x"), Cell::Text(RawText::Text("\\x"))), "a single backslash is taken as it stands");
+        assert!(matches!(cell(b"\\x"), Cell::Text(RawText::Text("\\x"))), "a single backslash is literal");
     }
 }

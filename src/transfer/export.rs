@@ -1,6 +1,11 @@
-//! The way out: every customer, page by page, into a file that gets its name once it is whole, or to stdout.
+//! Exports customers page by page, to a file that is written atomically or to stdout.
 
-use super::{csv::CsvWriter, format_of_name, is_dash, jsonl::JsonWriter, of_failure, progress::Progress};
+use super::{
+    csv::CsvWriter,
+    file::{failure_error, format_of_name, is_dash},
+    jsonl::JsonWriter,
+    progress::Progress,
+};
 use crate::{
     CliError,
     cli::{Export, Format},
@@ -19,7 +24,7 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
     }
     refuse_if_there([path.as_path()], export.replace)?;
     let mut draft = Draft::new(path)?;
-    // What is not whole is of no use, and personal: the draft goes with an error.
+    // An incomplete export contains personal data and is of no use: an error removes the draft.
     write_all(app, export, format, draft.file(), origin).await?;
     draft.keep()
 }
@@ -31,18 +36,18 @@ async fn write_all(
     output: impl Write,
     origin: &Origin,
 ) -> Result<(), CliError> {
-    let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(of_failure)?;
+    let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(failure_error)?;
     let mut writer = Writer::new(format, output, app.rules())?;
     let (mut progress, mut count) = (Progress::new(app.clock(), None), 0);
-    while let Some(page) = customers.next_page().await.map_err(of_failure)? {
+    while let Some(page) = customers.next_page().await.map_err(failure_error)? {
         for customer in &page {
             writer.write(app.rules(), customer)?;
         }
         count += page.len() as u64;
-        progress.note(count, 0);
+        progress.update(count, 0);
     }
     writer.flush()?;
-    progress.say(format_args!("{count} customers exported"));
+    progress.print(format_args!("exported {count} customers"));
     Ok(())
 }
 

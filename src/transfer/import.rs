@@ -1,10 +1,11 @@
-//! The way of the rows into the registry: read ahead, sent in batches, a few of them on their way at once.
+//! Sends the rows of a file to the store, in batches, several of which are pending at a time.
 
 use super::{
-    Row, of_failure,
+    file::failure_error,
     progress::Progress,
     rejects::Rejects,
     report::{Report, ReportedRow, State},
+    row::Row,
     source::{self, Batch, Source},
 };
 use crate::{
@@ -13,20 +14,20 @@ use crate::{
 };
 use carnelian_app::{
     App,
-    transfer::{self, EarlierRows, ImportOptions, Importer, OnTheirWay, RowEnd},
+    transfer::{self, ImportOptions, Importer, PendingBatch, ResumePoint, RowResult},
 };
 use carnelian_domain::Origin;
 use std::{collections::VecDeque, iter::Peekable, vec::IntoIter};
 
-/// How many batches are on their way at once: one is written, one is synced, and one waits.
-const ON_THEIR_WAY: usize = 3;
+/// The number of pending batches: one is written, one is synced, and one waits.
+const PENDING: usize = 3;
 
-/// Rows that were sent, and what is to be told of them.
-struct Sent {
+/// A batch of rows that was sent to the store.
+struct SentBatch {
     rows: Vec<ReportedRow>,
     read: u64,
-    /// `None` if there was nothing to send.
-    stored: Option<OnTheirWay>,
+    /// `None` if there was nothing to store.
+    stored: Option<PendingBatch>,
 }
 
 /// Imports a file.
@@ -35,51 +36,51 @@ pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Resul
         && let Some(name) = &import.account
         && app.list_accounts().await.map_err(CliError::failed)?.iter().all(|account| account.name != *name)
     {
-        return Err(CliError::failed(format!("there is no account {name:?}; --create-accounts makes it")));
+        return Err(CliError::failed(format!("unknown account {name:?}; create it with --create-accounts")));
     }
     let source = source::open(import, app.rules())?;
-    let (mut importer, earlier) = begin(app, import, &source, origin).await?;
+    let (mut importer, resume) = begin(app, import, &source, origin).await?;
     let rejects = import.rejects.as_deref();
-    let rejects = rejects.map(|path| Rejects::new(path, source.header.clone(), earlier.rows > 0)).transpose()?;
+    let rejects = rejects.map(|path| Rejects::new(path, source.header.clone(), resume.rows > 0)).transpose()?;
     let mut report = Report::new(Progress::new(app.clock(), source.bytes), rejects, import.dry_run);
-    if earlier.rows > 0 {
-        report.say(&format!("an import of this file was cut short; going on behind row {}", earlier.rows));
+    if resume.rows > 0 {
+        report.print(&format!("resuming an interrupted import of this file after row {}", resume.rows));
     } else if source.digest.is_none() && !import.dry_run {
-        report.say("reading what can be read only once: after an interruption this import cannot be gone on with");
+        report.print("reading from a pipe: if interrupted, this import cannot be resumed");
     }
-    let earlier = Earlier { rows: earlier.rows, others: earlier.others.into_iter().peekable() };
-    if let Some(refusal) = store(source, &mut importer, earlier, &mut report).await? {
-        // It is told in the end, since the import ends with it; rows that were rejected before have been told.
+    let earlier = Earlier { rows: resume.rows, results: resume.results.into_iter().peekable() };
+    if let Some(error) = store(source, &mut importer, earlier, &mut report).await? {
+        // The unreadable row is the reason why the import ends; rejected rows were reported one by one.
         drop(report.finish());
-        return Err(refusal);
+        return Err(error);
     }
-    // What was noted of the import goes last: until then the same command would only find that everything is done.
+    // The stored progress is deleted last: until then, the same command finds that all rows are done.
     report.finish_rejects()?;
-    importer.finish().await.map_err(of_failure)?;
+    importer.finish().await.map_err(failure_error)?;
     report.finish()
 }
 
-/// Stores every row, up to one that cannot be read: that is what is returned then.
+/// Stores the rows up to the end of the file or the first unreadable row, whose error it returns.
 async fn store(
     mut source: Source,
     importer: &mut Importer<'_>,
     mut earlier: Earlier,
     report: &mut Report<'_>,
 ) -> Result<Option<CliError>, CliError> {
-    let (mut on_their_way, mut unreadable) = (VecDeque::new(), None);
+    let (mut pending, mut unreadable) = (VecDeque::new(), None);
     while let Some(batch) = source.batches.recv().await {
         match batch {
-            Ok(batch) => on_their_way.push_back(send(importer, batch, &mut earlier).await?),
-            Err(refusal) => unreadable = Some(refusal),
+            Ok(batch) => pending.push_back(send(importer, batch, &mut earlier).await?),
+            Err(error) => unreadable = Some(error),
         }
-        if on_their_way.len() == ON_THEIR_WAY {
-            settle(report, on_their_way.pop_front()).await?;
+        if pending.len() == PENDING {
+            finish_batch(report, pending.pop_front()).await?;
         }
     }
-    // Its end must not be taken for the end of the file.
-    source.reader.join().map_err(|_| CliError::failed("reading the file has failed"))?;
-    while !on_their_way.is_empty() {
-        settle(report, on_their_way.pop_front()).await?;
+    // A panic of the reader must not look like the end of the file.
+    source.reader.join().map_err(|_| CliError::failed("the thread that reads the file failed"))?;
+    while !pending.is_empty() {
+        finish_batch(report, pending.pop_front()).await?;
     }
     Ok(unreadable)
 }
@@ -89,7 +90,7 @@ async fn begin<'a>(
     import: &Import,
     source: &Source,
     origin: &'a Origin,
-) -> Result<(Importer<'a>, EarlierRows), CliError> {
+) -> Result<(Importer<'a>, ResumePoint), CliError> {
     let options = ImportOptions {
         create_accounts: import.create_accounts,
         on_duplicate: match import.on_duplicate {
@@ -102,32 +103,33 @@ async fn begin<'a>(
     let format = format!("{:?} {:?}", source.format, import.account);
     let parts = source.digest.as_ref().map(|digest| [digest.as_slice(), format.as_bytes()]);
     let parts = parts.as_ref().map(|parts| &parts[..]);
-    app.import_customers(options, parts, origin).await.map_err(of_failure)
+    app.import_customers(options, parts, origin).await.map_err(failure_error)
 }
 
-/// The rows that were done before an interruption.
+/// The rows that were stored before an interruption.
 struct Earlier {
     rows: u64,
-    others: Peekable<IntoIter<(u64, RowEnd)>>,
+    /// The results of the rows that were not created, in order.
+    results: Peekable<IntoIter<(u64, RowResult)>>,
 }
 
 impl Earlier {
-    /// What became of a row, if it was done.
-    fn of(&mut self, number: u64) -> Option<State> {
+    /// The state of a row, if it was processed before the interruption.
+    fn state(&mut self, number: u64) -> Option<State> {
         if number > self.rows {
             return None;
         }
-        let other = self.others.next_if(|(other, _)| *other == number);
-        Some(other.map_or(State::Before, |(_, end)| State::Ended(end)))
+        let result = self.results.next_if(|(row, _)| *row == number);
+        Some(result.map_or(State::StoredBefore, |(_, result)| State::Done(result)))
     }
 }
 
-/// Sends the rows of a batch that keep to the rules and are not done yet.
-async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) -> Result<Sent, CliError> {
+/// Sends the valid rows of a batch that are not stored yet.
+async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) -> Result<SentBatch, CliError> {
     let (mut drafts, mut rows) = (Vec::new(), Vec::with_capacity(batch.rows.len()));
     for Row { number, raw, checked } in batch.rows {
-        let state = match (checked, earlier.of(number)) {
-            (Err(faults), _) => State::Broken(faults),
+        let state = match (checked, earlier.state(number)) {
+            (Err(errors), _) => State::Invalid(errors),
             (Ok(_), Some(before)) => before,
             (Ok(draft), None) => {
                 drafts.push((number, draft));
@@ -138,18 +140,18 @@ async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) 
     }
     let last = rows.last().map_or(0, |row| row.number);
     let stored = match last > earlier.rows {
-        true => Some(importer.send(drafts, last).await.map_err(of_failure)?),
+        true => Some(importer.send(drafts, last).await.map_err(failure_error)?),
         false => None,
     };
-    Ok(Sent { rows, read: batch.read, stored })
+    Ok(SentBatch { rows, read: batch.read, stored })
 }
 
-/// Waits until rows are stored, and tells what became of them.
-async fn settle(report: &mut Report<'_>, sent: Option<Sent>) -> Result<(), CliError> {
-    let Some(Sent { rows, read, stored }) = sent else { return Ok(()) };
-    let ends = match stored {
-        Some(stored) => stored.ends().await.map_err(of_failure)?,
+/// Waits until a batch is stored, and reports its rows.
+async fn finish_batch(report: &mut Report<'_>, sent: Option<SentBatch>) -> Result<(), CliError> {
+    let Some(SentBatch { rows, read, stored }) = sent else { return Ok(()) };
+    let results = match stored {
+        Some(stored) => stored.results().await.map_err(failure_error)?,
         None => Vec::new(),
     };
-    report.note(rows, ends, read)
+    report.add(rows, results, read)
 }

@@ -1,6 +1,6 @@
-//! JSON Lines: one customer a line, as the API takes and shows it.
+//! JSON Lines: one customer per line, in the form of the API.
 
-use super::{Fault, LONGEST, REASON, Raw, Row, check};
+use super::row::{MAX_ROW, REASON, Raw, Row, RowError, check};
 use crate::CliError;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
@@ -12,7 +12,7 @@ use carnelian_http::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::io::{BufRead, Read, Write};
 
-/// The rows of a file of JSON Lines.
+/// The rows of a JSON Lines file.
 pub struct JsonRows<R> {
     input: R,
     number: u64,
@@ -20,28 +20,28 @@ pub struct JsonRows<R> {
 }
 
 impl<R: BufRead> JsonRows<R> {
-    /// Begins to read.
+    /// Reads from the start of a file.
     pub fn new(input: R) -> JsonRows<R> {
         JsonRows { input, number: 0, position: 0 }
     }
 
-    /// How many bytes have been read.
+    /// The number of bytes read.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next row; lines without anything are counted and passed over.
+    /// The next row. Empty lines are counted and skipped.
     pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
         loop {
             let mut line = Vec::new();
-            self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(CliError::failed)?;
+            self.input.by_ref().take(MAX_ROW).read_until(b'\n', &mut line).map_err(CliError::failed)?;
             if line.is_empty() {
                 return Ok(None);
             }
             self.number += 1;
             self.position += line.len() as u64;
-            if line.len() as u64 == LONGEST {
-                return Err(CliError::failed(format!("row {}: a line must be shorter than 1 MiB", self.number)));
+            if line.len() as u64 == MAX_ROW {
+                return Err(CliError::failed(format!("row {}: the line is longer than 1 MiB", self.number)));
             }
             let line = line.trim_ascii_end();
             let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
@@ -54,24 +54,24 @@ impl<R: BufRead> JsonRows<R> {
     }
 }
 
-fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDraft, Vec<Fault>> {
+fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDraft, Vec<RowError>> {
     let document = json::parse(line).map_err(|NotWellFormed { column }| vec![malformed(line, column)])?;
     let raw = raw_customer(rules, &document).map_err(|failure| match failure {
-        Failure::Violations(violations) => violations.into_iter().map(Fault::from).collect(),
-        other => vec![Fault::from(other.problem())],
+        Failure::Violations(violations) => violations.into_iter().map(RowError::from).collect(),
+        other => vec![RowError::from(other.problem())],
     })?;
     check(rules, raw, account)
 }
 
-/// A line that is no JSON, and where that shows.
-fn malformed(line: &[u8], column: usize) -> Fault {
-    let mut fault = Fault::from(Problem::MalformedJson);
+/// The error of a line that is not JSON, with the position.
+fn malformed(line: &[u8], column: usize) -> RowError {
+    let mut fault = RowError::from(Problem::MalformedJson);
     let characters = String::from_utf8_lossy(&line[..column.min(line.len())]).chars().count();
     fault.message += &format!(" (column {characters})");
     fault
 }
 
-/// A line with the reason why it was rejected, instead of an earlier one; one that is no object is left as it is.
+/// Adds the reason to a rejected line, or replaces an earlier reason. A line that is not an object stays unchanged.
 pub(super) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
     let Ok(json::Json::Object(entries)) = json::parse(line) else { return line.to_vec() };
     let line = line.trim_ascii();
@@ -80,7 +80,7 @@ pub(super) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
     let known = entries.iter().filter(|(key, _)| key == REASON).count();
     let body = match (known, earlier) {
         (0, _) => &line[..line.len() - 1],
-        // It is where it was put, at the very end.
+        // An earlier import has added it at the end.
         (1, Some(at)) if entries.last().is_some_and(|(key, _)| key == REASON) => &line[..at],
         _ => return line.to_vec(),
     };
@@ -95,7 +95,7 @@ pub struct JsonWriter<W> {
 }
 
 impl<W: Write> JsonWriter<W> {
-    /// Begins to write.
+    /// Writes to `output`.
     pub fn new(output: W) -> JsonWriter<W> {
         JsonWriter { output }
     }
@@ -106,13 +106,13 @@ impl<W: Write> JsonWriter<W> {
         self.output.write_all(b"\n")
     }
 
-    /// Writes what is still in memory.
+    /// Writes buffered data.
     pub fn flush(&mut self) -> std::io::Result<()> {
         self.output.flush()
     }
 }
 
-/// A customer as it can be created again: with the shipping address that was sent, and without its id.
+/// A customer in the form of a request that creates it: with the shipping address that was sent, and without its id.
 struct Line<'a> {
     rules: &'a Rules,
     customer: &'a CustomerDetails,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_takes_the_place_of_an_earlier_one() {
+    fn a_reason_replaces_an_earlier_one() {
         let once = with_reason(br#"{"name":"A"}"#, "bad");
         assert_eq!(once, br#"{"name":"A","rejectReason":"bad"}"#);
         assert_eq!(with_reason(&once, "\"worse\""), br#"{"name":"A","rejectReason":"\"worse\""}"#);

@@ -1,4 +1,4 @@
-//! How far an import or export has come: a bar on a terminal, and a line every few seconds elsewhere.
+//! The progress of an import or export: a bar on a terminal, else a line every few seconds.
 
 use crate::commands::output::print_message;
 use carnelian_store::Clock;
@@ -8,41 +8,41 @@ use std::{
     time::Duration,
 };
 
-/// How often a bar is drawn.
-const OFTEN: Duration = Duration::from_millis(200);
+/// The interval between updates of the bar.
+const BAR_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How often a line is printed.
-const SELDOM: Duration = Duration::from_secs(5);
+/// The interval between lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How many characters a bar has.
+/// The length of the bar in characters.
 const WIDTH: u64 = 20;
 
-/// What is told of something that takes a while.
+/// The progress output of a long operation.
 pub(super) struct Progress<'a> {
     clock: &'a dyn Clock,
     terminal: bool,
-    /// How much there is to do, if that is known.
+    /// The number of bytes to process, if known.
     total: Option<u64>,
-    began: Duration,
-    told: Duration,
+    started: Duration,
+    updated: Duration,
 }
 
 impl<'a> Progress<'a> {
-    /// Begins.
+    /// Starts measuring time.
     pub(super) fn new(clock: &'a dyn Clock, total: Option<u64>) -> Progress<'a> {
         let now = clock.monotonic();
-        Progress { clock, terminal: io::stderr().is_terminal(), total, began: now, told: now }
+        Progress { clock, terminal: io::stderr().is_terminal(), total, started: now, updated: now }
     }
 
-    /// Tells that so many rows, and so much of all there is, are done, if it is time to.
-    pub(super) fn note(&mut self, rows: u64, done: u64) {
+    /// Shows the number of rows and bytes processed, unless the last update was too recent.
+    pub(super) fn update(&mut self, rows: u64, done: u64) {
         let now = self.clock.monotonic();
-        let pause = if self.terminal { OFTEN } else { SELDOM };
-        if now.saturating_sub(self.told) < pause {
+        let interval = if self.terminal { BAR_INTERVAL } else { LINE_INTERVAL };
+        if now.saturating_sub(self.updated) < interval {
             return;
         }
-        self.told = now;
-        let line = line(rows, done, self.total, now.saturating_sub(self.began));
+        self.updated = now;
+        let line = line(rows, done, self.total, now.saturating_sub(self.started));
         if self.terminal {
             let bar = self.total.map(|total| bar(done, total)).unwrap_or_default();
             let mut stderr = io::stderr();
@@ -52,12 +52,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Says something, in the place of the bar.
-    pub(super) fn say(&self, sentence: impl Display) {
+    /// Prints a message, overwriting the bar.
+    pub(super) fn print(&self, message: impl Display) {
         if self.terminal {
-            print_message(format_args!("\r\x1b[K{sentence}"));
+            print_message(format_args!("\r\x1b[K{message}"));
         } else {
-            print_message(sentence);
+            print_message(message);
         }
     }
 }
@@ -67,8 +67,8 @@ fn bar(done: u64, total: u64) -> String {
     format!("[{}{}] ", "#".repeat(full), "-".repeat(WIDTH as usize - full))
 }
 
-fn line(rows: u64, done: u64, total: Option<u64>, taken: Duration) -> String {
-    let millis = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX).max(1);
+fn line(rows: u64, done: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     let mut line = format!("{rows} rows, {} rows/s", rows.saturating_mul(1000) / millis);
     if let Some(total) = total.filter(|_| done > 0) {
         let left = u128::from(millis) * u128::from(total.saturating_sub(done)) / u128::from(done) / 1000;
@@ -82,10 +82,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_rate_and_time_left() {
-        let taken = Duration::from_secs(10);
-        assert_eq!(line(1000, 250, Some(1000), taken), "1000 rows, 100 rows/s, 25%, 30 s left");
-        assert_eq!(line(1000, 250, None, taken), "1000 rows, 100 rows/s");
+    fn a_line_shows_the_rate_and_the_time_left() {
+        let elapsed = Duration::from_secs(10);
+        assert_eq!(line(1000, 250, Some(1000), elapsed), "1000 rows, 100 rows/s, 25%, 30 s left");
+        assert_eq!(line(1000, 250, None, elapsed), "1000 rows, 100 rows/s");
         assert_eq!(line(0, 0, Some(0), Duration::ZERO), "0 rows, 0 rows/s");
         assert_eq!((bar(1, 2), bar(0, 0)), ("[##########----------] ".into(), "[####################] ".into()));
     }

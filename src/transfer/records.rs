@@ -1,7 +1,6 @@
-//! The records of a CSV file, none of them longer than a row may be. A quote that is never closed would make one record of
-//! all that is left of the file.
+//! CSV records with a maximum length. Without a maximum, an unclosed quote would turn the rest of the file into one record.
 
-use super::LONGEST;
+use super::row::MAX_ROW;
 use crate::CliError;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::{
@@ -9,7 +8,7 @@ use std::{
     io::{self, Read},
 };
 
-/// What a file may begin with and does not count.
+/// The UTF-8 byte order mark, which is skipped at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The records of a file.
@@ -20,27 +19,27 @@ pub(super) struct Records<R> {
     end: u8,
 }
 
-/// Hands out so many bytes of a file and no more.
+/// A reader that stops after a number of bytes.
 struct Bounded<R> {
     input: R,
     left: u64,
-    /// What was handed out behind the last record.
+    /// The bytes that were read ahead, after the last record.
     ahead: VecDeque<u8>,
 }
 
 impl<R: Read> Records<R> {
-    /// Begins to read.
+    /// Reads from the start of a file.
     pub(super) fn new(input: R) -> Records<R> {
         let input = Bounded { input, left: 0, ahead: VecDeque::new() };
         Records { reader: ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input), number: 0, end: 0 }
     }
 
-    /// The number of the last record that was read, as a table shows it: the first row is 1, and empty lines count.
+    /// The number of the last record, as a spreadsheet shows it: the first row is 1, and empty lines count.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// How many bytes have been read.
+    /// The number of bytes read.
     pub(super) fn position(&self) -> u64 {
         self.reader.position().byte()
     }
@@ -48,15 +47,15 @@ impl<R: Read> Records<R> {
     /// The next record.
     pub(super) fn read(&mut self) -> Result<Option<ByteRecord>, CliError> {
         self.number += 1;
-        self.reader.get_mut().left = LONGEST;
+        self.reader.get_mut().left = MAX_ROW;
         let (mut record, before) = (ByteRecord::new(), self.position());
         let read = self.reader.read_byte_record(&mut record);
-        self.number += self.pass(before);
+        self.number += self.consume(before);
         match read {
             Ok(true) => Ok(Some(record)),
             Ok(false) => Ok(None),
             Err(_) if self.reader.get_ref().left == 0 => Err(CliError::failed(format!(
-                "row {}: a row must be shorter than 1 MiB; is there a quote that is not closed?",
+                "row {}: the row is longer than 1 MiB; check for an unclosed quote",
                 self.number
             ))),
             Err(error) => Err(CliError::failed(error)),
@@ -65,8 +64,8 @@ impl<R: Read> Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// Passes over the bytes of a record that began at a position; says how many empty lines stood before it.
-    fn pass(&mut self, before: u64) -> u64 {
+    /// Consumes the bytes of the record that started at `before`, and returns the number of empty lines before it.
+    fn consume(&mut self, before: u64) -> u64 {
         let length = usize::try_from(self.position() - before).unwrap_or(usize::MAX);
         let ahead = &mut self.reader.get_mut().ahead;
         let (mut last, mut empty) = (self.end, 0);
@@ -76,7 +75,7 @@ impl<R: Read> Records<R> {
             0
         };
         for byte in ahead.iter().skip(mark).take_while(|byte| matches!(byte, b'\r' | b'\n')) {
-            // Both together end one line.
+            // CR LF is one line break.
             empty += u64::from((last, *byte) != (b'\r', b'\n'));
             last = *byte;
         }
@@ -88,7 +87,7 @@ impl<R: Read> Records<R> {
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
-            return Err(io::Error::other("a row has used up what it may have"));
+            return Err(io::Error::other("the row is too long"));
         }
         let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let read = self.input.read(&mut buffer[..most])?;
@@ -103,23 +102,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_without_an_end_is_refused_and_not_read_to_its_end() {
-        const MUCH: u64 = 64 * LONGEST;
+    fn an_unclosed_quote_is_an_error_and_the_rest_of_the_file_is_not_read() {
+        const MUCH: u64 = 64 * MAX_ROW;
         for (start, row) in [("a,b\r\nc,d\r\n", 3), ("a,b\nc,d\n\n", 4)] {
             let mut input = start.as_bytes().chain(&b"e,\""[..]).chain(io::repeat(b'\n')).take(MUCH);
             let mut records = Records::new(&mut input);
             for cells in [["a", "b"], ["c", "d"]] {
                 assert_eq!(records.read().expect("is read"), Some(ByteRecord::from(&cells[..])));
             }
-            let why = records.read().expect_err("has no end").message().to_owned();
-            assert!(why.starts_with(&format!("row {row}: ")) && why.contains("quote"), "{why}");
+            let message = records.read().expect_err("has no end").message().to_owned();
+            assert!(message.starts_with(&format!("row {row}: ")) && message.contains("quote"), "{message}");
             drop(records);
-            assert!(MUCH - input.limit() < 2 * LONGEST, "{} bytes are left", input.limit());
+            assert!(MUCH - input.limit() < 2 * MAX_ROW, "{} bytes are left", input.limit());
         }
     }
 
     #[test]
-    fn a_record_has_the_number_of_its_row_in_a_table() {
+    fn records_are_numbered_like_rows_of_a_spreadsheet() {
         let file = "\u{feff}\na\n\nb\r\n\r\n\n\"x\r\n\ny\"\rc\n\r\nd\n\n\n\ne";
         let mut records = Records::new(file.as_bytes());
         for (cell, number) in [("a", 2), ("b", 4), ("x\r\n\ny", 7), ("c", 8), ("d", 10), ("e", 14)] {
@@ -130,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn records_may_have_nearly_as_many_bytes_as_are_allowed_one_after_the_other() {
-        let long = "x".repeat(LONGEST as usize - 4);
+    fn the_length_limit_applies_to_each_record() {
+        let long = "x".repeat(MAX_ROW as usize - 4);
         let mut records = Records::new(io::Cursor::new(format!("\"{long}\"\r\n").repeat(3) + &long));
         for number in 1..=4 {
             let record = records.read().expect("is read").expect("there is one");

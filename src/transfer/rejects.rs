@@ -1,6 +1,11 @@
-//! Rejected rows, in the format that they came in and with the reason, so that they can be mended and imported.
+//! The file of rejected rows, in the format of the input and with the reasons, to be corrected and imported.
 
-use super::{Fault, REASON, Raw, all_of, csv::writer, jsonl::with_reason, of_file};
+use super::{
+    csv::writer,
+    file::file_error,
+    jsonl::with_reason,
+    row::{REASON, Raw, RowError, joined},
+};
 use crate::{
     CliError,
     whole_file::{draft_of, sync_name},
@@ -13,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file of rejected rows: it gets its name once it is whole, and is not made if there are none.
+/// A file of rejected rows. It is written atomically, and only if there are any.
 pub(super) struct Rejects {
     path: PathBuf,
     header: ByteRecord,
@@ -26,23 +31,23 @@ enum Output {
 }
 
 impl Rejects {
-    /// Prepares the file, whose name must be free unless the import is gone on with.
-    pub(super) fn new(path: &Path, header: ByteRecord, going_on: bool) -> Result<Rejects, CliError> {
-        if !going_on && path.symlink_metadata().is_ok() {
-            return Err(is_there(path));
+    /// Prepares the file. It must not exist, unless an interrupted import is resumed.
+    pub(super) fn new(path: &Path, header: ByteRecord, is_resumed: bool) -> Result<Rejects, CliError> {
+        if !is_resumed && path.symlink_metadata().is_ok() {
+            return Err(exists_error(path));
         }
         Ok(Rejects { path: path.to_owned(), header, output: None })
     }
 
     /// Adds a row.
-    pub(super) fn add(&mut self, raw: &Raw, faults: &[Fault]) -> Result<(), CliError> {
-        let reason = all_of(faults);
+    pub(super) fn add(&mut self, raw: &Raw, errors: &[RowError]) -> Result<(), CliError> {
+        let reason = joined(errors);
         if self.output.is_none() {
             self.output = Some(self.begin(raw)?);
         }
         let written = match (&mut self.output, raw) {
             (Some(Output::Csv(output)), Raw::Record(record)) => {
-                // The reason comes first, so that a row with too few or too many cells stays one.
+                // In the first column, the reason does not shift the cells of a row with too few or too many of them.
                 output.write_record(with_first(&self.header, record, reason.as_bytes()).iter()).map_err(Into::into)
             }
             (Some(Output::Lines(output)), Raw::Line(line)) => {
@@ -50,13 +55,13 @@ impl Rejects {
             }
             _ => Ok(()),
         };
-        written.map_err(of_file(&self.path))
+        written.map_err(file_error(&self.path))
     }
 
     fn begin(&self, raw: &Raw) -> Result<Output, CliError> {
         let path = draft_of(&self.path);
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let file = file.map_err(of_file(&path))?;
+        let file = file.map_err(file_error(&path))?;
         Ok(match raw {
             Raw::Record(_) => {
                 let mut output = writer(file);
@@ -68,34 +73,34 @@ impl Rejects {
         })
     }
 
-    /// Gives the file its name.
+    /// Completes the file and renames it to its final name.
     pub(super) fn finish(self) -> Result<(), CliError> {
         let file = match self.output {
             None => return Ok(()),
             Some(Output::Csv(output)) => output.into_inner().map_err(|error| error.into_error()),
             Some(Output::Lines(output)) => output.into_inner().map_err(|error| error.into_error()),
         };
-        file.and_then(|file| file.sync_all()).map_err(of_file(&self.path))?;
+        file.and_then(|file| file.sync_all()).map_err(file_error(&self.path))?;
         let draft = draft_of(&self.path);
         if self.path.symlink_metadata().is_err() {
-            // What was noted of the import is forgotten next, so the name must last.
+            // The stored progress of the import is deleted next, so the rename must be durable.
             let named = fs::rename(draft, &self.path).and_then(|()| sync_name(&self.path));
-            return named.map_err(of_file(&self.path));
+            return named.map_err(file_error(&self.path));
         }
-        // An earlier run may have been cut short right after it had given the file its name.
+        // An earlier run may have been interrupted right after the rename.
         let same = fs::read(&draft).and_then(|draft| Ok(draft == fs::read(&self.path)?));
-        if !same.map_err(of_file(&self.path))? {
-            return Err(is_there(&self.path));
+        if !same.map_err(file_error(&self.path))? {
+            return Err(exists_error(&self.path));
         }
-        fs::remove_file(&draft).and_then(|()| sync_name(&self.path)).map_err(of_file(&draft))
+        fs::remove_file(&draft).and_then(|()| sync_name(&self.path)).map_err(file_error(&draft))
     }
 }
 
-fn is_there(path: &Path) -> CliError {
-    CliError::failed(format!("{} is there already; name another file", path.display()))
+fn exists_error(path: &Path) -> CliError {
+    CliError::failed(format!("{} already exists", path.display()))
 }
 
-/// A record with a first cell, instead of the one that its header says is a reason.
+/// Prepends a cell to a record, replacing an existing reason.
 fn with_first(header: &ByteRecord, record: &ByteRecord, first: &[u8]) -> ByteRecord {
     let again = usize::from(header.get(0) == Some(REASON.as_bytes()));
     let mut with = ByteRecord::new();

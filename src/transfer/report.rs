@@ -1,32 +1,36 @@
-//! What is told of an import: a line for every rejected row, how far it is, and a summary.
+//! The output of an import: a line for each rejected row, the progress, and a summary.
 
-use super::{Fault, Raw, all_of, progress::Progress, rejects::Rejects};
+use super::{
+    progress::Progress,
+    rejects::Rejects,
+    row::{Raw, RowError, joined},
+};
 use crate::CliError;
-use carnelian_app::transfer::RowEnd;
+use carnelian_app::transfer::RowResult;
 
-/// A row whose end is known, or soon will be.
+/// A row to be reported.
 pub(super) struct ReportedRow {
     /// Its number.
     pub(super) number: u64,
-    /// As it stands in the file.
+    /// Its unparsed content.
     pub(super) raw: Raw,
-    /// What is known of it.
+    /// Its state.
     pub(super) state: State,
 }
 
-/// What is known of a row.
+/// The state of a row.
 pub(super) enum State {
-    /// It was stored before.
-    Before,
+    /// Stored before an interruption.
+    StoredBefore,
     /// It breaks rules.
-    Broken(Vec<Fault>),
-    /// What became of it.
-    Ended(RowEnd),
-    /// It is on its way.
+    Invalid(Vec<RowError>),
+    /// Processed before an interruption, with this result.
+    Done(RowResult),
+    /// Sent to the store; its result follows.
     Sent,
 }
 
-/// What is told, and what was counted.
+/// The output and the counters of an import.
 pub(super) struct Report<'a> {
     progress: Progress<'a>,
     rejects: Option<Rejects>,
@@ -40,56 +44,56 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Begins with nothing.
+    /// A report without rows.
     pub(super) fn new(progress: Progress<'a>, rejects: Option<Rejects>, dry_run: bool) -> Report<'a> {
         Report { progress, rejects, dry_run, rows: 0, before: 0, created: 0, updated: 0, skipped: 0, rejected: 0 }
     }
 
-    /// Says something.
-    pub(super) fn say(&self, sentence: &str) {
-        self.progress.say(sentence);
+    /// Prints a message.
+    pub(super) fn print(&self, message: &str) {
+        self.progress.print(message);
     }
 
-    /// Takes in rows, so much of the file being done with them; `ends` are of those that were on their way.
-    pub(super) fn note(&mut self, rows: Vec<ReportedRow>, ends: Vec<RowEnd>, read: u64) -> Result<(), CliError> {
-        let mut ends = ends.into_iter();
+    /// Adds the rows of a batch; `results` are those of its sent rows, and `read` is the number of bytes read so far.
+    pub(super) fn add(&mut self, rows: Vec<ReportedRow>, results: Vec<RowResult>, read: u64) -> Result<(), CliError> {
+        let mut results = results.into_iter();
         for row in rows {
             self.rows += 1;
-            let end = match row.state {
-                State::Before => {
+            let result = match row.state {
+                State::StoredBefore => {
                     self.before += 1;
                     continue;
                 }
-                State::Broken(faults) => {
-                    self.reject(row.number, &row.raw, &faults)?;
+                State::Invalid(errors) => {
+                    self.reject(row.number, &row.raw, &errors)?;
                     continue;
                 }
-                State::Ended(end) => end,
-                State::Sent => ends.next().ok_or_else(|| CliError::failed("the store has lost count of rows"))?,
+                State::Done(result) => result,
+                State::Sent => results.next().ok_or_else(|| CliError::failed("the store returned too few results"))?,
             };
-            match end {
-                RowEnd::Created => self.created += 1,
-                RowEnd::Updated => self.updated += 1,
-                RowEnd::Skipped => self.skipped += 1,
-                RowEnd::Refused(problem) => self.reject(row.number, &row.raw, &[problem.into()])?,
+            match result {
+                RowResult::Created => self.created += 1,
+                RowResult::Updated => self.updated += 1,
+                RowResult::Skipped => self.skipped += 1,
+                RowResult::Rejected(problem) => self.reject(row.number, &row.raw, &[problem.into()])?,
             }
         }
-        self.progress.note(self.rows, read);
+        self.progress.update(self.rows, read);
         Ok(())
     }
 
-    fn reject(&mut self, number: u64, raw: &Raw, faults: &[Fault]) -> Result<(), CliError> {
+    fn reject(&mut self, number: u64, raw: &Raw, errors: &[RowError]) -> Result<(), CliError> {
         self.rejected += 1;
-        self.progress.say(format_args!("row {number}: {}", all_of(faults)));
-        self.rejects.as_mut().map_or(Ok(()), |rejects| rejects.add(raw, faults))
+        self.progress.print(format_args!("row {number}: {}", joined(errors)));
+        self.rejects.as_mut().map_or(Ok(()), |rejects| rejects.add(raw, errors))
     }
 
-    /// Finishes the file of rejected rows.
+    /// Completes the file of rejected rows.
     pub(super) fn finish_rejects(&mut self) -> Result<(), CliError> {
         self.rejects.take().map_or(Ok(()), Rejects::finish)
     }
 
-    /// Tells what became of everything; rejected rows are a refusal.
+    /// Prints the summary. Rejected rows are an error.
     pub(super) fn finish(self) -> Result<(), CliError> {
         let Report { rows, created, updated, skipped, rejected, .. } = self;
         let mut summary =
@@ -98,9 +102,9 @@ impl<'a> Report<'a> {
             summary += &format!(", {} stored before the interruption", self.before);
         }
         if self.dry_run {
-            summary += "; this was a dry run, and nothing was written";
+            summary += " (dry run, nothing was written)";
         }
-        self.progress.say(summary);
+        self.progress.print(summary);
         match rejected {
             0 => Ok(()),
             1 => Err(CliError::failed("1 row was rejected")),

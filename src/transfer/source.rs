@@ -1,6 +1,11 @@
-//! Where rows come from. They are read and checked on a thread of their own, ahead of whoever stores them.
+//! Reads and checks rows on a thread of its own, ahead of the import.
 
-use super::{Row, csv::CsvRows, format_of_name, is_dash, jsonl::JsonRows, of_file};
+use super::{
+    csv::CsvRows,
+    file::{file_error, format_of_name, is_dash},
+    jsonl::JsonRows,
+    row::Row,
+};
 use crate::{
     CliError,
     cli::{Format, Import},
@@ -17,20 +22,20 @@ use std::{
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// How many batches may be ready before reading pauses.
+/// The number of batches that are read ahead.
 const AHEAD: usize = 2;
 
-/// From how many bytes on a batch takes no more rows, however few they are.
+/// The size in bytes from which a batch takes no more rows.
 const BATCH_BYTES: u64 = 4 << 20;
 
-/// How much of a file is read at once.
+/// The number of bytes read at once.
 const CHUNK: usize = 1 << 18;
 
 /// Rows that are stored together.
 pub(super) struct Batch {
-    /// The rows, in their order: at least one.
+    /// The rows, in order; at least one.
     pub(super) rows: Vec<Row>,
-    /// How many bytes of the file are read with them.
+    /// The number of bytes read from the file so far.
     pub(super) read: u64,
 }
 
@@ -40,28 +45,28 @@ pub(super) struct Source {
     pub(super) format: Format,
     /// The header of a CSV file.
     pub(super) header: ByteRecord,
-    /// What tells its content from any other; `None` for stdin.
+    /// The digest of its content; `None` if it can be read only once.
     pub(super) digest: Option<Vec<u8>>,
-    /// How many bytes it has, if it is a file.
+    /// Its length in bytes, if it is a regular file.
     pub(super) bytes: Option<u64>,
-    /// Its rows.
+    /// Its rows, ending with the error of a row that cannot be read.
     pub(super) batches: Receiver<Result<Batch, CliError>>,
     /// The thread that reads it.
     pub(super) reader: JoinHandle<()>,
 }
 
-/// Begins to read.
+/// Opens a file and starts reading it.
 pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, CliError> {
     let path = &import.file;
     let mut input: BufReader<Box<dyn Read + Send>> = if is_dash(path) {
         BufReader::with_capacity(CHUNK, Box::new(io::stdin()))
     } else {
-        BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(of_file(path))?))
+        BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(file_error(path))?))
     };
-    let (digest, bytes) = if is_dash(path) { (None, None) } else { digest(path).map_err(of_file(path))? };
+    let (digest, bytes) = if is_dash(path) { (None, None) } else { digest(path).map_err(file_error(path))? };
     let format = match import.format.or_else(|| format_of_name(path)) {
         Some(format) => format,
-        None => format_of_content(input.fill_buf().map_err(of_file(path))?),
+        None => format_of_content(input.fill_buf().map_err(file_error(path))?),
     };
     let (batches, source) = channel(AHEAD);
     let (mut rows, header) = match format {
@@ -79,7 +84,7 @@ pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, CliError> {
     Ok(Source { format, header, digest, bytes, batches: source, reader })
 }
 
-/// A digest of a file's content, and its length; none if it can only be read once, as a pipe can.
+/// The digest and the length of a regular file; neither for a pipe, which can be read only once.
 fn digest(path: &Path) -> io::Result<(Option<Vec<u8>>, Option<u64>)> {
     if !path.metadata()?.is_file() {
         return Ok((None, None));
@@ -123,15 +128,15 @@ impl Rows {
     }
 }
 
-/// What comes after a batch.
+/// What follows a batch.
 enum Then {
     More,
     End,
-    /// The next row cannot be read, nor can what comes after it.
-    Refused(CliError),
+    /// The next row cannot be read, nor any row after it.
+    Unreadable(CliError),
 }
 
-/// Sends every row, until the end or until nobody wants more.
+/// Sends all rows, until the end of the file or until the import has ended.
 fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, CliError>>) {
     loop {
         let (batch, then) = read_batch(rows, rules, account);
@@ -141,19 +146,19 @@ fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sen
         match then {
             Then::More => {}
             Then::End => return,
-            // Whoever wants no more need not know.
-            Then::Refused(refusal) => return drop(batches.blocking_send(Err(refusal))),
+            // The import may have ended.
+            Then::Unreadable(error) => return drop(batches.blocking_send(Err(error))),
         }
     }
 }
 
 fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> (Batch, Then) {
-    let (mut batch, enough, mut then) = (Vec::with_capacity(BATCH), rows.position() + BATCH_BYTES, Then::More);
-    while batch.len() < BATCH && rows.position() < enough {
+    let (mut batch, end, mut then) = (Vec::with_capacity(BATCH), rows.position() + BATCH_BYTES, Then::More);
+    while batch.len() < BATCH && rows.position() < end {
         match rows.next(rules, account) {
             Ok(Some(row)) => batch.push(row),
             Ok(None) => then = Then::End,
-            Err(refusal) => then = Then::Refused(refusal),
+            Err(error) => then = Then::Unreadable(error),
         }
         if !matches!(then, Then::More) {
             break;

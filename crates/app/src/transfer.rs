@@ -46,26 +46,26 @@ pub struct ImportOptions {
     pub dry_run: bool,
 }
 
-/// What became of a row.
+/// The result of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowEnd {
+pub enum RowResult {
     /// A customer was created.
     Created,
-    /// The customer that had the name was replaced.
+    /// The existing customer of that name was replaced.
     Updated,
-    /// The name was taken, and the row passed over.
+    /// The name exists, and the row was skipped.
     Skipped,
-    /// It was refused.
-    Refused(Problem),
+    /// The row was rejected.
+    Rejected(Problem),
 }
 
-/// How far an import came that was cut short.
+/// Where to resume an interrupted import.
 #[derive(Debug, Default)]
-pub struct EarlierRows {
-    /// How many rows are done.
+pub struct ResumePoint {
+    /// The number of rows that are processed.
     pub rows: u64,
-    /// What became of those of them that were neither stored nor refused by the rules, in their order.
-    pub others: Vec<(u64, RowEnd)>,
+    /// The results of those that the store has not created or replaced, in order.
+    pub results: Vec<(u64, RowResult)>,
 }
 
 /// An import that is going on.
@@ -82,8 +82,8 @@ pub struct Importer<'a> {
     names: HashSet<[u8; 16]>,
 }
 
-/// Rows on their way to the store.
-pub struct OnTheirWay {
+/// Rows that were sent to the store.
+pub struct PendingBatch {
     on_duplicate: OnDuplicate,
     stored: JoinHandle<Result<Vec<RowOutcome>, StoreError>>,
 }
@@ -97,7 +97,7 @@ impl App {
         options: ImportOptions,
         parts: Option<&[&[u8]]>,
         origin: &'a Origin,
-    ) -> Result<(Importer<'a>, EarlierRows), Failure> {
+    ) -> Result<(Importer<'a>, ResumePoint), Failure> {
         let rules = format!("{options:?} {:?}", self.rules);
         let identify = |parts: &[&[u8]]| {
             let mut all = vec![b"import_customers".as_slice(), rules.as_bytes()];
@@ -110,7 +110,7 @@ impl App {
             None => Default::default(),
         };
         let end = |(row, conflict)| (row, refused(options.on_duplicate, conflict));
-        let earlier = EarlierRows { rows: progress.rows, others: progress.refused.into_iter().map(end).collect() };
+        let earlier = ResumePoint { rows: progress.rows, results: progress.refused.into_iter().map(end).collect() };
         let names = HashSet::new();
         Ok((Importer { app: self, origin, options, identity, rows: earlier.rows, ids: 0..0, names }, earlier))
     }
@@ -130,11 +130,11 @@ impl Importer<'_> {
     /// Sends the next rows to the store, so many of the import being done with them.
     ///
     /// They keep their order, and what became of them can be asked for later.
-    pub async fn send(&mut self, drafts: Vec<(u64, CustomerDraft)>, to: u64) -> Result<OnTheirWay, Failure> {
+    pub async fn send(&mut self, drafts: Vec<(u64, CustomerDraft)>, to: u64) -> Result<PendingBatch, Failure> {
         let on_duplicate = self.options.on_duplicate;
         if self.options.dry_run {
             let ends = self.try_out(drafts).await?;
-            return Ok(OnTheirWay { on_duplicate, stored: tokio::spawn(async move { Ok(ends) }) });
+            return Ok(PendingBatch { on_duplicate, stored: tokio::spawn(async move { Ok(ends) }) });
         }
         let (mut rows, mut left) = (Vec::with_capacity(drafts.len()), drafts.len() as u64);
         for (number, draft) in drafts {
@@ -147,7 +147,7 @@ impl Importer<'_> {
         let stored = tokio::spawn(async move { store.import_customers(ImportBatch { rows, step }, &origin).await });
         // It is queued before the next one is.
         yield_now().await;
-        Ok(OnTheirWay { on_duplicate, stored })
+        Ok(PendingBatch { on_duplicate, stored })
     }
 
     /// The import is done: what was noted of it is forgotten.
@@ -244,13 +244,13 @@ impl Importer<'_> {
     }
 }
 
-impl OnTheirWay {
-    /// What became of the rows, once that is on stable storage.
-    pub async fn ends(self) -> Result<Vec<RowEnd>, Failure> {
+impl PendingBatch {
+    /// Waits until the rows are on stable storage, and returns their results.
+    pub async fn results(self) -> Result<Vec<RowResult>, Failure> {
         let gone = |error: tokio::task::JoinError| Failure::Internal(Internal::new(error.to_string()));
         let end = |outcome| match outcome {
-            Ok(Imported::Created(_)) => RowEnd::Created,
-            Ok(Imported::Replaced(_)) => RowEnd::Updated,
+            Ok(Imported::Created(_)) => RowResult::Created,
+            Ok(Imported::Replaced(_)) => RowResult::Updated,
             Err(conflict) => refused(self.on_duplicate, conflict),
         };
         Ok(self.stored.await.map_err(gone)??.into_iter().map(end).collect())
@@ -269,9 +269,9 @@ fn fingerprint(account: &str, unique_name: &str) -> [u8; 16] {
     half
 }
 
-fn refused(on_duplicate: OnDuplicate, conflict: Conflict) -> RowEnd {
+fn refused(on_duplicate: OnDuplicate, conflict: Conflict) -> RowResult {
     match (conflict, on_duplicate) {
-        (Conflict::NameTaken, OnDuplicate::Skip) => RowEnd::Skipped,
-        _ => RowEnd::Refused(Failure::from(StoreError::Conflict(conflict)).problem()),
+        (Conflict::NameTaken, OnDuplicate::Skip) => RowResult::Skipped,
+        _ => RowResult::Rejected(Failure::from(StoreError::Conflict(conflict)).problem()),
     }
 }

@@ -109,7 +109,7 @@ fn was_over(outcome: &Outcome) -> bool {
 }
 
 fn went_on(outcome: &Outcome) -> bool {
-    outcome.stderr.contains("going on behind row")
+    outcome.stderr.contains("resuming an interrupted import")
 }
 
 /// Ends the import undisturbed, and asserts that every row is stored or rejected exactly once.

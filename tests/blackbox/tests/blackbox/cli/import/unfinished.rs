@@ -41,7 +41,7 @@ fn an_import_is_gone_on_with_by_the_same_command_on_the_same_content_alone() {
     let content = without_an_end();
     let goes_on = |name: &str, content: &str, more: &[&str]| {
         let told = import(&place, name, content, more).fails(1);
-        told.contains("going on behind row 3")
+        told.contains("after row 3")
     };
     assert!(!goes_on("customers.csv", &content, &["--account", "Acme"]), "the first time");
     assert!(goes_on("customers.csv", &content, &["--account", "Acme"]));
@@ -80,7 +80,7 @@ fn a_long_row_is_held_against_the_rules_like_any_other() {
 fn a_column_that_is_passed_over_swallows_no_rows() {
     let place = place();
     let csv = "name,accountName,customerId\nOne,Acme,\"1\nTwo,Acme,2\nThree,Acme,3\n";
-    let told = "row 2: a column that is passed over has a line break; is there a quote that is not closed?";
+    let told = "row 2: a line break in an ignored column; check for an unclosed quote";
     assert_rejects(&import(&place, "customers.csv", csv, &[]), &[told]);
     assert!(names(&place).is_empty());
 }

@@ -165,18 +165,16 @@ impl App {
         Ok(self.store.create_user(new, origin).await?)
     }
 
-    /// Every user whose home account is not erased.
+    /// Every user that is not erased.
     pub async fn list_users(&self) -> Result<Vec<UserEntry>, AdminError> {
         let directory = self.store.directory().await?;
         let group = |id| directory.groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
         let user = |user: &carnelian_store::UserRecord| {
+            let name = user.name.clone()?;
             let account = directory.accounts.iter().find(|account| account.id == user.account)?;
-            if account.state == AccountState::Erased {
-                return None;
-            }
             Some(UserEntry {
                 id: user.id,
-                name: user.name.clone(),
+                name,
                 account: account.name.clone(),
                 group: group(user.group),
                 role: user.role,

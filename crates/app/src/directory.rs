@@ -74,7 +74,7 @@ impl Directory {
     pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault, uses: &KeyUses) -> Directory {
         let in_use = snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased);
         let accounts: Vec<_> = in_use.map(|record| Arc::new(account(record, vault))).collect();
-        let mut users: Vec<_> = snapshot.users.iter().map(|record| user(record, &snapshot.groups)).collect();
+        let mut users: Vec<_> = snapshot.users.iter().filter_map(|record| user(record, &snapshot.groups)).collect();
         let users_by_id = places(users.iter().map(|user| user.caller.user));
         for record in &snapshot.keys {
             if let Some(place) = users_by_id.get(&record.user) {
@@ -112,7 +112,7 @@ impl Directory {
         scope.includes(account.id).then_some(account)
     }
 
-    /// Every user, in the order of their ids.
+    /// Every user that is not erased, in the order of their ids.
     pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
     }
@@ -136,7 +136,9 @@ fn account(record: &AccountRecord, vault: &Vault) -> Account {
     Account { id: record.id, name: record.name.as_str().into(), state: record.state, key }
 }
 
-fn user(record: &UserRecord, groups: &[GroupRecord]) -> User {
+/// A user, unless it is erased.
+fn user(record: &UserRecord, groups: &[GroupRecord]) -> Option<User> {
+    let name = record.name.as_deref()?;
     let group = groups.iter().find(|group| Some(group.id) == record.group);
     let scope = if record.role == Role::Operator {
         Scope::Every
@@ -145,15 +147,10 @@ fn user(record: &UserRecord, groups: &[GroupRecord]) -> User {
         accounts.extend(group.into_iter().flat_map(|group| &group.accounts));
         Scope::Accounts(accounts)
     };
-    let caller = Caller {
-        user: record.id,
-        user_name: record.name.as_str().into(),
-        role: record.role,
-        scope: Arc::new(scope),
-        sign_in: None,
-    };
+    let caller =
+        Caller { user: record.id, user_name: name.into(), role: record.role, scope: Arc::new(scope), sign_in: None };
     let group_name = group.map(|group| group.name.as_str().into());
-    User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() }
+    Some(User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() })
 }
 
 fn key(record: &KeyRecord, uses: &KeyUses) -> Key {

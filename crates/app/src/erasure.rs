@@ -1,22 +1,19 @@
-//! Erasing accounts: in small steps, until nothing is left, with a signed receipt for each.
+//! Erasing accounts: claiming what is due, purging what was deleted, and a signed receipt of what was observed.
 
 pub use carnelian_store::{ErasureRecord, ErasureState};
 
 use crate::{App, administration::AdminError, failure::Failure, vault::ReceiptKey};
 use carnelian_domain::{Actor, Origin, Timestamp};
-use carnelian_store::StoreError;
+use carnelian_store::{Conflict, Purged, StoreError};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 use std::{sync::PoisonError, time::Duration};
 
-/// How many customers are erased in one transaction: few enough that nobody else's write waits long for it.
-const STEP: usize = 5;
+/// How long a claim of an erasure lasts without being renewed: far longer than a transaction takes, also on a slow disk.
+const LEASE: Duration = Duration::from_secs(30);
 
-/// How many times as long as a step took the next one waits, so that others have most of the time.
-const PAUSE: u32 = 3;
-
-/// How long it takes at least until the files are gone through again for customers who were erased one by one.
-const OVERWRITE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// The time between two purges for customers who were erased one by one.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// The signature's place in a receipt.
 const SIGNATURE: &str = "signature";
@@ -27,68 +24,58 @@ impl App {
         Ok(self.store.erasures().await?)
     }
 
-    /// Carries out every erasure that is due, one after the other, and goes on with one that was interrupted; then writes
-    /// their receipts.
+    /// Carries out every erasure that is due or was interrupted, unless another server does; then writes receipts.
     pub async fn run_erasures(&self) -> Result<(), Failure> {
-        while let Some(mut erasure) = self.store.begin_erasure().await? {
-            let (id, account_id, origin) = (erasure.id, erasure.account.0, Origin::of(Actor::Server));
+        while let Some(claimed) = self.store.claim_erasure(self.worker, LEASE).await? {
+            let (id, account_id, origin) = (claimed.id, claimed.account.0, Origin::of(Actor::Server));
             tracing::info!(erasure = id.0, account_id, "an account is being erased");
-            while erasure.state == ErasureState::Running {
-                let step = self.store.continue_erasure(id, STEP, &origin);
-                erasure = self.with_pause(step).await?;
+            match self.store.run_erasure(id, self.worker, LEASE, &origin).await? {
+                Some(ErasureRecord { customers, .. }) => {
+                    tracing::info!(erasure = id.0, account_id, customers, "an account was erased")
+                }
+                None => tracing::warn!(erasure = id.0, account_id, "another server has taken over an erasure"),
             }
-            let customers = erasure.customers;
-            tracing::info!(erasure = id.0, account_id, customers, "an account was erased");
         }
         self.write_receipts().await
     }
 
-    /// Writes the receipts of all accounts that are erased, once no file holds anything of them.
+    /// Writes the receipts of all erased accounts, after a purge.
     async fn write_receipts(&self) -> Result<(), Failure> {
         let mut erased = self.store.erasures().await?;
         erased.retain(|erasure| erasure.state == ErasureState::Erased);
         if erased.is_empty() {
-            return self.overwrite_if_due().await;
+            return self.purge_if_due().await;
         }
-        // Nobody may find a data key in memory either.
+        // The data keys must not stay in memory either.
         self.refresh_directory().await?;
-        self.overwrite_everything().await?;
+        let purged = self.purge().await?;
         for erasure in erased {
-            let receipt = receipt(&self.receipt_key, &erasure, self.clock.now());
-            self.store.keep_receipt(erasure.id, receipt).await?;
+            let receipt = receipt(&self.receipt_key, &erasure, purged.overwritten_at);
+            match self.store.keep_receipt(erasure.id, receipt).await {
+                // Another server has written a receipt.
+                Ok(()) | Err(StoreError::Conflict(Conflict::NoSuchErasure)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
 
-    /// Overwrites what erasures of single customers may have left, if that is not too soon.
-    async fn overwrite_if_due(&self) -> Result<(), Failure> {
+    /// Purges for customers who were erased one by one, unless the last purge was a short time ago.
+    async fn purge_if_due(&self) -> Result<(), Failure> {
         let now = self.clock.monotonic();
-        let due = *self.overwrite_again_at.lock().unwrap_or_else(PoisonError::into_inner) <= now;
-        if due && self.store.leftovers().await? > 0 {
-            self.overwrite_everything().await?;
+        if *self.purge_again_at.lock().unwrap_or_else(PoisonError::into_inner) <= now {
+            self.purge().await?;
         }
         Ok(())
     }
 
-    /// Goes through all of the files, and waits until nothing that was erased before is in any.
-    async fn overwrite_everything(&self) -> Result<(), Failure> {
-        let (leftovers, mut next) = (self.store.leftovers().await?, Some(1));
-        while let Some(from) = next {
-            next = self.with_pause(self.store.overwrite_leftovers(from, leftovers)).await?;
+    async fn purge(&self) -> Result<Purged, StoreError> {
+        let purged = self.store.purge().await?;
+        if purged.erasures > 0 {
+            let again_at = self.clock.monotonic() + PURGE_INTERVAL;
+            *self.purge_again_at.lock().unwrap_or_else(PoisonError::into_inner) = again_at;
         }
-        self.store.overwrite_erased().await?;
-        let again_at = self.clock.monotonic() + OVERWRITE_INTERVAL;
-        *self.overwrite_again_at.lock().unwrap_or_else(PoisonError::into_inner) = again_at;
-        Ok(())
-    }
-
-    /// Does one of many steps, and waits then, so that others have most of the time.
-    async fn with_pause<T>(&self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let start = self.clock.monotonic();
-        let done = step.await;
-        let took: Duration = self.clock.monotonic().saturating_sub(start);
-        tokio::time::sleep(took * PAUSE).await;
-        done
+        Ok(purged)
     }
 
     /// Whether a receipt is one of this registry, as it was written.
@@ -101,7 +88,7 @@ impl App {
 }
 
 /// Says what was erased and when, signed.
-fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Timestamp) -> String {
+fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Timestamp>) -> String {
     let told = json!({
         "erasureId": erasure.id.0,
         "accountId": erasure.account.0,
@@ -112,7 +99,7 @@ fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Timestamp)
         "users": erasure.users,
         "keys": erasure.keys,
         "dataKeyDestroyedAt": erasure.erased_at.map(Timestamp::to_iso8601),
-        "filesOverwrittenAt": overwritten_at.to_iso8601(),
+        "filesOverwrittenAt": overwritten_at.map(Timestamp::to_iso8601),
         "publicKey": BASE64.encode(key.public().as_ref()),
     });
     let Value::Object(mut told) = told else { return String::new() };
@@ -149,7 +136,7 @@ mod tests {
             keys: 4,
             receipt: None,
         };
-        let receipt = receipt(&key, &erasure, Timestamp(2000));
+        let receipt = receipt(&key, &erasure, Some(Timestamp(2000)));
         let (told, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
         let expected = "{\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
             \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract ended\",\"customers\":41,\"users\":2,\

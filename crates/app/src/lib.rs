@@ -51,7 +51,7 @@ pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 
 use arc_swap::ArcSwap;
 use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
-use carnelian_store::{Store, StoreError};
+use carnelian_store::{Store, StoreError, WorkerId};
 use directory::Directory;
 use idempotency::InFlight;
 use ids::CustomerIds;
@@ -109,8 +109,10 @@ pub struct App {
     in_flight: Arc<InFlight>,
     audit_key: AuditKey,
     receipt_key: ReceiptKey,
-    /// From when on the files may be gone through again for what single erasures have left.
-    overwrite_again_at: Mutex<Duration>,
+    /// The id under which this process claims erasures.
+    worker: WorkerId,
+    /// The earliest time of the next purge for customers who were erased one by one.
+    purge_again_at: Mutex<Duration>,
     backup_vault: BackupVault,
     erasure_grace_seconds: u64,
     throttle: Throttle<UserId>,
@@ -128,6 +130,8 @@ impl App {
         if proof != vault.proof() {
             return Err(StartError::WrongMasterKey);
         }
+        let mut worker = [0; 16];
+        parts.entropy.fill(&mut worker);
         let key_uses = KeyUses::default();
         let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);
         Ok(App {
@@ -137,7 +141,8 @@ impl App {
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
             receipt_key: ReceiptKey::new(&parts.master_key),
-            overwrite_again_at: Mutex::default(),
+            worker: WorkerId(worker),
+            purge_again_at: Mutex::default(),
             backup_vault: BackupVault::new(&parts.master_key),
             erasure_grace_seconds: parts.erasure_grace_seconds,
             throttle: Throttle::new(throttle::in_force(parts.requests_per_second, parts.strict_upstream)),

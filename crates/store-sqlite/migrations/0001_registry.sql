@@ -7,7 +7,7 @@ CREATE TABLE registry (
     name_hash_key BLOB NOT NULL,
     audit_sequence INTEGER NOT NULL,
     audit_seal BLOB NOT NULL,
-    leftovers INTEGER NOT NULL
+    pending_purges INTEGER NOT NULL
 ) STRICT;
 
 -- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
@@ -36,9 +36,10 @@ CREATE TABLE group_account (
     PRIMARY KEY (group_id, account_id)
 ) STRICT, WITHOUT ROWID;
 
+-- A user that was erased with its account has no name.
 CREATE TABLE registry_user (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    name TEXT UNIQUE,
     account_id INTEGER NOT NULL REFERENCES account (id),
     group_id INTEGER REFERENCES account_group (id),
     role TEXT NOT NULL,
@@ -88,8 +89,10 @@ CREATE TABLE audit (
     link BLOB NOT NULL
 ) STRICT;
 
--- Finds the customers erased one by one without reading every entry.
-CREATE INDEX audit_of_erased_customer ON audit (sequence) WHERE substr(entry, 1, 26) = '{"action":"erase_customer"';
+-- The customers that were erased one by one: a ledger lists them, and a restore leaves them out.
+CREATE TABLE erased_customer (
+    id INTEGER PRIMARY KEY
+) STRICT;
 
 -- Writes in the order in which they were made. The server finds one by its key in memory: an index of keys would be
 -- written in random order.
@@ -120,7 +123,9 @@ CREATE TABLE erasure (
     customers INTEGER NOT NULL DEFAULT 0,
     users INTEGER NOT NULL DEFAULT 0,
     keys INTEGER NOT NULL DEFAULT 0,
-    receipt TEXT
+    receipt TEXT,
+    worker BLOB,
+    leased_until INTEGER
 ) STRICT;
 
 -- An account has at most one erasure that is not over.

@@ -2,6 +2,7 @@
 
 use crate::{
     SqliteStore, directory,
+    erasure::add_pending_purge,
     error::DatabaseError,
     hash_index::KeyedHash,
     idempotency::{self, once},
@@ -169,7 +170,8 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     indexes.names().remove(indexes.hash_key.of_name(found.account, &unique_name), erase.id.0);
     writing.written.push(erase.id);
     *writing.erased = true;
-    writing.connection.prepare_cached("UPDATE registry SET leftovers = leftovers + 1")?.execute([])?;
+    writing.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;
+    add_pending_purge(writing.connection)?;
     writing.record(entry)?;
     Ok(Written { id: erase.id, account: found.account, at: writing.now, version: found.version + 1 })
 }

@@ -69,7 +69,7 @@ use schema::DATABASE;
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 use writer::{Writer, WriterParts};
 
@@ -100,6 +100,9 @@ pub struct SqliteStore {
     wal_truncation: Arc<WalTruncation>,
     /// What is kept in memory; `None` in a process that may not write customers.
     indexes: Option<Arc<Indexes>>,
+    clock: Arc<dyn Clock>,
+    /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
+    has_claimed: AtomicBool,
     /// Dropped last, when no connection is open any more.
     _files: OpenFiles,
 }
@@ -140,7 +143,7 @@ impl SqliteStore {
             connection,
             indexes: indexes.clone(),
             audit: AuditTail::new(options.audit_chain),
-            clock: options.clock,
+            clock: options.clock.clone(),
             on_failure: options.on_failure,
             readers: readers.clone(),
             barrier: barrier.clone(),
@@ -151,7 +154,16 @@ impl SqliteStore {
         };
         let writer = Writer::start(parts, &path)?;
         let files = OpenFiles { _locks: locks, _database: database };
-        Ok(SqliteStore { writer, readers, barrier, wal_truncation, indexes, _files: files })
+        Ok(SqliteStore {
+            writer,
+            readers,
+            barrier,
+            wal_truncation,
+            indexes,
+            clock: options.clock,
+            has_claimed: AtomicBool::new(false),
+            _files: files,
+        })
     }
 
     /// Whether a directory holds a registry.

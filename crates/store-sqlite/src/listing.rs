@@ -244,7 +244,7 @@ pub(crate) mod tests {
         fs::File,
         path::Path,
         pin::pin,
-        sync::{Arc, Mutex, mpsc},
+        sync::{Arc, Mutex, atomic::AtomicBool, mpsc},
         task::{Context, Waker},
         time::Duration,
     };
@@ -286,7 +286,16 @@ pub(crate) mod tests {
         let permit =
             OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
         let files = OpenFiles { _locks: permit.locks, _database: database };
-        Ok(SqliteStore { writer, readers, barrier, wal_truncation, indexes, _files: files })
+        Ok(SqliteStore {
+            writer,
+            readers,
+            barrier,
+            wal_truncation,
+            indexes,
+            clock: Arc::new(StoppedClock),
+            has_claimed: AtomicBool::new(false),
+            _files: files,
+        })
     }
 
     #[test]

@@ -26,11 +26,22 @@ pub(crate) fn assert_reachable(connection: &Connection) -> Result<(), OpenError>
     connection.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1").map(drop).map_err(|_| OpenError::NoPages)
 }
 
-/// Overwrites the unused parts of some pages within a transaction; says from where to go on.
-pub(crate) fn overwrite(connection: &Connection, first: u32) -> Result<Option<u32>, rusqlite::Error> {
+/// How far a scrub has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The next step begins at this page.
+    Next(u32),
+    /// All pages are scrubbed.
+    Complete,
+    /// The database has so many pages that they cannot be told apart; nothing was done.
+    TooLarge,
+}
+
+/// Overwrites the unused parts of the next pages within a transaction; page numbers begin at 1.
+pub(crate) fn overwrite(connection: &Connection, first: u32) -> Result<Progress, rusqlite::Error> {
     let count: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if count >= MOST_PAGES {
-        return Ok(None);
+        return Ok(Progress::TooLarge);
     }
     let mut select = connection.prepare_cached("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
     let mut update = connection.prepare_cached("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")?;
@@ -43,7 +54,7 @@ pub(crate) fn overwrite(connection: &Connection, first: u32) -> Result<Option<u3
             update.execute(params![number, page])?;
         }
     }
-    Ok((end <= count).then_some(end))
+    Ok(if end <= count { Progress::Next(end) } else { Progress::Complete })
 }
 
 /// The unused part of a page of a tree: between the list of its cells and the first of them.
@@ -92,10 +103,11 @@ mod tests {
     fn copies_of_moved_rows_are_overwritten_and_nothing_else() {
         let connection = with_residue();
         assert!(pages_with_secret(&connection) > 0, "SQLite has left nothing, so this test shows nothing");
-        let mut next = Some(1);
-        while let Some(first) = next {
-            next = overwrite(&connection, first).expect("works");
+        let mut progress = Progress::Next(1);
+        while let Progress::Next(first) = progress {
+            progress = overwrite(&connection, first).expect("works");
         }
+        assert_eq!(progress, Progress::Complete);
         assert_eq!(pages_with_secret(&connection), 0);
         let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("is checked");
         let kept: i64 = connection

@@ -9,11 +9,11 @@ use std::sync::Arc;
 pub struct AccountRecord {
     /// Its id.
     pub id: AccountId,
-    /// Its name, unique among the accounts that are not erased.
+    /// Its name, unique among the accounts that are not erased; empty in the state `Erased`.
     pub name: String,
     /// Its state.
     pub state: AccountState,
-    /// Its data key, wrapped.
+    /// Its data key, wrapped; empty in the state `Erased`.
     pub wrapped_key: Vec<u8>,
 }
 
@@ -33,8 +33,8 @@ pub struct GroupRecord {
 pub struct UserRecord {
     /// Its id.
     pub id: UserId,
-    /// Its unique name.
-    pub name: String,
+    /// Its unique name; `None` once the user is erased with its account.
+    pub name: Option<String>,
     /// Its home account.
     pub account: AccountId,
     /// The group whose accounts it may also act in.

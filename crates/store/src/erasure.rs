@@ -1,20 +1,35 @@
-//! Erasing whole accounts: asked for, due after a time of grace, carried out step by step, and receipted.
+//! Erasing accounts: requested, due after a grace period, carried out by one of many workers, and receipted.
+//!
+//! ```text
+//!            request                claim, once due           the account is gone      receipt
+//!  (account) -------> Waiting -------------------> Running ----------------> Erased -----------> Receipted
+//!                        |                         |     ^
+//!                        | cancel                  +-----+
+//!                        v                     claim by another worker,
+//!                    Cancelled                 once the lease has expired
+//! ```
+//!
+//! `request` and `cancel` are changes of the directory. A worker claims an erasure for the time of a lease and renews the
+//! lease while it works. A worker that is killed or cut off lets its lease expire, and another one continues. Expiry is
+//! judged by the store's clock alone. A lease only avoids doubled work: two workers that both believe to hold one must
+//! not harm the result, so an adapter makes every step a transaction that leaves a state to continue from.
 
 use crate::StoreError;
 use carnelian_domain::{AccountId, ErasureId, Origin, Timestamp};
+use std::time::Duration;
 
 /// How far an erasure has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErasureState {
-    /// It can still be taken back.
+    /// It was requested and can still be cancelled.
     Waiting,
-    /// Customers are being erased.
+    /// A worker has claimed it: customers are being erased.
     Running,
-    /// The account's data key and everything personal is gone; the files may still hold what is deleted.
+    /// The account's data key and everything personal is deleted; copies may still be in the files.
     Erased,
-    /// Nothing is left, and there is a receipt.
+    /// The deleted data is purged as far as the engine can, and there is a receipt.
     Receipted,
-    /// It was taken back.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -40,17 +55,17 @@ pub struct ErasureRecord {
     pub account: AccountId,
     /// How far it has come.
     pub state: ErasureState,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Timestamp,
-    /// Who asked for it.
+    /// Who requested it.
     pub requested_by: String,
-    /// Why, in the words of whoever asked for it.
+    /// The reason that was given.
     pub reason: Option<String>,
-    /// From when on it is carried out.
+    /// The end of the grace period.
     pub due_at: Timestamp,
-    /// When the account's data key was destroyed.
+    /// When the account's data key was deleted.
     pub erased_at: Option<Timestamp>,
-    /// How many customers were erased so far.
+    /// How many customers have been erased so far.
     pub customers: u64,
     /// How many users were erased.
     pub users: u64,
@@ -60,30 +75,52 @@ pub struct ErasureRecord {
     pub receipt: Option<String>,
 }
 
-/// Erasures of accounts. They are asked for and taken back in the directory.
+/// A process that carries out erasures: a random id, chosen when the process starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerId(pub [u8; 16]);
+
+/// What a purge has observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// How many erasures, of customers and of accounts, have been made since the purge before and are covered by this one.
+    pub erasures: u64,
+    /// When no file held deleted data any more; `None` if the engine cannot overwrite what it deletes.
+    pub overwritten_at: Option<Timestamp>,
+}
+
+/// Carrying out erasures of accounts. [`Directory`](crate::Directory) requests and cancels them.
 #[async_trait::async_trait]
 pub trait Erasures: Send + Sync {
-    /// Every erasure, in the order in which they were asked for.
+    /// Returns every erasure in the order of the requests.
     async fn erasures(&self) -> Result<Vec<ErasureRecord>, StoreError>;
 
-    /// The erasure to go on with: one that runs, else one that is due, which runs from now on.
-    async fn begin_erasure(&self) -> Result<Option<ErasureRecord>, StoreError>;
+    /// Claims an erasure for a worker until `lease` has passed: a running one without a valid lease of another worker,
+    /// or else one that is due, which is `Running` from then on. Returns `None` if there is none.
+    async fn claim_erasure(&self, worker: WorkerId, lease: Duration) -> Result<Option<ErasureRecord>, StoreError>;
 
-    /// Erases so many customers of an erasure's account at most. Together with the last ones go the account's data key
-    /// and name, its place in groups, and its users with their names and API keys; then it is erased.
-    async fn continue_erasure(&self, id: ErasureId, limit: usize, origin: &Origin)
-    -> Result<ErasureRecord, StoreError>;
+    /// Carries out a claimed erasure in transactions that leave room for other writes, and renews the lease with each.
+    ///
+    /// The last transaction deletes the account's data key and name, its memberships, its users' names and their API
+    /// keys. Returns the erasure once it is no longer `Running`, or `None` if another worker holds the lease. Dropping
+    /// the future interrupts the erasure; the next claim continues it.
+    ///
+    /// # Errors
+    /// `Conflict::NoSuchErasure` if there is no erasure with this id.
+    async fn run_erasure(
+        &self,
+        id: ErasureId,
+        worker: WorkerId,
+        lease: Duration,
+        origin: &Origin,
+    ) -> Result<Option<ErasureRecord>, StoreError>;
 
-    /// How many erasures may have left copies of what they erased in unused parts of the files.
-    async fn leftovers(&self) -> Result<u64, StoreError>;
+    /// Removes what remains of everything that was deleted before the call, as far as the engine can, and returns what
+    /// was observed. It is quick if nothing was deleted since the last purge.
+    async fn purge(&self) -> Result<Purged, StoreError>;
 
-    /// Overwrites such copies in a part of the files, and says from where to go on; it begins at 1. With the last part,
-    /// as many leftovers are gone as there were at the beginning.
-    async fn overwrite_leftovers(&self, from: u32, leftovers: u64) -> Result<Option<u32>, StoreError>;
-
-    /// Waits until nothing that was erased before is in the log.
-    async fn overwrite_erased(&self) -> Result<(), StoreError>;
-
-    /// Keeps the receipt of an erasure that is erased, which ends it.
+    /// Stores the receipt of an erasure that is `Erased`, which ends it.
+    ///
+    /// # Errors
+    /// `Conflict::NoSuchErasure` if there is no such erasure in this state.
     async fn keep_receipt(&self, id: ErasureId, receipt: String) -> Result<(), StoreError>;
 }

@@ -38,7 +38,7 @@ pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserChanges,
     UserRecord, Which, WrapKey,
 };
-pub use erasure::{ErasureRecord, ErasureState, Erasures};
+pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, StoreError};
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,

@@ -127,7 +127,10 @@ impl App {
     /// Every key of a user.
     pub async fn list_keys(&self, user: &Which<UserId>) -> Result<Vec<KeyEntry>, AdminError> {
         let directory = self.store.directory().await?;
-        let user = directory.users.iter().find(|candidate| user.is(candidate.id, &candidate.name));
+        let user = directory
+            .users
+            .iter()
+            .find(|candidate| candidate.name.as_deref().is_some_and(|name| user.is(candidate.id, name)));
         let user = user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))?.id;
         let now = self.clock.now();
         Ok(directory.keys.into_iter().filter(|key| key.user == user).map(|key| self.key_entry(key, now)).collect())

@@ -4,7 +4,7 @@ use crate::{StoppedClock, open, open_beside};
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, UserId};
 use carnelian_store::{
     Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer, StoreError,
-    Written,
+    WorkerId, Written,
 };
 use carnelian_store_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -170,7 +170,7 @@ async fn what_was_erased_is_soon_in_no_file_although_nothing_else_is_written() {
     // A reader that keeps its view must not keep what the view shows.
     assert!(exists(&store, 1).await);
     store.erase_customer(erase(1, account), &ORIGIN).await.expect("is erased");
-    let overwritten = tokio::time::timeout(Duration::from_secs(30), store.overwrite_erased()).await;
+    let overwritten = tokio::time::timeout(Duration::from_secs(30), store.purge()).await;
     overwritten.expect("it is overwritten in time").expect("the store works");
     assert!(!is_in_files(directory.path(), SECRET));
 }
@@ -197,6 +197,32 @@ async fn what_was_erased_is_in_no_file_once_the_registry_is_opened_again() {
     assert_eq!((exists(&reopened, 1).await, exists(&reopened, 2).await), (false, true));
     let again = NewCustomer { id: CustomerId(3), ..customer(1, account, vec![]) };
     reopened.create_customer(again, &ORIGIN, None).await.expect("the name is free");
+}
+
+#[tokio::test]
+async fn an_erasure_is_taken_over_at_once_after_a_restart_although_its_lease_is_valid() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lease = Duration::from_secs(3600);
+    let store = open(directory.path());
+    account(&store).await;
+    let id = store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
+    let claimed = store.claim_erasure(WorkerId([1; 16]), lease).await.expect("the store works");
+    assert_eq!(claimed.map(|claimed| claimed.id), Some(id));
+    drop(store);
+
+    let reopened = open(directory.path());
+    let claimed = reopened.claim_erasure(WorkerId([2; 16]), lease).await.expect("the store works");
+    assert_eq!(claimed.map(|claimed| claimed.id), Some(id));
+    assert_eq!(reopened.claim_erasure(WorkerId([3; 16]), lease).await.expect("the store works"), None);
+}
+
+#[tokio::test]
+async fn a_process_that_may_not_write_customers_claims_no_erasure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_server, command_line) = (open(directory.path()), open_beside(directory.path()));
+    account(&command_line).await;
+    command_line.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
+    assert!(command_line.claim_erasure(WorkerId([1; 16]), Duration::ZERO).await.is_err());
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
     let shown = snapshot(store).await.users;
     assert_eq!(shown.iter().map(|user| user.id).collect::<Vec<_>>(), ids);
     for (user, role) in shown.iter().zip(Role::ALL) {
-        assert_eq!((user.name.as_str(), user.account, user.group), (role.name(), home, None));
+        assert_eq!((user.name.as_deref(), user.account, user.group), (Some(role.name()), home, None));
         assert!(user.role == role && user.enabled);
     }
     assert_eq!((shown[3].group, shown[3].role, shown[3].enabled), (Some(team), Role::AccountAdmin, false));

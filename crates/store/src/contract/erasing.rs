@@ -5,6 +5,11 @@
 use super::{ORIGIN, account, conflict, customer, draft, edit, read};
 use crate::{Conflict, CustomerFilter, EraseCustomer, ListCustomers, NewCustomer, Store};
 use carnelian_domain::{AccountId, CustomerId};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 /// An erasure by a caller who saw the customer where it is, and expects nothing.
 fn erase(customer: &NewCustomer) -> EraseCustomer {
@@ -60,17 +65,30 @@ pub async fn a_customer_is_erased_also_while_its_account_is(store: &dyn Store) {
     assert_eq!(store.customer(erased.id).await.expect("the store can be read"), None);
 }
 
-pub async fn what_erasures_may_have_left_is_counted_until_it_is_overwritten(store: &dyn Store) {
+pub async fn a_purge_covers_the_erasures_since_the_one_before(store: &dyn Store) {
     let account = account(store, "acme").await;
-    let (first, second) = (customer(store, account, "First").await, customer(store, account, "Second").await);
-    assert_eq!(store.leftovers().await.expect("is counted"), 0);
-    store.erase_customer(erase(&first), &ORIGIN).await.expect("is erased");
-    let leftovers = store.leftovers().await.expect("is counted");
-    assert_eq!(leftovers, 1);
-    store.erase_customer(erase(&second), &ORIGIN).await.expect("is erased meanwhile");
-    let mut next = Some(1);
-    while let Some(from) = next {
-        next = store.overwrite_leftovers(from, leftovers).await.expect("is overwritten");
+    let purge = async || store.purge().await.expect("the store works");
+    assert_eq!(purge().await.erasures, 0);
+    for name in ["First", "Second"] {
+        let erased = customer(store, account, name).await;
+        store.erase_customer(erase(&erased), &ORIGIN).await.expect("is erased");
     }
-    assert_eq!(store.leftovers().await.expect("is counted"), 1, "what came meanwhile still counts");
+    let (first, again) = (purge().await, purge().await);
+    assert_eq!((first.erasures, again.erasures), (2, 0));
+    assert!(first.overwritten_at <= again.overwritten_at, "{first:?}, {again:?}");
+}
+
+pub async fn an_erasure_during_a_purge_is_covered_by_this_one_or_the_next(store: &dyn Store) {
+    let account = account(store, "acme").await;
+    let (before, during) = (customer(store, account, "Before").await, customer(store, account, "During").await);
+    store.erase_customer(erase(&before), &ORIGIN).await.expect("is erased");
+    let mut purge = pin!(store.purge());
+    let begun = poll_fn(|context| Poll::Ready(purge.as_mut().poll(context))).await;
+    store.erase_customer(erase(&during), &ORIGIN).await.expect("is erased");
+    let purged = match begun {
+        Poll::Ready(purged) => purged,
+        Poll::Pending => purge.await,
+    };
+    let next = store.purge().await.expect("the store works");
+    assert_eq!(purged.expect("the store works").erasures + next.erasures, 2);
 }

@@ -83,16 +83,20 @@ macro_rules! contract_tests {
                 an_erased_customer_cannot_be_erased_or_edited_again
                 erasure_conflicts_are_found_in_their_order
                 a_customer_is_erased_also_while_its_account_is
-                what_erasures_may_have_left_is_counted_until_it_is_overwritten
+                a_purge_covers_the_erasures_since_the_one_before
+                an_erasure_during_a_purge_is_covered_by_this_one_or_the_next
             }
             erasure {
                 an_erasure_waits_until_it_is_due
-                an_account_is_erased_step_by_step_and_whole
-                an_erased_account_s_name_is_free_and_its_users_are_nobody
-                an_erasure_goes_on_where_it_was_until_it_has_a_receipt
-                an_erasure_can_be_taken_back_until_it_begins
+                an_account_is_erased_with_all_its_customers
+                a_claimed_erasure_is_not_given_to_another_worker
+                another_worker_takes_over_once_the_lease_has_expired
+                a_running_erasure_renews_its_lease
+                an_erased_account_s_name_and_its_users_names_are_free
+                an_interrupted_erasure_is_continued_until_it_has_a_receipt
+                an_erasure_can_be_cancelled_until_it_is_claimed
                 an_account_can_be_erased_once_at_a_time
-                what_erased_users_wrote_under_keys_is_forgotten_step_by_step
+                idempotent_writes_of_erased_users_are_forgotten
             }
             idempotency {
                 a_create_under_a_key_happens_once

@@ -1,4 +1,4 @@
-//! What is no request, what is too large, and what is too slow.
+//! Malformed requests, and requests that are too large or too slow.
 
 mod malformed;
 mod sizes;
@@ -7,78 +7,78 @@ mod slowness;
 use blackbox::connection::is_silence;
 use blackbox::{Connection, Reply, Request, Server, Site, sample};
 
-/// Sends bytes on a connection of their own; the answer, or nothing if the connection was closed.
+/// Sends bytes on a new connection, and returns the reply, or `None` if the connection was closed.
 #[track_caller]
-fn provoke(server: &Server, bytes: &[u8], case: &str) -> Option<Reply> {
+fn send_raw(server: &Server, bytes: &[u8], case: &str) -> Option<Reply> {
     let mut connection = Connection::open(server.address()).expect("the server accepts connections");
     // The server may close before it has read everything.
     let _ = connection.send_bytes(bytes);
     match connection.receive("GET", "-") {
         Ok(reply) => Some(reply),
         Err(error) => {
-            assert!(!is_silence(&error), "{case}: neither answered nor closed");
+            assert!(!is_silence(&error), "{case}: no reply, and the connection is open");
             assert_ne!(error.kind(), std::io::ErrorKind::InvalidData, "{case}: {error}");
             None
         }
     }
 }
 
-/// Asserts that the server still answers.
+/// Asserts that the server still responds.
 #[track_caller]
 fn still_serves(server: &Server, case: &str) {
     server.client().get("/health/live").must_succeed(&format!("a request after {case}"));
 }
 
 #[test]
-fn a_request_may_come_in_the_smallest_pieces() {
+fn a_request_may_arrive_byte_by_byte() {
     let site = Site::start();
     let request = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&sample::full("Pieces", "Acme"));
     for request in [request.clone().json(&sample::full("Chunks", "Acme")).chunked(), request] {
         let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
         for byte in request.bytes() {
-            connection.send_bytes(&[byte]).expect("the server reads on");
+            connection.send_bytes(&[byte]).expect("the server reads");
         }
-        let reply = connection.receive("POST", blackbox::CUSTOMERS).expect("the server answers");
-        reply.must_succeed("a request in pieces");
+        let reply = connection.receive("POST", blackbox::CUSTOMERS).expect("the server responds");
+        reply.must_succeed("a request byte by byte");
     }
 }
 
 #[test]
-fn requests_sent_together_are_answered_in_order_on_one_connection() {
+fn pipelined_requests_get_responses_in_order() {
     let site = Site::start();
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
     let targets: Vec<_> = (0..10).map(|number| format!("/rws/api/v1/echo/{number}")).collect();
     let requests = targets.iter().map(|target| Request::new("GET", target).login(&site.ada).bytes());
-    connection.send_bytes(&requests.collect::<Vec<_>>().concat()).expect("the server reads on");
+    connection.send_bytes(&requests.collect::<Vec<_>>().concat()).expect("the server reads");
     for (number, target) in targets.iter().enumerate() {
-        let reply = connection.receive("GET", target).expect("the server answers");
+        let reply = connection.receive("GET", target).expect("the server responds");
         assert_eq!(reply.json()["context"], number.to_string());
     }
 }
 
 #[test]
-fn a_connection_survives_an_error() {
+fn a_connection_can_be_used_after_an_error() {
     let site = Site::start();
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
     for (number, body) in ["{", "", "[]", "{}"].iter().enumerate() {
         let bad = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json_bytes(*body);
-        assert_eq!(connection.exchange(&bad).expect("the server answers").status, 400);
+        assert_eq!(connection.exchange(&bad).expect("the server responds").status, 400);
         let good = sample::minimal(&format!("After {number}"), "Acme");
         let good = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&good);
-        connection.exchange(&good).expect("the connection goes on").must_succeed("a good request after a bad one");
+        connection.exchange(&good).expect("the connection stays open").must_succeed("a good request after a bad one");
     }
 }
 
 #[test]
-fn a_client_that_vanishes_leaves_nothing_behind() {
+fn a_request_that_is_aborted_has_no_effect() {
     let site = Site::start();
     let request = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&sample::minimal("Gone", "Acme"));
     let bytes = request.bytes();
     for length in [1, 20, request.head().len(), bytes.len() - 1] {
         let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-        connection.send_bytes(&bytes[..length]).expect("the server reads on");
+        connection.send_bytes(&bytes[..length]).expect("the server reads");
         drop(connection);
-        still_serves(&site.server, "a client that vanished");
+        still_serves(&site.server, "an aborted request");
     }
     site.client().create(&sample::minimal("Gone", "Acme")).must_succeed("the name is still free");
 }

@@ -4,7 +4,7 @@ use blackbox::{Login, Site};
 use serde_json::json;
 
 #[test]
-fn health_is_told_to_anybody() {
+fn health_checks_need_no_sign_in() {
     let site = Site::start();
     let stranger = site.server.client_of(&Login { user: "stranger".into(), key: "wrong".into() });
     for client in [site.server.client(), site.client(), stranger] {

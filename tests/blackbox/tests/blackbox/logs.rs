@@ -1,4 +1,4 @@
-//! What the server writes down, and what it never does.
+//! The server's log: what it contains, and what it never contains.
 
 use blackbox::{CUSTOMERS, Login, Place, Reply, Request, Server, Site, reference, sample, wait};
 use data_encoding::BASE64;
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 const ECHO: &str = "/rws/api/v1/echo/hello";
 
-/// The line of the JSON log that describes a request, once it is there.
+/// Waits for the line of a request in the JSON log.
 #[track_caller]
 fn line_of(server: &Server, reply: &Reply) -> Value {
-    let id = reply.header("x-request-id").expect("checked on every answer");
+    let id = reply.header("x-request-id").expect("every response has it");
     wait::until("the request is logged", wait::PATIENCE, || {
         let log = server.log();
         // The last line may still be being written.
@@ -23,7 +23,7 @@ fn line_of(server: &Server, reply: &Reply) -> Value {
 }
 
 #[test]
-fn every_request_is_one_line_with_what_an_operator_asks_for() {
+fn every_request_has_one_line_with_status_user_and_duration() {
     let site = Site::start_with(|launch| launch.args(&["--log", "json"]));
     let account = site.place.cli(&["account", "list", "--json"]).json()[0]["accountId"].clone();
     let client = site.client();
@@ -46,11 +46,11 @@ fn every_request_is_one_line_with_what_an_operator_asks_for() {
         assert_eq!(line["code"].as_str(), reply.code().as_deref(), "{line}");
         assert_eq!(line["user_id"].as_u64(), user, "{line}");
         assert!(line["duration_us"].is_u64(), "{line}");
-        // Only a request that has found a customer or made one is about an account.
+        // Only a request that found or created a customer is about an account.
         if target.starts_with(CUSTOMERS) && reply.status == 200 {
             assert_eq!(text(&line["account_id"]), text(&account), "{line}");
         }
-        // Who is turned away at the door has not been asked for the way.
+        // A request that fails to sign in is not routed.
         if reply.status != 401 {
             assert_eq!(line["route"], template(method, target), "{line}");
         }
@@ -71,10 +71,10 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn the_text_log_tells_the_same() {
+fn the_text_log_contains_the_same() {
     let site = Site::start();
     let reply = site.client().create(&json!({}));
-    let id = reply.header("x-request-id").expect("checked on every answer").to_owned();
+    let id = reply.header("x-request-id").expect("every response has it").to_owned();
     let line = wait::until("the request is logged", wait::PATIENCE, || {
         site.server.log().lines().find(|line| line.contains(&id)).map(str::to_owned)
     });
@@ -85,26 +85,26 @@ fn the_text_log_tells_the_same() {
 }
 
 #[test]
-fn a_sane_request_id_is_kept_and_any_other_replaced() {
+fn a_safe_request_id_is_kept_and_any_other_replaced() {
     let site = Site::start_with(|launch| launch.args(&["--log", "json"]));
     let client = site.client();
     let with = |id: &str| client.send(Request::new("GET", ECHO).header("X-Request-Id", id));
-    for sane in ["abc-123", "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f"] {
-        let reply = with(sane);
-        assert_eq!(reply.header("x-request-id"), Some(sane));
+    for safe in ["abc-123", "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f"] {
+        let reply = with(safe);
+        assert_eq!(reply.header("x-request-id"), Some(safe));
         line_of(&site.server, &reply);
     }
     let long = "x".repeat(1000);
-    for insane in ["", "two words", "a\"b", "{}", "a\tb", "caf\u{e9}", &long] {
-        let reply = with(insane);
-        assert_ne!(reply.header("x-request-id"), Some(insane));
+    for unsafe_id in ["", "two words", "a\"b", "{}", "a\tb", "caf\u{e9}", &long] {
+        let reply = with(unsafe_id);
+        assert_ne!(reply.header("x-request-id"), Some(unsafe_id));
         line_of(&site.server, &reply);
     }
     let ids: Vec<_> = (0..2).map(|_| client.get(ECHO).header("x-request-id").map(str::to_owned)).collect();
-    assert_ne!(ids[0], ids[1], "every request has an id of its own");
+    assert_ne!(ids[0], ids[1], "request ids are unique");
 }
 
-/// Texts that are found again wherever they leak to.
+/// Markers in sealed fields.
 const IN_SEALED_FIELDS: [&str; 18] = [
     "mkquestion",
     "mkanswer",
@@ -126,7 +126,7 @@ const IN_SEALED_FIELDS: [&str; 18] = [
     "mkscode",
 ];
 
-/// Texts in places that are not kept at all, or not sealed.
+/// Markers in places that are not stored, or not sealed.
 const ELSEWHERE: [&str; 9] =
     ["mkname", "mkaccount", "mkunknown", "mkecho", "mkquery", "mkwrongkey", "mktoken", "mkmalformed", "mkmedia"];
 
@@ -148,7 +148,7 @@ fn marked() -> Value {
     })
 }
 
-/// Sends the markers in every way that is accepted or refused.
+/// Sends the markers in requests that are accepted and in requests that are refused.
 fn send_markers(site: &Site) {
     let client = site.client();
     let id = client.create(&marked()).customer_id();
@@ -177,9 +177,9 @@ fn send_markers(site: &Site) {
 }
 
 #[test]
-fn nothing_secret_or_personal_is_logged_and_nothing_sealed_is_readable_on_disk() {
+fn the_log_contains_no_secrets_or_personal_data_and_sealed_data_is_unreadable_on_disk() {
     for format in ["json", "text"] {
-        // Whoever raises the detail of the log must not lower its discretion.
+        // The most detailed level must not log more personal data.
         let site = Site::start_with(|launch| launch.args(&["--log", format]).env("RUST_LOG", "trace"));
         send_markers(&site);
         let credentials = secrets(&site.ada);
@@ -198,18 +198,18 @@ fn nothing_secret_or_personal_is_logged_and_nothing_sealed_is_readable_on_disk()
         }
         let anywhere =
             |marker: &str| place.data_files().iter().any(|(_, content)| contains(content, marker.as_bytes()));
-        assert!(anywhere("mkname"), "the name is kept readable; otherwise this search proves nothing");
+        assert!(anywhere("mkname"), "the name is stored in plain text, so the search finds what there is");
     }
 }
 
 /// Every form in which a key could leak.
 fn secrets(login: &Login) -> Vec<String> {
     let pair = BASE64.encode(format!("{}:{}", login.user, login.key).as_bytes());
-    // The id of a key is no secret; what follows it is.
+    // The id of a key is not secret; the characters after it are.
     vec![login.key.clone(), login.key[21..73].to_owned(), pair]
 }
 
-/// Stops the server; what is left is its directory and its log.
+/// Stops the server and returns its directory and log.
 fn end(site: Site) -> (Place, String) {
     let Site { mut server, place, .. } = site;
     server.signal("TERM");

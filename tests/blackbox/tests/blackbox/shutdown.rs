@@ -1,23 +1,23 @@
-//! How a server stops.
+//! Shutdown: what is finished, and how long it may take.
 
 use std::time::Duration;
 
 use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
 
-/// A create of which the server has seen the head and waits for the body.
+/// A create whose head the server has received; it waits for the body.
 fn in_flight(site: &Site, name: &str) -> (Connection, Request) {
     let request = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
     let request = request.json(&sample::minimal(name, "Acme"));
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-    connection.send_bytes(&request.head()).expect("the server reads on");
-    // Being told to continue proves that the request has begun.
-    assert_eq!(connection.receive_one("POST").expect("the server answers").status, 100);
+    connection.send_bytes(&request.head()).expect("the server reads");
+    // The 100 proves that the server handles the request.
+    assert_eq!(connection.receive_one("POST").expect("the server responds").status, 100);
     (connection, request)
 }
 
-/// Waits until the server has begun to stop, which shows in its serving nobody new.
+/// Waits until the server accepts no new requests.
 fn until_stopping(site: &Site) {
-    wait::until("nobody new is served", wait::PROCESS, || {
+    wait::until("no new requests are served", wait::PROCESS, || {
         let Ok(mut connection) = Connection::open(site.server.address()) else { return Some(()) };
         connection.set_patience(Duration::from_millis(200));
         let served = connection.exchange(&Request::new("GET", "/health/live"));
@@ -26,15 +26,15 @@ fn until_stopping(site: &Site) {
 }
 
 #[test]
-fn what_is_in_flight_is_finished() {
+fn requests_in_flight_are_finished() {
     for signal in ["TERM", "INT"] {
         let mut site = Site::start();
         let (mut connection, request) = in_flight(&site, signal);
         site.server.signal(signal);
         until_stopping(&site);
         assert!(site.server.is_running(), "{signal}: the server did not wait for the request");
-        connection.send_bytes(&request.encoded_body()).expect("the server reads on");
-        let reply = connection.receive("POST", CUSTOMERS).expect("the server answers");
+        connection.send_bytes(&request.encoded_body()).expect("the server reads");
+        let reply = connection.receive("POST", CUSTOMERS).expect("the server responds");
         assert_eq!(site.server.wait(), 0, "the exit code after {signal}");
         let server = site.place.serve();
         let read = server.client_of(&site.ada).read(reply.customer_id());
@@ -43,10 +43,10 @@ fn what_is_in_flight_is_finished() {
 }
 
 #[test]
-fn idle_connections_do_not_hold_it_up() {
+fn idle_connections_do_not_delay_the_shutdown() {
     let mut site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "600"]));
     let mut idle = Connection::open(site.server.address()).expect("the server accepts connections");
-    let reply = idle.exchange(&Request::new("GET", "/health/live")).expect("the server answers");
+    let reply = idle.exchange(&Request::new("GET", "/health/live")).expect("the server responds");
     reply.must_succeed("a first request");
     let silent = Connection::open(site.server.address()).expect("the server accepts connections");
     site.server.signal("TERM");
@@ -55,7 +55,7 @@ fn idle_connections_do_not_hold_it_up() {
 }
 
 #[test]
-fn a_request_that_never_ends_is_not_waited_for_forever() {
+fn the_wait_for_a_request_in_flight_is_limited() {
     let mut site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "600"]));
     let (connection, _) = in_flight(&site, "Endless");
     site.server.signal("TERM");
@@ -64,7 +64,7 @@ fn a_request_that_never_ends_is_not_waited_for_forever() {
 }
 
 #[test]
-fn when_a_key_was_last_used_is_known_after_the_end() {
+fn the_last_use_of_a_key_is_stored_at_shutdown() {
     let site = Site::start();
     let listed = site.place.cli(&["key", "list", "ada", "--json"]).json();
     assert!(listed[0]["lastUsedAt"].is_null(), "no use yet: {listed}");
@@ -75,12 +75,12 @@ fn when_a_key_was_last_used_is_known_after_the_end() {
     let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
     let keys = server.client_of(&opal).get("/admin/v1/users/1/keys").json();
     let shown = &keys["keys"][0];
-    let used = shown["lastUsedAt"].as_i64().expect("it was written down");
+    let used = shown["lastUsedAt"].as_i64().expect("it is stored");
     assert!(used >= shown["createdAt"].as_i64().expect("seconds"), "{shown}");
 }
 
 #[test]
-fn everything_acknowledged_before_the_end_is_there_after_it() {
+fn everything_acknowledged_before_the_shutdown_is_there_afterwards() {
     let site = Site::start();
     let client = site.client();
     let ids: Vec<_> = (0..50)

@@ -1,4 +1,4 @@
-//! TLS: versions, and certificates that change while the server runs.
+//! TLS: versions, and certificates that are replaced while the server runs.
 
 use std::fs;
 use std::io;
@@ -11,24 +11,24 @@ use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
-type Secured = Connection<StreamOwned<ClientConnection, TcpStream>>;
+type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
 
-/// Writes a fresh certificate and its key where the server reads them, and returns the certificate.
-fn certify(place: &Place) -> String {
-    let made =
+/// Writes a new certificate and its key to the server's files, and returns the certificate.
+fn write_certificate(place: &Place) -> String {
+    let generated =
         rcgen::generate_simple_self_signed(vec!["carnelian.test".to_owned()]).expect("a certificate can be made");
-    place.write("key.pem", &made.signing_key.serialize_pem());
-    let certificate = made.cert.pem();
+    place.write("key.pem", &generated.signing_key.serialize_pem());
+    let certificate = generated.cert.pem();
     place.write("cert.pem", &certificate);
     certificate
 }
 
 /// A place with a user and a certificate.
-fn prepared() -> (Place, Login, String) {
+fn prepare() -> (Place, Login, String) {
     let place = Place::new();
     place.account("Acme");
     let ada = place.user("ada", "Acme", &[]);
-    let certificate = certify(&place);
+    let certificate = write_certificate(&place);
     (place, ada, certificate)
 }
 
@@ -36,8 +36,12 @@ fn serve(place: &Place) -> Server {
     place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start()
 }
 
-/// Connects, trusting nothing but `certificate`, and completes the handshake.
-fn connect(server: &Server, certificate: &str, versions: &[&'static SupportedProtocolVersion]) -> io::Result<Secured> {
+/// Connects and completes the handshake; the client trusts `certificate` only.
+fn connect(
+    server: &Server,
+    certificate: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<TlsConnection> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate in PEM");
     roots.add(certificate).expect("a certificate can be trusted");
@@ -45,7 +49,7 @@ fn connect(server: &Server, certificate: &str, versions: &[&'static SupportedPro
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
     let config = builder.expect("the versions are known").with_root_certificates(roots).with_no_client_auth();
     let name = "carnelian.test".try_into().expect("a name");
-    let mut session = ClientConnection::new(Arc::new(config), name).expect("a session can be begun");
+    let mut session = ClientConnection::new(Arc::new(config), name).expect("a session can be created");
     let mut stream = TcpStream::connect(server.address())?;
     stream.set_read_timeout(Some(wait::PROCESS))?;
     while session.is_handshaking() {
@@ -54,16 +58,16 @@ fn connect(server: &Server, certificate: &str, versions: &[&'static SupportedPro
     Ok(Connection::over(StreamOwned::new(session, stream)))
 }
 
-fn create(connection: &mut Secured, login: &Login, name: &str) {
+fn create(connection: &mut TlsConnection, login: &Login, name: &str) {
     let request = Request::new("POST", CUSTOMERS).login(login).json(&sample::minimal(name, "Acme"));
-    connection.exchange(&request).expect("the server answers").must_succeed(name);
+    connection.exchange(&request).expect("the server responds").must_succeed(name);
 }
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 
 #[test]
-fn both_versions_are_spoken() {
-    let (place, ada, certificate) = prepared();
+fn tls_1_2_and_1_3_are_supported() {
+    let (place, ada, certificate) = prepare();
     let server = serve(&place);
     assert!(server.stdout().contains("\nListening on https://127.0.0.1:"), "{}", server.stdout());
     for (version, name) in [(&TLS13, "1.3"), (&TLS12, "1.2")] {
@@ -73,16 +77,16 @@ fn both_versions_are_spoken() {
 }
 
 #[test]
-fn the_world_may_be_served_with_tls() {
-    let (place, ada, certificate) = prepared();
+fn with_tls_the_server_listens_on_all_addresses() {
+    let (place, ada, certificate) = prepare();
     let launch = place.launch().bare().args(&["--data", "data", "--listen", "0.0.0.0:0"]);
     let server = launch.args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start();
-    create(&mut connect(&server, &certificate, &BOTH).expect("a handshake"), &ada, "From afar");
+    create(&mut connect(&server, &certificate, &BOTH).expect("a handshake"), &ada, "On all addresses");
 }
 
 #[test]
-fn what_is_no_handshake_does_no_harm() {
-    let (place, ada, certificate) = prepared();
+fn an_invalid_handshake_does_not_affect_others() {
+    let (place, ada, certificate) = prepare();
     let server = serve(&place);
     let bytes: [&[u8]; 4] = [
         b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -93,35 +97,35 @@ fn what_is_no_handshake_does_no_harm() {
     for bytes in bytes {
         let mut connection = Connection::open(server.address()).expect("the server accepts connections");
         let _ = connection.send_bytes(bytes);
-        // Whatever comes back, it is not an answer to a request in clear.
+        // Plain HTTP must not be served.
         let answer = if bytes.starts_with(b"GET") { connection.read_to_end().unwrap_or_default() } else { Vec::new() };
-        assert!(!answer.starts_with(b"HTTP/1.1 200"), "a request in clear was served");
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "a plain HTTP request was served");
         create(
             &mut connect(&server, &certificate, &BOTH).expect("a handshake"),
             &ada,
-            &format!("Beside {} bytes", bytes.len()),
+            &format!("After {} bytes", bytes.len()),
         );
     }
 }
 
 #[test]
-fn a_new_certificate_is_taken_up_without_dropping_a_connection() {
-    let (place, ada, first) = prepared();
+fn a_new_certificate_is_used_without_closing_connections() {
+    let (place, ada, first) = prepare();
     let server = serve(&place);
     let mut open = connect(&server, &first, &BOTH).expect("a handshake");
     create(&mut open, &ada, "Before");
-    let second = certify(&place);
-    connect(&server, &first, &BOTH).expect("nothing changes before the signal");
+    let second = write_certificate(&place);
+    connect(&server, &first, &BOTH).expect("the old certificate is used before the signal");
     server.signal("HUP");
-    wait::until("the new certificate is shown", wait::PROCESS, || connect(&server, &second, &BOTH).ok().map(drop));
-    assert!(connect(&server, &first, &BOTH).is_err(), "the old certificate is still shown");
+    wait::until("the new certificate is used", wait::PROCESS, || connect(&server, &second, &BOTH).ok().map(drop));
+    assert!(connect(&server, &first, &BOTH).is_err(), "the old certificate is still used");
     create(&mut open, &ada, "On the open connection");
     create(&mut connect(&server, &second, &BOTH).expect("a handshake"), &ada, "On a new one");
 }
 
 #[test]
-fn a_new_certificate_that_cannot_be_used_leaves_the_old_one() {
-    let (place, ada, first) = prepared();
+fn an_invalid_new_certificate_leaves_the_old_one_in_use() {
+    let (place, ada, first) = prepare();
     let server = serve(&place);
     let mut open = connect(&server, &first, &BOTH).expect("a handshake");
     place.write("cert.pem", "no certificate");
@@ -133,8 +137,8 @@ fn a_new_certificate_that_cannot_be_used_leaves_the_old_one() {
 }
 
 #[test]
-fn files_that_hold_no_certificate_or_key_are_refused_by_name() {
-    let (place, _, certificate) = prepared();
+fn invalid_certificate_and_key_files_are_named_in_the_error() {
+    let (place, _, certificate) = prepare();
     let key = fs::read_to_string(place.root().join("key.pem")).expect("the key was written");
     place.write("empty.pem", "");
     place.write("both.pem", &format!("{certificate}{key}"));
@@ -149,7 +153,7 @@ fn files_that_hold_no_certificate_or_key_are_refused_by_name() {
         let refused = place.launch().args(&["--tls-cert", cert, "--tls-key", key]).run();
         assert!([1, 2].contains(&refused.code), "{cert} and {key}: {refused:?}");
         assert!(refused.stderr.contains(named), "{named} is not named: {refused:?}");
-        assert_eq!(refused.stdout, "", "nothing is said to have started");
+        assert_eq!(refused.stdout, "", "no start is announced");
     }
     drop(place.launch().args(&["--tls-cert", "both.pem", "--tls-key", "both.pem"]).start());
 }

@@ -1,11 +1,11 @@
-//! Bytes that are no HTTP request.
+//! Malformed HTTP requests.
 
 use blackbox::{Request, Site, sample};
 
-use super::{provoke, still_serves};
+use super::{send_raw, still_serves};
 
-/// Messages that no server may take for a request.
-const BROKEN: [(&str, &[u8]); 22] = [
+/// Messages that must not be accepted as requests.
+const INVALID: [(&str, &[u8]); 22] = [
     ("words", b"hello there\r\n\r\n"),
     ("a NUL", b"\0\0\0\0\r\n\r\n"),
     ("bytes", b"\xff\xfe\xfd\xfc\r\n\r\n"),
@@ -22,16 +22,16 @@ const BROKEN: [(&str, &[u8]); 22] = [
     ("a header with odd characters", b"GET /health/live HTTP/1.1\r\nHo st: x\r\n\r\n"),
     ("a NUL in a header", b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n"),
     ("a negative length", b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
-    ("a length of words", b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"),
-    ("a length beyond counting", b"POST /health/live HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
+    ("a length that is not a number", b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"),
+    ("a length out of range", b"POST /health/live HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
     ("two lengths", b"POST /health/live HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
     ("two lengths in one", b"POST /health/live HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\nab"),
     ("an unknown transfer encoding", b"POST /health/live HTTP/1.1\r\nTransfer-Encoding: zip\r\n\r\nab"),
     ("chunked, but not last", b"POST /health/live HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\nab"),
 ];
 
-/// Messages that a server may refuse or make sense of, but not fall over.
-const ODD: [(&str, &[u8]); 9] = [
+/// Messages that may be refused or served, but must not cause a server error.
+const UNUSUAL: [(&str, &[u8]); 9] = [
     ("bare line feeds", b"GET /health/live HTTP/1.1\nHost: x\n\n"),
     ("no host", b"GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n"),
     ("a folded header", b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\nConnection: close\r\n\r\n"),
@@ -39,15 +39,15 @@ const ODD: [(&str, &[u8]); 9] = [
     ("an asterisk", b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
     ("a tunnel", b"CONNECT carnelian.test:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
     ("an upgrade", b"GET /health/live HTTP/1.1\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-    ("a length beside chunks", b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ("a length and chunks", b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("bytes in a header", b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: \xff\xfe\r\nConnection: close\r\n\r\n"),
 ];
 
 #[test]
-fn what_is_no_request_is_refused_or_the_connection_closed() {
+fn an_invalid_message_is_refused_or_the_connection_closed() {
     let site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
-    for (case, bytes) in BROKEN {
-        if let Some(reply) = provoke(&site.server, bytes, case) {
+    for (case, bytes) in INVALID {
+        if let Some(reply) = send_raw(&site.server, bytes, case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
         still_serves(&site.server, case);
@@ -55,10 +55,10 @@ fn what_is_no_request_is_refused_or_the_connection_closed() {
 }
 
 #[test]
-fn what_is_an_odd_request_does_no_harm() {
+fn an_unusual_message_causes_no_server_error() {
     let site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
-    for (case, bytes) in ODD {
-        if let Some(reply) = provoke(&site.server, bytes, case) {
+    for (case, bytes) in UNUSUAL {
+        if let Some(reply) = send_raw(&site.server, bytes, case) {
             assert!(reply.status < 500, "{case}: {} {}", reply.status, reply.text());
         }
         still_serves(&site.server, case);
@@ -66,21 +66,21 @@ fn what_is_an_odd_request_does_no_harm() {
 }
 
 #[test]
-fn broken_chunks_create_nothing() {
+fn invalid_chunks_create_nothing() {
     let site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
     let customer = sample::minimal("Chunked", "Acme").to_string();
     let whole = format!("{:x}\r\n{customer}\r\n", customer.len());
     let head = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json_bytes("").chunked().head();
     let cases = [
-        ("no number", format!("zz\r\n{customer}\r\n0\r\n\r\n")),
+        ("not a number", format!("zz\r\n{customer}\r\n0\r\n\r\n")),
         ("a negative number", format!("-5\r\n{customer}\r\n0\r\n\r\n")),
-        ("a number beyond counting", format!("fffffffffffffffffffff\r\n{customer}\r\n0\r\n\r\n")),
+        ("a number out of range", format!("fffffffffffffffffffff\r\n{customer}\r\n0\r\n\r\n")),
         ("a chunk longer than it says", format!("5\r\n{customer}\r\n0\r\n\r\n")),
         ("garbage after a chunk", format!("{whole}garbage\r\n\r\n")),
         ("no end", whole),
     ];
     for (case, body) in cases {
-        if let Some(reply) = provoke(&site.server, &[head.as_slice(), body.as_bytes()].concat(), case) {
+        if let Some(reply) = send_raw(&site.server, &[head.as_slice(), body.as_bytes()].concat(), case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
         still_serves(&site.server, case);

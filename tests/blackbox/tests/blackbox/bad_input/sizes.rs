@@ -1,9 +1,9 @@
-//! What is too large.
+//! Requests that are too large.
 
 use blackbox::problems::BODY_TOO_LARGE;
 use blackbox::{CUSTOMERS, Connection, Request, Site, sample};
 
-use super::{provoke, still_serves};
+use super::{send_raw, still_serves};
 
 /// A valid body of exactly `length` bytes.
 fn padded(name: &str, length: usize) -> String {
@@ -19,7 +19,7 @@ fn a_body_may_have_64_kib_and_no_more() {
 }
 
 #[test]
-fn another_limit_can_be_configured() {
+fn the_limit_can_be_configured() {
     let site = Site::start_with(|launch| launch.args(&["--limits-body-bytes", "1000"]));
     check(&site, 1000);
 }
@@ -35,35 +35,35 @@ fn check(site: &Site, limit: usize) {
 }
 
 #[test]
-fn a_body_without_end_is_refused_before_its_end() {
+fn an_oversized_body_is_refused_before_its_end() {
     let site = Site::start();
     let endless = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10000000000");
     let start = [endless.bytes(), vec![b' '; 4 << 20]].concat();
-    let reply = provoke(&site.server, &start, "the start of ten gigabytes").expect("an answer");
+    let reply = send_raw(&site.server, &start, "the start of ten gigabytes").expect("a reply");
     reply.must_be(&BODY_TOO_LARGE, "the start of ten gigabytes");
 }
 
 #[test]
-fn a_client_that_asks_first_is_told_no_by_what_it_announces() {
+fn a_client_that_expects_a_100_is_refused_by_its_content_length() {
     let site = Site::start();
     let large = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
     let large = large.header("Content-Length", "10000000000");
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-    connection.send_bytes(&large.head()).expect("the server reads on");
-    let reply = connection.receive_one("POST").expect("the server answers");
+    connection.send_bytes(&large.head()).expect("the server reads");
+    let reply = connection.receive_one("POST").expect("the server responds");
     reply.must_be(&BODY_TOO_LARGE, "ten gigabytes announced");
 }
 
 #[test]
-fn a_client_that_asks_first_is_told_to_go_on() {
+fn a_client_that_expects_a_100_gets_it() {
     let site = Site::start();
     let request = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
     let request = request.json(&sample::minimal("Patient", "Acme"));
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-    connection.send_bytes(&request.head()).expect("the server reads on");
-    assert_eq!(connection.receive_one("POST").expect("the server answers").status, 100);
-    connection.send_bytes(&request.encoded_body()).expect("the server reads on");
-    connection.receive("POST", CUSTOMERS).expect("the server answers").must_succeed("a body sent on request");
+    connection.send_bytes(&request.head()).expect("the server reads");
+    assert_eq!(connection.receive_one("POST").expect("the server responds").status, 100);
+    connection.send_bytes(&request.encoded_body()).expect("the server reads");
+    connection.receive("POST", CUSTOMERS).expect("the server responds").must_succeed("a body sent after the 100");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn headers_and_targets_that_are_too_large_are_refused() {
         ("a method of a megabyte", format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "X".repeat(1 << 20))),
     ];
     for (case, bytes) in cases {
-        if let Some(reply) = provoke(&site.server, bytes.as_bytes(), case) {
+        if let Some(reply) = send_raw(&site.server, bytes.as_bytes(), case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
         still_serves(&site.server, case);

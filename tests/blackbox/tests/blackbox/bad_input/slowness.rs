@@ -1,4 +1,4 @@
-//! What is too slow, and what is too much at once.
+//! Clients that are too slow, and too many connections at once.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
 
 use super::still_serves;
 
-/// A little more than the second that the tests configure, and well below the ten that are the default.
-const SOON: Duration = Duration::from_secs(7);
+/// More than the one second that the tests configure, and less than the default of ten.
+const DEADLINE: Duration = Duration::from_secs(7);
 
-/// Feeds one byte after the other until the server answers or closes; false if it closed.
-fn drip(mut connection: Connection, method: &str, filler: u8) -> Option<u16> {
+/// Sends byte after byte until the server responds or closes; returns the status of the response.
+fn send_slowly(mut connection: Connection, method: &str, filler: u8) -> Option<u16> {
     connection.set_patience(Duration::from_millis(50));
-    wait::until("the slow sender is cut", SOON, || {
+    wait::until("the slow client is disconnected", DEADLINE, || {
         let _ = connection.send_bytes(&[filler]);
         match connection.receive(method, "-") {
             Ok(reply) => Some(Some(reply.status)),
@@ -24,68 +24,68 @@ fn drip(mut connection: Connection, method: &str, filler: u8) -> Option<u16> {
 }
 
 #[test]
-fn slow_headers_are_cut() {
+fn a_client_that_sends_headers_slowly_is_disconnected() {
     let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_HEADER_SECONDS", "1"));
     for start in ["", "GET", "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
         let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-        connection.send_bytes(start.as_bytes()).expect("the server reads on");
-        let status = drip(connection, "GET", b'x');
+        connection.send_bytes(start.as_bytes()).expect("the server reads");
+        let status = send_slowly(connection, "GET", b'x');
         assert!(status.is_none_or(|status| (400..500).contains(&status)), "{start:?}: {status:?}");
     }
     still_serves(&site.server, "slow headers");
 }
 
 #[test]
-fn slow_bodies_are_cut() {
+fn a_client_that_sends_a_body_slowly_is_disconnected() {
     let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_BODY_SECONDS", "1"));
     let post = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Type", "application/json");
     for post in [post.clone().header("Content-Length", "30000"), post.header("Transfer-Encoding", "chunked")] {
         let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-        connection.send_bytes(&post.head()).expect("the server reads on");
-        let status = drip(connection, "POST", b'0');
+        connection.send_bytes(&post.head()).expect("the server reads");
+        let status = send_slowly(connection, "POST", b'0');
         assert!(status.is_none_or(|status| (400..500).contains(&status)), "{status:?}");
     }
     still_serves(&site.server, "slow bodies");
 }
 
 #[test]
-fn a_silent_sender_is_cut() {
+fn a_client_that_stops_sending_is_disconnected() {
     let site = Site::start_with(|launch| launch.config("[timeouts]\nheader_seconds = 1\nbody_seconds = 1\n"));
     let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
     for bytes in [b"GET /health".as_slice(), &half] {
         let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-        connection.set_patience(SOON);
-        connection.send_bytes(bytes).expect("the server reads on");
-        let cut = connection.receive("POST", "-");
-        assert!(!cut.as_ref().is_err_and(is_silence), "neither answered nor closed");
-        assert!(cut.is_err() || cut.is_ok_and(|reply| (400..500).contains(&reply.status)));
+        connection.set_patience(DEADLINE);
+        connection.send_bytes(bytes).expect("the server reads");
+        let outcome = connection.receive("POST", "-");
+        assert!(!outcome.as_ref().is_err_and(is_silence), "no reply, and the connection is open");
+        assert!(outcome.is_err() || outcome.is_ok_and(|reply| (400..500).contains(&reply.status)));
     }
 }
 
 #[test]
-fn half_open_connections_keep_nobody_waiting() {
+fn unfinished_requests_do_not_delay_others() {
     let site = Site::start();
     let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
     let held: Vec<_> = (0..200)
         .map(|number| {
             let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
             let bytes = if number % 2 == 0 { b"GET /".as_slice() } else { &half };
-            connection.send_bytes(bytes).expect("the server reads on");
+            connection.send_bytes(bytes).expect("the server reads");
             connection
         })
         .collect();
-    site.client().create(&sample::minimal("Quick", "Acme")).must_succeed("a request beside them");
+    site.client().create(&sample::minimal("Quick", "Acme")).must_succeed("a request at the same time");
     drop(held);
 }
 
 #[test]
-fn connections_beyond_the_limit_wait_or_are_turned_away() {
+fn connections_beyond_the_limit_wait_or_are_refused() {
     let args = ["--limits-connections", "4", "--timeouts-header-seconds", "60"];
     let site = Site::start_with(|launch| launch.args(&args));
     let live = Request::new("GET", "/health/live");
     let mut held: Vec<Connection> = Vec::new();
     wait::until("four connections are served", wait::PROCESS, || {
-        // The connection that polled for readiness may not have been let go of yet.
+        // The connection that polled for readiness may still be open.
         let mut connection = Connection::open(site.server.address()).ok()?;
         connection.set_patience(Duration::from_secs(1));
         if connection.exchange(&live).is_ok_and(|reply| reply.status == 200) {
@@ -98,27 +98,29 @@ fn connections_beyond_the_limit_wait_or_are_turned_away() {
         connection.set_patience(Duration::from_millis(500));
         connection.exchange(&live).map(|reply| reply.status)
     };
-    assert_ne!(one_more().ok(), Some(200), "a fifth connection is served beside four");
+    assert_ne!(one_more().ok(), Some(200), "a fifth connection is served");
     for connection in &mut held {
-        connection.exchange(&live).expect("the server answers").must_succeed("a connection within the limit");
+        connection.exchange(&live).expect("the server responds").must_succeed("a connection within the limit");
     }
     held.pop();
-    wait::until("the free place is given to another", wait::PROCESS, || (one_more().ok() == Some(200)).then_some(()));
+    wait::until("a closed connection makes room for another one", wait::PROCESS, || {
+        (one_more().ok() == Some(200)).then_some(())
+    });
 }
 
 #[test]
-fn who_does_not_read_answers_is_cut() {
+fn a_client_that_does_not_read_responses_is_disconnected() {
     let site = Site::start_with(|launch| launch.config("limits.connections = 1\n[timeouts]\nheader_seconds = 1\n"));
-    let mut deaf = Connection::open(site.server.address()).expect("the server accepts connections");
-    // More answers than any socket buffer holds, so that the server has to wait for somebody to read them.
-    let questions = Request::new("GET", "/health/live").bytes().repeat(1000);
-    deaf.set_patience(Duration::from_secs(1));
+    let mut client = Connection::open(site.server.address()).expect("the server accepts connections");
+    // More responses than the socket buffers hold, so that the server has to wait for the client.
+    let requests = Request::new("GET", "/health/live").bytes().repeat(1000);
+    client.set_patience(Duration::from_secs(1));
     for _ in 0..200 {
-        if deaf.send_bytes(&questions).is_err() {
+        if client.send_bytes(&requests).is_err() {
             break;
         }
     }
-    wait::until("its place is free again", SOON, || {
+    wait::until("its connection is closed", DEADLINE, || {
         site.server.client().try_get("/health/live").is_ok_and(|reply| reply.status == 200).then_some(())
     });
 }

@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Sign-in with user name and API key.
 
 use blackbox::problems::*;
 use blackbox::{Login, Reply, Request, Server, Site, json, wait};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::world::World;
 
-/// Where a user who is signed in is answered, whatever the role.
+/// A path that every role may call.
 const ECHO: &str = "/rws/api/v1/echo/hello";
 
 fn call(server: &Server, login: &Login) -> Reply {
@@ -39,7 +39,7 @@ fn unusable_credentials_are_invalid() {
         ("a scheme and a space", "Basic ".to_owned()),
         ("no scheme", encode(format!("{user}:{key}").as_bytes())),
         ("no Base64", "Basic !!!!".to_owned()),
-        ("no Base64 any more", format!("Basic {}*", encode(b"ada:key"))),
+        ("Base64 with a wrong end", format!("Basic {}*", encode(b"ada:key"))),
         ("a stray padding", "Basic YWRh=OmtleQ==".to_owned()),
         ("not UTF-8", format!("Basic {}", encode(b"ada:\xff\xfe"))),
         ("a user that is not UTF-8", format!("Basic {}", encode(b"\xff:key"))),
@@ -53,9 +53,9 @@ fn unusable_credentials_are_invalid() {
         ("a wrong key", Login { user: user.clone(), key: "secret".into() }.basic()),
         ("a key with a wrong end", Login { user: user.clone(), key: format!("{}{flipped}", &key[..79]) }.basic()),
         ("a key without its end", Login { user: user.clone(), key: key[..79].into() }.basic()),
-        ("a key with more behind it", Login { user: user.clone(), key: format!("{key}0") }.basic()),
+        ("a key with an additional character", Login { user: user.clone(), key: format!("{key}0") }.basic()),
         ("a key in capitals", Login { user: user.clone(), key: key.to_uppercase() }.basic()),
-        ("a UUID that nobody imported", Login { user: user.clone(), key: UUID.into() }.basic()),
+        ("a UUID that was not imported", Login { user: user.clone(), key: UUID.into() }.basic()),
     ];
     for (case, authorization) in cases {
         call_with(&site.server, &authorization).must_be(&INVALID_CREDENTIALS, case);
@@ -64,9 +64,9 @@ fn unusable_credentials_are_invalid() {
 }
 
 #[test]
-fn padding_is_needed_where_base64_asks_for_it() {
+fn base64_padding_is_required() {
     let site = Site::start();
-    // With a key of 80 characters, this name makes a length that is no multiple of three.
+    // With a key of 80 characters, this name makes a length that is not a multiple of three.
     let login = site.place.user("five5", "Acme", &[]);
     let padded = login.basic();
     assert!(padded.ends_with('='), "these credentials need no padding");
@@ -78,7 +78,7 @@ fn padding_is_needed_where_base64_asks_for_it() {
 }
 
 #[test]
-fn the_scheme_may_be_written_in_any_case() {
+fn the_scheme_is_case_insensitive() {
     let site = Site::start();
     let credentials = site.ada.basic();
     for scheme in ["basic", "BASIC", "bAsIc"] {
@@ -88,14 +88,14 @@ fn the_scheme_may_be_written_in_any_case() {
 }
 
 #[test]
-fn a_key_belongs_to_its_user() {
+fn a_key_is_valid_for_its_user_only() {
     let world = World::start();
     let mixed = Login { user: world.ada.user.clone(), key: world.rex.key.clone() };
     call(&world.server, &mixed).must_be(&INVALID_CREDENTIALS, "another user's key");
 }
 
 #[test]
-fn a_revoked_key_is_invalid_and_the_others_stay() {
+fn a_revoked_key_is_invalid_and_other_keys_stay_valid() {
     let site = Site::start();
     let second = site.place.key("ada", &[]);
     wait::until("the second key is known", wait::NOTICE, || (call(&site.server, &second).status == 200).then_some(()));
@@ -117,7 +117,7 @@ fn an_expired_key_is_invalid() {
 }
 
 #[test]
-fn a_disabled_user_is_out_until_enabled_again() {
+fn a_disabled_user_cannot_sign_in_until_enabled_again() {
     let site = Site::start();
     call(&site.server, &site.ada).must_succeed("at first");
     site.place.cli(&["user", "disable", "ada"]).done();
@@ -129,7 +129,7 @@ fn a_disabled_user_is_out_until_enabled_again() {
 const UUID: &str = "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f";
 
 #[test]
-fn a_key_imported_from_elsewhere_works() {
+fn an_imported_key_is_valid() {
     let site = Site::start();
     let imported = Login { user: "ada".into(), key: UUID.into() };
     call(&site.server, &imported).must_be(&INVALID_CREDENTIALS, "before it is imported");
@@ -143,18 +143,18 @@ fn a_key_imported_from_elsewhere_works() {
     invalid_soon(&site.server, &imported, "the imported key is revoked");
 }
 
-/// Waits until the change is noticed, and asserts what is answered then.
+/// Waits until the server has noticed the change, and asserts its response then.
 #[track_caller]
 fn invalid_soon(server: &Server, login: &Login, what: &str) {
     wait::until(what, wait::NOTICE, || (call(server, login).status == 401).then_some(()));
     call(server, login).must_be(&INVALID_CREDENTIALS, what);
 }
 
-/// More wrong keys than an address may send within a second, and then another second's worth.
+/// More wrong keys than an address may send within two seconds.
 const FLOOD: usize = 60;
 
 #[test]
-fn a_flood_of_wrong_keys_is_slowed_and_locks_nobody_out() {
+fn many_wrong_keys_are_delayed_and_do_not_affect_valid_keys() {
     let site = Site::start();
     let wrong = site.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
     let begin = Instant::now();
@@ -162,6 +162,6 @@ fn a_flood_of_wrong_keys_is_slowed_and_locks_nobody_out() {
         wrong.get(ECHO).must_be(&INVALID_CREDENTIALS, "one of many wrong keys");
         site.client().get(ECHO).must_succeed("the right key from the same address");
     }
-    // However fast the machine is, the answers beyond the allowance cannot have come at once.
+    // The responses beyond the allowance are delayed by a second, on any machine.
     assert!(begin.elapsed() >= Duration::from_secs(1), "{FLOOD} wrong keys took {:?}", begin.elapsed());
 }

@@ -1,9 +1,9 @@
-//! Known and unknown paths, right and wrong methods.
+//! Known and unknown paths, supported and unsupported methods.
 
 use blackbox::problems::*;
 use blackbox::{Connection, Request, Site};
 
-/// The paths that are served, and the methods that each takes.
+/// Paths, with the methods that each supports and methods that it does not.
 const PATHS: [(&str, &[&str], &[&str]); 11] = [
     ("/rws/api/v1/accounts", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
     ("/rws/api/v1/accounts/1", &["GET"], &["POST", "PUT", "DELETE", "PATCH"]),
@@ -19,23 +19,23 @@ const PATHS: [(&str, &[&str], &[&str]); 11] = [
 ];
 
 #[test]
-fn another_method_is_refused_and_the_right_ones_are_named() {
+fn an_unsupported_method_is_refused_with_the_supported_ones() {
     let site = Site::start();
     let client = site.client();
-    for (path, right, wrong) in PATHS {
-        for method in wrong {
+    for (path, supported, unsupported) in PATHS {
+        for method in unsupported {
             let case = format!("{method} {path}");
             let reply = client.send(Request::new(method, path));
             reply.must_be(&METHOD_NOT_ALLOWED, &case);
             let allow: Vec<_> = reply.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
-            assert!(right.iter().all(|method| allow.contains(method)), "{case}: Allow is {allow:?}");
+            assert!(supported.iter().all(|method| allow.contains(method)), "{case}: Allow is {allow:?}");
             assert!(!allow.contains(method), "{case}: Allow is {allow:?}");
         }
     }
 }
 
 #[test]
-fn an_unknown_path_is_not_found_by_who_is_signed_in() {
+fn an_unknown_path_of_the_api_is_not_found_after_the_sign_in() {
     let site = Site::start();
     let paths = [
         "/rws/",
@@ -58,7 +58,7 @@ fn an_unknown_path_is_not_found_by_who_is_signed_in() {
 }
 
 #[test]
-fn a_path_outside_the_api_is_not_found_by_anybody() {
+fn a_path_outside_the_api_is_not_found_without_a_sign_in() {
     let site = Site::start();
     for path in [
         "/",
@@ -79,7 +79,7 @@ fn a_path_outside_the_api_is_not_found_by_anybody() {
 }
 
 #[test]
-fn head_is_answered_like_get_without_a_body_and_the_connection_goes_on() {
+fn head_is_handled_like_get_without_a_body() {
     let site = Site::start();
     let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
     let ada = |path| Request::new("HEAD", path).login(&site.ada);
@@ -93,9 +93,9 @@ fn head_is_answered_like_get_without_a_body_and_the_connection_goes_on() {
         (Request::new("HEAD", "/health/live"), 200),
     ];
     for (request, status) in cases {
-        let reply = connection.exchange(&request).expect("the connection goes on");
+        let reply = connection.exchange(&request).expect("the connection stays open");
         assert_eq!((reply.status, reply.body.len()), (status, 0), "{}", String::from_utf8_lossy(&request.head()));
-        let after = connection.exchange(&Request::new("GET", "/health/live")).expect("the connection goes on");
+        let after = connection.exchange(&Request::new("GET", "/health/live")).expect("the connection stays open");
         after.must_succeed("the request after HEAD");
     }
 }

@@ -1,9 +1,9 @@
-//! A limit on requests per second and user.
+//! The limit of requests per second and user.
 
 use blackbox::problems::*;
 use blackbox::{Client, Login, Reply, Request, Site, wait};
 
-/// More requests than one second can let through at one per second.
+/// More requests than a limit of one per second admits during the test.
 const BURST: usize = 300;
 
 fn throttled() -> Site {
@@ -18,22 +18,22 @@ fn exhaust(client: &Client, target: &str) -> Reply {
 }
 
 #[test]
-fn who_asks_too_often_is_told_when_to_come_back() {
+fn a_throttled_client_learns_when_to_retry() {
     let site = throttled();
     let client = site.client();
     client.get("/rws/api/v1/echo/hello").must_succeed("the first request");
     exhaust(&client, "/rws/api/v1/echo/hello").must_be(&RATE_LIMIT, "one of many requests");
-    wait::until("the user is let through again", wait::PATIENCE, || {
+    wait::until("the user is admitted again", wait::PATIENCE, || {
         (client.get("/rws/api/v1/echo/hello").status == 200).then_some(())
     });
 }
 
 #[test]
-fn each_user_is_counted_alone_and_health_not_at_all() {
+fn users_are_throttled_separately_and_health_checks_never() {
     let site = throttled();
     let other = site.place.user("other", "Acme", &[]);
     exhaust(&site.client(), "/rws/api/v1/echo/hello");
-    wait::until("the other user is let through", wait::NOTICE, || {
+    wait::until("the other user is admitted", wait::NOTICE, || {
         (site.server.client_of(&other).get("/rws/api/v1/echo/hello").status == 200).then_some(())
     });
     let probe = site.client();
@@ -55,7 +55,7 @@ fn the_throttle_comes_after_authentication_and_before_the_version() {
 }
 
 #[test]
-fn without_the_setting_nobody_is_throttled() {
+fn without_the_setting_there_is_no_throttle() {
     let site = Site::start();
     let client = site.client();
     for _ in 0..BURST {

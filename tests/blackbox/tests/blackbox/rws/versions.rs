@@ -1,4 +1,4 @@
-//! `v{apiVersion}`.
+//! The API version in the path.
 
 use blackbox::problems::*;
 use blackbox::{Request, Site, sample};
@@ -20,7 +20,7 @@ fn every_version_but_1_is_invalid() {
 }
 
 #[test]
-fn what_is_no_version_at_all_is_not_served() {
+fn a_path_without_a_version_is_not_served() {
     let site = Site::start();
     for version in ["V1", "1", "version1"] {
         let reply = site.client().get(&format!("/rws/api/{version}/echo/hello"));

@@ -105,7 +105,7 @@ fn end(place: &Place, data: &Path, rows: usize, stored: &[String]) -> (Outcome, 
 
 /// Whether an import found itself over: nothing is noted of it any more, and its rejected rows are there.
 fn was_over(outcome: &Outcome) -> bool {
-    outcome.stderr.contains(&format!("{REJECTS} is there already"))
+    outcome.stderr.contains(&format!("{REJECTS} already exists"))
 }
 
 fn went_on(outcome: &Outcome) -> bool {

@@ -1,9 +1,9 @@
-//! The rooms of the workspace and the only dependencies that they may have; see `ARCHITECTURE.md`.
+//! The crates of the workspace, and the dependencies that they may have; see `ARCHITECTURE.md`.
 
 use std::{fs, path::Path};
 
-/// A crate's folder, and the crates of the workspace that it may depend on.
-const ROOMS: [(&str, &[&str]); 10] = [
+/// A crate's directory, and the workspace crates that it may depend on.
+const CRATES: [(&str, &[&str]); 10] = [
     ("crates/domain", &[]),
     ("crates/store", &["carnelian-domain"]),
     ("crates/store-sqlite", &["carnelian-domain", "carnelian-store"]),
@@ -16,8 +16,8 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("fuzz", &["carnelian", "carnelian-app", "carnelian-domain", "carnelian-http"]),
 ];
 
-/// What only some rooms may know.
-const KNOWN_TO: [(&str, &[&str]); 11] = [
+/// A dependency, and the only crates that may use it.
+const RESTRICTED: [(&str, &[&str]); 12] = [
     ("rusqlite", &["crates/store-sqlite", "tests/blackbox", "tests/chaos", "bench"]),
     ("axum", &["bench"]),
     ("hyper", &["crates/http"]),
@@ -27,45 +27,50 @@ const KNOWN_TO: [(&str, &[&str]); 11] = [
     ("csv", &["."]),
     ("toml", &["."]),
     ("stateright", &["tests/chaos"]),
+    // rustix has no call that disables transparent huge pages, which the binary does with nix.
+    ("nix", &["."]),
     ("rustix", &[".", "tests/chaos", "bench"]),
     ("tokio", &["crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];
 
-fn manifest(room: &str) -> toml::Table {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(room).join("Cargo.toml");
+fn manifest(directory: &str) -> toml::Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join("Cargo.toml");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn dependencies(room: &str) -> Vec<String> {
-    manifest(room)["dependencies"].as_table().expect("a table").keys().cloned().collect()
+fn dependencies(directory: &str) -> Vec<String> {
+    manifest(directory)["dependencies"].as_table().expect("a table").keys().cloned().collect()
 }
 
 #[test]
-fn every_crate_is_a_room() {
+fn every_crate_is_listed() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
-    for entry in fs::read_dir(crates).expect("a folder") {
+    for entry in fs::read_dir(crates).expect("a directory") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        let room = format!("crates/{name}");
-        assert!(ROOMS.iter().any(|(known, _)| *known == room), "{room} has no row in this test");
+        let directory = format!("crates/{name}");
+        assert!(CRATES.iter().any(|(known, _)| *known == directory), "{directory} is not listed in this test");
     }
 }
 
 #[test]
-fn rooms_depend_on_each_other_only_as_drawn() {
-    for (room, allowed) in ROOMS {
-        for dependency in dependencies(room).iter().filter(|name| name.starts_with("carnelian")) {
-            assert!(allowed.contains(&dependency.as_str()), "{room} must not depend on {dependency}");
+fn crates_depend_only_on_allowed_workspace_crates() {
+    for (directory, allowed) in CRATES {
+        for dependency in dependencies(directory).iter().filter(|name| name.starts_with("carnelian")) {
+            assert!(allowed.contains(&dependency.as_str()), "{directory} must not depend on {dependency}");
         }
     }
 }
 
 #[test]
-fn what_one_room_knows_no_other_does() {
-    for (room, _) in ROOMS {
-        for dependency in dependencies(room) {
-            let known_to = KNOWN_TO.iter().find(|(name, _)| *name == dependency).map(|(_, rooms)| *rooms);
-            assert!(known_to.is_none_or(|rooms| rooms.contains(&room)), "{dependency} must not be known in {room}");
+fn restricted_dependencies_are_used_only_where_allowed() {
+    for (directory, _) in CRATES {
+        for dependency in dependencies(directory) {
+            let allowed = RESTRICTED.iter().find(|(name, _)| *name == dependency).map(|(_, rooms)| *rooms);
+            assert!(
+                allowed.is_none_or(|crates| crates.contains(&directory)),
+                "{directory} must not depend on {dependency}"
+            );
         }
     }
 }

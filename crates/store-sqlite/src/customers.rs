@@ -7,7 +7,7 @@ use crate::{
     hash_index::KeyedHash,
     idempotency::{self, once},
     job::{WorkError, Writing},
-    listing,
+    listing::{self, stored},
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp};
 use carnelian_store::{
@@ -15,7 +15,7 @@ use carnelian_store::{
     StoreError, StoredCustomer, Written,
     judge::{self, FoundCustomer},
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
@@ -108,20 +108,9 @@ pub(crate) fn customer(connection: &Connection, id: CustomerId) -> Result<Option
     connection.prepare_cached(select)?.query_row([id.0], stored).optional()
 }
 
-/// A customer from the columns that are read of one.
-pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
-    Ok(StoredCustomer {
-        account: AccountId(row.get(0)?),
-        name: row.get(1)?,
-        ship_to_bill_address: row.get(2)?,
-        sealed: row.get(3)?,
-        version: row.get(4)?,
-    })
-}
-
 pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
     let indexes = writing.indexes()?;
-    let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
+    let hash = indexes.hash_key.hash_name(new.account, &new.unique_name);
     let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
     // The insert looks at the account itself, so that a create that succeeds needs one statement.
     if name_is_taken || write(writing, INSERT, new, hash)? == 0 {
@@ -139,13 +128,13 @@ pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &O
     let new = &edit.customer;
     let Current { found, unique_name } = seen(writing, new.id, edit.seen_in)?;
     let indexes = writing.indexes()?;
-    let hash = indexes.hash_key.of_name(new.account, &new.unique_name);
+    let hash = indexes.hash_key.hash_name(new.account, &new.unique_name);
     let old_account = account_state(writing, found.account)?;
     let new_account = if new.account == found.account { old_account } else { account_state(writing, new.account)? };
     let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
     judge::check_edit(found, edit.expected_versions.as_deref(), new_account, old_account, name_is_taken)?;
     write(writing, UPDATE, new, hash)?;
-    let old = indexes.hash_key.of_name(found.account, &unique_name);
+    let old = indexes.hash_key.hash_name(found.account, &unique_name);
     if old != hash {
         let mut names = indexes.names();
         names.remove(old, new.id.0);
@@ -167,7 +156,7 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     judge::check_version(found, erase.expected_versions.as_deref())?;
     writing.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
     let indexes = writing.indexes()?;
-    indexes.names().remove(indexes.hash_key.of_name(found.account, &unique_name), erase.id.0);
+    indexes.names().remove(indexes.hash_key.hash_name(found.account, &unique_name), erase.id.0);
     writing.written.push(erase.id);
     *writing.erased = true;
     writing.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;

@@ -1,19 +1,25 @@
-//! An index in memory: which rows of a table may have a value, by a keyed hash of it.
+//! An index in memory: which rows of a table may have a value, by a keyed hash of the value.
 //!
-//! An index on disk over values in random order is written page after page, and in a large registry that is most of the
-//! cost of a create. This one holds a hash for every row instead. It is exact all the same: whoever finds a hash in it
-//! looks the row up and compares.
+//! An index on disk of values in random order is written page after page, which in a large registry is most of the cost
+//! of a create. This index holds a hash for every row instead. The result is exact all the same: a caller that finds a
+//! hash here reads the row and compares the value.
+//!
+//! Changes are kept apart until the transaction ends: an added row is found at once, a removed row until the commit.
 
+use carnelian_domain::{AccountId, UserId};
 use hashbrown::HashTable;
+use rusqlite::Connection;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
 
-/// How many tables share the rows: each grows on its own, so that none takes long to.
+/// The number of tables that share the rows: each grows on its own, so that no growth takes long.
 const SHARDS: usize = 256;
 
-/// The bytes of a row's number that are kept; enough for three hundred million million rows.
+/// The bytes of a row number that are kept: enough for three hundred million million rows.
 const ROW_BYTES: usize = 6;
 
-/// The bytes of a hash that are kept besides the shard that it leads to: of ten million rows two or three in a thousand
-/// share them with another one, which is then looked up for nothing.
+/// The bytes of a hash that are kept besides the one that selects the shard. Of ten million rows, two or three in a
+/// thousand share them with another row, which is then read in vain.
 const HASH_BYTES: usize = 3;
 
 /// The keyed hash of a value.
@@ -31,7 +37,35 @@ impl KeyedHash {
     }
 }
 
-/// One row: a part of the hash, and its number.
+/// The key of the hashes, so that no client can choose values with equal hashes.
+pub(crate) struct HashKey([u8; 16]);
+
+impl HashKey {
+    /// Reads the registry's key.
+    pub(crate) fn read(connection: &Connection) -> Result<HashKey, rusqlite::Error> {
+        let select = "SELECT name_hash_key FROM registry";
+        Ok(HashKey(connection.query_row(select, [], |row| row.get(0))?))
+    }
+
+    /// The hash of a unique name in an account.
+    pub(crate) fn hash_name(&self, account: AccountId, unique_name: &str) -> KeyedHash {
+        self.hash(account.0, unique_name)
+    }
+
+    /// The hash of a user's idempotency key.
+    pub(crate) fn hash_idempotency_key(&self, user: UserId, key: &str) -> KeyedHash {
+        self.hash(user.0, key)
+    }
+
+    fn hash(&self, owner: u64, text: &str) -> KeyedHash {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write_u64(owner);
+        hasher.write(text.as_bytes());
+        KeyedHash(hasher.finish() as i64)
+    }
+}
+
+/// One row: a part of its hash, and its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry {
     hash: [u8; HASH_BYTES],
@@ -51,7 +85,7 @@ impl Entry {
         u64::from_le_bytes(bytes)
     }
 
-    /// What the table sorts the entry by: all bits of it must depend on the hash.
+    /// The hash by which the table stores the entry: all of its bits must depend on the kept bytes.
     fn spread(&self) -> u64 {
         spread(self.hash)
     }
@@ -70,12 +104,12 @@ enum Change {
 /// The index.
 pub(crate) struct HashIndex {
     shards: Vec<HashTable<Entry>>,
-    /// What was changed since the last commit.
+    /// The changes since the last commit.
     changes: Vec<Change>,
 }
 
 impl HashIndex {
-    /// An empty one with room for so many rows.
+    /// An empty index with room for this many rows.
     pub(crate) fn with_capacity(rows: usize) -> HashIndex {
         HashIndex {
             shards: (0..SHARDS).map(|_| HashTable::with_capacity(rows / SHARDS)).collect(),
@@ -83,27 +117,27 @@ impl HashIndex {
         }
     }
 
-    /// The rows that may have a value: every one that has it, in the last commit or in what is being written, and seldom
-    /// another.
+    /// The rows that may have a value: every row that has it, in the last commit or in the open transaction, and rarely
+    /// others.
     pub(crate) fn candidates(&self, hash: KeyedHash) -> impl Iterator<Item = u64> {
         let kept = hash.kept();
         let found = self.shards[hash.shard()].iter_hash(spread(kept));
         found.filter(move |entry| entry.hash == kept).map(|entry| entry.row())
     }
 
-    /// Notes a row, until the next commit or undoing.
+    /// Adds a row within the open transaction.
     pub(crate) fn add(&mut self, hash: KeyedHash, row: u64) {
-        self.put(hash, row);
+        self.insert_committed(hash, row);
         self.changes.push(Change::Added(hash, row));
     }
 
-    /// Forgets a row with the next commit: until then, others still read it in the database.
+    /// Removes a row with the next commit: until then, readers still find it in the database.
     pub(crate) fn remove(&mut self, hash: KeyedHash, row: u64) {
         self.changes.push(Change::Removed(hash, row));
     }
 
-    /// The changes are committed.
-    pub(crate) fn keep_changes(&mut self) {
+    /// Applies the changes after a commit.
+    pub(crate) fn commit(&mut self) {
         for change in std::mem::take(&mut self.changes) {
             if let Change::Removed(hash, row) = change {
                 self.take(hash, row);
@@ -111,8 +145,8 @@ impl HashIndex {
         }
     }
 
-    /// The changes were not committed.
-    pub(crate) fn undo_changes(&mut self) {
+    /// Reverts the changes after a rollback.
+    pub(crate) fn roll_back(&mut self) {
         while let Some(change) = self.changes.pop() {
             if let Change::Added(hash, row) = change {
                 self.take(hash, row);
@@ -120,8 +154,8 @@ impl HashIndex {
         }
     }
 
-    /// Notes a row that is committed.
-    pub(crate) fn put(&mut self, hash: KeyedHash, row: u64) {
+    /// Adds a committed row.
+    pub(crate) fn insert_committed(&mut self, hash: KeyedHash, row: u64) {
         let entry = Entry::new(hash, row);
         self.shards[hash.shard()].insert_unique(entry.spread(), entry, Entry::spread);
     }
@@ -137,6 +171,15 @@ impl HashIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_values_of_different_owners_have_different_hashes() {
+        let key = HashKey([7; 16]);
+        assert_eq!(key.hash_name(AccountId(1), "Acme"), key.hash_name(AccountId(1), "Acme"));
+        assert_ne!(key.hash_name(AccountId(1), "Acme"), key.hash_name(AccountId(2), "Acme"));
+        assert_ne!(key.hash_idempotency_key(UserId(1), "k"), key.hash_idempotency_key(UserId(2), "k"));
+        assert_ne!(key.hash_idempotency_key(UserId(1), "k"), HashKey([8; 16]).hash_idempotency_key(UserId(1), "k"));
+    }
 
     fn candidates(index: &HashIndex, hash: KeyedHash) -> Vec<u64> {
         let mut found: Vec<u64> = index.candidates(hash).collect();
@@ -154,35 +197,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_committed_is_undone() {
+    fn a_rollback_reverts_every_change() {
         let (mut index, kept, undone) = (HashIndex::with_capacity(0), KeyedHash(1), KeyedHash(2));
         index.add(kept, 1);
-        index.keep_changes();
+        index.commit();
         index.remove(kept, 1);
         index.add(undone, 1);
         index.add(kept, 2);
-        index.undo_changes();
+        index.roll_back();
         assert_eq!(candidates(&index, kept), [1]);
         assert!(candidates(&index, undone).is_empty());
     }
 
     #[test]
-    fn a_value_is_found_until_the_commit_that_gives_it_up() {
+    fn a_removed_value_is_found_until_the_commit() {
         let (mut index, old, new) = (HashIndex::with_capacity(0), KeyedHash(1), KeyedHash(2));
         index.add(old, 1);
-        index.keep_changes();
+        index.commit();
         index.remove(old, 1);
         index.add(new, 1);
         assert_eq!((candidates(&index, old), candidates(&index, new)), (vec![1], vec![1]));
-        index.keep_changes();
+        index.commit();
         assert_eq!((candidates(&index, old), candidates(&index, new)), (vec![], vec![1]));
     }
 
     #[test]
-    fn a_value_that_is_given_up_and_taken_back_within_a_commit_is_there_once() {
+    fn a_value_removed_and_added_again_in_one_transaction_is_there_once() {
         let (mut index, value, other) = (HashIndex::with_capacity(0), KeyedHash(1), KeyedHash(2));
         index.add(value, 1);
-        index.keep_changes();
+        index.commit();
         let there_and_back = |index: &mut HashIndex| {
             index.remove(value, 1);
             index.add(other, 1);
@@ -190,10 +233,10 @@ mod tests {
             index.add(value, 1);
         };
         there_and_back(&mut index);
-        index.undo_changes();
+        index.roll_back();
         assert_eq!((candidates(&index, value), candidates(&index, other)), (vec![1], vec![]));
         there_and_back(&mut index);
-        index.keep_changes();
+        index.commit();
         assert_eq!((candidates(&index, value), candidates(&index, other)), (vec![1], vec![]));
     }
 }

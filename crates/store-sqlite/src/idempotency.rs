@@ -1,35 +1,22 @@
 //! Writes that happen once, however often they are asked for: what was answered is remembered with the write itself.
 
 use crate::{
-    hash_index::{HashIndex, KeyedHash},
-    indexes::{HashKey, Indexes},
+    indexes::Indexes,
     job::{WorkError, Writing},
+    loading::idempotent_write,
 };
-use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{Conflict, IdempotencyKey, Written, judge};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 use std::cmp::Reverse;
 
 /// How many writes that are remembered no longer are forgotten with each that is remembered: more than come in.
 const FORGET: usize = 2;
 
-/// The index of all writes that the database holds.
-pub(crate) fn load(connection: &Connection, hash_key: &HashKey) -> Result<HashIndex, rusqlite::Error> {
-    let count = "SELECT count(*) FROM idempotent_write INDEXED BY idempotent_write_of_user";
-    let mut index = HashIndex::with_capacity(connection.query_row(count, [], |row| row.get(0))?);
-    let mut select = connection.prepare("SELECT id, user_id, key FROM idempotent_write")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (number, hash) = indexed(row, hash_key)?;
-        index.put(hash, number);
-    }
-    Ok(index)
-}
-
 /// The rows that may be a write under a key: nearly always none, or that of the write. The newest comes first, as one
 /// that is remembered no longer may still be there.
 pub(crate) fn candidates(indexes: &Indexes, key: &IdempotencyKey) -> Vec<u64> {
-    let hash = indexes.hash_key.of_key(key.user, &key.key);
+    let hash = indexes.hash_key.hash_idempotency_key(key.user, &key.key);
     let mut candidates: Vec<_> = indexes.idempotent_writes().candidates(hash).collect();
     candidates.sort_unstable_by_key(|row| Reverse(*row));
     candidates
@@ -90,7 +77,7 @@ fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> R
         version
     ])?;
     let indexes = writing.indexes()?;
-    indexes.idempotent_writes().add(indexes.hash_key.of_key(key.user, &key.key), row.cast_unsigned());
+    indexes.idempotent_writes().add(indexes.hash_key.hash_idempotency_key(key.user, &key.key), row.cast_unsigned());
     Ok(())
 }
 
@@ -112,18 +99,13 @@ pub(crate) fn forget_users(writing: &Writing<'_>, home: AccountId, limit: usize)
 fn forget(writing: &Writing<'_>, select: &str, params: impl Params) -> Result<usize, WorkError> {
     let indexes = writing.indexes()?;
     let mut select = writing.connection.prepare_cached(select)?;
-    let forgotten = select.query_map(params, |row| indexed(row, &indexes.hash_key))?;
+    let forgotten = select.query_map(params, |row| idempotent_write(row, &indexes.hash_key))?;
     let forgotten: Vec<_> = forgotten.collect::<Result<_, _>>()?;
     for (number, hash) in &forgotten {
         writing.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
         indexes.idempotent_writes().remove(*hash, *number);
     }
     Ok(forgotten.len())
-}
-
-/// The number and the hash of a row that begins with its id, its user and its key.
-fn indexed(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, KeyedHash), rusqlite::Error> {
-    Ok((row.get(0)?, hash_key.of_key(UserId(row.get(1)?), row.get_ref(2)?.as_str()?)))
 }
 
 /// The moment of the newest writes that are remembered no longer.

@@ -110,7 +110,7 @@ fn replace_holder(
     replacement: Replace,
     origin: &Origin,
 ) -> Result<Imported, WorkError> {
-    let hash = writing.indexes()?.hash_key.of_name(new.account, &new.unique_name);
+    let hash = writing.indexes()?.hash_key.hash_name(new.account, &new.unique_name);
     let id = holder_of_name(writing, hash, &new)?.ok_or(Conflict::NoSuchCustomer)?;
     let current = customer(writing.connection, id)?.ok_or(Conflict::NoSuchCustomer)?;
     let replacement = replacement(id, &current);

@@ -4,7 +4,7 @@
 //! the thread, and the connection goes back to the pool: a long walk holds up neither them nor a checkpoint. A step begins
 //! behind the last id that was looked at, so the cost of a part does not grow with the number of customers before it.
 
-use crate::{SqliteStore, customers::stored, hash_index::HashIndex};
+use crate::{SqliteStore, hash_index::HashIndex};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -28,6 +28,17 @@ const CUSTOMER: &str = "
     WHERE id = :id AND modified_at >= :since
         AND (:name IS NULL OR ifnull(unique_name, name) = :name)
         AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
+
+/// Reads a customer from a row of the columns of [`CUSTOMER`].
+pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
+    Ok(StoredCustomer {
+        account: AccountId(row.get(0)?),
+        name: row.get(1)?,
+        ship_to_bill_address: row.get(2)?,
+        sealed: row.get(3)?,
+        version: row.get(4)?,
+    })
+}
 
 /// Lists customers: by their name if one is asked for and the index is at hand, else on a walk.
 pub(crate) async fn list(
@@ -72,7 +83,7 @@ async fn candidates(
         }
     };
     let indexes = indexes.clone();
-    let hashes: Vec<_> = accounts.iter().map(|account| indexes.hash_key.of_name(*account, name)).collect();
+    let hashes: Vec<_> = accounts.iter().map(|account| indexes.hash_key.hash_name(*account, name)).collect();
     let of_hash = |names: &HashIndex, hash| names.candidates(hash).map(CustomerId).collect::<Vec<_>>();
     Ok(Some(move || {
         let names = indexes.names();

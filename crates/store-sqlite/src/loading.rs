@@ -1,13 +1,15 @@
-//! Reading the hashes of all names when a server starts.
+//! Loading the indexes in memory when a server starts.
 //!
-//! They stand in `customer_of_account`, whose pages lie scattered among those of the customers: who reads one after the
-//! other waits for the disk at each of them. So the index is cut into pieces, and several threads read them.
+//! The hashes of names are in `customer_of_account`, whose pages are scattered among those of the customers: a single
+//! reader would wait for the disk at each page. So the key range of the index is divided into pieces, which several
+//! threads read.
 
 use crate::{
     error::OpenError,
-    hash_index::{HashIndex, KeyedHash},
+    hash_index::{HashIndex, HashKey, KeyedHash},
     schema,
 };
+use carnelian_domain::UserId;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use std::{
     path::Path,
@@ -18,70 +20,75 @@ use std::{
     thread,
 };
 
-/// How many threads read at most.
+/// The largest number of threads.
 const THREADS: usize = 8;
 
-/// How many pieces there are at most: enough for the threads to end at about the same time.
+/// The largest number of pieces: enough for the threads to end at about the same time.
 const PIECES: u64 = 64;
 
-/// How many customers are worth a piece of their own.
-const WORTH: u64 = 20_000;
+/// The smallest number of customers in a piece, about.
+const PIECE: u64 = 20_000;
 
-/// How many names are handed on at once.
+/// How many names a thread sends at a time.
 const BATCH: usize = 4096;
 
-/// A name by its hash, and whose it is.
+/// The hash of a name, and the customer's id.
 type Name = (KeyedHash, u64);
 
-/// A place in the index: an account and a customer of it.
-type Place = (i64, i64);
+/// A key of the index: an account and a customer in it.
+type IndexKey = (i64, i64);
 
-/// What the index holds behind one place, up to and with another.
-type Piece = (Place, Place);
+/// A range of the index: after the first key, up to and including the second.
+type Piece = (IndexKey, IndexKey);
 
-/// Reads the names of a database that nobody writes customers to meanwhile.
+/// Loads the index of names; no process may write customers meanwhile.
 pub(crate) fn load_names(path: &Path, connection: &Connection) -> Result<HashIndex, OpenError> {
-    load(path, connection, WORTH)
+    load(path, connection, PIECE)
 }
 
-fn load(path: &Path, connection: &Connection, worth: u64) -> Result<HashIndex, OpenError> {
-    let pieces = pieces(connection, worth)?;
-    // They are counted first: a table that grows while it is filled leaves memory behind that is of no use.
+fn load(path: &Path, connection: &Connection, piece: u64) -> Result<HashIndex, OpenError> {
+    let pieces = pieces(connection, piece)?;
+    // The names are counted first: a table that grows while it is filled leaves unused memory behind.
     let mut count = 0;
-    in_pieces(path, &pieces, &count_names, |part: usize| count += part)?;
+    read_pieces(path, &pieces, &count_names, |part: usize| count += part)?;
     let mut names = HashIndex::with_capacity(count);
-    let take = |batch: Vec<Name>| batch.into_iter().for_each(|(hash, id)| names.put(hash, id));
-    in_pieces(path, &pieces, &read_names, take)?;
+    let take = |batch: Vec<Name>| batch.into_iter().for_each(|(hash, id)| names.insert_committed(hash, id));
+    read_pieces(path, &pieces, &read_names, take)?;
     Ok(names)
 }
 
-/// Cuts the index at the places of some customers, which lie in it as all of them do.
-fn pieces(connection: &Connection, worth: u64) -> Result<Vec<Piece>, rusqlite::Error> {
+/// Divides the index at the keys of customers at equal distances of ids, which are distributed as all customers are.
+fn pieces(connection: &Connection, piece: u64) -> Result<Vec<Piece>, rusqlite::Error> {
     let end: u64 = connection.query_row("SELECT ifnull(max(id), 0) + 1 FROM customer", [], |row| row.get(0))?;
-    let count = (end / worth).clamp(1, PIECES);
+    let count = (end / piece).clamp(1, PIECES);
     let mut select = connection.prepare("SELECT account_id, id FROM customer WHERE id >= ?1 ORDER BY id LIMIT 1")?;
-    let mut places: Vec<Place> = Vec::new();
+    let mut keys: Vec<IndexKey> = Vec::new();
     for cut in 1..count {
-        let place = select.query_row([end / count * cut], |row| Ok((row.get(0)?, row.get(1)?)));
-        places.extend(place.optional()?);
+        let key = select.query_row([end / count * cut], |row| Ok((row.get(0)?, row.get(1)?)));
+        keys.extend(key.optional()?);
     }
-    places.extend([(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]);
-    places.sort_unstable();
-    Ok(places.windows(2).map(|ends| (ends[0], ends[1])).collect())
+    keys.extend([(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]);
+    keys.sort_unstable();
+    Ok(keys.windows(2).map(|ends| (ends[0], ends[1])).collect())
 }
 
-/// What reads a piece, and sends on what it finds.
+/// Reads a piece and sends the results.
 type Read<T> = dyn Fn(&Connection, Piece, &mut dyn FnMut(T)) -> Result<(), rusqlite::Error> + Sync;
 
-/// Reads all pieces by several threads, and takes what they find.
-fn in_pieces<T: Send>(path: &Path, pieces: &[Piece], read: &Read<T>, mut take: impl FnMut(T)) -> Result<(), OpenError> {
+/// Reads all pieces in several threads, and calls `take` with each result.
+fn read_pieces<T: Send>(
+    path: &Path,
+    pieces: &[Piece],
+    read: &Read<T>,
+    mut take: impl FnMut(T),
+) -> Result<(), OpenError> {
     let next = &AtomicUsize::new(0);
     let threads = pieces.len().min(THREADS);
     let (sender, found) = sync_channel(threads);
     thread::scope(move |scope| {
         for _ in 0..threads {
             let sender = sender.clone();
-            // Nobody takes anything any more once another thread has failed.
+            // The receiver is gone once another thread has failed.
             let send = move |part| drop(sender.send(part));
             let work = move || {
                 let read_all = || {
@@ -120,7 +127,7 @@ fn read_names(connection: &Connection, piece: Piece, send: &mut dyn FnMut(Vec<Na
     Ok(())
 }
 
-/// Selects something of each customer in a piece, in a statement for each account that it cuts and one for those between.
+/// Selects columns of each customer in a piece: one statement for each account at its ends, one for the accounts between.
 fn select<T>(
     connection: &Connection,
     what: &str,
@@ -142,12 +149,33 @@ fn select<T>(
     run(&within, params![last, i64::MIN, to])
 }
 
+/// Loads the index of all idempotent writes in the database.
+pub(crate) fn load_idempotent_writes(
+    connection: &Connection,
+    hash_key: &HashKey,
+) -> Result<HashIndex, rusqlite::Error> {
+    let count = "SELECT count(*) FROM idempotent_write INDEXED BY idempotent_write_of_user";
+    let mut index = HashIndex::with_capacity(connection.query_row(count, [], |row| row.get(0))?);
+    let mut select = connection.prepare("SELECT id, user_id, key FROM idempotent_write")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, hash) = idempotent_write(row, hash_key)?;
+        index.insert_committed(hash, number);
+    }
+    Ok(index)
+}
+
+/// The number and the hash of an idempotent write, from its id, user and key.
+pub(crate) fn idempotent_write(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, KeyedHash), rusqlite::Error> {
+    Ok((row.get(0)?, hash_key.hash_idempotency_key(UserId(row.get(1)?), row.get_ref(2)?.as_str()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use carnelian_store::contract::KeylessChain;
 
-    /// As many customers as said, two of three in account 2, the others in accounts of which each has a few.
+    /// A registry with this many customers: two of three in account 2, the others in accounts with few customers.
     fn registry(path: &Path, customers: i64) -> Connection {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         let fill = "
@@ -160,16 +188,16 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_read_once_however_the_index_is_cut() {
+    fn every_name_is_loaded_once_whatever_the_pieces() {
         let directory = tempfile::tempdir().expect("a directory");
         for customers in [1, 2, 9, 100, 1000] {
             let path = directory.path().join(format!("{customers}.db"));
             let connection = registry(&path, customers);
-            for worth in [1, 2, 7, 100, 5000] {
-                let names = load(&path, &connection, worth).expect("loads");
+            for piece in [1, 2, 7, 100, 5000] {
+                let names = load(&path, &connection, piece).expect("loads");
                 for id in 1..=customers {
                     let found: Vec<_> = names.candidates(KeyedHash(id)).collect();
-                    assert_eq!(found, [id as u64], "of {customers}, each {worth} a piece");
+                    assert_eq!(found, [id as u64], "{customers} customers in pieces of {piece}");
                 }
             }
         }
@@ -180,12 +208,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
         let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
-        let names = load(&path, &connection, WORTH).expect("loads");
+        let names = load(&path, &connection, PIECE).expect("loads");
         assert_eq!(names.candidates(KeyedHash(0)).count(), 0);
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_taken_for_nothing() {
+    fn a_failed_read_fails_the_load() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
         let connection = registry(&path, 100);

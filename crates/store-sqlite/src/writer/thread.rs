@@ -236,7 +236,7 @@ impl WriterThread {
             self.wal_truncation.request();
         }
         if let Some(indexes) = &self.indexes {
-            indexes.keep_changes();
+            indexes.commit();
         }
         Some(std::mem::take(&mut self.group))
     }
@@ -245,7 +245,7 @@ impl WriterThread {
     fn roll_back(&mut self, error: &CommitError) -> bool {
         let rolled_back = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
         if let Some(indexes) = &self.indexes {
-            indexes.undo_changes();
+            indexes.roll_back();
         }
         self.audit.forget();
         let error = if rolled_back { error.clone() } else { error.clone().into_unknown() };

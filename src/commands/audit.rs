@@ -6,7 +6,7 @@ use carnelian_app::{
     App,
     audit::{AuditFilter, AuditVerdict},
 };
-use carnelian_store::{AuditEntry, StoredEntry};
+use carnelian_store::{AuditEntry, PartitionId, StoredEntry};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
@@ -39,12 +39,19 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
             print_listing(options.json, &columns, rows)
         }
         Audit::Verify => match app.verify_audit().await.map_err(CliError::failed)? {
-            AuditVerdict::Whole(head) => {
-                print_message(format_args!("verified {} entries", head.sequence));
-                print_result(format_args!("{} {}", head.sequence, HEXLOWER.encode(&head.link)))
+            AuditVerdict::Whole(heads) => {
+                let entries: u64 = heads.iter().map(|head| head.sequence).sum();
+                print_message(format_args!("verified {entries} entries"));
+                heads.iter().try_for_each(|head| {
+                    let partition = if heads.len() > 1 { format!("{} ", head.partition) } else { String::new() };
+                    print_result(format_args!("{partition}{} {}", head.sequence, HEXLOWER.encode(&head.link)))
+                })
             }
-            AuditVerdict::Broken { sequence, why } => {
-                Err(CliError::failed(format!("the audit log was altered: entry {sequence}: {why}")))
+            AuditVerdict::Broken { partition, sequence, why } => {
+                let partition =
+                    if app.audit_partitions().len() > 1 { format!("partition {partition}, ") } else { String::new() };
+                let place = format!("{partition}entry {sequence}");
+                Err(CliError::failed(format!("the audit log was altered: {place}: {why}")))
             }
         },
         Audit::Export => export(app).await,
@@ -52,16 +59,25 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
 }
 
 async fn export(app: &App) -> Result<(), CliError> {
+    let partitions = app.audit_partitions();
+    for partition in &partitions {
+        export_partition(app, *partition, partitions.len() > 1).await?;
+    }
+    Ok(())
+}
+
+async fn export_partition(app: &App, partition: PartitionId, names_partition: bool) -> Result<(), CliError> {
     let mut after = 0;
     loop {
-        let entries = app.audit_entries(after, PAGE).await.map_err(CliError::failed)?;
+        let entries = app.audit_entries(partition, after, PAGE).await.map_err(CliError::failed)?;
         let Some(last) = entries.last() else { return Ok(()) };
         after = last.sequence;
         for stored in &entries {
             let entry = read(stored)?;
+            let partition = if names_partition { json!({ "partition": partition.0 }) } else { Value::Null };
             let place = json!({ "sequence": stored.sequence, "at": stored.at.to_iso8601() });
             let link = json!({ "link": HEXLOWER.encode(&stored.link) });
-            let parts = [place, json!(entry), link].into_iter().filter_map(|part| match part {
+            let parts = [partition, place, json!(entry), link].into_iter().filter_map(|part| match part {
                 Value::Object(part) => Some(part),
                 _ => None,
             });

@@ -9,7 +9,7 @@ use carnelian_domain::{
     AccountId, AccountState, Action, Actor, ErasureId, GroupId, NameError, Object, Origin, Role, UserId,
     directory::{check_name, check_user_name},
 };
-use carnelian_store::{AuditEntry, Conflict, NewUser, StoreError, UserChanges, Which};
+use carnelian_store::{AuditEntry, Conflict, NewUser, PartitionId, StoreError, UserChanges, Which};
 
 /// How many refusals a second are written down for each user; what is beyond fills no disk.
 pub(crate) const REFUSALS_PER_SECOND: u32 = 10;
@@ -216,7 +216,8 @@ impl App {
             return Ok(());
         }
         let object = Object::Operation(operation);
-        self.store.append_audit(AuditEntry::record(origin, Action::Refuse, object, None, &[])).await
+        let entry = AuditEntry::record(origin, Action::Refuse, object, None, &[]);
+        self.store.append_audit(PartitionId::FIRST, entry).await
     }
 }
 

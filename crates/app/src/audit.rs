@@ -1,33 +1,36 @@
-//! What was changed by whom, and whether the log of it is whole.
+//! The audit log: reading it, and verifying that it is complete and unaltered.
+//!
+//! Each partition of the store has a log of its own. A search reads the log of one partition: that of the account it asks for,
+//! else the first one.
 
 use crate::{App, vault::same_digest};
 use carnelian_domain::{AccountId, Action, Timestamp};
-use carnelian_store::{AuditChain, AuditEntry, AuditHead, FIRST_LINK, StoreError, StoredEntry};
+use carnelian_store::{AuditEnd, AuditEntry, AuditHead, PartitionId, StoreError, StoredEntry};
 use std::collections::VecDeque;
 
-/// How many entries are read at once, before others have a turn.
+/// How many entries are read at once. Other tasks of the thread run between two parts.
 const PART: usize = 1000;
 
-/// Which entries are asked for.
+/// Which entries to find.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuditFilter {
-    /// Those behind this one.
+    /// Only entries after this sequence number.
     pub after: u64,
-    /// Those that concern this account.
+    /// Only entries that concern this account.
     pub account: Option<AccountId>,
-    /// Those that tell of this.
+    /// Only entries of this action.
     pub action: Option<Action>,
-    /// Those that were not written earlier.
+    /// Only entries written at or after this time.
     pub since: Option<Timestamp>,
 }
 
 impl AuditFilter {
-    /// Whether it wants every entry behind the one.
-    fn wants_all(&self) -> bool {
+    /// Whether every entry after `after` matches.
+    fn matches_all(&self) -> bool {
         self.account.is_none() && self.action.is_none() && self.since.is_none()
     }
 
-    fn wants(&self, stored: &StoredEntry) -> bool {
+    fn matches(&self, stored: &StoredEntry) -> bool {
         if self.since.is_some_and(|since| stored.at < since) {
             return false;
         }
@@ -40,14 +43,16 @@ impl AuditFilter {
     }
 }
 
-/// What a look at the whole log found.
+/// The result of verifying the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditVerdict {
-    /// Every entry is where it was written, as it was written. Noted elsewhere, the head also proves later that nothing
-    /// was taken from the end together with what this registry knows of it.
-    Whole(AuditHead),
+    /// Every entry is there as it was written; these are the heads of the partitions. Kept elsewhere, a head also proves
+    /// later that no entries were removed from the end together with the end that the registry stores.
+    Whole(Vec<AuditHead>),
     /// The log is not what was written: this is the first place where it shows.
     Broken {
+        /// The partition.
+        partition: PartitionId,
         /// The entry that is altered, missing or out of place.
         sequence: u64,
         /// What is wrong there.
@@ -55,85 +60,116 @@ pub enum AuditVerdict {
     },
 }
 
+/// The first entry that is not what was written.
+struct BrokenEntry {
+    sequence: u64,
+    why: &'static str,
+}
+
 impl App {
-    /// The entries behind one, in their order, so many at most.
-    pub async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        self.store.audit_entries(after, limit).await
+    /// The partitions that have a log.
+    pub fn audit_partitions(&self) -> Vec<PartitionId> {
+        self.store.partitions()
     }
 
-    /// The entries that a filter wants, in their order: so many, or all that there are, behind some that are passed over.
+    /// The entries of a partition after a sequence number, in their order, at most `limit` of them.
+    pub async fn audit_entries(
+        &self,
+        partition: PartitionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        self.store.audit_entries(partition, after, limit).await
+    }
+
+    /// The entries that match a filter, in their order: at most `count`, after the first `skip` of them.
     pub async fn find_audit_entries(
         &self,
         filter: &AuditFilter,
         mut skip: usize,
         count: usize,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let (mut after, mut found) = (filter.after, Vec::new());
+        let (partition, mut after, mut found) = (self.partition_to_search(filter), filter.after, Vec::new());
         while found.len() < count {
-            let part = self.store.audit_entries(after, PART).await?;
+            let part = self.store.audit_entries(partition, after, PART).await?;
             let Some(last) = part.last() else { break };
             after = last.sequence;
-            let mut wanted: Vec<_> = part.into_iter().filter(|entry| filter.wants(entry)).collect();
-            found.extend(wanted.drain(skip.min(wanted.len())..));
-            skip -= wanted.len();
+            let mut matching: Vec<_> = part.into_iter().filter(|entry| filter.matches(entry)).collect();
+            found.extend(matching.drain(skip.min(matching.len())..));
+            skip -= matching.len();
             tokio::task::yield_now().await;
         }
         found.truncate(count);
         Ok(found)
     }
 
-    /// The last entries that a filter wants, in their order: so many at most.
+    /// The last entries that match a filter, in their order, at most `count` of them.
     pub async fn last_audit_entries(
         &self,
         filter: &AuditFilter,
         count: usize,
     ) -> Result<VecDeque<StoredEntry>, StoreError> {
-        let mut after = filter.after;
-        if filter.wants_all() {
-            // Then there is no need to look at those before.
-            after = after.max(self.store.audit_end().await?.sequence.saturating_sub(count as u64));
+        let (partition, mut after) = (self.partition_to_search(filter), filter.after);
+        if filter.matches_all() {
+            let ends = self.store.audit_ends().await?;
+            let end = ends.iter().find(|end| end.partition == partition).map_or(0, |end| end.sequence);
+            after = after.max(end.saturating_sub(count as u64));
         }
         let mut found = VecDeque::new();
         loop {
-            let part = self.store.audit_entries(after, PART).await?;
+            let part = self.store.audit_entries(partition, after, PART).await?;
             let Some(last) = part.last() else { return Ok(found) };
             after = last.sequence;
-            found.extend(part.into_iter().filter(|entry| filter.wants(entry)));
+            found.extend(part.into_iter().filter(|entry| filter.matches(entry)));
             found.drain(..found.len().saturating_sub(count));
         }
     }
 
-    /// Looks at every entry, and says whether all are there as they were written.
+    fn partition_to_search(&self, filter: &AuditFilter) -> PartitionId {
+        filter.account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account))
+    }
+
+    /// Reads every entry, and verifies that all are there as they were written.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
-        // What is appended meanwhile lies behind this end.
-        let end = self.store.audit_end().await?;
-        let mut head = AuditHead { sequence: 0, link: FIRST_LINK };
-        while head.sequence < end.sequence {
-            let part = self.store.audit_entries(head.sequence, PART).await?;
-            if part.is_empty() {
-                return Ok(AuditVerdict::Broken { sequence: head.sequence + 1, why: "it is missing at the end" });
-            }
-            for entry in part.iter().take_while(|entry| entry.sequence <= end.sequence) {
-                match self.check_entry(&head, entry) {
-                    Ok(next) => head = next,
-                    Err(why) => return Ok(AuditVerdict::Broken { sequence: head.sequence + 1, why }),
+        let mut heads = Vec::new();
+        // Entries that are appended meanwhile come after these ends.
+        for end in self.store.audit_ends().await? {
+            match self.verify_partition(&end).await? {
+                Ok(head) => heads.push(head),
+                Err(BrokenEntry { sequence, why }) => {
+                    return Ok(AuditVerdict::Broken { partition: end.partition, sequence, why });
                 }
             }
         }
-        if same_digest(&self.audit_key.seal(&head), &end.seal) {
-            Ok(AuditVerdict::Whole(head))
+        Ok(AuditVerdict::Whole(heads))
+    }
+
+    async fn verify_partition(&self, end: &AuditEnd) -> Result<Result<AuditHead, BrokenEntry>, StoreError> {
+        let mut head = AuditHead::empty(end.partition);
+        while head.sequence < end.sequence {
+            let part = self.store.audit_entries(end.partition, head.sequence, PART).await?;
+            if part.is_empty() {
+                return Ok(Err(BrokenEntry { sequence: head.sequence + 1, why: "it is missing at the end" }));
+            }
+            for entry in part.iter().take_while(|entry| entry.sequence <= end.sequence) {
+                if let Err(why) = self.verify_entry(&mut head, entry) {
+                    return Ok(Err(BrokenEntry { sequence: head.sequence, why }));
+                }
+            }
+        }
+        if same_digest(&head.end(&self.audit_key).seal, &end.seal) {
+            Ok(Ok(head))
         } else {
-            Ok(AuditVerdict::Broken { sequence: head.sequence, why: "it is not the last one that was written" })
+            Ok(Err(BrokenEntry { sequence: head.sequence, why: "it is not the last one that was written" }))
         }
     }
 
-    /// Where the log is after an entry, if it follows.
-    fn check_entry(&self, head: &AuditHead, entry: &StoredEntry) -> Result<AuditHead, &'static str> {
-        let sequence = head.sequence + 1;
-        if entry.sequence != sequence {
+    /// Moves the head on to an entry, and verifies that the entry is the next one.
+    fn verify_entry(&self, head: &mut AuditHead, entry: &StoredEntry) -> Result<(), &'static str> {
+        head.append(&self.audit_key, entry.at, &entry.entry);
+        if entry.sequence != head.sequence {
             return Err("it is missing");
         }
-        let link = self.audit_key.link(&head.link, sequence, entry.at, &entry.entry);
-        if same_digest(&link, &entry.link) { Ok(AuditHead { sequence, link }) } else { Err("it was altered") }
+        if same_digest(&head.link, &entry.link) { Ok(()) } else { Err("it was altered") }
     }
 }

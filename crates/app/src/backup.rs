@@ -12,7 +12,7 @@ use crate::{
     vault::{BackupVault, DoesNotOpen, Entropy, SealingKey, Signing},
 };
 use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin};
-use carnelian_store::{AuditEntry, BackupPart, BackupRow, Ledger, Store, StoreError};
+use carnelian_store::{AuditEntry, BackupPart, BackupRow, Ledger, PartitionId, Store, StoreError};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -63,7 +63,7 @@ impl App {
     /// Writes everything into a backup, and says how many rows it has.
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
         let entry = AuditEntry::record(origin, Action::BackUp, Object::Registry, None, &[]);
-        self.store.append_audit(entry).await?;
+        self.store.append_audit(PartitionId::FIRST, entry).await?;
         write(&*self.store, &self.backup_vault, &*self.entropy, to)
     }
 

@@ -152,7 +152,7 @@ impl CustomerWriter<'_> {
         };
         let draft = self.app.rules.check(raw)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
-        let id = self.app.customer_ids.next().await?;
+        let id = self.app.customer_ids.next(account.id).await?;
         // The reservation of ids may have taken long.
         let account = match self.confirmed().await? {
             Cow::Borrowed(_) => account,

@@ -1,66 +1,88 @@
-//! Customer ids, reserved in blocks so that giving one out costs no write.
+//! Customer ids, reserved in blocks so that most creates cost no write for their id.
 //!
-//! An id has to be known before the customer is written, because it is part of the seal. What is left of a block when
-//! the program ends is never used: ids may have gaps, they are never given twice.
+//! The id must be known before the customer is written, because it is part of the seal. When the program ends, the rest of
+//! each block is lost: ids may have gaps, but no id is given out twice. Every partition of the store has ids of its own.
+//!
+//! Each server reserves blocks for itself, so of customers that two servers create, the later one may have the lower id.
 
-use carnelian_domain::CustomerId;
-use carnelian_store::{Store, StoreError};
+use carnelian_domain::{AccountId, CustomerId};
+use carnelian_store::{IdBlock, PartitionId, Store, StoreError};
 use std::{
     collections::VecDeque,
-    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Semaphore;
 
-/// How many ids are reserved at once, and how few may be left before more are.
+/// How many ids a block has. The next block is reserved when fewer ids than that are left.
 const BLOCK: u64 = 1000;
 
-/// How many may wait for an id before further ones are turned away: a reservation is a write, and writes may be stuck.
+/// How many callers may wait for an id before further ones fail as busy: a reservation is a write, and writes may be stuck.
 const WAITING: usize = 4096;
 
 pub(crate) struct CustomerIds {
     store: Arc<dyn Store>,
-    blocks: Mutex<VecDeque<Range<u64>>>,
-    reserving: Arc<tokio::sync::Mutex<()>>,
+    /// In the order of the partitions.
+    partitions: Vec<Arc<PartitionIds>>,
     places: Semaphore,
+}
+
+/// The ids of one partition.
+struct PartitionIds {
+    store: Arc<dyn Store>,
+    partition: PartitionId,
+    blocks: Mutex<VecDeque<IdBlock>>,
+    reserving: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl CustomerIds {
     pub(crate) fn new(store: Arc<dyn Store>) -> CustomerIds {
-        CustomerIds { store, blocks: Mutex::default(), reserving: Arc::default(), places: Semaphore::new(WAITING) }
+        let ids = |partition| {
+            let (store, blocks, reserving) = (store.clone(), Mutex::default(), Arc::default());
+            Arc::new(PartitionIds { store, partition, blocks, reserving })
+        };
+        let partitions = store.partitions().into_iter().map(ids).collect();
+        CustomerIds { store, partitions, places: Semaphore::new(WAITING) }
     }
 
-    /// An id that nobody has ever been given.
-    pub(crate) async fn next(self: &Arc<Self>) -> Result<CustomerId, StoreError> {
-        if let Some(id) = self.take() {
+    /// An id for a new customer of an account.
+    pub(crate) async fn next(&self, account: AccountId) -> Result<CustomerId, StoreError> {
+        let ids = &self.partitions[usize::from(self.store.partition_of(account).0)];
+        if let Some(id) = ids.take() {
             return Ok(id);
         }
         let _place = self.places.try_acquire().map_err(|_| StoreError::Busy)?;
-        let _reserving = self.reserving.lock().await;
+        let _reserving = ids.reserving.lock().await;
         loop {
-            if let Some(id) = self.take() {
+            if let Some(id) = ids.take() {
                 return Ok(id);
             }
-            self.reserve().await?;
+            ids.reserve().await?;
         }
     }
 
+    /// A block of ids of a partition for the caller alone.
+    pub(crate) async fn block(&self, partition: PartitionId, count: u64) -> Result<IdBlock, StoreError> {
+        reserve_block(&*self.store, partition, count).await
+    }
+}
+
+impl PartitionIds {
     fn take(self: &Arc<Self>) -> Option<CustomerId> {
         let (id, left) = {
             let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
             let id = blocks.front_mut().and_then(Iterator::next)?;
-            if blocks.front().is_some_and(Range::is_empty) {
+            if blocks.front().is_some_and(|block| block.count == 0) {
                 blocks.pop_front();
             }
-            (id, blocks.iter().map(|block| block.end - block.start).sum::<u64>())
+            (id, blocks.iter().map(|block| block.count).sum::<u64>())
         };
         if left < BLOCK {
             self.reserve_ahead();
         }
-        Some(CustomerId(id))
+        Some(id)
     }
 
-    /// Reserves more in the background, so that nobody has to wait for it.
+    /// Reserves the next block in the background, so that no caller waits for it.
     fn reserve_ahead(self: &Arc<Self>) {
         if let Ok(reserving) = self.reserving.clone().try_lock_owned() {
             let ids = self.clone();
@@ -73,18 +95,17 @@ impl CustomerIds {
         }
     }
 
-    /// So many ids in a row that nobody has ever been given.
-    pub(crate) async fn block(&self, count: u64) -> Result<Range<u64>, StoreError> {
-        let block = self.store.reserve_customer_ids(count).await?;
-        if block.end > CustomerId::LIMIT {
-            return Err(StoreError::corrupt("customer ids are used up"));
-        }
-        Ok(block)
-    }
-
     async fn reserve(&self) -> Result<(), StoreError> {
-        let block = self.block(BLOCK).await?;
+        let block = reserve_block(&*self.store, self.partition, BLOCK).await?;
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push_back(block);
         Ok(())
     }
+}
+
+async fn reserve_block(store: &dyn Store, partition: PartitionId, count: u64) -> Result<IdBlock, StoreError> {
+    let block = store.reserve_customer_ids(partition, count).await?;
+    if block.last_id().is_some_and(|id| id.0 >= CustomerId::LIMIT) {
+        return Err(StoreError::corrupt("customer ids are used up"));
+    }
+    Ok(block)
 }

@@ -105,7 +105,7 @@ pub struct App {
     directory: ArcSwap<Directory>,
     /// Held while the directory is read again, so that an older state never takes the place of a newer one.
     refreshing: tokio::sync::Mutex<()>,
-    customer_ids: Arc<CustomerIds>,
+    customer_ids: CustomerIds,
     in_flight: Arc<InFlight>,
     audit_key: AuditKey,
     receipt_key: ReceiptKey,
@@ -137,7 +137,7 @@ impl App {
         Ok(App {
             key_uses,
             refusals: Throttle::new(administration::REFUSALS_PER_SECOND),
-            customer_ids: Arc::new(CustomerIds::new(parts.store.clone())),
+            customer_ids: CustomerIds::new(parts.store.clone()),
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),
             receipt_key: ReceiptKey::new(&parts.master_key),

@@ -12,10 +12,13 @@ use carnelian_domain::{
     AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Scope, directory::check_name,
 };
 use carnelian_store::{
-    Conflict, CustomerFilter, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, Replace, Replacement,
-    RowOutcome, StoreError, StoredCustomer,
+    Conflict, CustomerFilter, IdBlock, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, PartitionId,
+    Replace, Replacement, RowOutcome, StoreError, StoredCustomer,
 };
-use std::{collections::HashSet, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use tokio::task::{JoinHandle, yield_now};
 
 /// How many rows are best sent together: enough to share a sync, and few enough to be redone.
@@ -77,7 +80,8 @@ pub struct Importer<'a> {
     identity: Option<Vec<u8>>,
     /// How many rows are on their way or done.
     rows: u64,
-    ids: Range<u64>,
+    /// The ids that are reserved for the next rows, by partition.
+    ids: HashMap<PartitionId, IdBlock>,
     /// What the accounts and names of the rows before come to, if nothing is written: far less than they are themselves.
     names: HashSet<[u8; 16]>,
 }
@@ -112,7 +116,7 @@ impl App {
         let end = |(row, conflict)| (row, refused(options.on_duplicate, conflict));
         let earlier = ResumePoint { rows: progress.rows, results: progress.refused.into_iter().map(end).collect() };
         let names = HashSet::new();
-        Ok((Importer { app: self, origin, options, identity, rows: earlier.rows, ids: 0..0, names }, earlier))
+        Ok((Importer { app: self, origin, options, identity, rows: earlier.rows, ids: HashMap::new(), names }, earlier))
     }
 
     /// An account by its name, also one that another process has just made.
@@ -162,20 +166,23 @@ impl Importer<'_> {
         let Some(account) = self.account(draft.account_name.as_str()).await? else {
             return Ok(ImportRow::Refused(Conflict::NoSuchAccount));
         };
-        let id = self.next_id(left).await?;
+        let id = self.next_id(account.id, left).await?;
         let replace = self.options.on_duplicate == OnDuplicate::Update;
         let replace = replace.then(|| self.replacement(account.clone(), draft.clone()));
         Ok(ImportRow::Customer { new: self.app.sealed(id, &account, draft)?, replace })
     }
 
-    async fn next_id(&mut self, left: u64) -> Result<CustomerId, Failure> {
-        if self.ids.is_empty() {
-            let more_to_come = left >= BATCH as u64 || self.rows > 0;
-            let count = if more_to_come { IDS } else { left };
-            self.ids = self.app.customer_ids.block(count).await?;
+    /// An id for a customer of an account; `left` is how many rows of the batch have none yet.
+    async fn next_id(&mut self, account: AccountId, left: u64) -> Result<CustomerId, Failure> {
+        let partition = self.app.store.partition_of(account);
+        if let Some(id) = self.ids.get_mut(&partition).and_then(Iterator::next) {
+            return Ok(id);
         }
-        let id = self.ids.next().ok_or_else(|| Failure::Internal(Internal::new("a block of ids is empty")))?;
-        Ok(CustomerId(id))
+        let more_to_come = left >= BATCH as u64 || self.rows > 0;
+        let mut block = self.app.customer_ids.block(partition, if more_to_come { IDS } else { left }).await?;
+        let id = block.next().ok_or_else(|| Failure::Internal(Internal::new("a block of ids is empty")))?;
+        self.ids.insert(partition, block);
+        Ok(id)
     }
 
     /// Makes the replacement of whichever customer has the name.

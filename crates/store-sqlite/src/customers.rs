@@ -11,12 +11,11 @@ use crate::{
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp};
 use carnelian_store::{
-    AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer,
-    StoreError, StoredCustomer, Written,
+    AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdBlock, IdempotencyKey, ListCustomers, NewCustomer,
+    PartitionId, StoreError, StoredCustomer, Written,
     judge::{self, FoundCustomer},
 };
 use rusqlite::{Connection, OptionalExtension, params};
-use std::ops::Range;
 
 /// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
 ///
@@ -33,11 +32,11 @@ const UPDATE: &str = "
 
 #[async_trait::async_trait]
 impl Customers for SqliteStore {
-    async fn reserve_customer_ids(&self, count: u64) -> Result<Range<u64>, StoreError> {
+    async fn reserve_customer_ids(&self, _: PartitionId, count: u64) -> Result<IdBlock, StoreError> {
         let reserve = "UPDATE registry SET next_customer_id = next_customer_id + ?1 RETURNING next_customer_id";
         self.write(move |writing| {
             let end: u64 = writing.connection.prepare_cached(reserve)?.query_row([count], |row| row.get(0))?;
-            Ok(end - count..end)
+            Ok(IdBlock { first: end - count, step: 1, count })
         })
         .await
     }

@@ -1,30 +1,38 @@
-//! The audit log: an entry for every change, written in the change's own transaction.
+//! The audit log: every change writes an entry in its own transaction.
 //!
-//! Entries are chained. The link of each depends on the one before and on a key that the store does not have, so that
-//! an entry that was altered, taken out or put in gives itself away; so does an end that was cut off, as what is noted of
-//! it depends on the key as well.
+//! Each partition has a log of its own. Its entries form a chain: the *link* of an entry depends on the link before it and on
+//! a key that the store does not have, so an entry that was altered, removed or inserted shows. The *seal* of the last entry
+//! depends on a key as well, so entries removed from the end show too.
+//!
+//! An adapter stores links and seals, and this file makes them. In each transaction that writes entries an adapter
+//!
+//! 1. locks the log of the partition,
+//! 2. reads the [`AuditEnd`] that the last transaction stored, and the link of the entry with that sequence number, and
+//!    continues from both with [`AuditHead::resume`],
+//! 3. calls [`AuditHead::append`] for each entry, and stores it with the sequence number and the link that follow from it,
+//! 4. stores what [`AuditHead::end`] returns, before it commits.
 
-use crate::StoreError;
+use crate::{PartitionId, StoreError};
 use carnelian_domain::{AccountId, Action, Object, Origin, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, net::IpAddr};
 
-/// What stands for an entry and everything before it.
+/// A digest of an entry and of all entries before it.
 pub type Link = [u8; 32];
 
-/// The link before the first entry.
-pub const FIRST_LINK: Link = [0; 32];
+/// The link of no entry: what is appended to a log whose end was tampered with never makes it whole again.
+const BROKEN: Link = [0xff; 32];
 
-/// Makes links; the one with the key comes from where the program is wired together.
+/// Makes links and seals. The implementation with the key comes from where the program is wired together.
 pub trait AuditChain: Send + Sync {
     /// The link of an entry that follows another one.
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link;
 
-    /// What stands for the end of the log; it cannot be made of the entries.
+    /// The seal of a log that ends here; it cannot be computed from the entries without the key.
     fn seal(&self, head: &AuditHead) -> Link;
 }
 
-/// What an entry says, in the form in which it is kept: JSON, with what is absent left out.
+/// The content of an entry. It is stored as JSON, without the members that are absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry<'a> {
@@ -41,19 +49,19 @@ pub struct AuditEntry<'a> {
     pub fields: Vec<Cow<'a, str>>,
     /// Who did it.
     pub actor: Cow<'a, str>,
-    /// Where from.
+    /// The address that the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// The request that asked for it.
+    /// The request that made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Cow<'a, str>>,
-    /// Why, in the words of whoever asked for it.
+    /// The reason that the actor gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'a, str>>,
 }
 
 impl AuditEntry<'_> {
-    /// The entry of a change, as it is kept.
+    /// The entry of a change, in the form in which it is stored.
     pub fn record(
         origin: &Origin,
         action: Action,
@@ -78,43 +86,123 @@ impl AuditEntry<'_> {
 /// An entry as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// Counts the entries, from 1, without gaps.
+    /// The partition of the log.
+    pub partition: PartitionId,
+    /// Counts the entries of the partition, from 1, without gaps.
     pub sequence: u64,
     /// When the change was committed.
     pub at: Timestamp,
-    /// What it says, as [`AuditEntry::record`] wrote it.
+    /// The entry, as [`AuditEntry::record`] wrote it.
     pub entry: String,
-    /// What stands for it and everything before it.
+    /// The entry's link.
     pub link: Vec<u8>,
 }
 
-/// The last entry.
+/// The last entry of a partition's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditHead {
+    /// The partition.
+    pub partition: PartitionId,
     /// How many entries there are.
     pub sequence: u64,
     /// The link of the last one.
     pub link: Link,
 }
 
-/// Where the log ends, as it is noted beside it.
+impl AuditHead {
+    /// The head of an empty log. Its link names the partition, and so do all links that follow from it: the logs of two
+    /// partitions cannot be exchanged.
+    pub fn empty(partition: PartitionId) -> AuditHead {
+        let mut link = [0; 32];
+        link[30..].copy_from_slice(&partition.0.to_be_bytes());
+        AuditHead { partition, sequence: 0, link }
+    }
+
+    /// Continues a log from the end that was stored and the link of its last entry (`None` if there is no such entry).
+    pub fn resume(chain: &dyn AuditChain, end: &AuditEnd, last: Option<Link>) -> AuditHead {
+        let link = last.unwrap_or(AuditHead::empty(end.partition).link);
+        let head = AuditHead { partition: end.partition, sequence: end.sequence, link };
+        if chain.seal(&head) == end.seal { head } else { AuditHead { link: BROKEN, ..head } }
+    }
+
+    /// Moves on to the next entry.
+    pub fn append(&mut self, chain: &dyn AuditChain, at: Timestamp, entry: &str) {
+        self.sequence += 1;
+        self.link = chain.link(&self.link, self.sequence, at, entry);
+    }
+
+    /// The end to store for a log that ends here.
+    pub fn end(&self, chain: &dyn AuditChain) -> AuditEnd {
+        AuditEnd { partition: self.partition, sequence: self.sequence, seal: chain.seal(self) }
+    }
+}
+
+/// Where a partition's log ends. It is stored apart from the entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditEnd {
+    /// The partition.
+    pub partition: PartitionId,
     /// How many entries there are.
     pub sequence: u64,
-    /// What [`AuditChain::seal`] made of the last one.
+    /// What [`AuditChain::seal`] returned for the last one.
     pub seal: Link,
 }
 
-/// The audit log.
+/// The audit log. A read shows only what is on stable storage, and fails with `Busy`, `Unavailable` or `Corrupt`.
 #[async_trait::async_trait]
 pub trait Audit: Send + Sync {
-    /// The entries behind one, in their order, so many at most.
-    async fn audit_entries(&self, after: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError>;
+    /// The entries of a partition after a sequence number, in their order, at most `limit` of them.
+    async fn audit_entries(
+        &self,
+        partition: PartitionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError>;
 
-    /// Where the log ends, as it was noted with the last change.
-    async fn audit_end(&self) -> Result<AuditEnd, StoreError>;
+    /// Where the log of each partition ends, in the order of the partitions.
+    async fn audit_ends(&self) -> Result<Vec<AuditEnd>, StoreError>;
 
-    /// Appends what is no change of anything else, as [`AuditEntry::record`] wrote it.
-    async fn append_audit(&self, entry: String) -> Result<(), StoreError>;
+    /// Appends an entry that belongs to no change of the registry, as [`AuditEntry::record`] wrote it.
+    ///
+    /// Fails with `Busy`, `Unavailable` or `Unknown`.
+    async fn append_audit(&self, partition: PartitionId, entry: String) -> Result<(), StoreError>;
+}
+
+#[cfg(all(test, feature = "contract"))]
+mod tests {
+    use super::*;
+    use crate::contract::KeylessChain;
+
+    fn of_two_entries(partition: PartitionId) -> AuditHead {
+        let mut head = AuditHead::empty(partition);
+        head.append(&KeylessChain, Timestamp(1), "first");
+        head.append(&KeylessChain, Timestamp(2), "second");
+        head
+    }
+
+    #[test]
+    fn a_log_continues_where_its_stored_end_says_and_an_end_that_was_tampered_with_stays_broken() {
+        let head = of_two_entries(PartitionId(3));
+        let end = head.end(&KeylessChain);
+        let resume = |end: &AuditEnd, last| AuditHead::resume(&KeylessChain, end, last);
+        assert_eq!(resume(&end, Some(head.link)), head);
+        let empty = AuditHead::empty(PartitionId(3));
+        assert_eq!(resume(&empty.end(&KeylessChain), None), empty);
+        for (end, last) in [
+            (end, None),
+            (end, Some(empty.link)),
+            (AuditEnd { seal: [7; 32], ..end }, Some(head.link)),
+            (AuditEnd { partition: PartitionId(2), sequence: 0, ..empty.end(&KeylessChain) }, None),
+        ] {
+            assert_eq!(
+                resume(&end, last),
+                AuditHead { partition: end.partition, sequence: end.sequence, link: BROKEN }
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_entries_have_other_links_in_another_partition() {
+        assert_ne!(of_two_entries(PartitionId(0)).link, of_two_entries(PartitionId(1)).link);
+    }
 }

@@ -1,8 +1,7 @@
 //! Customers as the store knows them: a name that it can compare, and sealed bytes that it cannot read.
 
-use crate::StoreError;
+use crate::{IdBlock, PartitionId, StoreError};
 use carnelian_domain::{AccountId, CustomerId, Origin, Timestamp, UserId};
-use std::ops::Range;
 
 /// A customer to be created.
 #[derive(Clone, Debug)]
@@ -120,8 +119,11 @@ pub struct Written {
 /// The customers of every account.
 #[async_trait::async_trait]
 pub trait Customers: Send + Sync {
-    /// Sets ids aside that nobody else will ever be given.
-    async fn reserve_customer_ids(&self, count: u64) -> Result<Range<u64>, StoreError>;
+    /// Reserves ids of a partition for the caller: no other call ever returns one of them.
+    ///
+    /// The step of the block is the number of partitions, and the ids leave the partition's number as the remainder of a
+    /// division by it. They are at least 1.
+    async fn reserve_customer_ids(&self, partition: PartitionId, count: u64) -> Result<IdBlock, StoreError>;
 
     /// Creates a customer, unless its account is gone or being erased or the name is taken; the conflicts are found in
     /// this order.

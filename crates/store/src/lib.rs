@@ -1,10 +1,12 @@
 //! The storage port: what every database adapter must do, in the words of the domain.
 //!
 //! * [`customers`]: create, read, list, edit and erase customers
+//! * [`ids`]: blocks of customer ids
 //! * [`import`]: many customers at once, and how far an import has come
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: who changed what
+//! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment
 //! * [`error`]: what can go wrong, by what a caller can do about it
@@ -21,14 +23,16 @@ pub mod customers;
 pub mod directory;
 pub mod erasure;
 pub mod error;
+pub mod ids;
 pub mod import;
 pub mod judge;
+pub mod partition;
 pub mod settings;
 
 use carnelian_domain::Timestamp;
 use std::time::Duration;
 
-pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, FIRST_LINK, Link, StoredEntry};
+pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, Link, StoredEntry};
 pub use backup::{BackupPart, BackupRow, Backups, Ledger, TakePart};
 pub use customers::{
     CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,
@@ -40,15 +44,17 @@ pub use directory::{
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, StoreError};
+pub use ids::IdBlock;
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
 };
+pub use partition::{PartitionId, Partitions};
 pub use settings::{SettingRecord, Settings};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports + Settings {}
+pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Settings {}
 
-impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Settings> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Settings> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

@@ -2,7 +2,7 @@
 
 use crate::{App, Failure, customers::CustomerDetails};
 use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Problem};
-use carnelian_store::{AuditEntry, CustomerFilter, ListCustomers};
+use carnelian_store::{AuditEntry, CustomerFilter, ListCustomers, PartitionId};
 
 /// How many customers are read at once.
 const PAGE: usize = 1000;
@@ -26,7 +26,9 @@ impl App {
             None => None,
         };
         let object = account.map_or(Object::Registry, Object::Account);
-        self.store.append_audit(AuditEntry::record(origin, Action::ExportCustomers, object, account, &[])).await?;
+        let partition = account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account));
+        let entry = AuditEntry::record(origin, Action::ExportCustomers, object, account, &[]);
+        self.store.append_audit(partition, entry).await?;
         Ok(CustomerExport { app: self, accounts: account.map(|account| vec![account]), after: CustomerId(0) })
     }
 }

@@ -3,8 +3,8 @@
 use crate::{StoppedClock, open, open_beside};
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, UserId};
 use carnelian_store::{
-    Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer, StoreError,
-    WorkerId, Written,
+    Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer, PartitionId,
+    StoreError, WorkerId, Written,
 };
 use carnelian_store_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -67,20 +67,20 @@ async fn everything_is_there_after_reopening() {
     assert!(!SqliteStore::exists(directory.path()));
     let store = open(directory.path());
     let account = account(&store).await;
-    let ids = store.reserve_customer_ids(10).await.expect("are reserved");
-    store.create_customer(customer(ids.start, account, vec![7; 50]), &ORIGIN, None).await.expect("is created");
-    let (stored, snapshot) = (store.customer(CustomerId(ids.start)).await, store.directory().await);
+    let ids = store.reserve_customer_ids(PartitionId::FIRST, 10).await.expect("are reserved");
+    store.create_customer(customer(ids.first, account, vec![7; 50]), &ORIGIN, None).await.expect("is created");
+    let (stored, snapshot) = (store.customer(CustomerId(ids.first)).await, store.directory().await);
     drop(store);
 
     assert!(SqliteStore::exists(directory.path()));
     let store = open(directory.path());
     assert_eq!(
-        store.customer(CustomerId(ids.start)).await.expect("is read"),
+        store.customer(CustomerId(ids.first)).await.expect("is read"),
         stored.expect("the first store could be read")
     );
     let (before, after) = (snapshot.expect("was read"), store.directory().await.expect("is read"));
     assert_eq!(format!("{after:?}"), format!("{before:?}"));
-    assert!(store.reserve_customer_ids(1).await.expect("is reserved").start >= ids.end);
+    assert!(store.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first >= ids.first + 10);
 }
 
 #[tokio::test]
@@ -332,7 +332,7 @@ async fn the_log_starts_again_at_its_beginning_under_sustained_writes() {
     let account = account(&store).await;
     let (first_turn, mut written) = (log_turn(directory.path()), 0);
     while log_turn(directory.path()) < first_turn + 3 {
-        let id = store.reserve_customer_ids(1).await.expect("is reserved").start;
+        let id = store.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first;
         store.create_customer(customer(id, account, vec![0; 1 << 20]), &ORIGIN, None).await.expect("is created");
         assert!(exists(&store, id).await);
         written += 1;

@@ -2,7 +2,7 @@
 
 use crate::{open, open_beside, options};
 use carnelian_domain::{Actor, Origin};
-use carnelian_store::{Customers, Directory};
+use carnelian_store::{Customers, Directory, PartitionId};
 use carnelian_store_sqlite::{OpenError, Restore, SqliteStore};
 use rusqlite::Connection;
 use std::{fs, path::Path};
@@ -21,7 +21,7 @@ async fn make(directory: &Path, account: &str, ids: u64) {
         .create_account(account.into(), std::sync::Arc::new(|_| vec![1]), &ORIGIN)
         .await
         .expect("an account is created");
-    store.reserve_customer_ids(ids).await.expect("are reserved");
+    store.reserve_customer_ids(PartitionId::FIRST, ids).await.expect("are reserved");
 }
 
 /// A registry with the account `old`.
@@ -53,7 +53,7 @@ async fn must_be(directory: &Path, account: &str) {
 }
 
 async fn next_id(directory: &Path) -> u64 {
-    open(directory).reserve_customer_ids(1).await.expect("is reserved").start
+    open(directory).reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first
 }
 
 /// Leaves the last change of a registry in its log alone, as a killed process does.

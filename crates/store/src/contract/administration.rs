@@ -168,7 +168,7 @@ pub async fn the_last_use_of_a_key_is_noted_and_changes_nothing_else(store: &dyn
     let last_uses = async || keys(store).await.into_iter().map(|key| key.last_used_at).collect::<Vec<_>>();
     assert_eq!(last_uses().await, [None, None]);
     let version = store.directory_version().await.expect("is read");
-    let end = store.audit_end().await.expect("is read");
+    let end = store.audit_ends().await.expect("is read");
     let uses = vec![("k1".into(), Timestamp(2000)), ("nobody's".into(), Timestamp(1))];
     store.note_key_uses(uses).await.expect("is noted");
     assert_eq!(last_uses().await, [Some(Timestamp(2000)), None]);
@@ -176,5 +176,5 @@ pub async fn the_last_use_of_a_key_is_noted_and_changes_nothing_else(store: &dyn
     store.note_key_uses(uses).await.expect("is noted");
     assert_eq!(last_uses().await, [Some(Timestamp(2000)), Some(Timestamp(3000))]);
     assert_eq!(store.directory_version().await.expect("is read"), version);
-    assert_eq!(store.audit_end().await.expect("is read"), end);
+    assert_eq!(store.audit_ends().await.expect("is read"), end);
 }

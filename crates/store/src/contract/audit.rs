@@ -2,10 +2,9 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{KeylessChain, ORIGIN, account, customer, draft, edit, set_enabled};
+use super::{KeylessChain, ORIGIN, account, audit_log, customer, draft, edit, set_enabled};
 use crate::{
-    AuditChain, AuditEnd, AuditEntry, AuditHead, EditCustomer, EraseCustomer, FIRST_LINK, KeyKind, NewCustomer, NewKey,
-    NewUser, Store, StoredEntry, UserChanges,
+    AuditEntry, AuditHead, EditCustomer, EraseCustomer, KeyKind, NewCustomer, NewKey, NewUser, Store, UserChanges,
 };
 use carnelian_domain::{Action, Actor, Origin, Role, UserId};
 use std::{
@@ -13,24 +12,16 @@ use std::{
     sync::Arc,
 };
 
-async fn entries(store: &dyn Store) -> Vec<StoredEntry> {
-    store.audit_entries(0, 1000).await.expect("the log can be read")
-}
-
 /// What the entries say, without the actor, who is always the same here.
 async fn told(store: &dyn Store) -> Vec<String> {
-    let entries = entries(store).await;
+    let entries = audit_log(store).await;
     entries.iter().map(|stored| stored.entry.replace(r#","actor":"server""#, "")).collect()
 }
 
-/// The end of a log whose last entry this is.
-fn end(head: AuditHead) -> AuditEnd {
-    AuditEnd { sequence: head.sequence, seal: KeylessChain.seal(&head) }
-}
-
 pub async fn a_new_registry_has_an_empty_log(store: &dyn Store) {
-    assert_eq!(entries(store).await, []);
-    assert_eq!(store.audit_end().await.expect("can be read"), end(AuditHead { sequence: 0, link: FIRST_LINK }));
+    assert_eq!(audit_log(store).await, []);
+    let empty = store.partitions().into_iter().map(|partition| AuditHead::empty(partition).end(&KeylessChain));
+    assert_eq!(store.audit_ends().await.expect("can be read"), empty.collect::<Vec<_>>());
 }
 
 pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
@@ -116,7 +107,7 @@ pub async fn an_entry_tells_who_from_where_and_why(store: &dyn Store) {
     };
     let new = draft(store, home, "A").await;
     let written = store.create_customer(new, &origin, None).await.expect("is created");
-    let stored = entries(store).await.pop().expect("there are entries");
+    let stored = audit_log(store).await.pop().expect("there are entries");
     assert_eq!((stored.sequence, stored.at), (2, written.at));
     let entry: AuditEntry<'_> = serde_json::from_str(&stored.entry).expect("is JSON");
     assert_eq!((&*entry.action, &*entry.actor), (Action::CreateCustomer.name(), "user:7"));
@@ -127,11 +118,11 @@ pub async fn an_entry_tells_who_from_where_and_why(store: &dyn Store) {
 pub async fn what_was_refused_is_not_told(store: &dyn Store) {
     let home = account(store, "acme").await;
     let created = customer(store, home, "A").await;
-    let before = entries(store).await;
+    let before = audit_log(store).await;
     let taken = NewCustomer { id: draft(store, home, "x").await.id, ..created };
     assert!(store.create_customer(taken, &ORIGIN, None).await.is_err());
     assert!(store.create_account("acme".into(), Arc::new(|_| Vec::new()), &ORIGIN).await.is_err());
-    assert_eq!(entries(store).await, before);
+    assert_eq!(audit_log(store).await, before);
 }
 
 pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
@@ -139,13 +130,21 @@ pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
     for name in ["A", "B", "C"] {
         customer(store, home, name).await;
     }
-    store.append_audit("{}".into()).await.expect("is appended");
-    let (mut link, entries) = (FIRST_LINK, entries(store).await);
-    for (index, stored) in entries.iter().enumerate() {
-        assert_eq!(stored.sequence, index as u64 + 1);
-        link = KeylessChain.link(&link, stored.sequence, stored.at, &stored.entry);
-        assert_eq!(stored.link, link);
+    store.append_audit(store.partition_of(home), "{}".into()).await.expect("is appended");
+    let log = audit_log(store).await;
+    let mut ends = Vec::new();
+    for partition in store.partitions() {
+        let mut head = AuditHead::empty(partition);
+        for stored in log.iter().filter(|stored| stored.partition == partition) {
+            head.append(&KeylessChain, stored.at, &stored.entry);
+            assert_eq!((stored.sequence, &stored.link[..]), (head.sequence, &head.link[..]));
+        }
+        ends.push(head.end(&KeylessChain));
     }
-    assert_eq!(store.audit_end().await.expect("can be read"), end(AuditHead { sequence: 5, link }));
-    assert_eq!(store.audit_entries(2, 2).await.expect("can be read"), entries[2..4]);
+    assert_eq!(store.audit_ends().await.expect("can be read"), ends);
+    let of_home: Vec<_> = log.into_iter().filter(|stored| stored.partition == store.partition_of(home)).collect();
+    assert_eq!(of_home.iter().filter(|stored| stored.entry.contains("create_customer")).count(), 3);
+    assert_eq!(of_home.last().expect("there are entries").entry, "{}");
+    let part = store.audit_entries(store.partition_of(home), 2, 2).await.expect("can be read");
+    assert_eq!(part, of_home[2..of_home.len().min(4)]);
 }

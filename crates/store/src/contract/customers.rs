@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, draft, edit, read, together};
-use crate::{Conflict, NewCustomer, Store, StoreError, StoredCustomer, Written};
+use crate::{Conflict, NewCustomer, PartitionId, Store, StoreError, StoredCustomer, Written};
 use carnelian_domain::{AccountId, CustomerId};
 
 pub async fn a_customer_reads_back_as_it_was_created(store: &dyn Store) {
@@ -115,23 +115,27 @@ pub async fn a_refused_create_leaves_nothing_behind(store: &dyn Store) {
 }
 
 pub async fn reserved_ids_are_positive_and_safe_in_json(store: &dyn Store) {
-    for count in [1, 1000, 1, 0, 7] {
-        let ids = store.reserve_customer_ids(count).await.expect("are reserved");
-        assert_eq!(ids.end - ids.start, count);
-        assert!(ids.start >= 1 && ids.end <= CustomerId::LIMIT, "{ids:?}");
+    for partition in store.partitions() {
+        for count in [1, 1000, 1, 0, 7] {
+            let ids = store.reserve_customer_ids(partition, count).await.expect("are reserved");
+            let partitions = u64::from(store.partition_count());
+            assert_eq!((ids.step, ids.count), (partitions, count));
+            assert_eq!(ids.first % partitions, u64::from(partition.0));
+            assert!(ids.first >= 1 && ids.last_id().is_none_or(|id| id.0 < CustomerId::LIMIT));
+        }
     }
 }
 
 pub async fn reserved_ids_never_overlap(store: &dyn Store) {
     let counts = (0..60).map(|turn| 1 + turn % 7);
-    let mut ranges = together(counts.map(|count| store.reserve_customer_ids(count)))
-        .await
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()
-        .expect("are reserved");
-    ranges.push(store.reserve_customer_ids(5).await.expect("are reserved"));
-    ranges.sort_by_key(|range| range.start);
-    assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{ranges:?}");
+    let reservations = counts.flat_map(|count| store.partitions().into_iter().map(move |partition| (partition, count)));
+    let blocks = together(reservations.map(|(partition, count)| store.reserve_customer_ids(partition, count))).await;
+    let mut ids: Vec<_> = blocks.into_iter().flat_map(|block| block.expect("are reserved")).collect();
+    ids.extend(store.reserve_customer_ids(PartitionId::FIRST, 5).await.expect("are reserved"));
+    let reserved = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), reserved);
 }
 
 pub async fn one_of_many_concurrent_creates_of_a_name_succeeds(store: &dyn Store) {
@@ -163,7 +167,7 @@ pub async fn concurrent_writes_of_every_kind_are_all_answered(store: &dyn Store)
         asked.push(Box::pin(async { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
         asked.push(Box::pin(async { store.edit_customer(change, &ORIGIN, None).await.map(Some) }));
         asked.push(Box::pin(async { store.create_customer(taken, &ORIGIN, None).await.map(Some) }));
-        asked.push(Box::pin(async { store.reserve_customer_ids(3).await.map(|_| None) }));
+        asked.push(Box::pin(async { store.reserve_customer_ids(PartitionId::FIRST, 3).await.map(|_| None) }));
         asked.push(Box::pin(async move { store.create_group(format!("group {turn}"), &ORIGIN).await.map(|_| None) }));
     }
     let answers = together(asked).await;

@@ -3,7 +3,9 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{Asked, ORIGIN, account, customer, draft, edit, read, together};
-use crate::{CustomerFilter, EditCustomer, ListCustomers, NewCustomer, Store, StoreError, StoredCustomer, Written};
+use crate::{
+    CustomerFilter, EditCustomer, ListCustomers, NewCustomer, PartitionId, Store, StoreError, StoredCustomer, Written,
+};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 
 /// The ids of the customers that meet a filter.
@@ -41,9 +43,10 @@ fn beginning(prefix: &str) -> CustomerFilter {
 
 /// Customers of these accounts in turn, in the order of their ids, in which they are not created.
 async fn many(store: &dyn Store, accounts: &[AccountId], count: usize) -> Vec<NewCustomer> {
-    let ids = store.reserve_customer_ids(count as u64).await.expect("are reserved");
-    let new = |(id, account): (u64, &AccountId)| NewCustomer {
-        id: CustomerId(id),
+    // Of one family, whatever the partitions of the accounts are, so that the accounts alternate in the order of the ids.
+    let ids = store.reserve_customer_ids(PartitionId::FIRST, count as u64).await.expect("are reserved");
+    let new = |(id, account): (CustomerId, &AccountId)| NewCustomer {
+        id,
         account: *account,
         name: format!("Customer {id}"),
         unique_name: format!("Customer {id}"),
@@ -201,10 +204,10 @@ pub async fn a_long_walk_lists_everyone_once_while_others_are_created(store: &dy
     let (one, two) = (account(store, "one").await, account(store, "two").await);
     let before = many(store, &[one, two, two], 2400).await;
     let mut asked: Vec<Asked<'_, Result<Option<Written>, StoreError>>> = Vec::new();
-    let later = store.reserve_customer_ids(200).await.expect("are reserved");
+    let later = store.reserve_customer_ids(PartitionId::FIRST, 200).await.expect("are reserved");
     for id in later {
         let name = format!("Later {id}");
-        let new = NewCustomer { id: CustomerId(id), unique_name: name.clone(), name, ..before[0].clone() };
+        let new = NewCustomer { id, unique_name: name.clone(), name, ..before[0].clone() };
         asked.push(Box::pin(async move { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
     }
     for filter in [CustomerFilter::default(), within(&[one, two]), within(&[two]), beginning("Customer")] {

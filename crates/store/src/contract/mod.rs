@@ -29,7 +29,8 @@ pub mod refusals;
 pub mod settings;
 
 use crate::{
-    AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, UserChanges,
+    AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, StoredEntry,
+    UserChanges,
 };
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
@@ -211,9 +212,9 @@ fn set_enabled<'a>(store: &'a dyn Store, user: &str, enabled: bool) -> Asked<'a,
 
 /// A customer that could be created, with an id of its own.
 async fn draft(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer {
-    let id = store.reserve_customer_ids(1).await.expect("an id is reserved").start;
+    let mut ids = store.reserve_customer_ids(store.partition_of(account), 1).await.expect("an id is reserved");
     NewCustomer {
-        id: CustomerId(id),
+        id: ids.next().expect("one was asked for"),
         account,
         name: name.into(),
         unique_name: name.into(),
@@ -227,6 +228,15 @@ async fn customer(store: &dyn Store, account: AccountId, name: &str) -> NewCusto
     let new = draft(store, account, name).await;
     store.create_customer(new.clone(), &ORIGIN, None).await.expect("a customer is created");
     new
+}
+
+/// Every entry of the audit log, one partition after the other.
+async fn audit_log(store: &dyn Store) -> Vec<StoredEntry> {
+    let mut log = Vec::new();
+    for partition in store.partitions() {
+        log.extend(store.audit_entries(partition, 0, 1000).await.expect("the log can be read"));
+    }
+    log
 }
 
 /// Reads a customer that must be there.

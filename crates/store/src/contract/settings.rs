@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{ORIGIN, account};
+use super::{ORIGIN, account, audit_log};
 use crate::{AuditEntry, SettingRecord, Store};
 
 /// A setting whose value is not its default unless it says so.
@@ -12,10 +12,10 @@ fn setting(name: &str, digest: &str) -> SettingRecord {
 
 /// Notes settings, and returns what the audit log says of it: the names in each entry that is new.
 async fn noted(store: &dyn Store, settings: &[(&str, &str)]) -> Vec<Vec<String>> {
-    let before = store.audit_end().await.expect("can be read").sequence;
+    let before = audit_log(store).await.len();
     let settings = settings.iter().map(|(name, digest)| setting(name, digest)).collect();
     store.note_settings(settings, &ORIGIN).await.expect("are noted");
-    let new = store.audit_entries(before, 1000).await.expect("can be read");
+    let new = audit_log(store).await.split_off(before);
     let names = new.iter().map(|stored| {
         let entry: AuditEntry<'_> = serde_json::from_str(&stored.entry).expect("is JSON");
         assert_eq!((&*entry.action, entry.object.as_deref()), ("change_settings", Some("registry")));

@@ -1,4 +1,4 @@
-//! Customers.
+//! The port's methods on customers, and the statements that write them.
 
 use crate::{
     SqliteStore, directory,
@@ -7,7 +7,7 @@ use crate::{
     hash_index::KeyedHash,
     idempotency::{self, once},
     job::{WorkError, Writing},
-    listing::{self, stored},
+    listing::{self, stored_customer},
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp};
 use carnelian_store::{
@@ -17,9 +17,9 @@ use carnelian_store::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Lookup, erasure check and insert in one statement; no row means that the account is gone or being erased.
+/// Checks the account and inserts in one statement; no row means that the account is missing or being erased.
 ///
-/// One row of values: for the rows of a query SQLite keeps a copy of every page, lest a later row fail.
+/// It inserts a row of `VALUES`: for an `INSERT … SELECT` SQLite copies every page first, in case a later row fails.
 const INSERT: &str = "
     INSERT OR IGNORE INTO customer (id, account_id, name, unique_name, name_hash, version, ship_to_bill_address,
         created_at, modified_at, sealed)
@@ -57,7 +57,7 @@ impl Customers for SqliteStore {
         idempotency: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<Written>, StoreError> {
-        // A process that may not write customers has written none.
+        // A process that may not write customers has no idempotent writes.
         let candidates = self.indexes.as_ref().map(|indexes| idempotency::candidates(indexes, idempotency));
         let Some(candidates) = candidates.filter(|candidates| !candidates.is_empty()) else { return Ok(None) };
         let key = idempotency.clone();
@@ -101,17 +101,18 @@ impl Customers for SqliteStore {
     }
 }
 
-/// A customer, as a connection sees it.
+/// Reads a customer.
 pub(crate) fn customer(connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
     let select = "SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer WHERE id = ?1";
-    connection.prepare_cached(select)?.query_row([id.0], stored).optional()
+    connection.prepare_cached(select)?.query_row([id.0], stored_customer).optional()
 }
 
+/// Creates a customer within a transaction.
 pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
     let indexes = writing.indexes()?;
     let hash = indexes.hash_key.hash_name(new.account, &new.unique_name);
     let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
-    // The insert looks at the account itself, so that a create that succeeds needs one statement.
+    // The insert checks the account itself, so that a successful create needs one statement.
     if name_is_taken || write(writing, INSERT, new, hash)? == 0 {
         judge::check_create(account_state(writing, new.account)?, name_is_taken)?;
         // The account is active and the name free, so the row breaks another rule of its table.
@@ -123,6 +124,7 @@ pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) 
     Ok(Written { id: new.id, account: new.account, at: writing.now, version: 1 })
 }
 
+/// Replaces a customer within a transaction.
 pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
     let new = &edit.customer;
     let Current { found, unique_name } = seen(writing, new.id, edit.seen_in)?;
@@ -164,7 +166,7 @@ fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Resul
     Ok(Written { id: erase.id, account: found.account, at: writing.now, version: found.version + 1 })
 }
 
-/// Runs [`INSERT`] or [`UPDATE`], whose parameters are numbered alike; says how many rows it wrote.
+/// Runs [`INSERT`] or [`UPDATE`], which have the same parameters; returns how many rows it wrote.
 fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: KeyedHash) -> Result<usize, rusqlite::Error> {
     writing.connection.prepare_cached(statement)?.execute(params![
         new.id.0,
@@ -200,7 +202,7 @@ fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rus
     current.optional()
 }
 
-/// The other customer of the account that has the name: the index says who may, the row says who does.
+/// The other customer of the account that has the name: the index finds candidates, and their rows are compared.
 pub(crate) fn holder_of_name(
     writing: &Writing<'_>,
     hash: KeyedHash,

@@ -120,7 +120,7 @@ impl SqliteStore {
         loop {
             let start = self.clock.monotonic();
             let scrub = move |writing: &mut Writing<'_>| {
-                let progress = page_scrub::overwrite(writing.connection, next)?;
+                let progress = page_scrub::scrub_pages(writing.connection, next)?;
                 if progress == Progress::Complete {
                     // Writes made since the start may have taken copies into the log.
                     *writing.erased = true;

@@ -1,8 +1,8 @@
-//! Customers in the order of their ids, step by step.
+//! Listing customers in the order of their ids, in steps.
 //!
-//! A step looks at a bounded number of them within one view of the database. Between two steps others get their turn on
-//! the thread, and the connection goes back to the pool: a long walk holds up neither them nor a checkpoint. A step begins
-//! behind the last id that was looked at, so the cost of a part does not grow with the number of customers before it.
+//! A step reads a bounded number of customers in one read transaction. Between two steps the connection goes back to the
+//! pool and the task yields, so a long listing delays neither other requests nor checkpoints. A step begins after the last
+//! id of the one before, so the cost of a page does not grow with the number of customers before it.
 
 use crate::{SqliteStore, hash_index::HashIndex};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
@@ -10,18 +10,18 @@ use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use std::collections::BTreeSet;
 
-/// How many customers a step looks at.
+/// How many customers a step reads.
 const STEP: usize = 1000;
 
-/// How many customers a step looks at in each account, however many accounts share it.
-const LEAST: usize = 16;
+/// The smallest number of customers that a step reads in each account.
+const ACCOUNT_STEP: usize = 16;
 
-/// The index is named, so that no other plan is ever chosen.
-const OF_ACCOUNT: &str = "
+/// The index is named so that SQLite never chooses another plan.
+const BY_ACCOUNT: &str = "
     SELECT id, modified_at FROM customer INDEXED BY customer_of_account
     WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
-const OF_EVERY_ACCOUNT: &str = "SELECT id, modified_at FROM customer WHERE id > ?1 ORDER BY id LIMIT ?2";
+const ALL_ACCOUNTS: &str = "SELECT id, modified_at FROM customer WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const CUSTOMER: &str = "
     SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer
@@ -30,7 +30,7 @@ const CUSTOMER: &str = "
         AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
 
 /// Reads a customer from a row of the columns of [`CUSTOMER`].
-pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
+pub(crate) fn stored_customer(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
     Ok(StoredCustomer {
         account: AccountId(row.get(0)?),
         name: row.get(1)?,
@@ -40,39 +40,39 @@ pub(crate) fn stored(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
     })
 }
 
-/// Lists customers: by their name if one is asked for and the index is at hand, else on a walk.
+/// Lists customers: with the index of names if the filter has a name and the index is loaded, otherwise by a scan.
 pub(crate) async fn list(
     store: &SqliteStore,
     list: &ListCustomers,
 ) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
-    let mut walk = Walk::new(list.clone());
-    match candidates(store, &walk).await? {
+    let mut scan = Scan::new(list.clone());
+    match candidates(store, &scan).await? {
         Some(candidates) => {
             let list = list.clone();
-            walk = store.readers.read(move |connection| by_name(connection, &list, candidates)).await?;
+            scan = store.readers.read(move |connection| by_name(connection, &list, candidates)).await?;
         }
         None => {
             let mut size = list.skip.saturating_add(list.limit).min(STEP);
-            let mut wanting = true;
-            while wanting {
-                let step = move |connection: &mut Connection| Ok((walk.step(connection, size)?, walk));
-                (wanting, walk) = store.readers.read(step).await?;
+            let mut has_more = true;
+            while has_more {
+                let step = move |connection: &mut Connection| Ok((scan.step(connection, size)?, scan));
+                (has_more, scan) = store.readers.read(step).await?;
                 size = STEP;
                 tokio::task::yield_now().await;
             }
         }
     }
     store.barrier.wait_for_all().await?;
-    Ok(walk.found)
+    Ok(scan.found)
 }
 
-/// What tells the customers that may have the name that is asked for; `None` if they have to be looked for.
+/// A function that returns the customers that may have the name in the filter; `None` if a scan must find them.
 async fn candidates(
     store: &SqliteStore,
-    walk: &Walk,
+    scan: &Scan,
 ) -> Result<Option<impl Fn() -> BTreeSet<CustomerId> + Send + use<>>, StoreError> {
-    let (Some(name), Some(indexes)) = (&walk.list.filter.unique_name, &store.indexes) else { return Ok(None) };
-    let accounts = match &walk.accounts {
+    let (Some(name), Some(indexes)) = (&scan.list.filter.unique_name, &store.indexes) else { return Ok(None) };
+    let accounts = match &scan.accounts {
         Some(accounts) => accounts.clone(),
         None => {
             let all = |connection: &mut Connection| {
@@ -84,37 +84,37 @@ async fn candidates(
     };
     let indexes = indexes.clone();
     let hashes: Vec<_> = accounts.iter().map(|account| indexes.hash_key.hash_name(*account, name)).collect();
-    let of_hash = |names: &HashIndex, hash| names.candidates(hash).map(CustomerId).collect::<Vec<_>>();
+    let with_hash = |names: &HashIndex, hash| names.candidates(hash).map(CustomerId).collect::<Vec<_>>();
     Ok(Some(move || {
         let names = indexes.names();
-        hashes.iter().flat_map(|hash| of_hash(&names, *hash)).collect()
+        hashes.iter().flat_map(|hash| with_hash(&names, *hash)).collect()
     }))
 }
 
-/// Finds the customers with a name, among those that may have it at the moment.
+/// Finds the customers with a name among the candidates.
 ///
-/// A customer may have taken the name over from another one between the two looks at the index and at the database. So
-/// the index is asked again, until the database was asked of everyone whom it names.
+/// Between the lookups in the index and in the database, a customer may take over the name of another one. So the index is
+/// queried again until it returns no candidate that was not read.
 fn by_name(
     connection: &Connection,
     list: &ListCustomers,
     candidates: impl Fn() -> BTreeSet<CustomerId>,
-) -> Result<Walk, rusqlite::Error> {
-    let mut asked = candidates();
+) -> Result<Scan, rusqlite::Error> {
+    let mut read = candidates();
     loop {
-        let mut walk = Walk::new(list.clone());
-        // Whether they were written since is for the row to tell.
+        let mut scan = Scan::new(list.clone());
+        // The time of the last change is not in the index; the query of the row checks it.
         let entry = |id: &CustomerId| Entry { id: *id, modified_at: Timestamp(i64::MAX) };
-        walk.visit(connection, asked.iter().filter(|id| **id > list.after).map(entry).collect())?;
-        let known = asked.len();
-        asked.extend(candidates());
-        if asked.len() == known {
-            return Ok(walk);
+        scan.visit(connection, read.iter().filter(|id| **id > list.after).map(entry).collect())?;
+        let known = read.len();
+        read.extend(candidates());
+        if read.len() == known {
+            return Ok(scan);
         }
     }
 }
 
-/// What can be told of a customer without looking it up.
+/// What the index `customer_of_account` holds of a customer.
 struct Entry {
     id: CustomerId,
     modified_at: Timestamp,
@@ -124,10 +124,10 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     Ok(Entry { id: CustomerId(row.get(0)?), modified_at: Timestamp(row.get(1)?) })
 }
 
-/// A walk over the customers that may be meant.
-struct Walk {
+/// A scan of customers, and what it has found so far.
+struct Scan {
     list: ListCustomers,
-    /// The accounts that are meant, each once; `None` for every account.
+    /// The accounts in the filter, sorted and without duplicates; `None` for all accounts.
     accounts: Option<Vec<AccountId>>,
     since: Timestamp,
     after: CustomerId,
@@ -135,8 +135,8 @@ struct Walk {
     found: Vec<(CustomerId, StoredCustomer)>,
 }
 
-impl Walk {
-    fn new(list: ListCustomers) -> Walk {
+impl Scan {
+    fn new(list: ListCustomers) -> Scan {
         let mut accounts = list.filter.accounts.clone();
         if let Some(accounts) = &mut accounts {
             accounts.sort_unstable();
@@ -144,21 +144,21 @@ impl Walk {
         }
         let since = list.filter.modified_since.unwrap_or(Timestamp(i64::MIN));
         let (after, skip) = (list.after, list.skip);
-        Walk { list, accounts, since, after, skip, found: Vec::new() }
+        Scan { list, accounts, since, after, skip, found: Vec::new() }
     }
 
-    /// Looks at the next customers, about as many as said; says whether there is more to look at, and reason to.
+    /// Reads about `size` further customers; returns whether another step is needed.
     fn step(&mut self, connection: &Connection, size: usize) -> Result<bool, rusqlite::Error> {
         let (entries, end) = match &self.accounts {
-            Some(accounts) => of_accounts(connection, accounts, self.after, size)?,
-            None => of_every_account(connection, self.after, size)?,
+            Some(accounts) => next_of_accounts(connection, accounts, self.after, size)?,
+            None => next_of_all_accounts(connection, self.after, size)?,
         };
-        let wanting = self.visit(connection, entries)?;
+        let wants_more = self.visit(connection, entries)?;
         self.after = end.unwrap_or(self.after);
-        Ok(wanting && end.is_some())
+        Ok(wants_more && end.is_some())
     }
 
-    /// Takes in what is wanted of some customers; says whether more is wanted.
+    /// Adds the matching customers among these entries to the result; returns whether more are wanted.
     fn visit(&mut self, connection: &Connection, entries: Vec<Entry>) -> Result<bool, rusqlite::Error> {
         let filter = &self.list.filter;
         let by_name = filter.unique_name.is_some() || filter.name_prefix.is_some();
@@ -178,7 +178,7 @@ impl Walk {
         Ok(self.found.len() < self.list.limit)
     }
 
-    /// A customer, if it is meant.
+    /// Reads a customer, if it matches the filter.
     fn customer(&self, connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
         let filter = &self.list.filter;
         let mut select = connection.prepare_cached(CUSTOMER)?;
@@ -188,42 +188,43 @@ impl Walk {
             ":name": filter.unique_name,
             ":prefix": filter.name_prefix,
         };
-        let customer = select.query_row(conditions, stored).optional()?;
-        let meant = |account| self.accounts.as_ref().is_none_or(|accounts| accounts.binary_search(&account).is_ok());
-        Ok(customer.filter(|customer| meant(customer.account)))
+        let customer = select.query_row(conditions, stored_customer).optional()?;
+        let is_in_filter =
+            |account| self.accounts.as_ref().is_none_or(|accounts| accounts.binary_search(&account).is_ok());
+        Ok(customer.filter(|customer| is_in_filter(customer.account)))
     }
 }
 
-/// The next customers of every account, and where the next step begins if there may be more.
-fn of_every_account(
+/// The next customers of all accounts, and after which id the next step begins if there may be more.
+fn next_of_all_accounts(
     connection: &Connection,
     after: CustomerId,
     size: usize,
 ) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
-    let mut select = connection.prepare_cached(OF_EVERY_ACCOUNT)?;
+    let mut select = connection.prepare_cached(ALL_ACCOUNTS)?;
     let entries: Vec<_> = select.query_map(params![after.0, size], entry)?.collect::<Result<_, _>>()?;
     let end = entries.last().filter(|_| entries.len() == size).map(|last| last.id);
     Ok((entries, end))
 }
 
-/// The next customers of some accounts together, and where the next step begins if there may be more.
+/// The next customers of some accounts together, and after which id the next step begins if there may be more.
 ///
-/// Each account gives its next ones. Where one has more than it gave, nothing beyond what it gave is certain.
-fn of_accounts(
+/// The same number is read of each account. The result ends at the lowest id at which one of them may have more.
+fn next_of_accounts(
     connection: &Connection,
     accounts: &[AccountId],
     after: CustomerId,
     size: usize,
 ) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
-    let each = (size / accounts.len().max(1)).max(LEAST);
-    let mut select = connection.prepare_cached(OF_ACCOUNT)?;
+    let limit = (size / accounts.len().max(1)).max(ACCOUNT_STEP);
+    let mut select = connection.prepare_cached(BY_ACCOUNT)?;
     let (mut entries, mut end) = (Vec::new(), None::<CustomerId>);
     for account in accounts {
         let before = entries.len();
-        for entry in select.query_map(params![account.0, after.0, each], entry)? {
+        for entry in select.query_map(params![account.0, after.0, limit], entry)? {
             entries.push(entry?);
         }
-        if let Some(last) = entries.last().filter(|_| entries.len() - before == each) {
+        if let Some(last) = entries.last().filter(|_| entries.len() - before == limit) {
             end = Some(end.map_or(last.id, |end| end.min(last.id)));
         }
     }
@@ -272,7 +273,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A registry with one account, and a sync of the test's own.
+    /// A registry with one account, with a sync function of the test.
     pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
         let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
@@ -310,7 +311,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_name_that_another_customer_takes_over_meanwhile_is_found_with_one_of_them() {
+    fn a_name_that_moves_to_another_customer_during_a_lookup_is_found() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
         let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
@@ -319,11 +320,11 @@ pub(crate) mod tests {
         connection.execute(insert, []).expect("is inserted");
         let filter = CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() };
         let list = ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };
-        // The first look is before the second customer, and after the first one is gone.
-        let looks = Cell::new(0);
+        // The first lookup comes before the second customer is added, and after the first one is gone.
+        let lookups = Cell::new(0);
         let candidates = || {
-            looks.set(looks.get() + 1);
-            BTreeSet::from([CustomerId(if looks.get() == 1 { 1 } else { 2 })])
+            lookups.set(lookups.get() + 1);
+            BTreeSet::from([CustomerId(if lookups.get() == 1 { 1 } else { 2 })])
         };
         let found = by_name(&connection, &list, candidates).expect("is read").found;
         assert_eq!(found.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);

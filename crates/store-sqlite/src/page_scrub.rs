@@ -1,28 +1,29 @@
-//! What SQLite leaves behind in its pages when it moves rows.
+//! Overwriting the copies of rows that SQLite leaves in unused parts of pages.
 //!
-//! With `secure_delete` SQLite overwrites what it deletes. But when it moves rows between pages to even them out, a copy may
-//! stay in the unused part of the page that a row has left, and to delete the row does not reach that copy. So after an
-//! erasure all pages are looked at, some at a time, and their unused parts are overwritten, through SQLite itself: the
-//! virtual table `sqlite_dbpage` reads and writes pages within a transaction.
+//! With `secure_delete` SQLite overwrites what it deletes. But when it balances pages, a copy of a moved row may stay in
+//! the unused part of the old page, and deleting the row does not reach that copy. So after an erasure the unused parts of
+//! all pages are overwritten, some pages at a time, through SQLite itself: the virtual table `sqlite_dbpage` reads and
+//! writes pages within a transaction.
 
 use crate::OpenError;
 use rusqlite::{Connection, params};
 use std::ops::Range;
 
-/// How many pages are looked at in one transaction: few enough that nobody waits long for them.
+/// How many pages one transaction scrubs: few enough that other writes do not wait long.
 const STEP: u32 = 64;
 
-/// Below this number of pages, the first byte of what is no tree is never that of a tree: it is part of a page's number.
-const MOST_PAGES: u32 = 0x0200_0000;
+/// From this number of pages on, the first byte of an overflow or freelist page, which is part of a page number, could be
+/// mistaken for the type of a b-tree page. It is 128 GiB of pages of 4 KiB.
+const MAX_PAGES: u32 = 0x0200_0000;
 
-/// The first byte of a page of a tree: inner and outer pages, of indexes and tables.
-const TREE: [u8; 4] = [2, 5, 10, 13];
+/// The types of b-tree pages, their first byte: interior and leaf pages of indexes and tables.
+const BTREE_TYPES: [u8; 4] = [2, 5, 10, 13];
 
-/// What comes before the header of the first page.
+/// The bytes before the page header in the first page.
 const FILE_HEADER: usize = 100;
 
-/// Refuses a SQLite that cannot reach its own pages.
-pub(crate) fn assert_reachable(connection: &Connection) -> Result<(), OpenError> {
+/// Fails if SQLite was built without `sqlite_dbpage`.
+pub(crate) fn check_available(connection: &Connection) -> Result<(), OpenError> {
     connection.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1").map(drop).map_err(|_| OpenError::NoPages)
 }
 
@@ -33,14 +34,14 @@ pub(crate) enum Progress {
     Next(u32),
     /// All pages are scrubbed.
     Complete,
-    /// The database has so many pages that they cannot be told apart; nothing was done.
+    /// The database has too many pages to recognise b-tree pages; nothing was done.
     TooLarge,
 }
 
 /// Overwrites the unused parts of the next pages within a transaction; page numbers begin at 1.
-pub(crate) fn overwrite(connection: &Connection, first: u32) -> Result<Progress, rusqlite::Error> {
+pub(crate) fn scrub_pages(connection: &Connection, first: u32) -> Result<Progress, rusqlite::Error> {
     let count: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    if count >= MOST_PAGES {
+    if count >= MAX_PAGES {
         return Ok(Progress::TooLarge);
     }
     let mut select = connection.prepare_cached("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
@@ -57,11 +58,11 @@ pub(crate) fn overwrite(connection: &Connection, first: u32) -> Result<Progress,
     Ok(if end <= count { Progress::Next(end) } else { Progress::Complete })
 }
 
-/// The unused part of a page of a tree: between the list of its cells and the first of them.
+/// The unused part of a b-tree page: between the cell pointers and the first cell.
 fn unused(page: &[u8], number: u32) -> Option<Range<usize>> {
     let header = if number == 1 { FILE_HEADER } else { 0 };
     let two_bytes = |at: usize| Some(usize::from(u16::from_be_bytes(page.get(at..at + 2)?.try_into().ok()?)));
-    let kind = *page.get(header).filter(|kind| TREE.contains(kind))?;
+    let kind = *page.get(header).filter(|kind| BTREE_TYPES.contains(kind))?;
     let length = if kind < 8 { 12 } else { 8 };
     let (cells, content) = (two_bytes(header + 3)?, two_bytes(header + 5)?);
     let start = header + length + 2 * cells;
@@ -72,9 +73,9 @@ fn unused(page: &[u8], number: u32) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    const SECRET: &str = "a text that stands nowhere else";
+    const SECRET: &str = "a text that is nowhere else";
 
-    /// The pages of a database in which a text stands.
+    /// How many pages of a database contain the secret.
     fn pages_with_secret(connection: &Connection) -> usize {
         let mut select = connection.prepare("SELECT data FROM sqlite_dbpage").expect("is there");
         let pages = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("can be read");
@@ -82,8 +83,8 @@ mod tests {
         pages.filter(|page| holds(page.as_ref().expect("can be read").clone())).count()
     }
 
-    /// A table from which every row with a secret was deleted, and rows were moved as pages emptied.
-    fn with_residue() -> Connection {
+    /// A database from which every row with the secret was deleted, which moved other rows between pages.
+    fn database_with_copies() -> Connection {
         let connection = Connection::open_in_memory().expect("opens");
         let _: bool =
             connection.pragma_update_and_check(None, "secure_delete", true, |row| row.get(0)).expect("is set");
@@ -101,11 +102,11 @@ mod tests {
 
     #[test]
     fn copies_of_moved_rows_are_overwritten_and_nothing_else() {
-        let connection = with_residue();
-        assert!(pages_with_secret(&connection) > 0, "SQLite has left nothing, so this test shows nothing");
+        let connection = database_with_copies();
+        assert!(pages_with_secret(&connection) > 0, "SQLite has left no copies, so this test proves nothing");
         let mut progress = Progress::Next(1);
         while let Progress::Next(first) = progress {
-            progress = overwrite(&connection, first).expect("works");
+            progress = scrub_pages(&connection, first).expect("works");
         }
         assert_eq!(progress, Progress::Complete);
         assert_eq!(pages_with_secret(&connection), 0);
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_page_of_a_tree_has_an_unused_part() {
+    fn only_a_btree_page_has_an_unused_part() {
         let page = |first: u8, cells: u8, content: u16| {
             let mut page = vec![0; 4096];
             page[0] = first;

@@ -42,7 +42,7 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain)
     let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     recognise(&connection, path)?;
-    page_scrub::assert_reachable(&connection)?;
+    page_scrub::check_available(&connection)?;
     let journal: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if journal != "wal" {
         return Err(OpenError::NoLog(path.to_owned()));

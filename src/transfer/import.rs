@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     CliError,
-    cli::{Import, OnDuplicate},
+    cli::{Format, Import, OnDuplicate},
 };
 use carnelian_app::{
     App,
@@ -100,8 +100,12 @@ async fn begin<'a>(
         },
         dry_run: import.dry_run,
     };
-    let format = format!("{:?} {:?}", source.format, import.account);
-    let parts = source.digest.as_ref().map(|digest| [digest.as_slice(), format.as_bytes()]);
+    let account = import.account.as_ref().map(|name| format!("account {name}")).unwrap_or_default();
+    let format = match source.format {
+        Format::Csv => "csv",
+        Format::Jsonl => "jsonl",
+    };
+    let parts = source.digest.as_ref().map(|digest| [digest.as_slice(), format.as_bytes(), account.as_bytes()]);
     let parts = parts.as_ref().map(|parts| &parts[..]);
     app.import_customers(options, parts, origin).await.map_err(failure_error)
 }
@@ -109,7 +113,7 @@ async fn begin<'a>(
 /// The rows that were stored before an interruption.
 struct Earlier {
     rows: u64,
-    /// The results of the rows that were not created, in order.
+    /// The results of those that the store has not created or replaced, in order.
     results: Peekable<IntoIter<(u64, RowResult)>>,
 }
 

@@ -1,87 +1,81 @@
-//! A clock that can be set: it stands still at a moment, or runs from one.
+//! An adjustable clock, stopped or running.
 
 use carnelian_domain::Timestamp;
 use carnelian_store::Clock;
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
 
-/// A clock that tells the real time until it is set.
+/// A clock that shows the real time until it is set.
 ///
-/// Durations stay real, so that what waits for one still ends.
+/// Durations are always real, so that timeouts still expire.
 pub struct SandboxClock {
     real: Arc<dyn Clock>,
-    setting: Mutex<Setting>,
+    state: Mutex<State>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Setting {
-    /// It stands still.
+enum State {
+    /// Stopped at a time.
     Fixed(Timestamp),
-    /// It runs, so many milliseconds ahead of the real time.
+    /// Running this many milliseconds ahead of the real time.
     Ahead(i64),
 }
 
 /// The real time.
-const REAL: Setting = Setting::Ahead(0);
+const REAL: State = State::Ahead(0);
 
-/// What a clock shows.
+/// The state of a clock at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The moment that it is.
+    /// The time that it shows.
     pub now: Timestamp,
-    /// Whether time goes on.
+    /// Whether it is running.
     pub running: bool,
 }
 
-/// What is to change about a clock; whatever is absent stays as it is.
+/// A change of a clock. `None` leaves a property unchanged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetClock {
-    /// The moment that it is from now on; the clock stands still there unless it is told to run.
+    /// The new time. The clock stops at it, unless `running` is true.
     pub now: Option<Timestamp>,
-    /// How many seconds pass at once.
+    /// The number of seconds to advance by.
     pub advance_seconds: u64,
-    /// Whether time goes on.
+    /// Whether it is to run.
     pub running: Option<bool>,
 }
 
 impl SandboxClock {
-    /// A clock over the real one.
+    /// A clock that shows the real time.
     pub fn new(real: Arc<dyn Clock>) -> SandboxClock {
-        SandboxClock { real, setting: Mutex::new(REAL) }
+        SandboxClock { real, state: Mutex::new(REAL) }
     }
 
-    /// What it shows.
+    /// Its time and state.
     pub fn reading(&self) -> Reading {
-        reading(*self.lock(), self.real.now())
+        reading(*self.state.lock(), self.real.now())
     }
 
-    /// Sets it, and says what it shows then.
+    /// Changes it, and returns its new time and state.
     pub fn set(&self, change: SetClock) -> Reading {
-        let mut setting = self.lock();
+        let mut state = self.state.lock();
         let real = self.real.now();
-        let was = reading(*setting, real);
+        let was = reading(*state, real);
         let now = change.now.unwrap_or(was.now).plus_seconds(change.advance_seconds);
         let running = change.running.unwrap_or(change.now.is_none() && was.running);
-        *setting = if running { Setting::Ahead(now.0.saturating_sub(real.0)) } else { Setting::Fixed(now) };
+        *state = if running { State::Ahead(now.0.saturating_sub(real.0)) } else { State::Fixed(now) };
         Reading { now, running }
     }
 
-    /// Goes back to the real time.
+    /// Returns to the real time.
     pub fn reset(&self) {
-        *self.lock() = REAL;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Setting> {
-        self.setting.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.lock() = REAL;
     }
 }
 
-fn reading(setting: Setting, real: Timestamp) -> Reading {
-    match setting {
-        Setting::Fixed(now) => Reading { now, running: false },
-        Setting::Ahead(millis) => Reading { now: Timestamp(real.0.saturating_add(millis)), running: true },
+fn reading(state: State, real: Timestamp) -> Reading {
+    match state {
+        State::Fixed(now) => Reading { now, running: false },
+        State::Ahead(millis) => Reading { now: Timestamp(real.0.saturating_add(millis)), running: true },
     }
 }
 
@@ -100,7 +94,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    /// A real time that passes when told to.
+    /// A real time that the test advances.
     #[derive(Default)]
     struct Real(AtomicI64);
 
@@ -115,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_still_moves_on_and_runs_from_where_it_is() {
+    fn it_stops_advances_and_runs_from_the_time_it_shows() {
         let real = Arc::new(Real::default());
         let clock = SandboxClock::new(real.clone());
         let pass = |millis: i64| real.0.fetch_add(millis, Ordering::Relaxed);

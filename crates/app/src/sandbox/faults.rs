@@ -1,48 +1,46 @@
-//! What goes wrong on demand: each fault strikes so many calls, or for so long.
+//! Injected faults. Each affects a number of requests, or all requests for a time.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::time::Duration;
 
-/// What happens to a call.
+/// The effect on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It is one too many.
+    /// The rate limit is exceeded.
     RateLimit,
-    /// It meets a fault of the server.
+    /// The server has an internal error.
     ServerError,
-    /// It meets a store that is out of reach.
+    /// The store is unavailable.
     Unavailable,
-    /// It meets an account that is being erased; strikes creates and edits only.
+    /// The account is being erased. Affects only creates and edits.
     ErasureInProgress,
-    /// It waits, and goes on then.
+    /// The request is delayed, then processed.
     Delay(Duration),
-    /// It has no effect, and its connection is closed without an answer.
+    /// The request has no effect, and its connection is closed without a response.
     CutBefore,
-    /// It takes effect, and its connection is closed without an answer.
+    /// The request takes effect, and its connection is closed without a response.
     CutAfter,
 }
 
 impl FaultKind {
-    /// Whether a method can meet this.
+    /// Whether requests of a method can be affected.
     fn can_strike(self, method: &str) -> bool {
         self != FaultKind::ErasureInProgress || matches!(method, "POST" | "PUT")
     }
 }
 
-/// A fault that is to come.
+/// A fault to inject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What happens.
+    /// Its effect.
     pub kind: FaultKind,
-    /// How many calls it strikes; `None` for any number.
+    /// The number of requests that it affects; `None` for no limit.
     pub count: Option<u32>,
-    /// For how long it strikes; `None` for as long as the count lasts.
+    /// The time for which it is active; `None` for no limit.
     pub time: Option<Duration>,
-    /// The method of the calls that it strikes; `None` for any.
+    /// The method of affected requests; `None` for any.
     pub method: Option<String>,
-    /// What the paths begin with that it strikes; `None` for any.
+    /// The prefix of affected paths; `None` for any.
     pub path_prefix: Option<String>,
 }
 
@@ -54,13 +52,13 @@ impl Fault {
     }
 }
 
-/// The faults that are to come, in the order in which they were asked for.
+/// The active faults, in the order in which they were added.
 #[derive(Default)]
 pub struct Faults(Mutex<Vec<Pending>>);
 
 struct Pending {
     fault: Fault,
-    /// From when on it strikes no more.
+    /// When it ends, in monotonic time.
     until: Option<Duration>,
 }
 
@@ -71,18 +69,18 @@ impl Pending {
 }
 
 impl Faults {
-    /// Adds a fault; one without count and time strikes once.
+    /// Adds a fault. Without count and time, it affects one request.
     pub fn add(&self, mut fault: Fault, now: Duration) {
         if fault.time.is_none() {
             fault.count.get_or_insert(1);
         }
         let until = fault.time.map(|time| now.saturating_add(time));
-        self.lock().push(Pending { fault, until });
+        self.0.lock().push(Pending { fault, until });
     }
 
-    /// The faults that are to come, with what is left of their counts and times.
+    /// The active faults, with their remaining counts and times.
     pub fn list(&self, now: Duration) -> Vec<Fault> {
-        let mut pending = self.lock();
+        let mut pending = self.0.lock();
         pending.retain(|pending| !pending.is_over(now));
         let left = |pending: &Pending| Fault {
             time: pending.until.map(|until| until.saturating_sub(now)),
@@ -91,24 +89,20 @@ impl Faults {
         pending.iter().map(left).collect()
     }
 
-    /// Forgets all of them.
+    /// Removes all faults.
     pub fn clear(&self) {
-        self.lock().clear();
+        self.0.lock().clear();
     }
 
-    /// What happens to a call: the first fault that strikes it, and no other.
+    /// The effect on a request: that of the first matching fault, whose count is decremented.
     pub fn strike(&self, method: &str, path: &str, now: Duration) -> Option<FaultKind> {
-        let mut pending = self.lock();
+        let mut pending = self.0.lock();
         pending.retain(|pending| !pending.is_over(now));
         let struck = pending.iter_mut().find(|pending| pending.fault.strikes(method, path))?;
         if let Some(count) = &mut struck.fault.count {
             *count -= 1;
         }
         Some(struck.fault.kind)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Pending>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_as_often_as_it_should_and_for_as_long() {
+    fn a_fault_affects_its_number_of_requests_or_all_for_its_time() {
         let faults = Faults::default();
         let strike = |at| faults.strike("GET", "/rws/x", seconds(at));
         faults.add(ONCE, seconds(0));
@@ -139,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_with_count_and_time_ends_with_whichever_is_over_first() {
+    fn a_fault_with_count_and_time_ends_when_the_first_of_them_does() {
         let faults = Faults::default();
         let both = Fault { count: Some(2), time: Some(seconds(5)), ..ONCE };
         faults.add(both.clone(), seconds(0));
@@ -151,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_calls_that_fit_are_struck_and_counted() {
+    fn only_matching_requests_are_affected_and_counted() {
         let faults = Faults::default();
         let narrow = Fault { method: Some("PUT".into()), path_prefix: Some("/rws/a".into()), ..ONCE };
         faults.add(narrow, seconds(0));

@@ -1,7 +1,7 @@
 //! What each route does, takes and answers, one row per operation.
 //!
-//! Path parameters are read from the route. What can be wrong with a parameter is in the table of parameters. A row
-//! names only what is particular to its operation.
+//! Path parameters come from the route, and the errors of parameters from the table of parameters. A row contains only what
+//! is specific to its operation.
 
 use super::parameters::{self, PAGE_NUMBER, PAGE_SIZE};
 use crate::{

@@ -23,7 +23,7 @@ struct Parameter {
     description: &'static str,
     schema: fn(&Rules) -> Value,
     example: &'static str,
-    /// What can be wrong with it.
+    /// The problems that it can cause.
     problems: &'static [Problem],
 }
 
@@ -152,7 +152,7 @@ fn request_id(_: &Rules) -> Value {
     json!({ "type": "string", "description": format!("At most {} characters.", request_id::MAX_LENGTH) })
 }
 
-/// What can be wrong with a parameter.
+/// The problems that a parameter can cause.
 pub(super) fn problems(key: &str) -> &'static [Problem] {
     PARAMETERS.iter().find(|parameter| parameter.key == key).map_or(&[], |parameter| parameter.problems)
 }

@@ -15,13 +15,13 @@ use carnelian_domain::{Caller, Problem, SignIn, UserId};
 use carnelian_store::KeyKind;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-/// Compared with where there is no key to compare with, so that both take the same time.
+/// Compared with if there is no candidate key, so that an unknown user takes as long as a wrong key.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
 
-/// How many times a second an address may fail to sign in before it has to wait.
+/// How many failed sign-ins a second an address may have before its error responses are delayed.
 pub(crate) const FAILURES_PER_SECOND: u32 = 20;
 
-/// How long it then waits for each answer.
+/// The delay of each error response after that.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 /// How old a sign-in may be before the store is asked for changes made by another process.
@@ -31,15 +31,16 @@ const FAILURE_DELAY: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_millis(10);
 
 impl App {
-    /// Finds out who calls. An unknown user, a wrong key, one that is used from elsewhere than it may be, and a disabled
-    /// user are all the same answer.
+    /// Signs a user in.
     ///
-    /// An address that keeps failing waits for that answer; whoever signs in rightly from there does not.
+    /// Fails with [`Problem::InvalidCredentials`] for an unknown or disabled user, for a key that is wrong, expired or revoked,
+    /// and for a key that may not be used from that address. If the address fails often, the error is delayed; successful
+    /// sign-ins from there are not.
     pub async fn authenticate(&self, address: IpAddr, user_name: &str, key: &str) -> Result<Caller, Failure> {
         if let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
             return Ok(caller);
         }
-        // Another process may have made the user or the key a moment ago.
+        // Another process may have just created the user or the key.
         if self.refresh_directory().await?
             && let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key)
         {
@@ -51,7 +52,9 @@ impl App {
         Err(Problem::InvalidCredentials.into())
     }
 
-    /// Counts a call, or says that the caller asks too often; the call is active until what is returned is dropped.
+    /// Counts a request, which is active until the returned value is dropped.
+    ///
+    /// Fails with [`Problem::RateLimitExceeded`] if the caller has too many.
     pub fn admit(&self, caller: &Caller) -> Result<ActiveCall, Failure> {
         let admitted = self.throttle.admits(caller.user, self.clock.monotonic());
         let active = admitted.then(|| self.active_calls.begin(caller.user)).flatten();

@@ -3,40 +3,41 @@
 use super::output::{print_listing, print_message, print_result};
 use crate::{CliError, cli::Account};
 use carnelian_app::App;
-use carnelian_domain::{Origin, Timestamp};
+use carnelian_domain::{ErasureId, Origin, Paging, Timestamp};
 use carnelian_store::ErasureRecord;
 use serde_json::{Value, json};
 use std::fs;
 
 pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<(), CliError> {
+    let admin = app.local_admin(origin);
     match command {
         Account::Create { name } => {
-            let id = app.create_account(&name, origin).await.map_err(CliError::failed)?;
-            print_result(id)?;
+            let account = admin.create_account(&name).await.map_err(CliError::failed)?;
+            print_result(account.id)?;
             print_message(format_args!("created account {name:?}"));
             Ok(())
         }
         Account::List(options) => {
-            let accounts = app.list_accounts().await.map_err(CliError::failed)?;
+            let accounts = admin.list_accounts(Paging::ALL).await.map_err(CliError::failed)?.entries;
             let rows = accounts
                 .iter()
-                .map(|account| vec![json!(account.name), json!(account.id.to_string()), json!(account.state.name())]);
+                .map(|account| vec![json!(*account.name), json!(account.id.to_string()), json!(account.state.name())]);
             print_listing(options.json, &["accountName", "accountId", "status"], rows.collect())
         }
         Account::RequestErasure { name } => {
-            let erasure = app.request_erasure(name.as_str().into(), origin).await.map_err(CliError::failed)?;
+            let (_, erasure) = admin.request_erasure(&name.as_str().into()).await.map_err(CliError::failed)?;
             print_message(format_args!(
                 "requested the erasure of account {name:?}; nothing can be created or edited in it"
             ));
             print_result(erasure)
         }
         Account::CancelErasure { name } => {
-            app.cancel_erasure(name.as_str().into(), origin).await.map_err(CliError::failed)?;
+            admin.cancel_erasure(&name.as_str().into()).await.map_err(CliError::failed)?;
             print_message(format_args!("cancelled the erasure of account {name:?}"));
             Ok(())
         }
         Account::Erasures(options) => {
-            let erasures = app.list_erasures().await.map_err(CliError::failed)?;
+            let erasures = admin.list_erasures(Paging::ALL).await.map_err(CliError::failed)?.entries;
             let columns = [
                 "erasureId",
                 "accountId",
@@ -51,9 +52,7 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
             print_listing(options.json, &columns, erasures.iter().map(erasure_row).collect())
         }
         Account::Receipt { erasure } => {
-            let erasures = app.list_erasures().await.map_err(CliError::failed)?;
-            let found = erasures.into_iter().find(|found| found.id.0 == erasure);
-            let receipt = found.ok_or_else(|| CliError::failed(format!("no erasure has the id {erasure}")))?.receipt;
+            let receipt = admin.get_erasure(ErasureId(erasure)).await.map_err(CliError::failed)?.receipt;
             print_result(receipt.ok_or_else(|| CliError::failed(format!("erasure {erasure} has no receipt yet")))?)
         }
         Account::CheckReceipt { file } => {

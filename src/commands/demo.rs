@@ -2,8 +2,11 @@
 
 use super::quickstart::{DemoLogin, quickstart};
 use crate::{CliError, config::Settings, sandbox::Seed};
-use carnelian_app::{App, administration::KeyTerms};
-use carnelian_domain::{Actor, Origin};
+use carnelian_app::{
+    App,
+    admin::{Admin, keys::KeyTerms},
+};
+use carnelian_domain::{Actor, Origin, Paging};
 use serde::{Deserialize, Serialize};
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -39,48 +42,50 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, CliError> {
         let unreadable = |error| CliError::failed(format!("{}: {error}", path.display()));
         return serde_json::from_slice(&text).map_err(unreadable);
     }
-    let accounts = app.list_accounts().await.map_err(CliError::failed)?;
-    if accounts.iter().any(|account| Seed::builtin().accounts.iter().all(|seeded| seeded.name != account.name)) {
+    let admin = app.local_admin(&Origin::of(Actor::CommandLine));
+    let accounts = admin.list_accounts(Paging::ALL).await.map_err(CliError::failed)?.entries;
+    if accounts.iter().any(|account| Seed::builtin().accounts.iter().all(|seeded| *seeded.name != *account.name)) {
         let message =
             "this registry is not a demo, and --demo would add users to it; choose another directory with --data";
         return Err(CliError::failed(format!("{}: {message}", data.display())));
     }
-    let demo = fill(app).await?;
+    let demo = fill(&admin).await?;
     save(&path, &demo).map_err(CliError::failed)?;
     Ok(demo)
 }
 
 /// Creates what is missing: an earlier attempt may have been interrupted.
-async fn fill(app: &App) -> Result<Demo, CliError> {
-    let (failed, origin) = (CliError::failed, Origin::of(Actor::CommandLine));
+async fn fill(admin: &Admin<'_>) -> Result<Demo, CliError> {
+    let failed = CliError::failed;
     let seed = Seed::builtin();
-    let accounts = app.list_accounts().await.map_err(failed)?;
+    let accounts = admin.list_accounts(Paging::ALL).await.map_err(failed)?.entries;
     for account in seed.accounts {
-        if accounts.iter().all(|present| present.name != account.name) {
-            app.create_account(&account.name, &origin).await.map_err(failed)?;
+        if accounts.iter().all(|present| *present.name != *account.name) {
+            admin.create_account(&account.name).await.map_err(failed)?;
         }
     }
-    let groups = app.list_groups().await.map_err(failed)?;
+    let groups = admin.list_groups(Paging::ALL).await.map_err(failed)?.entries;
     for group in seed.groups {
         let present = groups.iter().find(|present| present.name == group.name);
         if present.is_none() {
-            app.create_group(&group.name, &origin).await.map_err(failed)?;
+            admin.create_group(&group.name).await.map_err(failed)?;
         }
         for account in group.accounts {
-            if present.is_none_or(|present| !present.accounts.contains(&account)) {
-                app.add_to_group(group.name.as_str().into(), account.into(), &origin).await.map_err(failed)?;
+            if present.is_none_or(|present| present.accounts.iter().all(|present| *present.name != *account)) {
+                admin.add_to_group(&group.name.as_str().into(), &account.into()).await.map_err(failed)?;
             }
         }
     }
-    let present = app.list_users().await.map_err(failed)?;
+    let present = admin.list_users(Paging::ALL).await.map_err(failed)?.entries;
     let mut users = Vec::new();
     for user in seed.users {
-        if present.iter().all(|present| present.name != user.name) {
-            app.create_user(user.new_user(), &origin).await.map_err(failed)?;
+        if present.iter().all(|present| *present.name != *user.name) {
+            admin.create_user(user.new_user()).await.map_err(failed)?;
         }
         let terms = KeyTerms { label: Some("demo".into()), ..KeyTerms::default() };
-        let key = app.issue_key(user.name.as_str().into(), terms, &origin).await.map_err(failed)?;
-        users.push(DemoUser { account: user.account, user: user.name, key: key.reveal().into() });
+        let added = admin.issue_key(&user.name.as_str().into(), None, terms).await.map_err(failed)?;
+        let key = added.key.map(|key| key.reveal().to_owned()).unwrap_or_default();
+        users.push(DemoUser { account: user.account, user: user.name, key });
     }
     Ok(Demo { users })
 }

@@ -5,8 +5,8 @@ use crate::{
     CliError,
     cli::{Key, Terms},
 };
-use carnelian_app::{App, administration::KeyTerms};
-use carnelian_domain::{Origin, Timestamp};
+use carnelian_app::{App, admin::keys::KeyTerms};
+use carnelian_domain::{Origin, Paging, Timestamp};
 use serde_json::json;
 use std::io::{self, Read};
 
@@ -14,27 +14,27 @@ use std::io::{self, Read};
 const MAX_INPUT: u64 = 1024;
 
 pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), CliError> {
+    let admin = app.local_admin(origin);
     match command {
         Key::Issue { username, terms } => {
-            let issued =
-                app.issue_key(username.as_str().into(), terms.into(), origin).await.map_err(CliError::failed)?;
+            let added = admin.issue_key(&username.as_str().into(), None, terms.into()).await;
+            let added = added.map_err(CliError::failed)?;
             print_message(format_args!(
                 "created key {} for user {username:?}; the key is shown only once",
-                issued.key_id
+                added.key_id
             ));
-            print_result(issued.reveal())
+            added.key.map_or(Ok(()), |issued| print_result(issued.reveal()))
         }
         Key::Import { username, terms } => {
             let mut key = String::new();
             io::stdin().take(MAX_INPUT).read_to_string(&mut key).map_err(CliError::failed)?;
-            let imported = app.import_key(username.as_str().into(), key.trim(), terms.into(), origin).await;
-            let key_id = imported.map_err(CliError::failed)?;
-            print_result(key_id)?;
+            let added = admin.issue_key(&username.as_str().into(), Some(key.trim()), terms.into()).await;
+            print_result(added.map_err(CliError::failed)?.key_id)?;
             print_message(format_args!("imported a key for user {username:?}"));
             Ok(())
         }
         Key::List { username, listing: options } => {
-            let keys = app.list_keys(&username.into()).await.map_err(CliError::failed)?;
+            let keys = admin.list_keys(&username.into(), Paging::ALL).await.map_err(CliError::failed)?.entries;
             let rows = keys.iter().map(|key| {
                 let allowed: Vec<_> = key.allowed.iter().map(ToString::to_string).collect();
                 vec![
@@ -51,7 +51,7 @@ pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), 
             print_listing(options.json, &columns, rows.collect())
         }
         Key::Revoke { key_id } => {
-            app.revoke_key(&key_id, origin).await.map_err(CliError::failed)?;
+            admin.revoke_key(&key_id).await.map_err(CliError::failed)?;
             print_message(format_args!("revoked key {key_id}"));
             Ok(())
         }

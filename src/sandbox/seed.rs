@@ -2,12 +2,12 @@
 
 use carnelian_app::{
     App,
-    administration::AdminError,
+    admin::AdminError,
     sandbox::{SeedCounts, seed_caller},
 };
 use carnelian_domain::{Actor, Origin, Role};
 use carnelian_http::{json::Json, raw_customer};
-use carnelian_store::NewUser;
+use carnelian_store::{NewUser, Which};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// The built-in seed of a sandbox and of the demo.
@@ -67,8 +67,6 @@ impl Seed {
     /// Creates everything in an empty registry, in the order of the file, so that ids are deterministic.
     pub(super) async fn apply(&self, app: &App) -> Result<SeedCounts, String> {
         self.create_directory(app).await.map_err(|error| error.to_string())?;
-        // The in-memory directory does not contain the new users and accounts yet.
-        app.refresh_directory().await.map_err(|error| error.to_string())?;
         self.create_customers(app).await?;
         Ok(SeedCounts {
             accounts: self.accounts.len(),
@@ -79,20 +77,20 @@ impl Seed {
     }
 
     async fn create_directory(&self, app: &App) -> Result<(), AdminError> {
-        let origin = Origin::of(Actor::Server);
+        let admin = app.local_admin(&Origin::of(Actor::Server));
         for account in &self.accounts {
-            app.create_account(&account.name, &origin).await?;
+            admin.create_account(&account.name).await?;
         }
         for group in &self.groups {
-            app.create_group(&group.name, &origin).await?;
+            admin.create_group(&group.name).await?;
             for account in &group.accounts {
-                app.add_to_group(group.name.as_str().into(), account.as_str().into(), &origin).await?;
+                admin.add_to_group(&group.name.as_str().into(), &account.as_str().into()).await?;
             }
         }
         for user in &self.users {
-            app.create_user(user.new_user(), &origin).await?;
+            let id = admin.create_user(user.new_user()).await?.id;
             for key in &user.keys {
-                app.fix_key(&user.name, key, &origin).await?;
+                admin.add_fixed_key(&Which::Id(id), key).await?;
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use super::seed::{Seed, SeedUser, document};
 use crate::CliError;
-use carnelian_app::{Failure, administration::AdminError, api_key::can_be_fixed};
+use carnelian_app::{Failure, admin::AdminError, api_key::can_be_fixed};
 use carnelian_domain::{
     CustomerField, NameError, Rules, Violation,
     directory::{check_name, check_user_name},

@@ -14,9 +14,11 @@ use crate::{
 };
 use carnelian_app::{
     App,
+    admin::AdminError,
     transfer::{self, ImportOptions, Importer, PendingBatch, ResumePoint, RowResult},
 };
 use carnelian_domain::Origin;
+use carnelian_store::Conflict;
 use std::{collections::VecDeque, iter::Peekable, vec::IntoIter};
 
 /// The number of pending batches: one is written, one is synced, and one waits.
@@ -32,11 +34,13 @@ struct SentBatch {
 
 /// Imports a file.
 pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Result<(), CliError> {
-    if !import.create_accounts
-        && let Some(name) = &import.account
-        && app.list_accounts().await.map_err(CliError::failed)?.iter().all(|account| account.name != *name)
-    {
-        return Err(CliError::failed(format!("unknown account {name:?}; create it with --create-accounts")));
+    if let Some(name) = import.account.as_ref().filter(|_| !import.create_accounts) {
+        match app.local_admin(origin).get_account(&name.as_str().into()).await {
+            Err(AdminError::Conflict(Conflict::NoSuchAccount)) => {
+                return Err(CliError::failed(format!("unknown account {name:?}; create it with --create-accounts")));
+            }
+            found => drop(found.map_err(CliError::failed)?),
+        }
     }
     let source = source::open(import, app.rules())?;
     let (mut importer, resume) = begin(app, import, &source, origin).await?;

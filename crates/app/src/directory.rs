@@ -1,5 +1,11 @@
-//! The accounts, groups, users and keys as they are used on every request: found by name, keys unwrapped, scopes
-//! worked out.
+//! The directory in memory, which every request uses: accounts, groups, users and keys, indexed by id and name, with data
+//! keys unwrapped and scopes computed.
+//!
+//! * [`reader`]: the accounts and users within a scope
+
+mod reader;
+
+pub use reader::{DirectoryReader, UserDetails};
 
 use crate::{
     Failure,
@@ -65,6 +71,8 @@ pub struct Directory {
     accounts_by_id: HashMap<AccountId, usize>,
     accounts_by_name: HashMap<Arc<str>, usize>,
     /// In the order of their ids.
+    groups: Vec<GroupRecord>,
+    /// In the order of their ids.
     users: Vec<User>,
     users_by_id: HashMap<UserId, usize>,
     users_by_name: HashMap<Arc<str>, usize>,
@@ -89,6 +97,7 @@ impl Directory {
             users_by_name: places(users.iter().map(|user| user.caller.user_name.clone())),
             users_by_id,
             users,
+            groups: snapshot.groups,
         }
     }
 
@@ -112,7 +121,12 @@ impl Directory {
         scope.includes(account.id).then_some(account)
     }
 
-    /// Every user that is not erased, in the order of their ids.
+    /// The groups, in the order of their ids.
+    pub(crate) fn groups(&self) -> &[GroupRecord] {
+        &self.groups
+    }
+
+    /// The users that are not erased, in the order of their ids.
     pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
     }

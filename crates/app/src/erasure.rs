@@ -2,7 +2,7 @@
 
 pub use carnelian_store::{ErasureRecord, ErasureState};
 
-use crate::{App, administration::AdminError, failure::Failure, vault::ReceiptKey};
+use crate::{App, failure::Failure, vault::ReceiptKey};
 use carnelian_domain::{Actor, Origin, Timestamp};
 use carnelian_store::{Conflict, Purged, StoreError};
 use data_encoding::BASE64;
@@ -19,11 +19,6 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const SIGNATURE: &str = "signature";
 
 impl App {
-    /// Every erasure, in the order in which they were asked for.
-    pub async fn list_erasures(&self) -> Result<Vec<ErasureRecord>, AdminError> {
-        Ok(self.store.erasures().await?)
-    }
-
     /// Carries out every erasure that is due or was interrupted, unless another server does; then writes receipts.
     pub async fn run_erasures(&self) -> Result<(), Failure> {
         while let Some(claimed) = self.store.claim_erasure(self.worker, LEASE).await? {

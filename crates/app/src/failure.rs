@@ -50,6 +50,18 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The text for the log or the command line, with internal causes. It must not reach a caller of the API.
+    pub fn for_log(&self) -> String {
+        let violation = |violation: &Violation| format!("{}: {}", violation.field, violation.problem.message());
+        match self {
+            Failure::Problem(problem) => problem.message().to_owned(),
+            Failure::Violations(violations) => violations.iter().map(violation).collect::<Vec<_>>().join("; "),
+            Failure::Unavailable(internal) | Failure::Internal(internal) => internal.for_log(),
+        }
+    }
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
         Failure::Problem(problem)
@@ -86,7 +98,7 @@ fn from_conflict(conflict: Conflict) -> Failure {
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
         Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(Internal::new(conflict)),
         Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
-        Conflict::NoSuchErasure => Failure::Internal(Internal::new(conflict)),
+        Conflict::NoSuchErasure => Problem::ErasureNotFound.into(),
         Conflict::NoSuchGroup => Problem::GroupNotFound.into(),
         Conflict::AlreadyInGroup => Problem::AlreadyInGroup.into(),
         Conflict::NotInGroup => Problem::NotInGroup.into(),

@@ -6,11 +6,9 @@
 //! * [`audit`]: what was changed by whom, and whether the log of it is whole
 //! * [`settings`]: which settings have changed
 //! * [`transfer`]: customers in and out as a whole
-//! * [`accounts`]: the accounts and users that a caller may see
 //! * [`erasure`]: erasing accounts, with receipts
 //! * [`backup`]: backups, and the ledger that opens them
-//! * [`administration`]: accounts, groups, users and keys, as whoever may do everything sees them
-//! * [`operator`] and [`requests`]: the same for an operator who calls the API, and what an operator can send
+//! * [`admin`]: administration of accounts, groups, users and keys
 //! * [`directory`]: the accounts, groups, users and keys as they are used on every request
 //! * [`vault`] and [`sealing`]: the keys, and what they protect
 //! * [`api_key`]: what a key looks like
@@ -22,8 +20,7 @@
 //!
 //! No HTTP, no SQL, no printing; time, randomness and the store are passed in.
 
-pub mod accounts;
-pub mod administration;
+pub mod admin;
 pub mod api_key;
 pub mod audit;
 pub mod authenticate;
@@ -35,8 +32,6 @@ pub mod failure;
 pub mod idempotency;
 mod ids;
 mod key_uses;
-pub mod operator;
-pub mod requests;
 pub mod sandbox;
 pub mod sealing;
 pub mod settings;
@@ -136,7 +131,7 @@ impl App {
         let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);
         Ok(App {
             key_uses,
-            refusals: Throttle::new(administration::REFUSALS_PER_SECOND),
+            refusals: Throttle::new(admin::REFUSALS_PER_SECOND),
             customer_ids: CustomerIds::new(parts.store.clone()),
             in_flight: Arc::default(),
             audit_key: AuditKey::new(&parts.master_key),

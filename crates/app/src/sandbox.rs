@@ -6,13 +6,8 @@
 pub mod clock;
 pub mod faults;
 
-use crate::{
-    App, Failure,
-    administration::{AdminError, KeyTerms},
-    api_key::can_be_fixed,
-    failure::Internal,
-};
-use carnelian_domain::{Caller, Origin, Role, Scope, UserId};
+use crate::{App, Failure, failure::Internal};
+use carnelian_domain::{Caller, Role, Scope, UserId};
 use clock::SandboxClock;
 use faults::Faults;
 use std::{any::Any, future::Future, pin::Pin, sync::Arc};
@@ -90,15 +85,5 @@ pub fn seed_caller() -> Caller {
         role: Role::Operator,
         scope: Arc::new(Scope::Every),
         sign_in: None,
-    }
-}
-
-impl App {
-    /// Gives a user the key that the seed contains; see [`can_be_fixed`].
-    pub async fn fix_key(&self, user: &str, key: &str, origin: &Origin) -> Result<(), AdminError> {
-        if !can_be_fixed(key) {
-            return Err(AdminError::NotFixable);
-        }
-        self.add_imported_key(user.into(), key, KeyTerms::default(), origin).await.map(drop)
     }
 }

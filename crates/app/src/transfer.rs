@@ -5,7 +5,7 @@
 pub mod export;
 
 use crate::{
-    App, Failure, administration::AdminError, customers::changed_fields, directory::Account, failure::Internal, sealing,
+    App, Failure, admin::AdminError, customers::changed_fields, directory::Account, failure::Internal, sealing,
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use carnelian_domain::{
@@ -203,12 +203,11 @@ impl Importer<'_> {
         if found.is_some() || !self.options.create_accounts {
             return Ok(found);
         }
-        match self.app.create_account(name, self.origin).await {
+        match self.app.local_admin(self.origin).create_account(name).await {
             Ok(_) | Err(AdminError::Conflict(Conflict::NameTaken)) => self.app.account_for_transfer(name).await,
             // The rules allow names that no account can have.
             Err(AdminError::BadName { .. }) => Ok(None),
-            Err(AdminError::Store(error)) => Err(error.into()),
-            Err(error) => Err(Failure::Internal(Internal::new(error.to_string()))),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -74,6 +74,9 @@ fn positive<N: TryFrom<u64>>(text: &str) -> Option<N> {
 }
 
 impl Paging {
+    /// The whole listing as one page.
+    pub const ALL: Paging = Paging { size: usize::MAX, number: 1 };
+
     /// The number of entries before the page.
     pub fn skipped(self) -> usize {
         // Saturating is harmless: no listing has that many entries.
@@ -83,7 +86,7 @@ impl Paging {
     /// Takes the page from a whole listing.
     pub fn page<T>(self, listing: impl IntoIterator<Item = T>) -> Page<T> {
         // One entry more than fits shows whether there is a next page.
-        let entries = listing.into_iter().skip(self.skipped()).take(self.size + 1).collect();
+        let entries = listing.into_iter().skip(self.skipped()).take(self.size.saturating_add(1)).collect();
         self.page_of(entries)
     }
 

@@ -5,7 +5,7 @@ use super::{
     interface::Interface,
     texts::{optional_text, required_text, short_text, user_name, visible_text},
 };
-use carnelian_app::requests::{MAX_LIFETIME, MAX_RANGES};
+use carnelian_app::admin::input::{MAX_LIFETIME, MAX_RANGES};
 use carnelian_domain::{Role, rules::TextRule};
 use serde_json::{Map, Value, json};
 

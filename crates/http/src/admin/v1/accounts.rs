@@ -8,8 +8,14 @@ use crate::{
     response::{self, Response},
     rws::v1::wire::{AccountReply, PageReply},
 };
-use carnelian_app::{directory::Account, requests::RawName};
-use carnelian_domain::AccountId;
+use carnelian_app::{
+    admin::{
+        Which,
+        input::{self, RawName},
+    },
+    directory::Account,
+};
+use carnelian_domain::{AccountId, Problem};
 use hyper::StatusCode;
 
 /// Lists every account.
@@ -17,8 +23,8 @@ pub(crate) async fn list_all_accounts(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_all_accounts").await?;
-    let page = operator.list_accounts(request.query().paging()).await?;
+    let admin = request.app.admin(&caller, origin, "list_all_accounts").await?;
+    let page = admin.list_accounts(request.query().paging().check()?).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 
@@ -27,11 +33,12 @@ pub(crate) async fn create_account(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "create_account").await?;
+    let admin = request.app.admin(&caller, origin, "create_account").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["accountName", "reason"])?;
     let raw = RawName { name: form.text("accountName"), reason: form.text("reason") };
-    Ok(reply(&*operator.create_account(&raw).await?))
+    let (name, reason) = raw.check("accountName")?;
+    Ok(reply(&*admin.because(reason).create_account(&name).await?))
 }
 
 /// Reads any account.
@@ -39,8 +46,8 @@ pub(crate) async fn get_any_account(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "get_any_account").await?;
-    Ok(reply(&*operator.get_account(account_id(request.path.get(0))).await?))
+    let admin = request.app.admin(&caller, origin, "get_any_account").await?;
+    Ok(reply(&*admin.get_account(&account_id(request.path.get(0))?).await?))
 }
 
 /// Puts an account into "erasure in progress".
@@ -48,10 +55,12 @@ pub(crate) async fn request_erasure(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "request_erasure").await?;
+    let admin = request.app.admin(&caller, origin, "request_erasure").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["reason"])?;
-    Ok(reply(&*operator.request_erasure(account_id(request.path.get(0)), form.text("reason")).await?))
+    let reason = input::reason(form.text("reason"))?;
+    let (account, _) = admin.because(reason).request_erasure(&account_id(request.path.get(0))?).await?;
+    Ok(reply(&account))
 }
 
 /// Takes an erasure request back.
@@ -59,12 +68,13 @@ pub(crate) async fn cancel_erasure(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "cancel_erasure").await?;
-    Ok(reply(&*operator.cancel_erasure(account_id(request.path.get(0)), request.query().text("reason")).await?))
+    let admin = request.app.admin(&caller, origin, "cancel_erasure").await?;
+    let reason = input::reason(request.query().text("reason"))?;
+    Ok(reply(&*admin.because(reason).cancel_erasure(&account_id(request.path.get(0))?).await?))
 }
 
-pub(super) fn account_id(text: Option<&str>) -> Option<AccountId> {
-    AccountId::from_digits(text?)
+pub(super) fn account_id(text: Option<&str>) -> Result<Which<AccountId>, Problem> {
+    text.and_then(AccountId::from_digits).map(Which::Id).ok_or(Problem::AccountNotFound)
 }
 
 fn reply(account: &Account) -> Response {

@@ -7,7 +7,7 @@ use crate::{
     response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use carnelian_app::requests::RawAudit;
+use carnelian_app::admin::input::RawAudit;
 use hyper::StatusCode;
 
 /// Lists entries of the audit log, the oldest first.
@@ -15,7 +15,7 @@ pub(crate) async fn list_audit(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_audit").await?;
+    let admin = request.app.admin(&caller, origin, "list_audit").await?;
     let query = request.query();
     let raw = RawAudit {
         after: query.text("after"),
@@ -24,6 +24,7 @@ pub(crate) async fn list_audit(
         since: query.text("since"),
         paging: query.paging(),
     };
-    let page = operator.list_audit(&raw).await?;
+    let (filter, paging) = raw.check()?;
+    let page = admin.list_audit(&filter, paging).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, EntryReply::from)))
 }

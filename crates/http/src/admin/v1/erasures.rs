@@ -7,7 +7,7 @@ use crate::{
     response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use carnelian_domain::ErasureId;
+use carnelian_domain::{ErasureId, Problem};
 use hyper::StatusCode;
 
 /// Lists every erasure of an account.
@@ -15,8 +15,8 @@ pub(crate) async fn list_erasures(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_erasures").await?;
-    let page = operator.list_erasures(request.query().paging()).await?;
+    let admin = request.app.admin(&caller, origin, "list_erasures").await?;
+    let page = admin.list_erasures(request.query().paging().check()?).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, ErasureReply::from)))
 }
 
@@ -25,7 +25,7 @@ pub(crate) async fn get_erasure(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "get_erasure").await?;
-    let id = request.path.get(0).and_then(ErasureId::from_digits);
-    Ok(response::json(StatusCode::OK, &ErasureReply::from(&operator.get_erasure(id).await?)))
+    let admin = request.app.admin(&caller, origin, "get_erasure").await?;
+    let id = request.path.get(0).and_then(ErasureId::from_digits).ok_or(Problem::ErasureNotFound)?;
+    Ok(response::json(StatusCode::OK, &ErasureReply::from(&admin.get_erasure(id).await?)))
 }

@@ -11,8 +11,12 @@ use crate::{
     response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use carnelian_app::{operator::GroupDetails, requests::RawName};
-use carnelian_domain::GroupId;
+use carnelian_app::admin::{
+    Which,
+    groups::GroupDetails,
+    input::{self, RawName},
+};
+use carnelian_domain::{GroupId, Problem};
 use hyper::StatusCode;
 
 /// Lists every group.
@@ -20,8 +24,8 @@ pub(crate) async fn list_groups(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_groups").await?;
-    let page = operator.list_groups(request.query().paging()).await?;
+    let admin = request.app.admin(&caller, origin, "list_groups").await?;
+    let page = admin.list_groups(request.query().paging().check()?).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, GroupReply::from)))
 }
 
@@ -30,11 +34,12 @@ pub(crate) async fn create_group(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "create_group").await?;
+    let admin = request.app.admin(&caller, origin, "create_group").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["groupName", "reason"])?;
     let raw = RawName { name: form.text("groupName"), reason: form.text("reason") };
-    Ok(reply(&operator.create_group(&raw).await?))
+    let (name, reason) = raw.check("groupName")?;
+    Ok(reply(&admin.because(reason).create_group(&name).await?))
 }
 
 /// Reads a group.
@@ -42,8 +47,8 @@ pub(crate) async fn get_group(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "get_group").await?;
-    Ok(reply(&operator.get_group(group_id(request.path.get(0))).await?))
+    let admin = request.app.admin(&caller, origin, "get_group").await?;
+    Ok(reply(&admin.get_group(&group_id(request.path.get(0))?).await?))
 }
 
 /// Adds an account to a group.
@@ -51,23 +56,25 @@ pub(crate) async fn add_to_group(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "add_to_group").await?;
-    let (group, account) = (group_id(request.path.get(0)), account_id(request.path.get(1)));
-    Ok(reply(&operator.add_to_group(group, account, request.query().text("reason")).await?))
+    let admin = request.app.admin(&caller, origin, "add_to_group").await?;
+    let reason = input::reason(request.query().text("reason"))?;
+    let (group, account) = (group_id(request.path.get(0))?, account_id(request.path.get(1))?);
+    Ok(reply(&admin.because(reason).add_to_group(&group, &account).await?))
 }
 
-/// Takes an account out of a group.
+/// Removes an account from a group.
 pub(crate) async fn remove_from_group(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "remove_from_group").await?;
-    let (group, account) = (group_id(request.path.get(0)), account_id(request.path.get(1)));
-    Ok(reply(&operator.remove_from_group(group, account, request.query().text("reason")).await?))
+    let admin = request.app.admin(&caller, origin, "remove_from_group").await?;
+    let reason = input::reason(request.query().text("reason"))?;
+    let (group, account) = (group_id(request.path.get(0))?, account_id(request.path.get(1))?);
+    Ok(reply(&admin.because(reason).remove_from_group(&group, &account).await?))
 }
 
-fn group_id(text: Option<&str>) -> Option<GroupId> {
-    GroupId::from_digits(text?)
+fn group_id(text: Option<&str>) -> Result<Which<GroupId>, Problem> {
+    text.and_then(GroupId::from_digits).map(Which::Id).ok_or(Problem::GroupNotFound)
 }
 
 fn reply(group: &GroupDetails) -> Response {

@@ -11,7 +11,8 @@ use crate::{
     response::{self, Response},
     rws::v1::wire::PageReply,
 };
-use carnelian_app::requests::RawKey;
+use carnelian_app::admin::input::{self, RawKey};
+use carnelian_domain::Problem;
 use hyper::StatusCode;
 
 /// Lists a user's keys, never the keys themselves.
@@ -19,17 +20,18 @@ pub(crate) async fn list_keys(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_keys").await?;
-    let page = operator.list_keys(user_id(request.path.get(0)), request.query().paging()).await?;
+    let admin = request.app.admin(&caller, origin, "list_keys").await?;
+    let paging = request.query().paging().check()?;
+    let page = admin.list_keys(&user_id(request.path.get(0))?, paging).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, KeyReply::from)))
 }
 
-/// Makes a key for a user, or takes one over that was made elsewhere.
+/// Issues a key for a user, or imports one.
 pub(crate) async fn issue_key(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "issue_key").await?;
+    let admin = request.app.admin(&caller, origin, "issue_key").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read_key(&document)?;
     let raw = RawKey {
@@ -39,8 +41,9 @@ pub(crate) async fn issue_key(
         key: form.text("key"),
         reason: form.text("reason"),
     };
-    let issued = operator.issue_key(user_id(request.path.get(0)), &raw).await?;
-    Ok(response::json(StatusCode::OK, &IssuedReply::from(&issued)))
+    let (terms, imported, reason) = raw.check()?;
+    let key = admin.because(reason).issue_key(&user_id(request.path.get(0))?, imported.as_deref(), terms).await?;
+    Ok(response::json(StatusCode::OK, &IssuedReply::from(&key)))
 }
 
 /// Revokes a key.
@@ -48,7 +51,9 @@ pub(crate) async fn revoke_key(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "revoke_key").await?;
-    let key = operator.revoke_key(request.path.get(0), request.query().text("reason")).await?;
+    let admin = request.app.admin(&caller, origin, "revoke_key").await?;
+    let reason = input::reason(request.query().text("reason"))?;
+    let key_id = request.path.get(0).ok_or(Problem::KeyNotFound)?;
+    let key = admin.because(reason).revoke_key(key_id).await?;
     Ok(response::json(StatusCode::OK, &KeyReply::from(&key)))
 }

@@ -8,10 +8,13 @@ use crate::{
     rws::v1::wire::{PageReply, UserReply},
 };
 use carnelian_app::{
-    accounts::UserDetails,
-    requests::{RawUser, RawUserChanges},
+    admin::{
+        Which,
+        input::{RawUser, RawUserChanges},
+    },
+    directory::UserDetails,
 };
-use carnelian_domain::UserId;
+use carnelian_domain::{Problem, UserId};
 use hyper::StatusCode;
 
 /// Lists every user.
@@ -19,8 +22,8 @@ pub(crate) async fn list_all_users(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "list_all_users").await?;
-    let page = operator.list_users(request.query().paging()).await?;
+    let admin = request.app.admin(&caller, origin, "list_all_users").await?;
+    let page = admin.list_users(request.query().paging().check()?).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 
@@ -29,7 +32,7 @@ pub(crate) async fn create_user(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "create_user").await?;
+    let admin = request.app.admin(&caller, origin, "create_user").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["userName", "accountName", "accountGroup", "role", "reason"])?;
     let raw = RawUser {
@@ -39,7 +42,8 @@ pub(crate) async fn create_user(
         role: form.text("role"),
         reason: form.text("reason"),
     };
-    Ok(reply(&operator.create_user(&raw).await?))
+    let (new, reason) = raw.check()?;
+    Ok(reply(&admin.because(reason).create_user(new).await?))
 }
 
 /// Reads any user.
@@ -47,8 +51,8 @@ pub(crate) async fn get_any_user(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "get_any_user").await?;
-    Ok(reply(&operator.get_user(user_id(request.path.get(0))).await?))
+    let admin = request.app.admin(&caller, origin, "get_any_user").await?;
+    Ok(reply(&admin.get_user(&user_id(request.path.get(0))?).await?))
 }
 
 /// Changes a user.
@@ -56,7 +60,7 @@ pub(crate) async fn edit_user(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let operator = request.app.operator(&caller, origin, "edit_user").await?;
+    let admin = request.app.admin(&caller, origin, "edit_user").await?;
     let document = shape::document(request.headers(), &request.body)?;
     let form = Form::read(&document, &["role", "accountGroup", "status", "reason"])?;
     let raw = RawUserChanges {
@@ -65,11 +69,12 @@ pub(crate) async fn edit_user(
         status: form.text("status"),
         reason: form.text("reason"),
     };
-    Ok(reply(&operator.edit_user(user_id(request.path.get(0)), &raw).await?))
+    let (changes, reason) = raw.check()?;
+    Ok(reply(&admin.because(reason).edit_user(&user_id(request.path.get(0))?, changes).await?))
 }
 
-pub(super) fn user_id(text: Option<&str>) -> Option<UserId> {
-    UserId::from_digits(text?)
+pub(super) fn user_id(text: Option<&str>) -> Result<Which<UserId>, Problem> {
+    text.and_then(UserId::from_digits).map(Which::Id).ok_or(Problem::UserNotFound)
 }
 
 fn reply(user: &UserDetails) -> Response {

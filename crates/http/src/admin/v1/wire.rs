@@ -3,9 +3,12 @@
 
 use crate::rws::v1::wire::{AccountReply, Listed};
 use carnelian_app::{
-    administration::{KeyEntry, KeyStatus},
+    admin::{
+        audit::ListedEntry,
+        groups::GroupDetails,
+        keys::{AddedKey, KeyEntry, KeyStatus},
+    },
     erasure::{ErasureRecord, ErasureState},
-    operator::{GroupDetails, ListedEntry, NewlyIssued},
 };
 use carnelian_domain::{Action, CustomerId, Timestamp};
 use schemars::JsonSchema;
@@ -97,8 +100,8 @@ pub(crate) struct IssuedReply<'a> {
     key: Option<&'a str>,
 }
 
-impl<'a> From<&'a NewlyIssued> for IssuedReply<'a> {
-    fn from(issued: &'a NewlyIssued) -> IssuedReply<'a> {
+impl<'a> From<&'a AddedKey> for IssuedReply<'a> {
+    fn from(issued: &'a AddedKey) -> IssuedReply<'a> {
         IssuedReply { key_id: &issued.key_id, key: issued.key.as_ref().map(|key| key.reveal()) }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     log::LoggedAccount,
     response::{self, Response},
 };
-use carnelian_domain::AccountId;
+use carnelian_domain::{AccountId, Problem};
 use hyper::StatusCode;
 
 /// Lists the accounts in scope.
@@ -16,7 +16,7 @@ pub(crate) async fn list_accounts(
     Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
     let reader = request.app.directory_reader(&caller)?;
-    let page = reader.list_accounts(request.query().paging()).await?;
+    let page = reader.list_accounts(request.query().paging().check()?).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 
@@ -26,7 +26,8 @@ pub(crate) async fn get_account(
     Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
     let reader = request.app.directory_reader(&caller)?;
-    let account = reader.get_account(request.path.get(0).and_then(AccountId::from_digits)).await?;
+    let id = request.path.get(0).and_then(AccountId::from_digits).ok_or(Problem::AccountNotFound)?;
+    let account = reader.get_account(id).await?;
     let mut response = response::json(StatusCode::OK, &AccountReply::from(&*account));
     response.extensions_mut().insert(LoggedAccount(account.id));
     Ok(response)

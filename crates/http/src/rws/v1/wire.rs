@@ -2,9 +2,8 @@
 //! the description of its schema or field.
 
 use carnelian_app::{
-    accounts::UserDetails,
     customers::{CustomerDetails, Written},
-    directory::Account,
+    directory::{Account, UserDetails},
 };
 use carnelian_domain::{
     AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, Text, paging::MAX_PAGE_SIZE,

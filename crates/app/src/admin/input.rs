@@ -1,30 +1,31 @@
-//! What an operator can send, as it arrived, and the rules for it: every broken one is found at once.
+//! Administrative requests as received, and their checks. A check returns the checked input with the reason of the request.
 //!
 //! * [`checks`]: the rules for one value each
 
 mod checks;
 
-use crate::{Failure, administration::KeyTerms, audit::AuditFilter};
+use super::keys::KeyTerms;
+use crate::{Failure, audit::AuditFilter};
 use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violations};
 use carnelian_store::{NewUser, UserChanges};
 use checks::{INVALID_TEXT, importable, role, sequence, status, text, user_name};
 
-/// The most ranges of addresses that a key can have.
+/// The largest number of address ranges of a key.
 pub const MAX_RANGES: usize = 50;
 
 /// The longest lifetime of a key: a hundred years, in seconds.
 pub const MAX_LIFETIME: u64 = 100 * 366 * 24 * 60 * 60;
 
-/// An account or a group to be created.
+/// A request to create an account or a group.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawName<'a> {
-    /// What to call it: `accountName` or `groupName`.
+    /// `accountName` or `groupName`.
     pub name: RawText<'a>,
     /// `reason`.
     pub reason: RawText<'a>,
 }
 
-/// A user to be created.
+/// A request to create a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawUser<'a> {
     /// `userName`.
@@ -39,12 +40,12 @@ pub struct RawUser<'a> {
     pub reason: RawText<'a>,
 }
 
-/// What is to change about a user.
+/// A request to change a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawUserChanges<'a> {
     /// `role`.
     pub role: RawText<'a>,
-    /// `accountGroup`, if it was sent: it is absent to say that there shall be none.
+    /// `accountGroup`, if it was sent; null removes the user from its group.
     pub group: Option<RawText<'a>>,
     /// `status`.
     pub status: RawText<'a>,
@@ -52,12 +53,12 @@ pub struct RawUserChanges<'a> {
     pub reason: RawText<'a>,
 }
 
-/// A key to be made or taken over.
+/// A request to issue or import a key.
 #[derive(Clone, Debug, Default)]
 pub struct RawKey<'a> {
     /// `label`.
     pub label: RawText<'a>,
-    /// `lifetimeSeconds`; what is inside is `None` for a number that counts no seconds.
+    /// `lifetimeSeconds`; the inner value is `None` for a number that is not a whole number of seconds.
     pub lifetime: Option<Option<u64>>,
     /// `allowedAddresses`.
     pub allowed: Vec<RawText<'a>>,
@@ -67,7 +68,7 @@ pub struct RawKey<'a> {
     pub reason: RawText<'a>,
 }
 
-/// Entries of the audit log that are asked for.
+/// A request to list entries of the audit log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawAudit<'a> {
     /// `after`.
@@ -84,7 +85,7 @@ pub struct RawAudit<'a> {
 
 impl RawName<'_> {
     /// The name and the reason; `field` is the name's field in the API.
-    pub(crate) fn check(&self, field: &str) -> Result<(String, Option<String>), Failure> {
+    pub fn check(&self, field: &str) -> Result<(String, Option<String>), Failure> {
         let mut violations = Violations::default();
         let name = violations.required(field, self.name, INVALID_TEXT, text);
         let reason = checks::reason(&mut violations, self.reason);
@@ -94,7 +95,7 @@ impl RawName<'_> {
 
 impl RawUser<'_> {
     /// The user and the reason.
-    pub(crate) fn check(&self) -> Result<(NewUser, Option<String>), Failure> {
+    pub fn check(&self) -> Result<(NewUser, Option<String>), Failure> {
         let mut violations = Violations::default();
         let name = violations.required("userName", self.name, INVALID_TEXT, user_name);
         let account = violations.required("accountName", self.account, INVALID_TEXT, text);
@@ -108,7 +109,7 @@ impl RawUser<'_> {
 
 impl RawUserChanges<'_> {
     /// The changes and the reason.
-    pub(crate) fn check(&self) -> Result<(UserChanges, Option<String>), Failure> {
+    pub fn check(&self) -> Result<(UserChanges, Option<String>), Failure> {
         let mut violations = Violations::default();
         let role = violations.optional("role", self.role, Problem::InvalidRole, role);
         let group = self.group.map(|group| violations.optional("accountGroup", group, INVALID_TEXT, text));
@@ -120,7 +121,7 @@ impl RawUserChanges<'_> {
 
 impl RawKey<'_> {
     /// The terms of the key, the key itself if it is imported, and the reason.
-    pub(crate) fn check(&self) -> Result<(KeyTerms, Option<String>, Option<String>), Failure> {
+    pub fn check(&self) -> Result<(KeyTerms, Option<String>, Option<String>), Failure> {
         let mut violations = Violations::default();
         let label = violations.optional("label", self.label, INVALID_TEXT, text);
         let lifetime = self.lifetime.map(|lifetime| lifetime.filter(|seconds| (1..=MAX_LIFETIME).contains(seconds)));
@@ -137,7 +138,7 @@ impl RawKey<'_> {
 
 impl RawAudit<'_> {
     /// The filter and the page.
-    pub(crate) fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
+    pub fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
         let mut violations = Violations::default();
         let missing = Problem::RequiredFieldsMissing;
         let invalid_account = Problem::InvalidAccountId;
@@ -151,7 +152,7 @@ impl RawAudit<'_> {
 }
 
 /// Checks a request that consists of a reason only.
-pub(crate) fn reason(raw: RawText<'_>) -> Result<Option<String>, Failure> {
+pub fn reason(raw: RawText<'_>) -> Result<Option<String>, Failure> {
     let mut violations = Violations::default();
     let reason = checks::reason(&mut violations, raw);
     Ok(violations.finish(Some(reason))?)
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         let bad = RawText::Text(" ");
         let user = RawUser { name: RawText::Text("a:b"), group: bad, role: bad, reason: bad, ..RawUser::default() };
         let expected = [
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_not_sent_stays_and_one_that_is_null_goes() {
+    fn an_absent_group_is_kept_and_a_null_group_is_removed() {
         let group =
             |group| RawUserChanges { group, ..RawUserChanges::default() }.check().map(|(changes, _)| changes.group);
         assert_eq!(group(None).ok(), Some(None));

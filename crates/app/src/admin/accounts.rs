@@ -1,0 +1,50 @@
+//! Accounts: create, list, read, and request or cancel their erasure.
+
+use super::{Admin, AdminError, check_named};
+use crate::directory::Account;
+use carnelian_domain::{AccountId, ErasureId, Page, Paging, directory::check_name};
+use carnelian_store::{Conflict, Which};
+use std::sync::Arc;
+
+impl Admin<'_> {
+    /// Creates an account with a data key of its own.
+    pub async fn create_account(&self, name: &str) -> Result<Arc<Account>, AdminError> {
+        check_named("an account", name, check_name)?;
+        let vault = self.app.vault.clone();
+        let wrap_key = Arc::new(move |id| vault.new_data_key(id));
+        let id = self.app.store.create_account(name.to_owned(), wrap_key, &self.origin).await?;
+        self.changed_account(id).await
+    }
+
+    /// Lists the accounts that are not erased, in the order of their ids.
+    pub async fn list_accounts(&self, paging: Paging) -> Result<Page<Arc<Account>>, AdminError> {
+        Ok(self.reader().list_accounts(paging).await?)
+    }
+
+    /// Reads an account.
+    pub async fn get_account(&self, account: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
+        self.account(account).await
+    }
+
+    /// Requests the erasure of an account. It is carried out after the grace period; until then it can be cancelled.
+    pub async fn request_erasure(&self, account: &Which<AccountId>) -> Result<(Arc<Account>, ErasureId), AdminError> {
+        let id = self.account(account).await?.id;
+        let grace = self.app.erasure_grace_seconds;
+        let requested = self.app.store.request_erasure(Which::Id(id), grace, &self.origin).await;
+        let erasure = self.keep_operator(requested, "request_erasure").await?;
+        Ok((self.changed_account(id).await?, erasure))
+    }
+
+    /// Cancels a requested erasure that has not begun.
+    pub async fn cancel_erasure(&self, account: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
+        let id = self.account(account).await?.id;
+        self.app.store.cancel_erasure(Which::Id(id), &self.origin).await?;
+        self.changed_account(id).await
+    }
+
+    async fn changed_account(&self, id: AccountId) -> Result<Arc<Account>, AdminError> {
+        self.app.refresh_directory().await?;
+        let account = self.app.directory.load().account(id).cloned();
+        account.ok_or(AdminError::Conflict(Conflict::NoSuchAccount))
+    }
+}

@@ -1,0 +1,74 @@
+//! Groups of accounts.
+
+use super::{Admin, AdminError, check_named};
+use crate::directory::{Account, Directory};
+use carnelian_domain::{AccountId, GroupId, Page, Paging, directory::check_name};
+use carnelian_store::{GroupRecord, Which};
+use std::sync::Arc;
+
+/// A group and its accounts.
+#[derive(Clone)]
+pub struct GroupDetails {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// Its accounts that are not erased, in the order of their ids.
+    pub accounts: Vec<Arc<Account>>,
+}
+
+impl GroupDetails {
+    fn new(group: &GroupRecord, directory: &Directory) -> GroupDetails {
+        let accounts = group.accounts.iter().filter_map(|id| directory.account(*id).cloned()).collect();
+        GroupDetails { id: group.id, name: group.name.clone(), accounts }
+    }
+}
+
+impl Admin<'_> {
+    /// Creates a group without accounts.
+    pub async fn create_group(&self, name: &str) -> Result<GroupDetails, AdminError> {
+        check_named("a group", name, check_name)?;
+        let id = self.app.store.create_group(name.to_owned(), &self.origin).await?;
+        self.changed_group(id).await
+    }
+
+    /// Lists the groups, in the order of their ids.
+    pub async fn list_groups(&self, paging: Paging) -> Result<Page<GroupDetails>, AdminError> {
+        self.app.refresh_directory().await?;
+        let directory = self.app.directory.load();
+        Ok(paging.page(directory.groups().iter().map(|group| GroupDetails::new(group, &directory))))
+    }
+
+    /// Reads a group.
+    pub async fn get_group(&self, group: &Which<GroupId>) -> Result<GroupDetails, AdminError> {
+        self.app.refresh_directory().await?;
+        let group = self.group(group).await?;
+        Ok(GroupDetails::new(&group, &self.app.directory.load()))
+    }
+
+    /// Adds an account to a group.
+    pub async fn add_to_group(
+        &self,
+        group: &Which<GroupId>,
+        account: &Which<AccountId>,
+    ) -> Result<GroupDetails, AdminError> {
+        let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
+        self.app.store.add_to_group(Which::Id(group), Which::Id(account), &self.origin).await?;
+        self.changed_group(group).await
+    }
+
+    /// Removes an account from a group.
+    pub async fn remove_from_group(
+        &self,
+        group: &Which<GroupId>,
+        account: &Which<AccountId>,
+    ) -> Result<GroupDetails, AdminError> {
+        let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
+        self.app.store.remove_from_group(Which::Id(group), Which::Id(account), &self.origin).await?;
+        self.changed_group(group).await
+    }
+
+    async fn changed_group(&self, id: GroupId) -> Result<GroupDetails, AdminError> {
+        self.get_group(&Which::Id(id)).await
+    }
+}

@@ -1,0 +1,98 @@
+//! The accounts and users within a scope, read from the directory in memory.
+
+use super::{Account, Directory, User};
+use crate::{App, Failure, permit};
+use carnelian_domain::{AccountId, Caller, Page, Paging, Permission, Problem, Role, Scope, UserId};
+use std::sync::Arc;
+
+/// Reads the accounts and users within a scope.
+pub struct DirectoryReader<'a> {
+    app: &'a App,
+    scope: &'a Scope,
+}
+
+/// A user, without keys.
+#[derive(Clone, Debug)]
+pub struct UserDetails {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its home account.
+    pub account: AccountId,
+    /// The name of its home account.
+    pub account_name: Arc<str>,
+    /// The name of its group.
+    pub group_name: Option<Arc<str>>,
+    /// Its role.
+    pub role: Role,
+    /// Whether it can sign in.
+    pub enabled: bool,
+}
+
+impl App {
+    /// The permission of a caller to read accounts and users.
+    pub fn directory_reader<'a>(&'a self, caller: &'a Caller) -> Result<DirectoryReader<'a>, Failure> {
+        permit(caller, Permission::ReadDirectory)?;
+        Ok(DirectoryReader::new(self, &caller.scope))
+    }
+}
+
+impl<'a> DirectoryReader<'a> {
+    pub(crate) fn new(app: &'a App, scope: &'a Scope) -> DirectoryReader<'a> {
+        DirectoryReader { app, scope }
+    }
+
+    /// Lists the accounts in scope, in the order of their ids.
+    pub async fn list_accounts(&self, paging: Paging) -> Result<Page<Arc<Account>>, Failure> {
+        self.app.refresh_directory().await?;
+        let directory = self.app.directory.load();
+        Ok(paging.page(directory.accounts().filter(|account| self.scope.includes(account.id)).cloned()))
+    }
+
+    /// Reads an account.
+    pub async fn get_account(&self, id: AccountId) -> Result<Arc<Account>, Failure> {
+        let id = Some(id).filter(|id| self.scope.includes(*id)).ok_or(Problem::AccountNotFound)?;
+        let account = self.find(|directory| directory.account(id).cloned()).await?;
+        account.ok_or_else(|| Problem::AccountNotFound.into())
+    }
+
+    /// Lists the users whose home account is in scope, in the order of their ids.
+    pub async fn list_users(&self, paging: Paging) -> Result<Page<UserDetails>, Failure> {
+        self.app.refresh_directory().await?;
+        let directory = self.app.directory.load();
+        Ok(paging.page(directory.users().filter_map(|user| self.details(&directory, user))))
+    }
+
+    /// Reads a user.
+    pub async fn get_user(&self, id: UserId) -> Result<UserDetails, Failure> {
+        self.find_user(id).await?.ok_or_else(|| Problem::UserNotFound.into())
+    }
+
+    pub(crate) async fn find_user(&self, id: UserId) -> Result<Option<UserDetails>, Failure> {
+        self.find(|directory| self.details(directory, directory.user_of_id(id)?)).await
+    }
+
+    /// Finds an entry in the directory, which is refreshed if the entry is missing: another process may have created it.
+    pub(crate) async fn find<T>(&self, find: impl Fn(&Directory) -> Option<T>) -> Result<Option<T>, Failure> {
+        if let Some(found) = find(&self.app.directory.load()) {
+            return Ok(Some(found));
+        }
+        self.app.refresh_directory().await?;
+        Ok(find(&self.app.directory.load()))
+    }
+
+    /// A user, if its home account is in scope and not erased.
+    fn details(&self, directory: &Directory, user: &User) -> Option<UserDetails> {
+        let account = directory.account(user.account).filter(|account| self.scope.includes(account.id))?;
+        Some(UserDetails {
+            id: user.caller.user,
+            name: user.caller.user_name.clone(),
+            account: account.id,
+            account_name: account.name.clone(),
+            group_name: user.group_name.clone(),
+            role: user.caller.role,
+            enabled: user.enabled,
+        })
+    }
+}

@@ -1,6 +1,6 @@
 //! The errors of this adapter, and what each of them means for a read, a write and the process.
 
-use crate::schema::log_of;
+use crate::files::file_system::{check_file_system, log_of};
 use carnelian_store::{Cause, StoreError};
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::{
@@ -239,18 +239,6 @@ impl From<CommitError> for StoreError {
             CommitError::Unknown(cause) => StoreError::Unknown(cause),
         }
     }
-}
-
-/// Checks that the file system still accepts changes, by setting the times of a file of it.
-pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
-    // The time stays what it is; to set it is a change all the same.
-    let set_times = || match file.metadata()?.modified().and_then(|time| file.set_modified(time)) {
-        // Without the permission to change them, this check finds out nothing.
-        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
-        other => other,
-    };
-    // The first change may be what makes ext4 notice that its journal was aborted; the second one reports it.
-    set_times().and_then(|()| set_times())
 }
 
 #[cfg(test)]

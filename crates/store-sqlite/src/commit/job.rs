@@ -1,0 +1,121 @@
+//! Jobs: work that runs within a transaction of the writer, and the caller that waits for its outcome.
+
+use crate::{error::DatabaseError, memory::indexes::Indexes, port::audit::AuditTail};
+use carnelian_domain::{CustomerId, Timestamp};
+use carnelian_store::{Conflict, StoreError};
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// The transaction that a job runs in.
+pub(crate) struct Writing<'a> {
+    /// The connection, within the transaction.
+    pub(crate) connection: &'a Connection,
+    /// When the transaction began.
+    pub(crate) now: Timestamp,
+    /// The indexes in memory; `None` in a process that may not write customers.
+    pub(crate) indexes: Option<&'a Indexes>,
+    /// The end of the audit log.
+    pub(crate) audit: &'a mut AuditTail,
+    /// The customers that the transaction has written.
+    pub(crate) written: &'a mut Vec<CustomerId>,
+    /// Whether it erases data, which must not stay in the write-ahead log.
+    pub(crate) erased: &'a mut bool,
+}
+
+impl<'a> Writing<'a> {
+    /// The indexes in memory; fails in a process that may not write customers.
+    pub(crate) fn indexes(&self) -> Result<&'a Indexes, WorkError> {
+        self.indexes.ok_or(WorkError::NotAllowed)
+    }
+
+    /// Writes an entry of the audit log.
+    pub(crate) fn record(&mut self, entry: &str) -> Result<(), WorkError> {
+        Ok(self.audit.append(self.connection, self.now, entry)?)
+    }
+}
+
+/// Why a job failed.
+pub(crate) enum WorkError {
+    /// The write is refused. The job must not have written anything: its group continues and is committed.
+    Conflict(Conflict),
+    /// This process may not write customers. Likewise, the job must not have written anything.
+    NotAllowed,
+    /// The database failed: the whole group is rolled back.
+    Database(DatabaseError),
+}
+
+impl From<Conflict> for WorkError {
+    fn from(conflict: Conflict) -> WorkError {
+        WorkError::Conflict(conflict)
+    }
+}
+
+impl From<DatabaseError> for WorkError {
+    fn from(error: DatabaseError) -> WorkError {
+        WorkError::Database(error)
+    }
+}
+
+impl From<rusqlite::Error> for WorkError {
+    fn from(error: rusqlite::Error) -> WorkError {
+        WorkError::Database(error.into())
+    }
+}
+
+/// A job of any type, as the writer sees it.
+pub(crate) trait Job: Send {
+    /// Runs the job; an error rolls the whole group back.
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError>;
+
+    /// Replies to the caller with the outcome: the job's own, or the error of its group.
+    fn answer(self: Box<Self>, group: Result<(), StoreError>);
+}
+
+/// A job with the channel to its caller.
+pub(crate) struct PendingJob<W, T> {
+    /// Taken when the job runs.
+    work: Option<W>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    /// Its place in the queue.
+    place: OwnedSemaphorePermit,
+}
+
+impl<W, T> PendingJob<W, T> {
+    pub(crate) fn new(
+        work: W,
+        reply: oneshot::Sender<Result<T, StoreError>>,
+        place: OwnedSemaphorePermit,
+    ) -> PendingJob<W, T> {
+        PendingJob { work: Some(work), outcome: None, reply, place }
+    }
+}
+
+impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for PendingJob<W, T> {
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let before = writing.connection.total_changes();
+        let done = work(writing);
+        let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
+        debug_assert!(!refused || writing.connection.total_changes() == before, "a refused job has written");
+        self.outcome = match done {
+            Ok(done) => Some(Ok(done)),
+            Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
+            Err(WorkError::NotAllowed) => Some(Err(StoreError::unavailable("this process may not write customers"))),
+            Err(WorkError::Database(error)) => return Err(error),
+        };
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), StoreError>) {
+        let answer = match (group, self.outcome) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::unavailable("the job was never run")),
+        };
+        // Released first, so that the caller can use the place for its next write.
+        drop(self.place);
+        // The caller may have stopped waiting; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}

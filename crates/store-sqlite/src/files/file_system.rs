@@ -1,0 +1,26 @@
+//! What the store asks of the file system beyond SQLite.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The write-ahead log of a database.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// Checks that the file system still accepts changes, by setting the times of a file of it.
+pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
+    // The time stays what it is; to set it is a change all the same.
+    let set_times = || match file.metadata()?.modified().and_then(|time| file.set_modified(time)) {
+        // Without the permission to change them, this check finds out nothing.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    };
+    // The first change may be what makes ext4 notice that its journal was aborted; the second one reports it.
+    set_times().and_then(|()| set_times())
+}

@@ -1,0 +1,11 @@
+//! The port: the traits of the `store` crate, in SQL.
+
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod customers;
+pub(crate) mod directory;
+pub(crate) mod erasure;
+pub(crate) mod idempotency;
+pub(crate) mod import;
+pub(crate) mod listing;
+pub(crate) mod settings;

@@ -1,0 +1,227 @@
+//! Accounts, groups, users and keys.
+//!
+//! Every change here checks first and writes then, within one transaction, and counts the directory's version up.
+//!
+//! * [`change`]: what changes have in common
+//! * [`snapshot`]: reading everything
+
+mod change;
+mod snapshot;
+
+pub(crate) use snapshot::account_state;
+
+pub(crate) use change::Change;
+
+use crate::{
+    commit::job::{WorkError, Writing},
+    store::SqliteStore,
+};
+use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_store::{
+    Conflict, Directory, DirectorySnapshot, KeyKind, NewKey, NewUser, StoreError, UserChanges, Which, WrapKey,
+};
+use rusqlite::params;
+
+#[async_trait::async_trait]
+impl Directory for SqliteStore {
+    async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        // Nearly always there is one, and nothing to write: not on a full disk either.
+        let select = "SELECT key_proof FROM registry";
+        if let Some(proof) =
+            self.readers.read_fresh(move |connection| connection.query_row(select, [], |row| row.get(0))).await?
+        {
+            return Ok(proof);
+        }
+        let settle = "UPDATE registry SET key_proof = ifnull(key_proof, ?1) RETURNING key_proof";
+        self.write(move |writing| Ok(writing.connection.query_row(settle, [proof_if_new], |row| row.get(0))?)).await
+    }
+
+    async fn directory_version(&self) -> Result<u64, StoreError> {
+        self.readers
+            .read_fresh(|connection| {
+                let mut select = connection.prepare_cached("SELECT directory_version FROM registry")?;
+                select.query_row([], |row| row.get(0))
+            })
+            .await
+    }
+
+    async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
+        self.read_synced(snapshot::read).await
+    }
+
+    async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {
+        self.change(origin, move |change| {
+            let taken = "SELECT 1 FROM account WHERE name = ?1 AND state <> 2";
+            change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
+            let next = "SELECT ifnull(max(id), 0) + 1 FROM account";
+            let id = AccountId(change.connection().query_row(next, [], |row| row.get(0))?);
+            let insert = "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, ?2, 0, ?3, ?4)";
+            change.execute(insert, params![id.0, name, wrap_key(id), change.now()])?;
+            change.record(Action::CreateAccount, Object::Account(id), Some(id))?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn request_erasure(
+        &self,
+        account: Which<AccountId>,
+        grace_seconds: u64,
+        origin: &Origin,
+    ) -> Result<ErasureId, StoreError> {
+        self.change(origin, move |change| {
+            let id = change.account_in(&account, 0, Conflict::ErasureInProgress)?;
+            if matches!(change.origin.actor, Actor::User(_)) && change.holds_every_operator(id)? {
+                return Err(Conflict::LastOperator.into());
+            }
+            change.set_state(id, 1)?;
+            let insert = "INSERT INTO erasure (account_id, state, requested_at, requested_by, reason, due_at)
+                VALUES (?1, 0, ?2, ?3, ?4, ?5)";
+            let due_at = Timestamp(change.now()).plus_seconds(grace_seconds).0;
+            let (actor, reason) = (change.origin.actor.to_string(), change.origin.reason.as_deref());
+            change.execute(insert, params![id.0, change.now(), actor, reason, due_at])?;
+            let erasure = ErasureId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::RequestErasure, Object::Account(id), Some(id))?;
+            Ok(erasure)
+        })
+        .await
+    }
+
+    async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let id = change.account_in(&account, 1, Conflict::NoErasureInProgress)?;
+            let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
+            refuse_if_unchanged(change.execute(cancel, [id.0])?, Conflict::ErasureRunning)?;
+            change.set_state(id, 0)?;
+            change.record(Action::CancelErasure, Object::Account(id), Some(id))
+        })
+        .await
+    }
+
+    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError> {
+        self.change(origin, move |change| {
+            change.refuse_if_found("SELECT 1 FROM account_group WHERE name = ?1", &name, Conflict::NameTaken)?;
+            change.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
+            let id = GroupId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::CreateGroup, Object::Group(id), None)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn add_to_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
+            let insert = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            refuse_if_unchanged(change.execute(insert, [group.0, account.0])?, Conflict::AlreadyInGroup)?;
+            change.record(Action::AddToGroup, Object::Group(group), Some(account))
+        })
+        .await
+    }
+
+    async fn remove_from_group(
+        &self,
+        group: Which<GroupId>,
+        account: Which<AccountId>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
+            let delete = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
+            refuse_if_unchanged(change.execute(delete, [group.0, account.0])?, Conflict::NotInGroup)?;
+            change.record(Action::RemoveFromGroup, Object::Group(group), Some(account))
+        })
+        .await
+    }
+
+    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError> {
+        self.change(origin, move |change| {
+            change.refuse_if_found("SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
+            let account = change.account(&new.account.into())?.0;
+            let group = new.group.map(|name| change.group(&name.into())).transpose()?;
+            let insert = "INSERT INTO registry_user (name, account_id, group_id, role, enabled, created_at)
+                VALUES (?1, ?2, ?3, ?4, 1, ?5)";
+            let group = group.map(|group| group.0);
+            change.execute(insert, params![new.name, account.0, group, new.role.name(), change.now()])?;
+            let id = UserId(change.connection().last_insert_rowid() as u64);
+            change.record(Action::CreateUser, Object::User(id), Some(account))?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn edit_user(&self, user: Which<UserId>, changes: UserChanges, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| change.edit_user(&user, changes)).await
+    }
+
+    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let (user, account) = change.user(&new.user)?;
+            let insert = "INSERT INTO api_key (key_id, user_id, digest, kind, label, created_at, expires_at, allowed)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+            let imported = new.kind == KeyKind::Imported;
+            let expires_at = new.expires_at.map(|moment| moment.0);
+            let kind = u8::from(imported);
+            let allowed = snapshot::written_ranges(&new.allowed);
+            let values = params![new.key_id, user.0, new.digest, kind, new.label, change.now(), expires_at, allowed];
+            refuse_if_unchanged(change.execute(insert, values)?, Conflict::KeyKnown)?;
+            let action = if imported { Action::ImportKey } else { Action::IssueKey };
+            change.record(action, Object::Key(&new.key_id), Some(account))
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError> {
+        self.change(origin, move |change| {
+            let account = change.account_of_key(&key_id)?;
+            let update = "UPDATE api_key SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
+            refuse_if_unchanged(change.execute(update, params![key_id, change.now()])?, Conflict::AlreadyRevoked)?;
+            change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))
+        })
+        .await
+    }
+
+    async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
+        let update = "UPDATE api_key SET last_used_at = ?2 WHERE key_id = ?1 AND ifnull(last_used_at, ?2 - 1) < ?2";
+        self.write(move |writing| {
+            let mut update = writing.connection.prepare_cached(update)?;
+            for (key_id, at) in &uses {
+                update.execute(params![key_id, at.0])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// Changes the directory and counts its version up, unless the change is refused.
+    async fn change<T: Send + 'static>(
+        &self,
+        origin: &Origin,
+        work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let origin = origin.clone();
+        self.write(move |writing| carry_out(writing, &origin, work)).await
+    }
+}
+
+fn carry_out<T>(
+    writing: &mut Writing<'_>,
+    origin: &Origin,
+    work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError>,
+) -> Result<T, WorkError> {
+    let mut change = Change { writing, origin };
+    let done = work(&mut change)?;
+    change.count_up()?;
+    Ok(done)
+}
+
+fn refuse_if_unchanged(rows: usize, conflict: Conflict) -> Result<(), WorkError> {
+    if rows == 0 { Err(conflict.into()) } else { Ok(()) }
+}

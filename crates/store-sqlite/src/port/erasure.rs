@@ -1,0 +1,272 @@
+//! Erasing accounts in small transactions, so that other writes are not delayed and a killed process loses nothing.
+//!
+//! ```text
+//! claim:   Waiting, due --------------------> Running(worker, leased_until)
+//!          Running, lease expired ----------> Running(new worker, leased_until)
+//! step:    Running, own lease --------------> Running(worker, renewed), five customers less
+//!          Running, own lease, none left ---> Erased, one purge pending
+//! purge:   scrub all pages in steps; the last one subtracts the pending purges and requests that the log is truncated
+//! receipt: Erased --------------------------> Receipted
+//! ```
+//!
+//! SQLite overwrites what it deletes (`secure_delete`), but a deleted row may have left copies in two places: in unused
+//! parts of pages ([`page_scrub`]), and in the write-ahead log until it is truncated (`WalTruncation` in
+//! `checkpoint.rs`). A process that opens the registry alone truncates the log too.
+//!
+//! Only the process with the serving lock runs erasures. So the leases that it finds when it starts belong to processes
+//! that have ended: its first claim ignores them.
+
+use crate::{
+    commit::job::{WorkError, Writing},
+    files::page_scrub::{self, Progress},
+    memory::hash_index::KeyedHash,
+    port::{directory::Change, idempotency::forget_users},
+    store::SqliteStore,
+};
+use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
+use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, Purged, StoreError, WorkerId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::{sync::atomic::Ordering, time::Duration};
+
+const SELECT: &str = "SELECT id, account_id, state, requested_at, requested_by, reason, due_at, erased_at, customers,
+    users, keys, receipt FROM erasure";
+
+/// How many customers one transaction erases. With 100 an erasure of 100,000 customers took 11 s instead of 82 to 90 s,
+/// but raised the 99th percentile of other writes from 1.5 to 13 ms.
+const STEP: usize = 5;
+
+/// How many times the duration of a step the pause after it lasts, so that other writes get most of the time.
+const PAUSE: u32 = 3;
+
+/// How many remembered idempotent writes are deleted in the time of one customer: their rows are adjacent, and deleting
+/// them must outpace the account's users, who can add more until the end.
+const WRITES_PER_CUSTOMER: usize = 100;
+
+/// Every state, at the index by which it is stored.
+const STATES: [ErasureState; 5] = [
+    ErasureState::Waiting,
+    ErasureState::Running,
+    ErasureState::Erased,
+    ErasureState::Receipted,
+    ErasureState::Cancelled,
+];
+
+#[async_trait::async_trait]
+impl Erasures for SqliteStore {
+    async fn erasures(&self) -> Result<Vec<ErasureRecord>, StoreError> {
+        let select = format!("{SELECT} ORDER BY id");
+        let all =
+            move |connection: &mut Connection| connection.prepare_cached(&select)?.query_map([], record)?.collect();
+        self.read_synced(all).await
+    }
+
+    async fn claim_erasure(&self, worker: WorkerId, lease: Duration) -> Result<Option<ErasureRecord>, StoreError> {
+        // Asked every second, and nearly always there is nothing to claim: a read costs no commit.
+        let now = self.clock.now().0;
+        let candidate = "SELECT 1 FROM erasure WHERE state = 1 OR (state = 0 AND due_at <= ?1)";
+        let candidate = move |connection: &mut Connection| {
+            connection.query_row(candidate, [now], |row| row.get::<_, i64>(0)).optional()
+        };
+        if self.readers.read_fresh(candidate).await?.is_none() {
+            return Ok(None);
+        }
+        let is_first = !self.has_claimed.load(Ordering::Acquire);
+        let claimed = self.write(move |writing| claim(writing, worker, lease, is_first)).await?;
+        self.has_claimed.store(true, Ordering::Release);
+        Ok(claimed)
+    }
+
+    async fn run_erasure(
+        &self,
+        id: ErasureId,
+        worker: WorkerId,
+        lease: Duration,
+        origin: &Origin,
+    ) -> Result<Option<ErasureRecord>, StoreError> {
+        loop {
+            let (start, origin) = (self.clock.monotonic(), origin.clone());
+            let after = self.write(move |writing| step(writing, id, worker, lease, &origin)).await?;
+            if after.as_ref().is_none_or(|erasure| erasure.state != ErasureState::Running) {
+                return Ok(after);
+            }
+            self.pause_since(start).await;
+        }
+    }
+
+    async fn purge(&self) -> Result<Purged, StoreError> {
+        let pending = "SELECT pending_purges FROM registry";
+        let pending = |connection: &mut Connection| connection.prepare_cached(pending)?.query_row([], |row| row.get(0));
+        let pending: u64 = self.readers.read_fresh(pending).await?;
+        let is_scrubbed = pending == 0 || self.scrub(pending).await?;
+        self.wal_truncation.completed().await;
+        Ok(Purged { erasures: pending, overwritten_at: is_scrubbed.then(|| self.clock.now()) })
+    }
+
+    async fn keep_receipt(&self, id: ErasureId, receipt: String) -> Result<(), StoreError> {
+        self.write(move |writing| {
+            let update = "UPDATE erasure SET state = 3, receipt = ?2 WHERE id = ?1 AND state = 2";
+            let kept = writing.connection.execute(update, params![id.0, receipt])?;
+            if kept == 0 { Err(Conflict::NoSuchErasure.into()) } else { Ok(()) }
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// Scrubs all pages; returns whether that was possible. `pending` is how many erasures were made before.
+    async fn scrub(&self, pending: u64) -> Result<bool, StoreError> {
+        let mut next = 1;
+        loop {
+            let start = self.clock.monotonic();
+            let scrub = move |writing: &mut Writing<'_>| {
+                let progress = page_scrub::scrub_pages(writing.connection, next)?;
+                if progress == Progress::Complete {
+                    // Writes made since the start may have taken copies into the log.
+                    *writing.erased = true;
+                    let subtract = "UPDATE registry SET pending_purges = max(pending_purges - ?1, 0)";
+                    writing.connection.execute(subtract, [pending])?;
+                }
+                Ok(progress)
+            };
+            match self.write(scrub).await? {
+                Progress::Next(page) => next = page,
+                Progress::Complete => return Ok(true),
+                Progress::TooLarge => return Ok(false),
+            }
+            self.pause_since(start).await;
+        }
+    }
+
+    /// Pauses after a step that began at `start`.
+    async fn pause_since(&self, start: Duration) {
+        tokio::time::sleep(self.clock.monotonic().saturating_sub(start) * PAUSE).await;
+    }
+}
+
+/// Counts an erasure that may have left copies in the files, within its transaction.
+pub(crate) fn add_pending_purge(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached("UPDATE registry SET pending_purges = pending_purges + 1")?.execute([]).map(drop)
+}
+
+/// Claims an erasure. A first claim of the process ignores all leases.
+fn claim(
+    writing: &mut Writing<'_>,
+    worker: WorkerId,
+    lease: Duration,
+    is_first: bool,
+) -> Result<Option<ErasureRecord>, WorkError> {
+    // Without the indexes the process could not erase customers.
+    writing.indexes()?;
+    let select = format!(
+        "{SELECT} WHERE (state = 1 AND (?1 OR worker IS NULL OR worker = ?2 OR leased_until <= ?3))
+            OR (state = 0 AND due_at <= ?3) ORDER BY state DESC, id"
+    );
+    let values = params![is_first, worker.0, writing.now.0];
+    let Some(found) = writing.connection.query_row(&select, values, record).optional()? else { return Ok(None) };
+    let update = "UPDATE erasure SET state = 1, worker = ?2, leased_until = ?3 WHERE id = ?1";
+    writing.connection.execute(update, params![found.id.0, worker.0, leased_until(writing, lease)])?;
+    Ok(Some(ErasureRecord { state: ErasureState::Running, ..found }))
+}
+
+/// Erases a few customers, or what is left of an account without any; returns the erasure as it is then, or `None` if
+/// another worker holds the lease.
+fn step(
+    writing: &mut Writing<'_>,
+    id: ErasureId,
+    worker: WorkerId,
+    lease: Duration,
+    origin: &Origin,
+) -> Result<Option<ErasureRecord>, WorkError> {
+    writing.indexes()?;
+    let erasure = find(writing.connection, id)?;
+    if erasure.state != ErasureState::Running {
+        return Ok(Some(erasure));
+    }
+    let renew = "UPDATE erasure SET leased_until = ?3 WHERE id = ?1 AND worker = ?2";
+    if writing.connection.execute(renew, params![id.0, worker.0, leased_until(writing, lease)])? == 0 {
+        return Ok(None);
+    }
+    let change = &mut Change { writing, origin };
+    let customers = erase_customers(change, &erasure)?;
+    let writes = STEP * WRITES_PER_CUSTOMER;
+    if customers < STEP && forget_users(change.writing, erasure.account, writes)? < writes {
+        erase_account(change, &erasure)?;
+        change.count_up()?;
+    }
+    find(change.connection(), id).map(Some)
+}
+
+fn leased_until(writing: &Writing<'_>, lease: Duration) -> i64 {
+    writing.now.0.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkError> {
+    let found = connection.query_row(&format!("{SELECT} WHERE id = ?1"), [id.0], record).optional()?;
+    Ok(found.ok_or(Conflict::NoSuchErasure)?)
+}
+
+/// Erases up to [`STEP`] customers of the account; returns how many.
+fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<usize, WorkError> {
+    let indexes = change.writing.indexes()?;
+    let select = "SELECT id, name_hash FROM customer INDEXED BY customer_of_account
+        WHERE account_id = ?1 ORDER BY id LIMIT ?2";
+    let customers: Vec<(CustomerId, KeyedHash)> = {
+        let mut select = change.connection().prepare_cached(select)?;
+        let rows = select
+            .query_map(params![erasure.account.0, STEP], |row| Ok((CustomerId(row.get(0)?), KeyedHash(row.get(1)?))))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    {
+        let mut delete = change.connection().prepare_cached("DELETE FROM customer WHERE id = ?1")?;
+        for (id, _) in &customers {
+            delete.execute([id.0])?;
+        }
+    }
+    let mut names = indexes.names();
+    customers.iter().for_each(|(id, hash)| names.remove(*hash, id.0));
+    drop(names);
+    change.writing.written.extend(customers.iter().map(|(id, _)| *id));
+    change.execute(
+        "UPDATE erasure SET customers = customers + ?2 WHERE id = ?1",
+        params![erasure.id.0, customers.len()],
+    )?;
+    Ok(customers.len())
+}
+
+/// Erases an account that has no customers and no remembered writes: its data key and name, its users' names and their
+/// keys.
+///
+/// The rows of the account and of its users stay, without personal data, so that their ids are never assigned again.
+fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<(), WorkError> {
+    let account = erasure.account.0;
+    change.execute("DELETE FROM group_account WHERE account_id = ?1", [account])?;
+    let of_users = "user_id IN (SELECT id FROM registry_user WHERE account_id = ?1)";
+    let keys = change.execute(&format!("DELETE FROM api_key WHERE {of_users}"), [account])?;
+    let erase = "UPDATE registry_user SET name = NULL, enabled = 0, group_id = NULL WHERE account_id = ?1";
+    let users = change.execute(erase, [account])?;
+    change.execute("UPDATE account SET name = '', state = 2, wrapped_key = x'' WHERE id = ?1", [account])?;
+    let done = "UPDATE erasure SET state = 2, erased_at = ?2, users = ?3, keys = ?4, worker = NULL, leased_until = NULL
+        WHERE id = ?1";
+    change.execute(done, params![erasure.id.0, change.now(), users, keys])?;
+    add_pending_purge(change.connection())?;
+    change.record(Action::EraseAccount, Object::Account(erasure.account), Some(erasure.account))
+}
+
+fn record(row: &Row<'_>) -> Result<ErasureRecord, rusqlite::Error> {
+    let state: i64 = row.get(2)?;
+    let known = usize::try_from(state).ok().and_then(|index| STATES.get(index));
+    Ok(ErasureRecord {
+        id: ErasureId(row.get(0)?),
+        account: AccountId(row.get(1)?),
+        state: *known.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, state))?,
+        requested_at: Timestamp(row.get(3)?),
+        requested_by: row.get(4)?,
+        reason: row.get(5)?,
+        due_at: Timestamp(row.get(6)?),
+        erased_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        customers: row.get(8)?,
+        users: row.get(9)?,
+        keys: row.get(10)?,
+        receipt: row.get(11)?,
+    })
+}

@@ -1,0 +1,113 @@
+//! Writes that happen once, however often they are asked for: what was answered is remembered with the write itself.
+
+use crate::{
+    commit::job::{WorkError, Writing},
+    memory::{indexes::Indexes, loading::idempotent_write},
+};
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_store::{Conflict, IdempotencyKey, Written, judge};
+use rusqlite::{Connection, OptionalExtension, Params, params};
+use std::cmp::Reverse;
+
+/// How many writes that are remembered no longer are forgotten with each that is remembered: more than come in.
+const FORGET: usize = 2;
+
+/// The rows that may be a write under a key: nearly always none, or that of the write. The newest comes first, as one
+/// that is remembered no longer may still be there.
+pub(crate) fn candidates(indexes: &Indexes, key: &IdempotencyKey) -> Vec<u64> {
+    let hash = indexes.hash_key.hash_idempotency_key(key.user, &key.key);
+    let mut candidates: Vec<_> = indexes.idempotent_writes().candidates(hash).collect();
+    candidates.sort_unstable_by_key(|row| Reverse(*row));
+    candidates
+}
+
+/// The one of the candidates that was made under a key; a conflict if it was asked for in other words.
+pub(crate) fn find(
+    connection: &Connection,
+    candidates: &[u64],
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Result<Written, Conflict>>, rusqlite::Error> {
+    for candidate in candidates {
+        let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotent_write
+            WHERE id = ?1 AND user_id = ?2 AND key = ?3 AND at > ?4";
+        let mut select = connection.prepare_cached(select)?;
+        let found = select.query_row(params![candidate, key.user.0, key.key, forgotten_at(now)], |row| {
+            let same = judge::check_fingerprint(row.get_ref(0)?.as_blob()?, &key.fingerprint);
+            let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
+            let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
+            Ok(same.map(|()| written))
+        });
+        if let Some(found) = found.optional()? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes a write, unless it was made before.
+pub(crate) fn once(
+    writing: &mut Writing<'_>,
+    key: Option<&IdempotencyKey>,
+    write: impl FnOnce(&mut Writing<'_>) -> Result<Written, WorkError>,
+) -> Result<Written, WorkError> {
+    let Some(key) = key else { return write(writing) };
+    let candidates = candidates(writing.indexes()?, key);
+    if let Some(written) = find(writing.connection, &candidates, key, writing.now)? {
+        return Ok(written?);
+    }
+    let written = write(writing)?;
+    remember(writing, key, &written)?;
+    Ok(written)
+}
+
+fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), WorkError> {
+    forget_old(writing)?;
+    let insert = "INSERT INTO idempotent_write (user_id, key, fingerprint, customer_id, account_id, at, version)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Written { id, account, at, version } = written;
+    let row = writing.connection.prepare_cached(insert)?.insert(params![
+        key.user.0,
+        key.key,
+        key.fingerprint,
+        id.0,
+        account.0,
+        at.0,
+        version
+    ])?;
+    let indexes = writing.indexes()?;
+    indexes.idempotent_writes().add(indexes.hash_key.hash_idempotency_key(key.user, &key.key), row.cast_unsigned());
+    Ok(())
+}
+
+/// Forgets some of the writes that are remembered no longer, the oldest first.
+fn forget_old(writing: &Writing<'_>) -> Result<(), WorkError> {
+    let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_at
+        WHERE at <= ?1 ORDER BY at LIMIT ?2";
+    forget(writing, old, params![forgotten_at(writing.now), FORGET]).map(drop)
+}
+
+/// Forgets some of the writes that users with this home account have made; says how many.
+pub(crate) fn forget_users(writing: &Writing<'_>, home: AccountId, limit: usize) -> Result<usize, WorkError> {
+    let theirs = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_of_user
+        WHERE user_id IN (SELECT id FROM registry_user WHERE account_id = ?1) LIMIT ?2";
+    forget(writing, theirs, params![home.0, limit])
+}
+
+/// Forgets the writes that a statement selects; says how many.
+fn forget(writing: &Writing<'_>, select: &str, params: impl Params) -> Result<usize, WorkError> {
+    let indexes = writing.indexes()?;
+    let mut select = writing.connection.prepare_cached(select)?;
+    let forgotten = select.query_map(params, |row| idempotent_write(row, &indexes.hash_key))?;
+    let forgotten: Vec<_> = forgotten.collect::<Result<_, _>>()?;
+    for (number, hash) in &forgotten {
+        writing.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
+        indexes.idempotent_writes().remove(*hash, *number);
+    }
+    Ok(forgotten.len())
+}
+
+/// The moment of the newest writes that are remembered no longer.
+fn forgotten_at(now: Timestamp) -> i64 {
+    now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
+}

@@ -1,0 +1,371 @@
+//! Listing customers in the order of their ids, in steps.
+//!
+//! A step reads a bounded number of customers in one read transaction. Between two steps the connection goes back to the
+//! pool and the task yields, so a long listing delays neither other requests nor checkpoints. A step begins after the last
+//! id of the one before, so the cost of a page does not grow with the number of customers before it.
+
+use crate::{memory::hash_index::HashIndex, store::SqliteStore};
+use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use std::collections::BTreeSet;
+
+/// How many customers a step reads.
+const STEP: usize = 1000;
+
+/// The smallest number of customers that a step reads in each account.
+const ACCOUNT_STEP: usize = 16;
+
+/// The index is named so that SQLite never chooses another plan.
+const BY_ACCOUNT: &str = "
+    SELECT id, modified_at FROM customer INDEXED BY customer_of_account
+    WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+
+const ALL_ACCOUNTS: &str = "SELECT id, modified_at FROM customer WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+const CUSTOMER: &str = "
+    SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer
+    WHERE id = :id AND modified_at >= :since
+        AND (:name IS NULL OR ifnull(unique_name, name) = :name)
+        AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
+
+/// Reads a customer from a row of the columns of [`CUSTOMER`].
+pub(crate) fn stored_customer(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
+    Ok(StoredCustomer {
+        account: AccountId(row.get(0)?),
+        name: row.get(1)?,
+        ship_to_bill_address: row.get(2)?,
+        sealed: row.get(3)?,
+        version: row.get(4)?,
+    })
+}
+
+/// Lists customers: with the index of names if the filter has a name and the index is loaded, otherwise by a scan.
+pub(crate) async fn list(
+    store: &SqliteStore,
+    list: &ListCustomers,
+) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
+    let mut scan = Scan::new(list.clone());
+    match candidates(store, &scan).await? {
+        Some(candidates) => {
+            let list = list.clone();
+            scan = store.readers.read(move |connection| by_name(connection, &list, candidates)).await?;
+        }
+        None => {
+            let mut size = list.skip.saturating_add(list.limit).min(STEP);
+            let mut has_more = true;
+            while has_more {
+                let step = move |connection: &mut Connection| Ok((scan.step(connection, size)?, scan));
+                (has_more, scan) = store.readers.read(step).await?;
+                size = STEP;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    store.barrier.wait_for_all().await?;
+    Ok(scan.found)
+}
+
+/// A function that returns the customers that may have the name in the filter; `None` if a scan must find them.
+async fn candidates(
+    store: &SqliteStore,
+    scan: &Scan,
+) -> Result<Option<impl Fn() -> BTreeSet<CustomerId> + Send + use<>>, StoreError> {
+    let (Some(name), Some(indexes)) = (&scan.list.filter.unique_name, &store.indexes) else { return Ok(None) };
+    let accounts = match &scan.accounts {
+        Some(accounts) => accounts.clone(),
+        None => {
+            let all = |connection: &mut Connection| {
+                let mut select = connection.prepare_cached("SELECT id FROM account")?;
+                select.query_map([], |row| row.get(0).map(AccountId))?.collect()
+            };
+            store.readers.read_fresh(all).await?
+        }
+    };
+    let indexes = indexes.clone();
+    let hashes: Vec<_> = accounts.iter().map(|account| indexes.hash_key.hash_name(*account, name)).collect();
+    let with_hash = |names: &HashIndex, hash| names.candidates(hash).map(CustomerId).collect::<Vec<_>>();
+    Ok(Some(move || {
+        let names = indexes.names();
+        hashes.iter().flat_map(|hash| with_hash(&names, *hash)).collect()
+    }))
+}
+
+/// Finds the customers with a name among the candidates.
+///
+/// Between the lookups in the index and in the database, a customer may take over the name of another one. So the index is
+/// queried again until it returns no candidate that was not read.
+fn by_name(
+    connection: &Connection,
+    list: &ListCustomers,
+    candidates: impl Fn() -> BTreeSet<CustomerId>,
+) -> Result<Scan, rusqlite::Error> {
+    let mut read = candidates();
+    loop {
+        let mut scan = Scan::new(list.clone());
+        // The time of the last change is not in the index; the query of the row checks it.
+        let entry = |id: &CustomerId| Entry { id: *id, modified_at: Timestamp(i64::MAX) };
+        scan.visit(connection, read.iter().filter(|id| **id > list.after).map(entry).collect())?;
+        let known = read.len();
+        read.extend(candidates());
+        if read.len() == known {
+            return Ok(scan);
+        }
+    }
+}
+
+/// What the index `customer_of_account` holds of a customer.
+struct Entry {
+    id: CustomerId,
+    modified_at: Timestamp,
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    Ok(Entry { id: CustomerId(row.get(0)?), modified_at: Timestamp(row.get(1)?) })
+}
+
+/// A scan of customers, and what it has found so far.
+struct Scan {
+    list: ListCustomers,
+    /// The accounts in the filter, sorted and without duplicates; `None` for all accounts.
+    accounts: Option<Vec<AccountId>>,
+    since: Timestamp,
+    after: CustomerId,
+    skip: usize,
+    found: Vec<(CustomerId, StoredCustomer)>,
+}
+
+impl Scan {
+    fn new(list: ListCustomers) -> Scan {
+        let mut accounts = list.filter.accounts.clone();
+        if let Some(accounts) = &mut accounts {
+            accounts.sort_unstable();
+            accounts.dedup();
+        }
+        let since = list.filter.modified_since.unwrap_or(Timestamp(i64::MIN));
+        let (after, skip) = (list.after, list.skip);
+        Scan { list, accounts, since, after, skip, found: Vec::new() }
+    }
+
+    /// Reads about `size` further customers; returns whether another step is needed.
+    fn step(&mut self, connection: &Connection, size: usize) -> Result<bool, rusqlite::Error> {
+        let (entries, end) = match &self.accounts {
+            Some(accounts) => next_of_accounts(connection, accounts, self.after, size)?,
+            None => next_of_all_accounts(connection, self.after, size)?,
+        };
+        let wants_more = self.visit(connection, entries)?;
+        self.after = end.unwrap_or(self.after);
+        Ok(wants_more && end.is_some())
+    }
+
+    /// Adds the matching customers among these entries to the result; returns whether more are wanted.
+    fn visit(&mut self, connection: &Connection, entries: Vec<Entry>) -> Result<bool, rusqlite::Error> {
+        let filter = &self.list.filter;
+        let by_name = filter.unique_name.is_some() || filter.name_prefix.is_some();
+        for entry in entries.into_iter().filter(|entry| entry.modified_at >= self.since) {
+            if self.found.len() == self.list.limit {
+                return Ok(false);
+            }
+            if self.skip > 0 && !by_name {
+                self.skip -= 1;
+            } else if let Some(customer) = self.customer(connection, entry.id)? {
+                match self.skip {
+                    0 => self.found.push((entry.id, customer)),
+                    _ => self.skip -= 1,
+                }
+            }
+        }
+        Ok(self.found.len() < self.list.limit)
+    }
+
+    /// Reads a customer, if it matches the filter.
+    fn customer(&self, connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
+        let filter = &self.list.filter;
+        let mut select = connection.prepare_cached(CUSTOMER)?;
+        let conditions = named_params! {
+            ":id": id.0,
+            ":since": self.since.0,
+            ":name": filter.unique_name,
+            ":prefix": filter.name_prefix,
+        };
+        let customer = select.query_row(conditions, stored_customer).optional()?;
+        let is_in_filter =
+            |account| self.accounts.as_ref().is_none_or(|accounts| accounts.binary_search(&account).is_ok());
+        Ok(customer.filter(|customer| is_in_filter(customer.account)))
+    }
+}
+
+/// The next customers of all accounts, and after which id the next step begins if there may be more.
+fn next_of_all_accounts(
+    connection: &Connection,
+    after: CustomerId,
+    size: usize,
+) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
+    let mut select = connection.prepare_cached(ALL_ACCOUNTS)?;
+    let entries: Vec<_> = select.query_map(params![after.0, size], entry)?.collect::<Result<_, _>>()?;
+    let end = entries.last().filter(|_| entries.len() == size).map(|last| last.id);
+    Ok((entries, end))
+}
+
+/// The next customers of some accounts together, and after which id the next step begins if there may be more.
+///
+/// The same number is read of each account. The result ends at the lowest id at which one of them may have more.
+fn next_of_accounts(
+    connection: &Connection,
+    accounts: &[AccountId],
+    after: CustomerId,
+    size: usize,
+) -> Result<(Vec<Entry>, Option<CustomerId>), rusqlite::Error> {
+    let limit = (size / accounts.len().max(1)).max(ACCOUNT_STEP);
+    let mut select = connection.prepare_cached(BY_ACCOUNT)?;
+    let (mut entries, mut end) = (Vec::new(), None::<CustomerId>);
+    for account in accounts {
+        let before = entries.len();
+        for entry in select.query_map(params![account.0, after.0, limit], entry)? {
+            entries.push(entry?);
+        }
+        if let Some(last) = entries.last().filter(|_| entries.len() - before == limit) {
+            end = Some(end.map_or(last.id, |end| end.min(last.id)));
+        }
+    }
+    entries.retain(|entry: &Entry| end.is_none_or(|end| entry.id <= end));
+    entries.sort_unstable_by_key(|entry| entry.id);
+    Ok((entries, end))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        commit::{
+            checkpoint::WalTruncation,
+            durability_barrier::DurabilityBarrier,
+            syncer::SyncFn,
+            writer::{Writer, WriterParts},
+        },
+        error::OpenError,
+        files::{lock::OpenPermit, schema},
+        memory::indexes::Indexes,
+        port::audit::AuditTail,
+        read::readers::Readers,
+        store::OpenFiles,
+    };
+    use carnelian_domain::{Actor, Origin};
+    use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer, contract::KeylessChain};
+    use std::{
+        cell::Cell,
+        fs::File,
+        path::Path,
+        pin::pin,
+        sync::{Arc, Mutex, atomic::AtomicBool, mpsc},
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    struct StoppedClock;
+
+    impl Clock for StoppedClock {
+        fn now(&self) -> Timestamp {
+            Timestamp(1)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// A registry with one account, with a sync function of the test.
+    pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
+        let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
+        connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
+        let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
+        let database = Arc::new(File::open(path).expect("is there"));
+        let (readers, barrier) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(DurabilityBarrier::default()));
+        let wal_truncation = Arc::new(WalTruncation::default());
+        let parts = WriterParts {
+            connection,
+            indexes: indexes.clone(),
+            audit: AuditTail::new(Arc::new(KeylessChain)),
+            clock: Arc::new(StoppedClock),
+            on_failure: Box::new(|detail| panic!("{detail}")),
+            readers: readers.clone(),
+            barrier: barrier.clone(),
+            wal_truncation: wal_truncation.clone(),
+            sync,
+            probe_file: None,
+            database: database.clone(),
+        };
+        let writer = Writer::start(parts, path)?;
+        let permit =
+            OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
+        let files = OpenFiles { _locks: permit.locks, _database: database };
+        Ok(SqliteStore {
+            writer,
+            readers,
+            barrier,
+            wal_truncation,
+            indexes,
+            clock: Arc::new(StoppedClock),
+            has_claimed: AtomicBool::new(false),
+            _files: files,
+        })
+    }
+
+    #[test]
+    fn a_name_that_moves_to_another_customer_during_a_lookup_is_found() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let insert = "INSERT INTO customer (id, account_id, name, name_hash, version, ship_to_bill_address, created_at,
+            modified_at, sealed) VALUES (2, 1, 'Customer', 0, 1, 0, 0, 0, x'')";
+        connection.execute(insert, []).expect("is inserted");
+        let filter = CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() };
+        let list = ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };
+        // The first lookup comes before the second customer is added, and after the first one is gone.
+        let lookups = Cell::new(0);
+        let candidates = || {
+            lookups.set(lookups.get() + 1);
+            BTreeSet::from([CustomerId(if lookups.get() == 1 { 1 } else { 2 })])
+        };
+        let found = by_name(&connection, &list, candidates).expect("is read").found;
+        assert_eq!(found.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn nothing_is_listed_before_it_is_on_stable_storage() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (committed, is_committed) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let sync = move || {
+            let _ = (committed.send(()), released.lock().map(|released| released.recv()));
+            Ok(())
+        };
+        let store = store(&directory.path().join("carnelian.db"), Box::new(sync)).expect("opens");
+        // Dropped before the store is, whose end waits for the writer.
+        let release = release;
+        let mut context = Context::from_waker(Waker::noop());
+        let (name, sealed) = ("Customer".to_owned(), Vec::new());
+        let (id, account, unique_name) = (CustomerId(7), AccountId(1), name.clone());
+        let new = NewCustomer { id, account, name, unique_name, ship_to_bill_address: false, sealed };
+        let origin = Origin::of(Actor::Server);
+        let mut create = pin!(store.create_customer(new, &origin, None));
+        assert!(create.as_mut().poll(&mut context).is_pending());
+        is_committed.recv().expect("the writer commits");
+
+        let by = |filter| ListCustomers { filter, after: CustomerId(0), skip: 0, limit: 10 };
+        let by_name = by(CustomerFilter { unique_name: Some("Customer".into()), ..CustomerFilter::default() });
+        let (all, by_name) = (by(CustomerFilter::default()), by_name);
+        let mut lists = [&all, &by_name].map(|all| Box::pin(store.list_customers(all)));
+        for list in &mut lists {
+            assert!(list.as_mut().poll(&mut context).is_pending());
+        }
+        release.send(()).expect("the writer waits");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for list in lists {
+            let listed = runtime.block_on(list).expect("is listed");
+            assert_eq!(listed.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [7]);
+        }
+        runtime.block_on(create).expect("is created");
+    }
+}

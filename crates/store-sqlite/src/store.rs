@@ -1,0 +1,143 @@
+//! The store: what it consists of, and how it is opened.
+
+use crate::{
+    commit::{
+        checkpoint::WalTruncation,
+        durability_barrier::DurabilityBarrier,
+        failure::OnFailure,
+        job::{WorkError, Writing},
+        syncer,
+        writer::{Writer, WriterParts},
+    },
+    error::OpenError,
+    files::{
+        lock::{OpenPermit, RegistryLocks},
+        restore,
+        schema::{self, DATABASE},
+    },
+    memory::indexes::Indexes,
+    port::audit::AuditTail,
+    read::readers::Readers,
+};
+use carnelian_store::{AuditChain, Clock, StoreError};
+use rusqlite::Connection;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// How to open a store.
+pub struct Options {
+    /// Where its files are; created if missing.
+    pub directory: PathBuf,
+    /// How many connections to keep open for reading.
+    pub readers: usize,
+    /// Whether customers are written; at most one process does at a time.
+    pub writes_customers: bool,
+    /// Tells when a transaction begins: that is the time of what is written in it.
+    pub clock: Arc<dyn Clock>,
+    /// Links the entries of the audit log.
+    pub audit_chain: Arc<dyn AuditChain>,
+    /// Told when the store has failed for good.
+    pub on_failure: OnFailure,
+}
+
+/// A registry in a directory.
+pub struct SqliteStore {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) barrier: Arc<DurabilityBarrier>,
+    pub(crate) wal_truncation: Arc<WalTruncation>,
+    /// What is kept in memory; `None` in a process that may not write customers.
+    pub(crate) indexes: Option<Arc<Indexes>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
+    pub(crate) has_claimed: AtomicBool,
+    /// Dropped last, when no connection is open any more.
+    pub(crate) _files: OpenFiles,
+}
+
+/// The locks and files that stay open while any connection is open.
+pub(crate) struct OpenFiles {
+    pub(crate) _locks: RegistryLocks,
+    /// Closing this file releases the locks that SQLite has on it.
+    pub(crate) _database: Arc<File>,
+}
+
+impl SqliteStore {
+    /// Opens the registry in a directory, and makes or upgrades it first where needed.
+    pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
+        schema::assert_sqlite_version()?;
+        let directory = options.directory.clone();
+        let OpenPermit { locks, directory: _locked } = OpenPermit::acquire(&directory, options.writes_customers)?;
+        restore::clean_up(&directory)?;
+        let opened = SqliteStore::open_database(options, locks);
+        let store = opened.map_err(|error| restore::not_opened(&directory, error))?;
+        restore::remove_old(&directory)?;
+        Ok(store)
+    }
+
+    fn open_database(options: Options, locks: RegistryLocks) -> Result<SqliteStore, OpenError> {
+        let path = options.directory.join(DATABASE);
+        // A process that does not serve is alone if it could.
+        let alone = locks.serving.is_some();
+        let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
+        let explain = |source| OpenError::Directory { path: path.clone(), source };
+        let database = Arc::new(File::open(&path).map_err(explain)?);
+        let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };
+        let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
+        let barrier = Arc::new(DurabilityBarrier::default());
+        let wal_truncation = Arc::new(WalTruncation::default());
+        let indexes = options.writes_customers.then(|| Indexes::load(&path, &connection).map(Arc::new)).transpose()?;
+        let parts = WriterParts {
+            connection,
+            indexes: indexes.clone(),
+            audit: AuditTail::new(options.audit_chain),
+            clock: options.clock.clone(),
+            on_failure: options.on_failure,
+            readers: readers.clone(),
+            barrier: barrier.clone(),
+            wal_truncation: wal_truncation.clone(),
+            sync: syncer::log_sync(&path).map_err(explain)?,
+            probe_file: Some(locks.open.file_again()?),
+            database: database.clone(),
+        };
+        let writer = Writer::start(parts, &path)?;
+        let files = OpenFiles { _locks: locks, _database: database };
+        Ok(SqliteStore {
+            writer,
+            readers,
+            barrier,
+            wal_truncation,
+            indexes,
+            clock: options.clock,
+            has_claimed: AtomicBool::new(false),
+            _files: files,
+        })
+    }
+
+    /// Whether a directory holds a registry.
+    pub fn exists(directory: &Path) -> bool {
+        restore::exists(directory)
+    }
+
+    /// Reads what any process may have written, and shows it only once it is on stable storage: nothing is ever shown
+    /// that a power cut could take back.
+    pub(crate) async fn read_synced<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let found = self.readers.read_fresh(query).await?;
+        let syncer = self.writer.syncer.clone();
+        self.readers.run_blocking(move || syncer.sync_read()).await?;
+        Ok(found)
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(work).await
+    }
+}

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The binary under test: `CARNELIAN_TEST_BINARY`, or the one built beside this test.
+/// The binary under test: `CARNELIAN_TEST_BINARY`, or the one that was built with this test.
 pub fn path() -> PathBuf {
     let binary = match env::var_os("CARNELIAN_TEST_BINARY") {
         Some(path) => PathBuf::from(path),
@@ -19,7 +19,7 @@ pub fn path() -> PathBuf {
     binary
 }
 
-/// A command that runs the program `binary` in `directory`, free of the settings of whoever runs the tests.
+/// A command that runs the program `binary` in `directory`, without the `CARNELIAN_` variables of the environment.
 pub fn command(binary: &Path, directory: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(directory);
@@ -31,10 +31,10 @@ pub fn command(binary: &Path, directory: &Path) -> Command {
     command
 }
 
-/// `target/<profile>`: a test executable lies in its folder `deps`.
+/// `target/<profile>`: a test executable is in its folder `deps`.
 fn profile_directory() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own executable");
-    test.ancestors().nth(2).expect("a test executable lies two folders deep").to_path_buf()
+    test.ancestors().nth(2).expect("a test executable is two folders below it").to_path_buf()
 }
 
 fn build_command(profile_directory: &Path) -> String {

@@ -1,4 +1,4 @@
-//! A client that keeps its connection and signs every request.
+//! A client that keeps its connection and authenticates every request.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -25,7 +25,7 @@ impl Client {
         Self { address, login, kept: RefCell::new(None) }
     }
 
-    /// Sends a request, signed unless it carries an `Authorization` of its own.
+    /// Sends a request, with the client's credentials unless it has an `Authorization` header.
     pub fn try_send(&self, request: Request) -> io::Result<Reply> {
         let request = match &self.login {
             Some(login) if !request.has("Authorization") => request.login(login),

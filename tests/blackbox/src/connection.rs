@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{Reply, Request, hits, invariants};
 
-/// How long a client waits for an answer before it calls the server hung.
+/// How long a client waits for a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One connection to the server.
@@ -25,14 +25,14 @@ impl Connection {
         Ok(Self::over(stream))
     }
 
-    /// Sets how long to wait for an answer.
+    /// Sets how long to wait for a response.
     pub fn set_patience(&self, patience: Duration) {
         self.stream.set_read_timeout(Some(patience)).expect("a socket takes a timeout");
     }
 
-    /// Never waits from now on: what cannot be read or written at once is silence.
+    /// Makes the connection non-blocking: a read or write that cannot be done at once fails with `WouldBlock`.
     pub fn never_wait(&self) {
-        self.stream.set_nonblocking(true).expect("a socket can be told not to wait");
+        self.stream.set_nonblocking(true).expect("a socket can be made non-blocking");
     }
 }
 
@@ -42,9 +42,9 @@ impl<S: Read + Write> Connection<S> {
         Self { stream, unread: Vec::new() }
     }
 
-    /// Sends a request and receives its answer.
+    /// Sends a request and receives its response.
     pub fn exchange(&mut self, request: &Request) -> io::Result<Reply> {
-        // A server may answer and close before it has read everything; what it answered counts then.
+        // A server may respond and close the connection before it has read the whole request; the response counts then.
         let sent = self.send_bytes(&request.bytes());
         let received = self.receive(&request.method, &request.target);
         if received.is_err() {
@@ -53,13 +53,13 @@ impl<S: Read + Write> Connection<S> {
         received
     }
 
-    /// Sends bytes as they are.
+    /// Sends raw bytes.
     pub fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
     }
 
-    /// Receives the final answer to a request, checks what holds for every answer, and records it.
+    /// Receives the final response to a request, checks the invariants of every response, and records it.
     pub fn receive(&mut self, method: &str, target: &str) -> io::Result<Reply> {
         loop {
             let reply = self.receive_one(method)?;
@@ -71,7 +71,7 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Receives one answer, be it an interim one; nothing is checked.
+    /// Receives one response, which may be an interim one, without checking it.
     pub fn receive_one(&mut self, method: &str) -> io::Result<Reply> {
         let head = self.read_head()?;
         let (status, headers) = parse_head(&head)?;
@@ -83,7 +83,7 @@ impl<S: Read + Write> Connection<S> {
         match self.read_body(&reply) {
             Ok(body) => reply.body = body,
             Err(error) => {
-                // Whoever asks again later finds the answer from its beginning.
+                // A later call receives the response from its beginning.
                 self.unread.splice(0..0, head);
                 return Err(error);
             }
@@ -91,7 +91,7 @@ impl<S: Read + Write> Connection<S> {
         Ok(reply)
     }
 
-    /// Reads until the server closes the connection, and returns everything that came.
+    /// Reads until the server closes the connection, and returns all bytes.
     pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         while self.fill()? {}
         Ok(std::mem::take(&mut self.unread))
@@ -159,12 +159,12 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// Whether an error of a connection says that the server closed it, rather than kept silent.
+/// Whether an error means that the server closed the connection, rather than that a read timed out.
 pub fn is_closed(error: &io::Error) -> bool {
     !is_silence(error)
 }
 
-/// Whether an error of a connection says that nothing came in time.
+/// Whether an error means that a read timed out.
 pub fn is_silence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
@@ -172,7 +172,7 @@ pub fn is_silence(error: &io::Error) -> bool {
 fn parse_head(head: &[u8]) -> io::Result<(u16, Vec<(String, String)>)> {
     let head = std::str::from_utf8(head).map_err(|_| broken("the head is not UTF-8"))?;
     let mut lines = head.trim_end().split("\r\n");
-    // A request of the old version is answered in that version.
+    // An HTTP/1.0 request gets an HTTP/1.0 response.
     let line = lines.next().unwrap_or_default();
     let after_version = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "));
     let status = after_version.and_then(|rest| rest.get(..3));

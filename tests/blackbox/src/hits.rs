@@ -1,4 +1,4 @@
-//! What the tests have touched: one line per method, path form, status, code and text.
+//! The responses that the tests have received: one line per method, path template, status, code and text.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
@@ -8,14 +8,14 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::{Reply, reference};
 
-/// One answer that a test has received.
+/// A response that a test has received.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The method of the request.
     pub method: String,
-    /// The form of the path of the request.
+    /// The template of the request's path.
     pub route: String,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
     /// The `errorCode`, if there was one.
     pub code: Option<String>,
@@ -23,7 +23,7 @@ pub struct Hit {
     pub message: Option<String>,
 }
 
-/// The forms of path that the contract knows.
+/// The path templates of the API.
 const FORMS: [&str; 27] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
@@ -60,11 +60,11 @@ pub fn folder() -> PathBuf {
     reference::workspace().join(folder)
 }
 
-/// Records an answer, once per process.
+/// Records a response, once per process.
 pub fn record(method: &str, target: &str, reply: &Reply) {
     static SEEN: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
     let form = FORMS.iter().find(|form| reference::matches(form, target)).copied();
-    // A path that should not be served stands for itself if it is, and counts for nothing if it is not.
+    // An unknown path is recorded as it is if it was served, and as a dash if it was refused.
     let form = form.unwrap_or(if reply.status < 400 { target } else { "-" });
     let (code, message) = if reply.status < 400 { (None, None) } else { (reply.code(), reply.message()) };
     let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
@@ -75,7 +75,7 @@ pub fn record(method: &str, target: &str, reply: &Reply) {
     }
 }
 
-/// Every recorded answer.
+/// Every recorded response.
 pub fn all() -> Vec<Hit> {
     let Ok(entries) = fs::read_dir(folder()) else { return Vec::new() };
     let pages = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());

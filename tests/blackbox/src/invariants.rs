@@ -1,10 +1,10 @@
-//! What holds for every answer.
+//! The invariants of every response.
 
 use serde_json::Value;
 
 use crate::{Reply, json, problems};
 
-/// Words that would tell a caller what the server is made of.
+/// Words that would reveal the server's implementation.
 const TELLTALES: [&str; 13] = [
     "serde",
     "hyper",
@@ -21,10 +21,10 @@ const TELLTALES: [&str; 13] = [
     "constraint",
 ];
 
-/// The one path that answers with a page for people.
+/// The one path that responds with HTML.
 const PAGE: &str = "/docs";
 
-/// Asserts what holds for every answer; `method` and `target` are those of its request.
+/// Asserts the invariants of a response to a request of `method` and `target`.
 #[track_caller]
 pub fn check(method: &str, target: &str, reply: &Reply) {
     if let Err(broken) = verdict(method, target, reply) {

@@ -1,8 +1,8 @@
-//! The little about JSON text that a parsed value no longer shows.
+//! The order of keys in JSON text.
 
 /// The keys of the object that `text` holds, in the order in which they are written.
 ///
-/// `text` must be well formed; keys inside nested values are left out.
+/// `text` must be well formed; keys of nested values are not included.
 pub fn keys(text: &str) -> Vec<String> {
     let mut keys = Vec::new();
     let mut depth = 0_usize;

@@ -1,12 +1,12 @@
-//! The harness of the black-box tests: it starts the real binary in a fresh directory and talks to it over the wire.
+//! The harness of the black-box tests: it starts the real binary in a fresh directory and uses it over HTTP.
 //!
-//! - [`place`]: a fresh directory, and the command line working on it;
-//! - [`server`]: a running server, with its signals, its output and its end;
+//! - [`place`]: a fresh directory, and commands that run on it;
+//! - [`server`]: a running server: signals, output, exit code;
 //! - [`request`], [`connection`], [`client`]: HTTP/1.1 by hand, so that a test controls every byte;
-//! - [`reply`]: an answer and the questions that tests ask it;
-//! - [`invariants`]: what holds for every answer, checked without a test having to remember;
-//! - [`problems`]: the errors that the documents promise, typed from the documents;
-//! - [`mod@reference`], [`hits`]: the published reference pages, and what the tests have touched of them;
+//! - [`reply`]: a response and its assertions;
+//! - [`invariants`]: what holds for every response, checked on receipt;
+//! - [`problems`]: the documented errors, typed from the documents;
+//! - [`mod@reference`], [`hits`]: the published reference pages, and the responses that the tests have received;
 //! - [`sample`], [`json`], [`wait`], [`binary`]: small helpers.
 
 pub mod binary;

@@ -1,4 +1,4 @@
-//! A fresh directory, and the command line working on it.
+//! A fresh directory, and commands that run on it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use crate::{Client, Launch, Server, binary, wait};
 
-/// A fresh directory that holds the data directory of one test, and everything that its processes print.
+/// A fresh directory with the data directory of one test and the output of its processes.
 pub struct Place {
     root: TempDir,
 }
 
-/// What a caller signs in with.
+/// The credentials of a user.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The user name.
@@ -24,7 +24,7 @@ pub struct Login {
     pub key: String,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit code.
@@ -35,18 +35,18 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// The place that most tests need: account `Acme`, user `ada` in it, and a running server.
+/// The fixture of most tests: account `Acme`, user `ada` in it, and a running server.
 pub struct Site {
     /// The running server; declared first so that it stops before its directory is removed.
     pub server: Server,
-    /// The directory that it works on.
+    /// The directory of the test.
     pub place: Place,
     /// An administrator of `Acme`.
     pub ada: Login,
 }
 
 impl Site {
-    /// Prepares the place and starts the server.
+    /// Creates the account and the user, and starts the server.
     pub fn start() -> Self {
         Self::start_with(|launch| launch)
     }
@@ -74,13 +74,13 @@ impl Login {
 }
 
 impl Place {
-    /// A fresh place; nothing has run in it yet.
+    /// Creates an empty directory.
     #[expect(clippy::new_without_default, reason = "making a directory is no default")]
     pub fn new() -> Self {
         Self { root: TempDir::with_prefix("carnelian-").expect("a temporary directory can be made") }
     }
 
-    /// The directory that everything lies in, which is the working directory of every process.
+    /// The directory, which is the working directory of every process.
     pub fn root(&self) -> &Path {
         self.root.path()
     }
@@ -90,7 +90,7 @@ impl Place {
         self.root().join("data")
     }
 
-    /// Writes a file into the place and returns its path.
+    /// Writes a file into the directory and returns its path.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.root().join(name);
         fs::write(&path, content).expect("a file can be written");
@@ -116,14 +116,14 @@ impl Place {
         run(command, self.root(), input)
     }
 
-    /// Runs `carnelian ARGUMENTS` and nothing more.
+    /// Runs `carnelian ARGUMENTS`, without `--data`.
     pub fn bare_cli(&self, arguments: &[&str]) -> Outcome {
         let mut command = self.command();
         command.args(arguments);
         run(command, self.root(), "")
     }
 
-    /// The binary, ready to run in this place.
+    /// A command that runs the binary in this directory.
     pub fn command(&self) -> Command {
         binary::command(&binary::path(), self.root())
     }
@@ -143,7 +143,7 @@ impl Place {
         }
     }
 
-    /// Creates a user, with what `more` adds to the command, and issues a key.
+    /// Creates a user, with `more` as further arguments, and issues a key.
     #[track_caller]
     pub fn user(&self, name: &str, account: &str, more: &[&str]) -> Login {
         let command = ["user", "create", name, "--account", account];
@@ -151,14 +151,14 @@ impl Place {
         self.key(name, &[])
     }
 
-    /// Issues a key, with what `more` adds to the command.
+    /// Issues a key, with `more` as further arguments.
     #[track_caller]
     pub fn key(&self, user: &str, more: &[&str]) -> Login {
         let key = self.cli(&[&["key", "issue", user], more].concat()).line();
         Login { user: user.to_owned(), key }
     }
 
-    /// The command that starts a server here, to be configured.
+    /// The command that starts a server on this data directory, to be configured.
     pub fn launch(&self) -> Launch {
         Launch::new(self.root(), &self.data())
     }
@@ -194,17 +194,17 @@ impl Outcome {
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {stdout}"))
     }
 
-    /// Asserts that the command ended with `code`, said why on the standard error, and printed no data.
+    /// Asserts that the command ended with `code`, an error on stderr and nothing on stdout, and returns the error.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {
         assert_eq!(self.code, code, "expected exit code {code}: {self:?}");
-        assert_eq!(self.stdout, "", "a failing command prints no data: {self:?}");
-        assert!(!self.stderr.trim().is_empty(), "a failing command says why");
+        assert_eq!(self.stdout, "", "a failing command prints nothing to stdout: {self:?}");
+        assert!(!self.stderr.trim().is_empty(), "a failing command prints an error");
         self.stderr
     }
 }
 
-/// Runs a command to its end, which must come; `directory` takes what it prints.
+/// Runs a command to its end; its output is kept in files in `directory`.
 pub(crate) fn run(mut command: Command, directory: &Path, input: &str) -> Outcome {
     let output = TempDir::with_prefix_in("output-", directory).expect("a directory can be made");
     let (stdout, stderr) = (output.path().join("stdout"), output.path().join("stderr"));
@@ -212,7 +212,7 @@ pub(crate) fn run(mut command: Command, directory: &Path, input: &str) -> Outcom
     command.stdout(File::create(&stdout).expect("a file can be made"));
     command.stderr(File::create(&stderr).expect("a file can be made"));
     let mut child = command.spawn().expect("the binary can be run");
-    // A command that reads no input may be gone already; that is for its exit code to tell.
+    // A command that reads no input may have ended already; its exit code shows whether it succeeded.
     let _ = child.stdin.take().expect("the input is piped").write_all(input.as_bytes());
     let code = end_of(&mut child, &format!("{command:?} ends"));
     let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).expect("output was kept")).into_owned();
@@ -230,7 +230,7 @@ pub(crate) fn end_of(child: &mut Child, what: &str) -> i32 {
     match waited {
         Ok(status) => status.code().unwrap_or(-1),
         Err(panic) => {
-            // Nothing may outlive its test.
+            // No process may outlive its test.
             let _ = child.kill();
             let _ = child.wait();
             std::panic::resume_unwind(panic)

@@ -1,4 +1,4 @@
-//! The errors that the documents promise, typed from the documents.
+//! The documented errors, typed from the documents.
 
 use std::sync::OnceLock;
 
@@ -22,7 +22,7 @@ macro_rules! problems {
             pub const $name: Problem = Problem { status: $status, code: $code, message: $message };
         )*
 
-        /// Every promised error.
+        /// Every documented error.
         pub const ALL: &[Problem] = &[$($name,)*];
     };
 }
@@ -96,10 +96,9 @@ problems! {
     HEADERS_TOO_LARGE = 431 None, "Request header fields too large";
 }
 
-/// Whether an answer is an error that the published table lists, or, without one, that the documents promise.
+/// Whether a response is an error of the published table or, if none was generated, a documented one.
 ///
-/// Without the table, errors below the rules of the API (a broken request line, say) pass: the contract leaves their
-/// words open.
+/// Without the table, errors of HTTP itself, such as a malformed request line, pass with any text.
 pub fn is_published(reply: &Reply) -> bool {
     static TABLE: OnceLock<Option<Vec<reference::ErrorRow>>> = OnceLock::new();
     match TABLE.get_or_init(reference::errors) {

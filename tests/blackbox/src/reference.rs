@@ -25,10 +25,10 @@ pub struct RouteRow {
     pub template: String,
 }
 
-/// The folder that holds the workspace.
+/// The root folder of the workspace.
 pub fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).expect("the package lies two folders deep").to_path_buf()
+    package.ancestors().nth(2).expect("the package is two folders below the root").to_path_buf()
 }
 
 /// The published error table, or none if it has not been generated.
@@ -50,14 +50,14 @@ pub fn openapi() -> Value {
     serde_json::from_str(&text).expect("the published document is JSON")
 }
 
-/// Whether a path, or another template, is of the form of `template`.
+/// Whether a path, or another template, matches `template`.
 pub fn matches(template: &str, path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     let (expected, actual): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     expected.len() == actual.len() && expected.iter().zip(&actual).all(|(expected, actual)| segment(expected, actual))
 }
 
-/// A segment matches itself, or whatever stands where its parameter does: `v{apiVersion}` matches `v1`.
+/// A segment matches itself or any value of its parameter: `v{apiVersion}` matches `v1`.
 fn segment(expected: &str, actual: &str) -> bool {
     match expected.split_once('{') {
         Some((prefix, _)) => actual.len() > prefix.len() && actual.starts_with(prefix),
@@ -78,7 +78,7 @@ fn route_row(cells: &[String]) -> Option<RouteRow> {
     is_route.then(|| RouteRow { method: method.clone(), template: template.clone() })
 }
 
-/// The cells of every line of every table, without decoration.
+/// The cells of every row of every table, without backquotes.
 fn rows(page: &str) -> impl Iterator<Item = Vec<String>> {
     page.lines().filter(|line| line.starts_with('|')).map(|line| {
         let line = line.trim().trim_matches('|');

@@ -1,17 +1,17 @@
-//! An answer, and the questions that tests ask it.
+//! A response, and assertions about it.
 
 use serde_json::Value;
 
 use crate::Problem;
 
-/// An answer as it came over the wire.
+/// A response as it was received.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The headers in the order in which they came.
+    /// The headers in the order in which they were received.
     pub headers: Vec<(String, String)>,
-    /// The body, its transfer encoding undone.
+    /// The body, without its transfer encoding.
     pub body: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ pub struct Reply {
 pub struct Violation {
     /// The path of the field.
     pub field: String,
-    /// The code; empty, if there is none.
+    /// The code; empty if there is none.
     pub code: String,
     /// The text.
     pub message: String,
@@ -55,31 +55,31 @@ impl Reply {
         serde_json::from_slice::<Value>(&self.body).ok()?.get("errorMessage")?.as_str().map(str::to_owned)
     }
 
-    /// Whether this is the answer that `problem` promises.
+    /// Whether this is the response of `problem`.
     pub fn is(&self, problem: &Problem) -> bool {
         self.status == problem.status
             && self.code().as_deref() == problem.code
             && self.message().as_deref() == Some(problem.message)
     }
 
-    /// Asserts that this is the answer that `problem` promises; `case` names the request.
+    /// Asserts that this is the response of `problem`; `case` describes the request.
     #[track_caller]
     pub fn must_be(&self, problem: &Problem, case: &str) -> &Self {
         assert!(self.is(problem), "{case}: expected {problem:?}, got {} {}", self.status, self.text());
         self
     }
 
-    /// Asserts success; `case` names the request.
+    /// Asserts success; `case` describes the request.
     #[track_caller]
     pub fn must_succeed(&self, case: &str) -> &Self {
         assert_eq!(self.status, 200, "{case}: expected success, got {}", self.text());
         self
     }
 
-    /// The id in the answer to a successful create or edit.
+    /// The id in the response to a successful create or edit.
     #[track_caller]
     pub fn customer_id(&self) -> u64 {
-        self.must_succeed("an answer with a customerId");
+        self.must_succeed("a response with a customerId");
         self.json()["customerId"].as_u64().unwrap_or_else(|| panic!("no customerId in {}", self.text()))
     }
 
@@ -98,10 +98,10 @@ impl Reply {
         self.violations().into_iter().map(|violation| violation.field).collect()
     }
 
-    /// Everything that a caller can compare between two answers: all but the date and the request's own id.
+    /// Everything that two equal responses have in common: all but the date and the request id.
     pub fn comparable(&self) -> (u16, Vec<(String, String)>, String) {
-        let told = |name: &str| !name.eq_ignore_ascii_case("date") && !name.eq_ignore_ascii_case("x-request-id");
-        let headers = self.headers.iter().filter(|(name, _)| told(name)).cloned().collect();
+        let is_compared = |name: &str| !name.eq_ignore_ascii_case("date") && !name.eq_ignore_ascii_case("x-request-id");
+        let headers = self.headers.iter().filter(|(name, _)| is_compared(name)).cloned().collect();
         (self.status, headers, self.text().to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! A request, and its bytes on the wire.
+//! A request and its encoding.
 
 use serde_json::Value;
 
@@ -33,12 +33,12 @@ impl Request {
         self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
     }
 
-    /// Signs in.
+    /// Adds the credentials of a user.
     pub fn login(self, login: &Login) -> Self {
         self.header("Authorization", &login.basic())
     }
 
-    /// Sets a body without saying what it is.
+    /// Sets a body without a `Content-Type`.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
@@ -54,7 +54,7 @@ impl Request {
         self.json_bytes(body.to_string())
     }
 
-    /// Sends the body in chunks instead of announcing its length.
+    /// Sends the body in chunks instead of with a `Content-Length`.
     pub fn chunked(mut self) -> Self {
         self.chunked = true;
         self
@@ -75,7 +75,7 @@ impl Request {
         head.into_bytes()
     }
 
-    /// The body as it goes over the wire.
+    /// The encoded body.
     pub fn encoded_body(&self) -> Vec<u8> {
         let body = self.body.as_deref().unwrap_or_default();
         if !self.chunked || self.body.is_none() {
@@ -91,7 +91,7 @@ impl Request {
         encoded
     }
 
-    /// The whole request as it goes over the wire.
+    /// The whole encoded request.
     pub fn bytes(&self) -> Vec<u8> {
         [self.head(), self.encoded_body()].concat()
     }

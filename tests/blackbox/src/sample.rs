@@ -1,4 +1,4 @@
-//! Customers to send, and what a read of them must show.
+//! Sample customers, and what a read of them must return.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ pub const CONTACT: [&str; 5] = ["name", "title", "phone", "mobile", "email"];
 /// The fields of an address, in the order of the document.
 pub const ADDRESS: [&str; 6] = ["addressLine1", "addressLine2", "city", "state", "country", "postalCode"];
 
-/// The least that is accepted.
+/// A customer with the required fields only.
 pub fn minimal(name: &str, account: &str) -> Value {
     json!({ "name": name, "accountName": account })
 }
@@ -50,7 +50,7 @@ pub fn address(street: &str) -> Value {
     })
 }
 
-/// What a read must show, all but the id, after `sent` was accepted.
+/// What a read must return after `sent` was accepted, except the id.
 pub fn shown(sent: &Value) -> Value {
     let ship_to_bill = sent["shipToBillAddress"].as_bool().unwrap_or(false);
     let contacts = sent["contacts"].as_array().cloned().unwrap_or_default();
@@ -68,12 +68,12 @@ pub fn shown(sent: &Value) -> Value {
     })
 }
 
-/// Asserts that `read` shows exactly what was `sent`, under `id`.
+/// Asserts that `read` is the customer that was `sent`, with `id`.
 #[track_caller]
 pub fn assert_shows(read: &Value, sent: &Value, id: u64) {
     let mut expected = shown(sent);
     expected["customerId"] = json!(id);
-    assert_eq!(*read, expected, "a read must show what was sent");
+    assert_eq!(*read, expected, "a read must return what was sent");
 }
 
 /// An object with every key of `keys` present, or null for null.

@@ -1,4 +1,4 @@
-//! A running server: its start, its output, its signals and its end.
+//! A running server: its start, output, signals and exit code.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use std::thread;
 use crate::place::{self, Login, Outcome};
 use crate::{Client, binary, wait};
 
-/// The command that starts a server, on a free port of the loopback interface unless told otherwise.
+/// The command that starts a server, on a free port of the loopback interface unless configured otherwise.
 pub struct Launch {
     directory: PathBuf,
     arguments: Vec<String>,
@@ -38,7 +38,7 @@ impl Launch {
         }
     }
 
-    /// Forgets `--data` and `--listen`, so that they can come from elsewhere.
+    /// Removes `--data` and `--listen`, so that a test can set them otherwise.
     pub fn bare(mut self) -> Self {
         self.arguments.truncate(1);
         self
@@ -98,7 +98,7 @@ impl Launch {
     }
 
     fn command_with_output(&self) -> (Command, PathBuf, PathBuf) {
-        // Every start of one test keeps its own output.
+        // Each start of a test has its own output files.
         static STARTS: AtomicUsize = AtomicUsize::new(0);
         let start = STARTS.fetch_add(1, Ordering::Relaxed);
         let stdout = self.directory.join(format!("serve-{start}.stdout"));
@@ -140,7 +140,7 @@ impl Server {
         })?;
         let address = url.split_once("://").expect("a URL has a scheme").1;
         server.address = address.parse().unwrap_or_else(|_| panic!("no address in {url:?}"));
-        // A server that listens everywhere is reached here.
+        // A server that listens on all addresses is used through the loopback address.
         if server.address.ip().is_unspecified() {
             server.address.set_ip([127, 0, 0, 1].into());
         }
@@ -149,7 +149,7 @@ impl Server {
 
     fn printed_url(&self) -> Option<String> {
         let stdout = self.stdout();
-        // Only whole lines, and only once the line after it is there too: the address line is complete then.
+        // A line is complete once its end is written.
         let line =
             stdout.split_inclusive('\n').find(|line| line.starts_with("Listening on ") && line.ends_with('\n'))?;
         Some(line["Listening on ".len()..].trim_end().to_owned())
@@ -160,7 +160,7 @@ impl Server {
         url.split_once("://").expect("a URL has a scheme").0.to_owned()
     }
 
-    /// Where the server is reached.
+    /// The address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -170,12 +170,12 @@ impl Server {
         self.child.id()
     }
 
-    /// A client that sends no credentials of its own.
+    /// A client without credentials.
     pub fn client(&self) -> Client {
         Client::new(self.address, None)
     }
 
-    /// A client that signs in with `login`.
+    /// A client with the credentials `login`.
     pub fn client_of(&self, login: &Login) -> Client {
         Client::new(self.address, Some(login.clone()))
     }
@@ -194,7 +194,7 @@ impl Server {
     pub fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id());
         let status = Command::new("/bin/sh").arg("-c").arg(script).status().expect("a shell can be run");
-        assert!(status.success(), "the server is gone already");
+        assert!(status.success(), "the server has ended already");
     }
 
     /// Whether the process still runs.
@@ -208,15 +208,15 @@ impl Server {
         place::end_of(&mut self.child, "the server ends")
     }
 
-    /// Asks the server to stop, and asserts that it does so in order.
+    /// Stops the server with SIGTERM, and asserts that its exit code is 0.
     #[track_caller]
     pub fn stop(mut self) {
         self.signal("TERM");
         let code = self.wait();
-        assert_eq!(code, 0, "the server did not stop in order");
+        assert_eq!(code, 0, "the server did not shut down cleanly");
     }
 
-    /// Kills the process as a power cut would, without any chance to tidy up.
+    /// Kills the process with SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().expect("the server is still running");
         self.child.wait().expect("a child can be waited for");

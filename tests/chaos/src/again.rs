@@ -1,4 +1,4 @@
-//! What has no answer is sent again under its idempotency key, as its client would send it: it takes effect once.
+//! Sends requests without an answer again under their idempotency keys, as a client would; each takes effect once.
 
 use std::ops::AddAssign;
 
@@ -24,7 +24,7 @@ impl AddAssign for Again {
 }
 
 /// Sends every create and every edit whose outcome is unknown again, and once more: a create must succeed, an edit must
-/// be made once in all, or be refused. The stories know then what became of it.
+/// be made once in all, or be refused. The outcomes in `stories` are updated.
 pub fn send_again(client: &Client, stories: &mut [Story]) -> Again {
     let mut again = Again::default();
     for story in stories {
@@ -47,14 +47,14 @@ fn create_again(client: &Client, create: &mut Sent) {
     create.outcome = Outcome::Acknowledged(id);
 }
 
-/// Sends the unknown edits of a customer again; says how many there were.
+/// Sends the edits of a customer with an unknown outcome again; returns how many there were.
 fn edit_again(client: &Client, id: u64, story: &mut Story) -> usize {
     let is_unknown_edit = |sent: &Sent| sent.outcome == Outcome::Unknown && !sent.erases();
     let (unknown, known): (Vec<_>, Vec<_>) = story.drain(..).partition(is_unknown_edit);
     *story = known;
     let edits = unknown.len();
     for mut edit in unknown {
-        // One that was refused, or overwritten since, tells no more of the customer.
+        // An edit that was refused or overwritten has no effect on what is stored.
         if is_last_write(client, id, &edit) {
             edit.outcome = Outcome::Acknowledged(id);
             story.push(edit);
@@ -99,7 +99,7 @@ fn send_twice(client: &Client, method: &str, target: &str, sent: &Sent) -> Reply
     answer
 }
 
-/// The version that an answer tells.
+/// The version in the `ETag` of a response.
 fn version(reply: &Reply) -> u64 {
     let version = reply.header("ETag").and_then(|tag| tag.trim_matches('"').parse().ok());
     version.unwrap_or_else(|| panic!("no version: {} {}", reply.status, reply.text()))

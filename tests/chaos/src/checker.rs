@@ -1,4 +1,4 @@
-//! Compares what is stored with what may be stored.
+//! Compares what is stored with the model.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -31,16 +31,16 @@ pub struct Stored {
     pub rows: Vec<Row>,
     /// The audit log.
     pub log: Log,
-    /// What SQLite itself finds wrong.
+    /// What SQLite's integrity check reports.
     pub damage: Vec<String>,
 }
 
-/// What an audit log tells of customers.
+/// The customers according to the audit log.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// The numbers of its entries, in their order.
     pub sequences: Vec<u64>,
-    /// How many entries there are by what the registry has noted.
+    /// How many entries there are according to the registry's own count.
     pub noted: u64,
     /// The customers that were created and not erased, and the account of each.
     pub customers: Vec<(u64, u64)>,
@@ -55,13 +55,13 @@ pub enum Violation {
     Lost(String),
     /// It was refused or erased, and is stored.
     Resurrected(String),
-    /// It is stored, and nobody has sent it.
+    /// It is stored, and no client has sent it.
     Invented(String),
     /// Two customers of an account have this name.
     DuplicateName(String),
     /// Two customers were given this id.
     ReusedId(u64),
-    /// The customer shows something else than what was sent.
+    /// A read returns something else than what was sent.
     Altered(u64, String),
     /// The audit log does not fit the customers.
     AuditLog(String),
@@ -94,7 +94,7 @@ impl Stored {
     }
 }
 
-/// Opens a copy of the registry in `data`, so that the files stay as they are; the copy goes with its directory.
+/// Opens a copy of the registry in `data`, so that the files stay unchanged; dropping the directory removes the copy.
 pub fn open_copy(data: &Path) -> Result<(Connection, TempDir), rusqlite::Error> {
     let copy = tempfile::tempdir_in(data.parent().unwrap_or(data)).expect("a directory can be made");
     for name in ["carnelian.db", "carnelian.db-wal", "carnelian.db-journal"] {
@@ -133,15 +133,15 @@ impl Log {
         Ok(log)
     }
 
-    /// What is wrong with it, if these are the customers.
+    /// Where it disagrees with the customers that are stored.
     fn check(&self, customers: &HashSet<u64>) -> Vec<Violation> {
-        let told: HashMap<u64, u64> = self.customers.iter().copied().collect();
-        let untold = customers.iter().filter(|id| !told.contains_key(id));
-        let mut faults: Vec<_> = untold.map(|id| format!("{id} is not told of")).collect();
-        let gone = told.iter().filter(|(id, account)| !customers.contains(id) && !self.erased.contains(account));
-        faults.extend(gone.map(|(id, _)| format!("{id} is told of and not there")));
-        if told.len() != self.customers.len() {
-            faults.push("a customer is told of twice".to_owned());
+        let logged: HashMap<u64, u64> = self.customers.iter().copied().collect();
+        let missing = customers.iter().filter(|id| !logged.contains_key(id));
+        let mut faults: Vec<_> = missing.map(|id| format!("no entry creates {id}")).collect();
+        let gone = logged.iter().filter(|(id, account)| !customers.contains(id) && !self.erased.contains(account));
+        faults.extend(gone.map(|(id, _)| format!("{id} was created and not erased, and is not stored")));
+        if logged.len() != self.customers.len() {
+            faults.push("two entries create the same customer".to_owned());
         }
         if !self.sequences.iter().copied().eq(1..=self.noted) {
             faults.push(format!("{} entries, {} noted", self.sequences.len(), self.noted));
@@ -150,10 +150,10 @@ impl Log {
     }
 }
 
-/// A read of a customer: what it shows, nothing if it was left out, or why it failed.
+/// A read of a customer: the customer, `None` if the read was skipped, or the error.
 pub type Reading = Result<Option<Value>, String>;
 
-/// Everything that is wrong with what is stored; `read` gets a customer from the server.
+/// Every violation in what is stored; `read` reads a customer from the server.
 pub fn check(model: &Model, stored: &Stored, mut read: impl FnMut(u64) -> Reading) -> Vec<Violation> {
     let mut violations = check_rows(stored);
     let mut customers = Customers::of(model);
@@ -173,7 +173,7 @@ pub fn check(model: &Model, stored: &Stored, mut read: impl FnMut(u64) -> Readin
     violations
 }
 
-/// Everything that is wrong with the rows themselves, whoever has sent them.
+/// Every violation that the rows show without the model.
 pub fn check_rows(stored: &Stored) -> Vec<Violation> {
     let mut violations: Vec<_> = stored.damage.iter().cloned().map(Violation::Damaged).collect();
     let mut names = HashSet::new();
@@ -199,7 +199,7 @@ fn check_content(customer: &Customer, id: u64, read: impl FnOnce(u64) -> Reading
     (!fits).then(|| Violation::Altered(id, shown.to_string()))
 }
 
-/// The customers of a model, found by what is stored.
+/// The customers of a model by id and name.
 struct Customers<'a> {
     by_id: HashMap<u64, &'a Customer>,
     by_name: HashMap<&'a str, &'a Customer>,

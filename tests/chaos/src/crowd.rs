@@ -5,28 +5,28 @@ use std::net::SocketAddr;
 use blackbox::connection::is_silence;
 use blackbox::{Connection, Reply, Request};
 
-/// Who asks something, and may wait for the answer for long.
+/// A connection with a request that may wait long for its response.
 pub struct Member {
-    /// The connection, for whatever comes next.
+    /// The connection, for further requests.
     pub connection: Connection,
-    /// What was answered.
+    /// The response, if it has been received.
     pub reply: Option<Reply>,
 }
 
-/// Opens that many connections.
+/// Opens `count` connections.
 pub fn open(address: SocketAddr, count: usize) -> Vec<Connection> {
     (0..count).map(|_| Connection::open(address).expect("the server accepts connections")).collect()
 }
 
 impl Member {
-    /// Sends a request and waits for nothing.
+    /// Sends a request without waiting for the response.
     pub fn asking(mut connection: Connection, request: &Request) -> Self {
         connection.send_bytes(&request.bytes()).expect("the server reads on");
         connection.never_wait();
         Self { connection, reply: None }
     }
 
-    /// Receives what has come by now; whether the answer has.
+    /// Receives the response if it has arrived; whether it has.
     #[track_caller]
     pub fn is_answered(&mut self) -> bool {
         if self.reply.is_none() {
@@ -39,7 +39,7 @@ impl Member {
     }
 }
 
-/// Receives what has come by now; how many have been answered so far.
+/// Receives what has arrived; how many requests have been answered so far.
 #[track_caller]
 pub fn answered(members: &mut [Member]) -> usize {
     members.iter_mut().map(|member| usize::from(member.is_answered())).sum()

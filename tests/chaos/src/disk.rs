@@ -12,12 +12,12 @@ use crate::seed::Random;
 /// A file: its number, and how many files had that number before.
 type File = (u64, usize);
 
-/// Whether something is on the disk.
+/// Whether a change is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Synced,
     Pending,
-    /// A sync of it has failed: no later one promises anything for it.
+    /// A sync of it has failed: later syncs promise nothing for it.
     Doubtful,
 }
 
@@ -42,7 +42,7 @@ pub struct Disk<'a> {
     entries: HashMap<String, Vec<Entry>>,
 }
 
-/// What happens to what was not synced.
+/// What happens to changes that were not synced.
 #[derive(Clone, Copy, Debug)]
 pub enum Unsynced {
     /// All of it is lost.
@@ -99,8 +99,8 @@ impl<'a> Disk<'a> {
         self.entries.entry(name.to_owned()).or_default()
     }
 
-    /// What was done before a sync began has this fate, unless an earlier sync has decided: to a file, or to the names
-    /// in a directory.
+    /// Gives this fate to the pending changes of a file, or of the names in a directory, that were made before a sync
+    /// began.
     fn sync(&mut self, file: File, name: &str, began: usize, fate: Fate) {
         let changes = self.changes.entry(file).or_default().iter_mut();
         changes.filter(|c| c.at < began && c.fate == Fate::Pending).for_each(|change| change.fate = fate);

@@ -1,5 +1,5 @@
-//! Operators who issue, import and revoke keys, disable users and enable them again, over HTTP and on the command line,
-//! and remember what they were told.
+//! Workers that issue, import and revoke keys, disable and enable users, over HTTP and on the command line, and record
+//! the outcomes.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,119 +8,118 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use blackbox::{Client, Login, Place};
-use clerk::Clerk;
+use worker::Worker;
 
 use crate::load::{EndIfPanicking, Progress};
 use crate::seed::Random;
 use crate::shim::Shim;
 
-mod clerk;
-mod judged;
+mod verify;
+mod worker;
 
-/// The users whose keys are worked on.
+/// The users whose keys change.
 const USERS: [&str; 3] = ["ada", "ben", "cleo"];
 
 /// The operators, the first of whom calls the API; either can be disabled while the other one can sign in.
 const OPERATORS: [&str; 2] = ["opal", "olga"];
 
-/// How many work at the same time: one on the command line, the others over HTTP.
-const CLERKS: usize = 4;
+/// How many workers run concurrently: one on the command line, the others over HTTP.
+const WORKERS: usize = 4;
 
-/// What is done to a key or a user.
+/// What is changed about a key or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// A key is made.
+pub enum ChangeKind {
+    /// A key is issued.
     Issue,
-    /// A key from elsewhere is taken over.
+    /// A key made elsewhere is imported.
     Import,
-    /// A key no longer works.
+    /// A key is revoked.
     Revoke,
-    /// A user can no longer sign in.
+    /// A user is disabled.
     Disable,
-    /// A user can sign in again.
+    /// A user is enabled.
     Enable,
 }
 
-/// What was answered.
+/// What is known about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Outcome {
     /// It is done.
     Done,
     /// It is not done and will not be.
     Refused,
-    /// Nothing, or that it may be done or not.
-    Nothing,
+    /// There was no answer, or one that leaves it open: it may be done.
+    Unknown,
 }
 
-/// Something that was asked for.
+/// A change that was requested.
 #[derive(Clone, Debug)]
-pub struct Deed {
-    /// Its name, of its own for every deed of a test: the reason in the audit log, the id of the request, and the label
-    /// of the key.
+pub struct KeyChange {
+    /// Its name, unique within a test: the reason in the audit log, the id of the request, and the label of the key.
     pub name: String,
-    /// What was to be done.
-    pub work: Work,
+    /// The kind of change.
+    pub kind: ChangeKind,
     /// The user.
     pub user: &'static str,
     /// The id of the key, if it is known.
     pub key_id: Option<String>,
-    /// The key, if it was made or taken over here and is known.
+    /// The key, if it was issued or imported by this change and is known.
     pub key: Option<String>,
-    /// What was answered.
-    pub told: Told,
-    /// When it was asked for, by a clock that counts questions and answers.
+    /// What is known about it.
+    pub outcome: Outcome,
+    /// When it was requested, by a clock that counts requests and answers.
     pub began: usize,
     /// When it was answered; without an answer it may be done at any time.
     pub ended: usize,
 }
 
-/// A registry whose users and keys are worked on.
-pub struct Office {
-    /// Where everything lies.
+/// A registry whose users and keys change.
+pub struct KeyRegistry {
+    /// The directory of the test.
     pub place: Place,
     opal: Login,
     /// The ids of the users by their names.
     users: Vec<(&'static str, String)>,
-    deeds: Mutex<Vec<Deed>>,
+    changes: Mutex<Vec<KeyChange>>,
     clock: AtomicUsize,
 }
 
-/// How some of the work is done.
-pub struct Shift<'a> {
-    /// What its deeds are named after.
+/// How the workers run.
+pub struct Workload<'a> {
+    /// The prefix of the names of its changes.
     pub prefix: String,
-    /// Where the server is; without one everything is done on the command line.
+    /// The address of the server; without one every change is made on the command line.
     pub address: Option<SocketAddr>,
-    /// How many deeds each clerk does over HTTP, unless the server is gone before; one on the command line does fewer.
-    pub deeds: usize,
-    /// What is under each command.
+    /// How many changes each worker makes over HTTP at most; the one on the command line makes a third of them.
+    pub changes: usize,
+    /// The shim of each command.
     pub shim: &'a (dyn Fn(&mut Random) -> Shim + Sync),
-    /// The log in which it is noted that a command has succeeded, if there is one.
+    /// The recording to which the success of a command is added, if there is one.
     pub log: Option<&'a Path>,
 }
 
-impl Work {
-    /// What the audit log calls it.
+impl ChangeKind {
+    /// Its action in the audit log.
     pub fn action(self) -> &'static str {
         match self {
-            Work::Issue => "issue_key",
-            Work::Import => "import_key",
-            Work::Revoke => "revoke_key",
-            Work::Disable => "disable_user",
-            Work::Enable => "enable_user",
+            ChangeKind::Issue => "issue_key",
+            ChangeKind::Import => "import_key",
+            ChangeKind::Revoke => "revoke_key",
+            ChangeKind::Disable => "disable_user",
+            ChangeKind::Enable => "enable_user",
         }
     }
 }
 
-impl Deed {
-    /// Something that was not asked for yet.
-    pub fn new(name: String, work: Work, user: &'static str) -> Self {
-        Self { name, work, user, key_id: None, key: None, told: Told::Nothing, began: 0, ended: usize::MAX }
+impl KeyChange {
+    /// A change that was not requested yet.
+    pub fn new(name: String, kind: ChangeKind, user: &'static str) -> Self {
+        Self { name, kind, user, key_id: None, key: None, outcome: Outcome::Unknown, began: 0, ended: usize::MAX }
     }
 }
 
-impl Office {
-    /// Makes the registry, with a shim under every command.
+impl KeyRegistry {
+    /// Creates the registry, with a shim in every command.
     pub fn open(place: Place, shim: &Shim) -> Self {
         shim.cli(&place, &["account", "create", "Acme"]);
         let create = |name: &'static str, role: &str| {
@@ -129,35 +128,35 @@ impl Office {
         let mut users: Vec<_> = OPERATORS.iter().map(|name| create(name, "OPERATOR")).collect();
         users.extend(USERS.iter().map(|name| create(name, "ACCOUNTADMIN")));
         let opal = Login { user: "opal".to_owned(), key: shim.cli(&place, &["key", "issue", "opal"]) };
-        Self { place, opal, users, deeds: Mutex::default(), clock: AtomicUsize::new(0) }
+        Self { place, opal, users, changes: Mutex::default(), clock: AtomicUsize::new(0) }
     }
 
-    /// How many entries the audit log had before the first deed.
+    /// How many entries the audit log had before the first change.
     fn set_up(&self) -> u64 {
         // The account, the users and a key.
         2 + self.users.len() as u64
     }
 
-    /// Everything that was asked for, in the order of the answers.
-    pub fn deeds(&self) -> MutexGuard<'_, Vec<Deed>> {
-        self.deeds.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every requested change, in the order of the answers.
+    pub fn changes(&self) -> MutexGuard<'_, Vec<KeyChange>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works until there was enough of it or the server is gone, and does `meanwhile` beside that.
-    pub fn work(&self, shift: &Shift<'_>, random: &mut Random, meanwhile: impl FnOnce(&Progress)) {
+    /// Runs the workers until all changes are made or the server cannot be reached, and `meanwhile` concurrently.
+    pub fn work(&self, workload: &Workload<'_>, random: &mut Random, meanwhile: impl FnOnce(&Progress)) {
         let progress = Progress::default();
-        let clerk = |client: Option<Client>, number: usize, random: Random| {
-            let label = format!("{}-{number}", shift.prefix);
-            Clerk { office: self, shift, label, random, progress: &progress, client, disabled: None }
+        let worker = |client: Option<Client>, number: usize, random: Random| {
+            let label = format!("{}-{number}", workload.prefix);
+            Worker { registry: self, workload, label, random, progress: &progress, client, disabled: None }
         };
-        clerk(None, 0, random.branch()).let_opal_in();
-        let mut clerks = vec![clerk(None, 0, random.branch())];
-        for (number, address) in (1..CLERKS).zip(shift.address.iter().cycle()) {
-            clerks.push(clerk(Some(Client::new(*address, Some(self.opal.clone()))), number, random.branch()));
+        worker(None, 0, random.branch()).enable_first_operator();
+        let mut workers = vec![worker(None, 0, random.branch())];
+        for (number, address) in (1..WORKERS).zip(workload.address.iter().cycle()) {
+            workers.push(worker(Some(Client::new(*address, Some(self.opal.clone()))), number, random.branch()));
         }
         thread::scope(|scope| {
-            for mut clerk in clerks {
-                scope.spawn(move || clerk.run());
+            for mut worker in workers {
+                scope.spawn(move || worker.run());
             }
             let _end = EndIfPanicking(&progress);
             meanwhile(&progress);
@@ -169,14 +168,14 @@ impl Office {
     }
 
     fn id_of(&self, user: &str) -> &str {
-        &self.users.iter().find(|(name, _)| *name == user).expect("a user of this office").1
+        &self.users.iter().find(|(name, _)| *name == user).expect("a user of this registry").1
     }
 
-    /// A key that somebody was told of, and its user; one of the newest.
+    /// One of the newest keys whose id is known, and its user.
     fn known_key(&self, random: &mut Random) -> Option<(String, &'static str)> {
-        let deeds = self.deeds();
-        let made = deeds.iter().rev().filter(|deed| matches!(deed.work, Work::Issue | Work::Import));
-        let known: Vec<_> = made.filter_map(|deed| Some((deed.key_id.clone()?, deed.user))).take(30).collect();
+        let changes = self.changes();
+        let made = changes.iter().rev().filter(|change| matches!(change.kind, ChangeKind::Issue | ChangeKind::Import));
+        let known: Vec<_> = made.filter_map(|change| Some((change.key_id.clone()?, change.user))).take(30).collect();
         if known.is_empty() { None } else { Some(random.pick(&known).clone()) }
     }
 }

@@ -1,18 +1,18 @@
-//! The harness that breaks the ground under a running server and checks that nothing acknowledged is lost.
+//! The harness of the fault tests: it injects faults under a running server and checks that nothing acknowledged is lost.
 //!
-//! - [`seed`]: random choices that a printed number replays;
-//! - [`load`]: clients that remember what they were told;
+//! - [`seed`]: random choices that a printed seed repeats;
+//! - [`load`]: clients that record the answers they get;
 //! - [`crowd`]: many connections at once;
-//! - [`model`]: what must, may and must not be stored, as far as they can tell;
-//! - [`checker`]: compares what is stored with that;
-//! - [`keys`]: operators who work on keys and users, and what they must find;
-//! - [`again`]: what has no answer is sent again, and takes effect once;
-//! - [`scene`]: a registry, its server, and the verdict over it;
+//! - [`model`]: what must, may and must not be stored according to these answers;
+//! - [`checker`]: compares what is stored with the model;
+//! - [`keys`]: operators who change keys and users, and the expected result;
+//! - [`again`]: sends requests without an answer again, which must take effect once;
+//! - [`scene`]: a registry, its server, and the check of both;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
-//! - [`recording`], [`disk`]: what it has recorded, and what a power cut may leave of it;
-//! - [`gaps`]: what cannot be tested on a machine;
-//! - [`process`]: what a server uses, and what it may use;
-//! - [`races`]: clients that race for few names, and whether what they were told could be.
+//! - [`recording`], [`disk`]: the operations that the shim has recorded, and what a power cut may leave of them;
+//! - [`gaps`]: reports what cannot be tested on this machine;
+//! - [`process`]: the resources that a server uses, and limits on them;
+//! - [`races`]: clients that race for few names, and whether their answers are linearizable.
 
 pub mod again;
 pub mod checker;

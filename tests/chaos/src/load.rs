@@ -1,4 +1,4 @@
-//! Clients that create, edit, erase and are refused, and remember what they were told.
+//! Clients that create, edit and erase customers, and record the answers.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,17 +14,17 @@ use crate::seed::Random;
 /// How to load a server.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// What all requests of this load are named after.
+    /// The prefix of the ids of all requests of this load.
     pub prefix: String,
     /// How many clients there are.
     pub workers: usize,
-    /// How many requests each of them sends, unless the load is ended before.
+    /// How many requests each of them sends at most.
     pub requests: usize,
-    /// How many in a hundred customers are as large as can be, so that the log grows quickly.
+    /// The percentage of customers of the largest size, which make the log grow quickly.
     pub large: u64,
 }
 
-/// What the clients saw.
+/// What the clients sent and were answered.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The customers.
@@ -63,12 +63,12 @@ impl Progress {
         self.unavailable.load(Ordering::SeqCst)
     }
 
-    /// Marks this moment: what is acknowledged from now on is told apart.
+    /// Marks this moment, which separates earlier acknowledgements from later ones.
     pub fn mark(&self) {
         self.marked.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the load is over: the server cannot be reached any more, or there was enough of it.
+    /// Whether the load is over: the server cannot be reached any more, or [`Progress::end`] was called.
     pub fn over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
@@ -79,7 +79,7 @@ impl Progress {
     }
 }
 
-/// Ends a load beside which something has gone wrong: nobody else would, and the test would never end.
+/// Ends a load when its test panics, which would otherwise wait for the clients forever.
 pub(crate) struct EndIfPanicking<'a>(pub(crate) &'a Progress);
 
 impl Drop for EndIfPanicking<'_> {
@@ -91,7 +91,7 @@ impl Drop for EndIfPanicking<'_> {
 }
 
 impl Load {
-    /// Runs the clients to their end, and `meanwhile` beside them.
+    /// Runs the clients to their end, and `meanwhile` concurrently.
     pub fn run(
         &self,
         address: SocketAddr,
@@ -129,11 +129,11 @@ impl Load {
 }
 
 impl Report {
-    /// Asserts that every request was answered, and none put off.
+    /// Asserts that every request was answered, and none with 503.
     #[track_caller]
     pub fn must_be_undisturbed(&self, case: &str) {
         let (unavailable, unanswered) = (self.unavailable, self.unanswered);
-        assert!(self.acknowledged > 0, "{case}: nobody was served");
+        assert!(self.acknowledged > 0, "{case}: no request succeeded");
         assert_eq!((unavailable, unanswered), (0, 0), "{case}: requests answered with 503, and not answered");
     }
 

@@ -1,4 +1,4 @@
-//! What must, may and must not be stored, as far as the clients of a server can tell.
+//! What must, may and must not be stored according to the answers that clients got.
 
 use serde_json::Value;
 
@@ -45,32 +45,32 @@ pub type Story = Vec<Sent>;
 /// A customer as it may be stored.
 #[derive(Clone, Debug)]
 pub struct Customer {
-    /// Its id, if it was ever told.
+    /// Its id, if an answer contained it.
     pub id: Option<u64>,
     /// Whether it must be stored.
     pub certain: bool,
-    /// What it may show.
+    /// What a read may return.
     pub contents: Vec<Value>,
 }
 
-/// Everything that was ever sent, in the words of what may be stored.
+/// What may be stored after everything that was sent.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// What must or may be stored.
     pub customers: Vec<Customer>,
     /// Names that were refused, and never used otherwise.
     pub refused: Vec<String>,
-    /// Customers that must not be there any more.
+    /// Customers that must no longer be stored.
     pub erased: Vec<u64>,
 }
 
 impl Model {
-    /// What the clients know.
+    /// The model after all answers.
     pub fn of<'a>(stories: impl IntoIterator<Item = &'a Story>) -> Self {
         Self::at(stories, |sent| matches!(sent.outcome, Outcome::Acknowledged(_)))
     }
 
-    /// What the clients know at a moment until which only the requests that `acknowledged` names were acknowledged.
+    /// The model at a moment at which only the requests for which `acknowledged` is true were acknowledged.
     ///
     /// A request that was acknowledged later may be stored already.
     pub fn at<'a>(stories: impl IntoIterator<Item = &'a Story>, acknowledged: impl Fn(&Sent) -> bool) -> Self {

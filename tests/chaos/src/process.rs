@@ -1,4 +1,4 @@
-//! What a process uses, and what it may use.
+//! The resources that a process uses, and limits on them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// How long a process is watched to see whether it spins.
 const WATCHED: Duration = Duration::from_secs(2);
 
-/// The share of a processor that a server may take that has nothing to do; a thread that spins takes all of one, or
-/// what a busy machine leaves of it.
+/// The share of a processor that an idle server may use; a thread that spins uses a whole processor, or what a busy
+/// machine leaves of it.
 const IDLE_SHARE: f64 = 0.2;
 
 /// Raises this process's limit of open files as far as is needed and permitted; how many it may open.
@@ -20,7 +20,7 @@ pub fn allow_open_files(needed: usize) -> usize {
     let permitted = limit.maximum.map_or(needed as u64, |maximum| maximum.min(needed as u64));
     let current = limit.current.unwrap_or(u64::MAX).max(permitted);
     let raised = Rlimit { current: Some(current), ..limit };
-    // Where that is not permitted the limit stays as it was, and whoever asked makes do with less.
+    // Without permission the limit stays as it is, and the caller uses fewer files.
     let granted = if setrlimit(Resource::Nofile, raised).is_ok() { current } else { limit.current.unwrap_or(current) };
     usize::try_from(granted).unwrap_or(usize::MAX)
 }
@@ -37,7 +37,7 @@ fn processor_time(server: &Server) -> Duration {
 /// The most memory that a server has ever had resident, in bytes.
 pub fn peak_memory(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("the server runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells the peak");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system reports the peak");
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kilobytes");
     kilobytes * 1024
 }
@@ -52,7 +52,7 @@ pub fn must_not_spin(server: &Server, case: &str) {
     assert!(share < IDLE_SHARE, "{case}: the server has nothing to do and takes {:.0} % of a processor", share * 100.0);
 }
 
-/// A control group that kills whoever in it takes too much memory; removed when dropped.
+/// A control group that kills a process in it that uses too much memory; removed when dropped.
 pub struct Cage(PathBuf);
 
 impl Cage {
@@ -63,12 +63,12 @@ impl Cage {
         fs::create_dir(&cage.0).ok()?;
         let limits = ["memory.max", "memory.limit_in_bytes"];
         let limited = limits.iter().any(|limit| fs::write(cage.0.join(limit), bytes.to_string()).is_ok());
-        // No escape into swapped memory, where the system has any.
+        // Without swap, where the system has any.
         let _ = fs::write(cage.0.join("memory.swap.max"), "0");
         limited.then_some(cage)
     }
 
-    /// Has a server start in it.
+    /// Starts a server in the group.
     pub fn around(&self, launch: Launch) -> Launch {
         launch.after_shell(&format!("echo $$ > '{}' || exit 1", self.0.join("cgroup.procs").display()))
     }

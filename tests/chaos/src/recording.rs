@@ -9,10 +9,10 @@ use std::path::Path;
 /// The length of a record before its name and its data; the layout is `struct header` in `shim/shim.c`.
 const HEADER: usize = 32;
 
-/// The name under which an answer is recorded that tells no customer's id.
+/// The name under which an answer without a customer's id is recorded.
 const OTHER: &str = "other";
 
-/// Something that a process did.
+/// An operation of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A file was written to.
@@ -35,7 +35,7 @@ pub enum Event {
     Create {
         /// The file's number, which a removed file may have had before.
         ino: u64,
-        /// Its name, with that of a folder before it if it lies in one.
+        /// Its name, relative to the data directory.
         name: String,
     },
     /// A file was about to be opened, or made.
@@ -57,7 +57,7 @@ pub enum Event {
     },
     /// A sync began.
     SyncBegins {
-        /// The sync's number, which no sync has that goes on at the same time.
+        /// The sync's number, unique among the syncs in progress.
         id: u32,
         /// The file's number.
         ino: u64,
@@ -138,7 +138,7 @@ impl Recording {
         self
     }
 
-    /// Notes in a log what no shim can see: that somebody was told of a success otherwise than through a socket.
+    /// Records a success that was reported otherwise than through a socket, which the shim cannot see.
     pub fn note_answer(log: &Path, request: &str) {
         let data = format!("HTTP/1.1 200 OK\r\nx-request-id: {request}\r\n");
         let mut record = [0; HEADER].to_vec();
@@ -151,7 +151,7 @@ impl Recording {
         file.and_then(|mut file| file.write_all(&record)).expect("a log can be written");
     }
 
-    /// The requests that were answered before the event with this index, whatever the answer.
+    /// The requests that were answered before the event with this index, with any answer.
     pub fn answered_before(&self, cut: usize) -> HashSet<&str> {
         let answers = self.events[..cut].iter().filter_map(|event| match event {
             Event::Answer { request, .. } => Some(request.as_str()),
@@ -169,7 +169,7 @@ impl Recording {
         answers.collect()
     }
 
-    /// The indices of what `wanted` picks.
+    /// The indices of the events for which `wanted` is true.
     pub fn indices(&self, wanted: impl Fn(&Event) -> bool) -> Vec<usize> {
         let found = self.events.iter().enumerate().filter(|(_, event)| wanted(event));
         found.map(|(index, _)| index).collect()

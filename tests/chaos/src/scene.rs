@@ -1,4 +1,4 @@
-//! A registry under attack: its directory, its user, and everything that was ever sent to it.
+//! A registry under test: its directory, its user, and everything that was sent to it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ const READ: usize = 400;
 
 /// A registry with account `Acme` and user `ada`.
 pub struct Scene {
-    /// Where everything lies.
+    /// The directory of the test.
     pub place: Place,
     /// An administrator of `Acme`.
     pub ada: Login,
@@ -28,7 +28,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Makes a registry, which was served before and knows its settings; no server runs.
+    /// Creates a registry that was served once, so that its settings are stored; no server runs.
     #[expect(clippy::new_without_default, reason = "making a registry is no default")]
     pub fn new() -> Self {
         let place = Place::new();
@@ -43,7 +43,7 @@ impl Scene {
         self.place.data()
     }
 
-    /// Takes note of what clients saw.
+    /// Records what clients sent and were answered.
     pub fn note(&mut self, report: Report) {
         self.stories.extend(report.stories);
     }
@@ -53,7 +53,7 @@ impl Scene {
         again::send_again(&server.client_of(&self.ada), &mut self.stories)
     }
 
-    /// Starts a server and asserts that everything is as the clients know it.
+    /// Starts a server and asserts that what is stored agrees with what the clients were answered.
     #[track_caller]
     pub fn must_hold(&mut self, case: &str, random: &mut Random) {
         let model = Model::of(&self.stories);
@@ -63,22 +63,22 @@ impl Scene {
     }
 }
 
-/// What became of a registry.
+/// The result of checking a registry.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// What is not as it must be.
+    /// Every broken promise.
     pub violations: Vec<Violation>,
-    /// The customer that was created to see whether that still works.
+    /// The customer that was created to test that creates still work.
     pub probe: Option<Story>,
 }
 
-/// The command that serves another data directory than the place's own.
+/// The command that serves another data directory than that of `place`.
 pub fn launch(place: &Place, data: &Path) -> Launch {
     let data = data.to_str().expect("the paths of these tests are plain");
     place.launch().bare().args(&["--data", data, "--listen", "127.0.0.1:0"])
 }
 
-/// A directory in memory if there is one: what is on trial here are images, not this machine's disk.
+/// A directory in memory if the system has one: tests of disk images do not depend on this machine's disk.
 pub fn fast_directory() -> TempDir {
     let shared = Path::new("/dev/shm");
     let parent = if shared.is_dir() { shared.to_path_buf() } else { std::env::temp_dir() };
@@ -102,7 +102,7 @@ impl Image {
         Self { directory, data }
     }
 
-    /// Leaves it where it is, for whoever wants to look.
+    /// Keeps the directory for inspection, and returns its path.
     pub fn keep(self) -> PathBuf {
         self.directory.keep()
     }
@@ -115,7 +115,7 @@ pub fn judge(place: &Place, data: &Path, login: Option<&Login>, model: &Model, r
     judge_knowing(place, data, login, model, random, |_| {})
 }
 
-/// The same of a registry whose audit log cannot tell everything: `complete` adds what is known otherwise.
+/// Like [`judge`], for a registry whose audit log is incomplete: `complete` adds what is known otherwise.
 pub fn judge_knowing(
     place: &Place,
     data: &Path,
@@ -151,7 +151,7 @@ pub fn judge_knowing(
     verdict
 }
 
-/// Whether a taken name is refused and a new one is taken, under an id that nobody has.
+/// Checks that a taken name is refused, and that a new customer is created under an unused id.
 fn probe(client: &Client, stored: &Stored, random: &mut Random, verdict: &mut Verdict) {
     for row in stored.rows.iter().rev().take(3) {
         let reply = client.create(&sample::minimal(&row.name, "Acme"));

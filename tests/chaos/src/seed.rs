@@ -1,4 +1,4 @@
-//! Random choices that a printed number replays.
+//! Random choices that a printed seed repeats.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -12,7 +12,7 @@ impl Random {
     pub fn of_test(name: &str) -> Self {
         let given = std::env::var("CHAOS_SEED").ok().map(|seed| seed.parse().expect("CHAOS_SEED is a number"));
         let seed: u64 = given.unwrap_or_else(|| RandomState::new().hash_one(name) >> 16);
-        eprintln!("{name}: CHAOS_SEED={seed} replays this");
+        eprintln!("{name}: CHAOS_SEED={seed} repeats these choices");
         Self(seed)
     }
 
@@ -21,7 +21,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Choices of their own for a part of the work, so that threads do not disturb each other's.
+    /// An independent generator for a part of the work, so that the choices of threads do not depend on their order.
     pub fn branch(&mut self) -> Self {
         Self(self.number())
     }
@@ -59,7 +59,7 @@ pub fn rounds(usual: usize) -> usize {
     }
 }
 
-/// Whether somebody asked for so many rounds, who watches them on a machine that has nothing else to do.
+/// Whether a number of rounds was requested: then the machine is assumed to be idle, and figures are judged.
 pub fn is_watched() -> bool {
     std::env::var_os("CHAOS_ROUNDS").is_some()
 }

@@ -1,4 +1,4 @@
-//! The preloaded library between the server and the system: what it is told to do.
+//! Configures the preloaded library between the server and the system (`shim/shim.c`).
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,8 @@ pub enum Action {
     FailFromThenOn(i32),
     /// It fails, and so does everything from then on that would change something: the file system is read-only.
     ReadOnly,
-    /// The same, but files can be opened for writing until the times of one are set: so does an ext4 in the moment in
-    /// which its journal ends.
+    /// Like [`Action::ReadOnly`], but files can be opened for writing until the times of one are set: an ext4 does so
+    /// while its journal is being aborted.
     JournalEnds,
     /// It waits until the rule no longer applies, and so does every later one.
     Hold,
@@ -60,13 +60,13 @@ pub struct Shim {
 }
 
 impl Shim {
-    /// Watches `data` and does nothing else.
+    /// A shim that watches `data` and does nothing else.
     pub fn new(data: &Path) -> Self {
         let variables = vec![("LD_PRELOAD", plain(library())), ("CHAOS_SHIM_DIRECTORY", plain(data))];
         Self { variables }
     }
 
-    /// Appends everything that is done to a log.
+    /// Appends every operation to a log.
     pub fn record(mut self, log: &Path) -> Self {
         self.variables.push(("CHAOS_SHIM_LOG", plain(log)));
         self
@@ -78,7 +78,7 @@ impl Shim {
         self
     }
 
-    /// Whether something may fail.
+    /// Whether it has a rule.
     pub fn has_rule(&self) -> bool {
         self.variables.iter().any(|(name, _)| *name == "CHAOS_SHIM_RULE")
     }
@@ -107,12 +107,12 @@ impl Shim {
         self
     }
 
-    /// Puts the shim under a server.
+    /// Preloads the shim into a server.
     pub fn under(&self, launch: Launch) -> Launch {
         self.variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
     }
 
-    /// Puts the shim under a command.
+    /// Preloads the shim into a command.
     pub fn under_command(&self, command: &mut Command) {
         command.envs(self.variables.iter().cloned());
     }
@@ -129,7 +129,7 @@ impl Shim {
         }
     }
 
-    /// Runs a command on a place's registry, and returns how it ended.
+    /// Runs a command on the registry of `place`, and returns its output.
     pub fn run(&self, place: &Place, arguments: &[&str]) -> Output {
         let mut command = place.command();
         command.args(arguments).arg("--data").arg(place.data());
@@ -181,7 +181,7 @@ fn library() -> &'static Path {
         compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&draft).arg(source);
         let status = compiler.args(["-ldl", "-lpthread"]).status().expect("there is a C compiler");
         assert!(status.success(), "the shim does not compile");
-        // Tests run side by side: each puts the same library in place, whole.
+        // Test processes run concurrently: each renames a complete library into place.
         std::fs::rename(&draft, &library).expect("a file can be renamed");
         library
     })

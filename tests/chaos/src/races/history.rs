@@ -1,4 +1,4 @@
-//! What clients called and were answered, in one order.
+//! The calls and answers of all clients in one order.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use super::search;
 /// A call or an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
-    /// Whose it is.
+    /// The client.
     pub client: usize,
-    /// What it is.
+    /// The call or the answer.
     pub what: What,
 }
 
-/// What a client does.
+/// A call or an answer.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
-    /// It is about to call.
+    /// The client is about to call.
     Called(Operation),
-    /// It was answered.
+    /// The client was answered.
     Answered(Answer),
 }
 
-/// What clients called and were answered: a call is noted before it is sent, an answer once it is there.
+/// The calls and answers of clients: a call is recorded before it is sent, an answer on arrival.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     events: Vec<Event>,
@@ -31,7 +31,7 @@ pub struct History {
 }
 
 impl History {
-    /// Notes a call, and gives it its number.
+    /// Records a call, and gives it its number.
     pub fn call(&mut self, client: usize, call: Call) -> Operation {
         let operation = Operation { number: self.operations, call };
         self.operations += 1;
@@ -39,13 +39,13 @@ impl History {
         operation
     }
 
-    /// Notes the answer to what the client called last.
+    /// Records the answer to the client's last call.
     pub fn answer(&mut self, client: usize, answer: Answer) {
         self.events.push(Event { client, what: What::Answered(answer) });
     }
 
-    /// Notes a call and its answer at once.
-    pub fn tell(&mut self, client: usize, call: Call, answer: Answer) {
+    /// Records a call and its answer at once.
+    pub fn call_and_answer(&mut self, client: usize, call: Call, answer: Answer) {
         self.call(client, call);
         self.answer(client, answer);
     }
@@ -58,18 +58,18 @@ impl History {
         })
     }
 
-    /// Whether everything could have happened one thing after the other, each between its call and its answer.
+    /// Whether there is an order of the operations, each between its call and its answer, that gives these answers.
     pub fn is_linearizable(&self) -> bool {
         search::finds_an_order(&self.events)
     }
 
-    /// Asserts that.
+    /// Asserts that the history is linearizable.
     #[track_caller]
     pub fn must_be_linearizable(&self, case: &str) {
         if !self.is_linearizable() {
             let before = |end: &usize| search::finds_an_order(&self.events[..*end]);
             let possible = (0..self.events.len()).take_while(before).last().unwrap_or(0);
-            panic!("{case}: the answer in line {} could not be given:\n{self}", possible + 1);
+            panic!("{case}: no order gives the answer in line {}:\n{self}", possible + 1);
         }
     }
 }

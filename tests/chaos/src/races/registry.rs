@@ -46,7 +46,7 @@ pub struct Customer {
     pub content: usize,
 }
 
-/// What a client is told.
+/// The answer to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The customer with this id now has this version.
@@ -67,11 +67,11 @@ pub enum Answer {
     Duplicate,
     /// Nothing, or that it is unknown: it may be done from the call on, at any time or never.
     Lost,
-    /// What nobody is ever told: a new customer with the id of another.
+    /// Never answered: a new customer with the id of another.
     NotNew,
 }
 
-/// A registry that does one thing at a time.
+/// A sequential registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Registry {
     erasing: BTreeSet<usize>,
@@ -79,7 +79,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Does what is asked, and says what is answered; a new customer gets the id `new`.
+    /// Performs an operation and returns its answer; a new customer gets the id `new`.
     pub fn perform(&mut self, operation: &Operation, new: u64) -> Answer {
         let content = operation.number;
         match operation.call {
@@ -99,10 +99,10 @@ impl Registry {
         }
     }
 
-    /// Does what is asked, and says whether `answer` is the right one; a new customer may have any id that is new.
+    /// Performs an operation and returns whether `answer` is its answer; a new customer may have any unused id.
     pub fn accepts(&mut self, operation: &Operation, answer: Answer) -> bool {
-        let told = if let Answer::Written(id, _) = answer { id } else { u64::MAX };
-        self.perform(operation, told) == answer
+        let new = if let Answer::Written(id, _) = answer { id } else { u64::MAX };
+        self.perform(operation, new) == answer
     }
 
     fn edit(&mut self, id: u64, current: Customer, version: Option<u64>, new: Customer) -> Answer {

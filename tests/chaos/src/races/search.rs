@@ -1,7 +1,7 @@
-//! Looks for an order of operations in which a registry that does one thing at a time would have answered the same.
+//! Searches for an order of operations in which a sequential registry gives the same answers.
 //!
-//! The search is that of stateright's tester, which tries one order after the other. It is spared those that lead to
-//! where it has been: see [`Attempt`].
+//! The search is that of stateright's tester, which tries one order after the other. Orders that lead to a state that
+//! was searched before are skipped: see [`Attempt`].
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,7 @@ use super::registry::{Answer, Call, Operation, Registry};
 /// How many operations a history may have.
 const OPERATIONS: usize = u128::BITS as usize;
 
-/// Whether there is such an order.
+/// Whether there is an order of the operations that gives the recorded answers.
 pub(super) fn finds_an_order(events: &[Event]) -> bool {
     let answers = answers(events);
     let is_lost = |operation: &Operation| answers.get(&operation.number).is_none_or(|answer| *answer == Answer::Lost);
@@ -25,7 +25,7 @@ pub(super) fn finds_an_order(events: &[Event]) -> bool {
     for Event { client, what } in events {
         match what {
             What::Called(operation) if is_lost(operation) => {
-                // Its client goes on, so it counts as a client of its own; these come last, and so are tried last.
+                // Its client sends further calls, so it counts as a client of its own; these come last and are tried last.
                 let own = usize::MAX - operation.number;
                 tester.on_invoke(own, *operation).expect(invalid);
                 lost.push(own);
@@ -39,7 +39,7 @@ pub(super) fn finds_an_order(events: &[Event]) -> bool {
             }
         }
     }
-    // What is done after everything else nobody sees: it stands for what is never done.
+    // An operation after all others has no visible effect: it stands for one that never takes effect.
     for client in lost {
         tester.on_return(client, Answer::Lost).expect(invalid);
     }
@@ -62,21 +62,21 @@ fn answers(events: &[Event]) -> HashMap<usize, Answer> {
     answers
 }
 
-/// What all attempts of one search share.
+/// The state that all attempts of one search share.
 struct Search {
     /// The operations that were answered.
     answered: u128,
-    /// The ids of customers whose creates were not answered, as reads told them.
+    /// The ids of customers whose creates were not answered, as reads returned them.
     found: HashMap<usize, u64>,
-    /// Everything that was reached: which operations were done, and what they have made of the registry.
+    /// The states that were reached: the operations that were done, and the resulting registry.
     reached: RefCell<HashSet<(u128, Registry)>>,
 }
 
 /// A registry on which some of the operations were tried in some order.
 ///
-/// What can follow depends only on which operations were done and on what they have made of the registry. The tester
-/// ends with the first order that fits, so whatever was reached before was searched in vain: to refuse to reach it
-/// again changes no verdict, and without that many a search would not end.
+/// What can follow depends only on the operations that were done and the resulting registry. The tester stops at the
+/// first order that fits, so a state that was reached before was searched without success: skipping it changes no
+/// verdict, and without that many searches would not finish.
 #[derive(Clone)]
 struct Attempt {
     registry: Registry,
@@ -93,7 +93,7 @@ impl Attempt {
     }
 }
 
-/// Under which id a read has shown the content of an operation.
+/// The ids under which reads have returned the content of operations.
 fn found(events: &[Event]) -> HashMap<usize, u64> {
     let (mut reading, mut found) = (HashMap::new(), HashMap::new());
     for Event { client, what } in events {
@@ -119,9 +119,9 @@ impl SequentialSpec for Attempt {
     type Op = Operation;
     type Ret = Answer;
 
-    /// Does what nobody was answered for.
+    /// Performs an operation without an answer.
     fn invoke(&mut self, operation: &Operation) -> Answer {
-        // If nobody has ever seen the new customer, any id will do that nobody has.
+        // If no read has returned the new customer, any unused id will do.
         let unseen = u64::MAX - operation.number as u64;
         let id = self.search.found.get(&operation.number).copied().unwrap_or(unseen);
         self.registry.perform(operation, id)
@@ -131,7 +131,7 @@ impl SequentialSpec for Attempt {
         let fits = if *answer == Answer::Lost {
             let before = self.registry.clone();
             self.invoke(operation);
-            // One that changes nothing may as well come last, and need be tried nowhere else.
+            // An operation that changes nothing is tried in the last position only.
             self.registry != before || self.done & self.search.answered == self.search.answered
         } else {
             self.registry.accepts(operation, *answer)

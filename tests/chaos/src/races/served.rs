@@ -1,4 +1,4 @@
-//! The real server and the command line, as the clients of a race use them.
+//! The real server and the command line as the service of a race.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -12,11 +12,11 @@ use super::registry::{Answer, Call, Customer, Home, Operation};
 /// How many accounts there are.
 const ACCOUNTS: usize = 2;
 
-/// A registry that is served, and served again whenever its server was killed.
+/// A registry whose server is started again whenever it is killed.
 pub struct Served<'a> {
     place: &'a Place,
     ada: Login,
-    /// What all names of a race begin with, so that it has them to itself.
+    /// The prefix of all names of a race, so that races share none.
     label: String,
     running: Mutex<Running<'a>>,
 }
@@ -34,7 +34,7 @@ pub struct Session {
 }
 
 impl<'a> Served<'a> {
-    /// Makes a registry in `place`, and serves it by what `launch` gives, each time.
+    /// Creates a registry in `place`, and starts its server with a command from `launch` each time.
     pub fn new(place: &'a Place, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
         let accounts: Vec<_> = (0..ACCOUNTS).map(account_name).collect();
         accounts.iter().for_each(|account| drop(place.account(account)));
@@ -64,7 +64,7 @@ impl<'a> Served<'a> {
         self.running.lock().expect("no client has panicked")
     }
 
-    /// Has a new server, unless another client was quicker.
+    /// Starts a new server, unless another client has done so.
     fn serve_again(&self, session: &Session) {
         let mut running = self.running();
         if running.kills == session.kills {

@@ -278,7 +278,7 @@ fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
 fn a_failed_commit_always_stops_the_server() {
     let mut random = Random::of_test("failed commits");
     let script = Script::new();
-    let (rounds, mut stopped) = (seed::rounds(150), 0);
+    let (rounds, mut stopped) = (seed::rounds(60), 0);
     for _ in 0..rounds {
         let action = *random.pick(&[Action::Fail(EIO), Action::FailFromThenOn(EIO)]);
         let rule = Rule { action, kind: "write", suffix: "-wal", number: random.within(2..30) };

@@ -73,7 +73,7 @@ pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<M
     fs::rename(scene.data(), &moved).expect("a directory can be renamed");
     fs::create_dir(scene.data()).expect("a directory can be made");
     let Some(mount) = mount(&scene.data()) else {
-        gaps::tell("real file systems that fill up or become read-only: mounting is not permitted");
+        gaps::report("real file systems that fill up or become read-only: mounting is not permitted");
         return None;
     };
     for name in ["carnelian.db", "master.key"] {

@@ -1,4 +1,4 @@
-//! Clients race for few names, and what they are told could have happened one thing after the other.
+//! Clients race for few names, and their answers must be linearizable.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -12,14 +12,14 @@ use chaos::races::served::Session;
 use chaos::races::{Answer, CLIENTS, Call, History, Home, Operation, Race, Served, Service};
 use chaos::{Action, Random, Rule, Shim, seed};
 
-/// Every answer that a race can end in, but none at all.
+/// Every answer that an operation of a race can get.
 const ANSWERS: [&str; 8] = ["Written", "Shown", "Done", "NotFound", "Erasing", "NotErasing", "Stale", "Duplicate"];
 
 /// How many races must have been run before every answer must have been given.
 const ENOUGH: usize = 30;
 
-/// How long the races of the short form may take, once there were enough.
-const BUDGET: Duration = Duration::from_secs(20);
+/// How long the races of the short form may take after the first [`ENOUGH`].
+const BUDGET: Duration = Duration::from_secs(10);
 
 /// How many races there were, and how often each answer was given.
 #[derive(Default)]
@@ -40,7 +40,10 @@ impl Tally {
     fn must_be_enough(&self) {
         eprintln!("{} races: {:?}", self.races, self.answers);
         let missing: Vec<_> = ANSWERS.iter().filter(|kind| !self.answers.contains_key(**kind)).collect();
-        assert!(missing.is_empty() || self.races < ENOUGH, "too little was tried, nobody was answered {missing:?}");
+        assert!(
+            missing.is_empty() || self.races < ENOUGH,
+            "too little was tried: no operation was answered {missing:?}"
+        );
     }
 
     /// How many in a hundred calls were not answered.
@@ -49,7 +52,7 @@ impl Tally {
     }
 }
 
-/// Has clients race, each time after `before`, and asserts that what they were told could be.
+/// Runs races, each after a call of `before`, and asserts that every history is linearizable.
 fn race(served: &mut Served<'_>, usual: usize, random: &mut Random, before: impl Fn(&Served<'_>)) -> Tally {
     let (started, asked, mut tally) = (Instant::now(), seed::rounds(0), Tally::default());
     let goes_on = |tally: &Tally| match asked {
@@ -74,7 +77,7 @@ fn what_racing_clients_are_told_could_have_happened_one_thing_after_the_other() 
     let place = Place::new();
     let mut served = Served::new(&place, || place.launch());
     let tally = race(&mut served, 300, &mut random, |_| {});
-    assert_eq!(tally.lost(), 0, "calls were turned away, and so prove nothing");
+    assert_eq!(tally.lost(), 0, "calls were refused with 503 and prove nothing");
 }
 
 /// The operations around which a server is killed, counted from its first race on.
@@ -107,8 +110,8 @@ fn what_racing_clients_are_told_could_have_happened_although_the_server_is_kille
     assert_eq!(checker::check_rows(&stored), []);
 }
 
-/// Stands between the clients and the real registry, and looks after the names itself: what it stores has a name that
-/// nobody else asks for.
+/// A layer between the clients and the real registry that checks names itself: it stores every customer under a name of
+/// its own.
 struct Layer<'a, 'b> {
     registry: &'a Served<'b>,
     /// How many names the race has.
@@ -121,7 +124,7 @@ struct Layer<'a, 'b> {
 enum Step {
     /// In one step.
     One(Mutex<()>),
-    /// In two: the first that find a name free wait for each other before they take it.
+    /// In two steps: the first creates that find a name free wait for each other before they insert.
     Two { waiting: AtomicUsize, gap: Barrier },
 }
 
@@ -179,7 +182,7 @@ impl Service for Layer<'_, '_> {
     }
 }
 
-/// Races for names that a layer looks after; says of each history whether it could be.
+/// Runs races through a layer; returns for each history whether it is linearizable.
 fn race_through_a_layer(name: &str, step: impl Fn() -> Step) -> Vec<bool> {
     let mut random = Random::of_test(name);
     let place = Place::new();

@@ -38,7 +38,7 @@ const OTHER_FILES: usize = 500;
 fn allowed_connections(wanted: usize) -> usize {
     let allowed = process::allow_open_files(wanted + OTHER_FILES).saturating_sub(OTHER_FILES).min(wanted);
     if allowed < wanted {
-        gaps::tell(&format!("{wanted} connections: the system's limit of open files permits {allowed}"));
+        gaps::report(&format!("{wanted} connections: the system's limit of open files permits {allowed}"));
     }
     allowed
 }

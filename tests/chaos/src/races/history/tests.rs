@@ -10,7 +10,7 @@ const THERE: Home = Home { account: 1, name: 0 };
 /// What client 0 did before anybody else: customer 1, written by operation 0.
 fn created() -> History {
     let mut history = History::default();
-    history.tell(0, Call::Create(HERE), Answer::Written(1, 1));
+    history.call_and_answer(0, Call::Create(HERE), Answer::Written(1, 1));
     history
 }
 
@@ -28,7 +28,7 @@ fn at_once(mut before: History, calls: &[(Call, Answer)]) -> History {
 /// Calls that were made one after the other, after what `before` has.
 fn in_turn(mut before: History, calls: &[(Call, Answer)]) -> History {
     for (client, (call, answer)) in calls.iter().enumerate() {
-        before.tell(client + 1, *call, *answer);
+        before.call_and_answer(client + 1, *call, *answer);
     }
     before
 }
@@ -82,8 +82,8 @@ fn a_read_shows_what_was_written_last() {
     accepted(&at_once(created(), &[edited, reads(shown(HERE, 1, 0)), reads(shown(HERE, 2, 1))]));
     let mut backwards = created();
     backwards.call(1, Call::Edit(1, HERE, None));
-    backwards.tell(2, Call::Get(1), shown(HERE, 2, 1));
-    backwards.tell(2, Call::Get(1), shown(HERE, 1, 0));
+    backwards.call_and_answer(2, Call::Get(1), shown(HERE, 2, 1));
+    backwards.call_and_answer(2, Call::Get(1), shown(HERE, 1, 0));
     backwards.answer(1, Answer::Written(1, 2));
     rejected(&backwards);
 }
@@ -153,12 +153,12 @@ fn a_hopeless_search_ends() {
     let round = [(Call::Create(HERE), Answer::Duplicate); 8];
     let mut history = (0..10).fold(created(), |history, _| at_once(history, &round));
     accepted(&history);
-    history.tell(0, Call::Get(1), Answer::NotFound);
+    history.call_and_answer(0, Call::Get(1), Answer::NotFound);
     rejected(&history);
 }
 
 #[test]
-#[should_panic(expected = "the answer in line 6 could not be given")]
+#[should_panic(expected = "no order gives the answer in line 6")]
 fn a_verdict_names_the_first_answer_that_could_not_be_given() {
     let history = in_turn(created(), &[(Call::Get(1), shown(HERE, 1, 0)), (Call::Get(1), Answer::NotFound)]);
     in_turn(history, &[(Call::Get(1), shown(HERE, 1, 0))]).must_be_linearizable("a test");

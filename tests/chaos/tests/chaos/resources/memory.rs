@@ -57,7 +57,7 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     let server = match &cage {
         Some(cage) => cage.around(launch).start(),
         None => {
-            gaps::tell("a limit of memory, which is only measured: no control group can be made");
+            gaps::report("a limit of memory, which is only measured: no control group can be made");
             launch.start()
         }
     };

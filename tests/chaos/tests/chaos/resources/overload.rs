@@ -141,7 +141,7 @@ impl Stuck {
 fn connections(stuck: &Stuck) -> Option<Vec<Connection>> {
     let writes = allowed_connections(WRITES);
     if writes <= WAITING {
-        gaps::tell(&format!("writes beyond those that may wait: that takes more than {WAITING} connections"));
+        gaps::report(&format!("writes beyond those that may wait: that takes more than {WAITING} connections"));
         return None;
     }
     Some(crowd::open(stuck.server.address(), writes))

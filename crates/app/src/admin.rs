@@ -32,9 +32,6 @@ use carnelian_domain::{
 use carnelian_store::{AuditEntry, Conflict, GroupRecord, PartitionId, StoreError};
 use std::sync::Arc;
 
-/// How many refused operations per second are recorded for each user. More are dropped, so that they cannot fill the disk.
-pub(crate) const REFUSALS_PER_SECOND: u32 = 10;
-
 /// An operator requires access to every account.
 static EVERY_ACCOUNT: Scope = Scope::Every;
 
@@ -113,10 +110,10 @@ impl App {
         Admin { app: self, origin: origin.clone() }
     }
 
-    /// Records in the audit log that an operation was refused, up to [`REFUSALS_PER_SECOND`] for each user.
+    /// Records in the audit log that an operation was refused, within the limit of each user.
     async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
         if let Actor::User(user) = origin.actor
-            && !self.refusals.admits(user, self.clock.monotonic())
+            && !self.limits.refusals.admits(user, self.clock.monotonic())
         {
             return Ok(());
         }

@@ -157,7 +157,7 @@ impl App {
                 }
             }
         }
-        if same_digest(&head.end(&self.audit_key).seal, &end.seal) {
+        if same_digest(&head.end(&self.keys.audit).seal, &end.seal) {
             Ok(Ok(head))
         } else {
             Ok(Err(BrokenEntry { sequence: head.sequence, why: "it is not the last one that was written" }))
@@ -166,7 +166,7 @@ impl App {
 
     /// Moves the head on to an entry, and verifies that the entry is the next one.
     fn verify_entry(&self, head: &mut AuditHead, entry: &StoredEntry) -> Result<(), &'static str> {
-        head.append(&self.audit_key, entry.at, &entry.entry);
+        head.append(&self.keys.audit, entry.at, &entry.entry);
         if entry.sequence != head.sequence {
             return Err("it is missing");
         }

@@ -18,9 +18,6 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 /// Compared with if there is no candidate key, so that an unknown user takes as long as a wrong key.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
 
-/// How many failed sign-ins a second an address may have before its error responses are delayed.
-pub(crate) const FAILURES_PER_SECOND: u32 = 20;
-
 /// The delay of each error response after that.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
@@ -46,7 +43,7 @@ impl App {
         {
             return Ok(caller);
         }
-        if !self.failed_sign_ins.admits(address, self.clock.monotonic()) {
+        if !self.limits.failed_sign_ins.admits(address, self.clock.monotonic()) {
             tokio::time::sleep(FAILURE_DELAY).await;
         }
         Err(Problem::InvalidCredentials.into())
@@ -56,13 +53,13 @@ impl App {
     ///
     /// Fails with [`Problem::RateLimitExceeded`] if the caller has too many.
     pub fn admit(&self, caller: &Caller) -> Result<ActiveCall, Failure> {
-        let admitted = self.throttle.admits(caller.user, self.clock.monotonic());
-        let active = admitted.then(|| self.active_calls.begin(caller.user)).flatten();
+        let admitted = self.limits.calls.admits(caller.user, self.clock.monotonic());
+        let active = admitted.then(|| self.limits.active_calls.begin(caller.user)).flatten();
         active.ok_or_else(|| Problem::RateLimitExceeded.into())
     }
 
     fn find_caller(&self, directory: &Directory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {
-        let digest = self.vault.digest(key);
+        let digest = self.keys.vault.digest(key);
         let user = directory.user(user_name);
         let issued = key_id(key);
         let is_candidate = |candidate: &&Key| match issued {

@@ -64,12 +64,12 @@ impl App {
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
         let entry = AuditEntry::record(origin, Action::BackUp, Object::Registry, None, &[]);
         self.store.append_audit(PartitionId::FIRST, entry).await?;
-        write(&*self.store, &self.backup_vault, &*self.entropy, to)
+        write(&*self.store, &self.keys.backups, &*self.entropy, to)
     }
 
     /// The ledger that opens this registry's backups.
     pub fn ledger(&self) -> Result<String, BackupError> {
-        Ok(ledger_file(&self.backup_vault, &self.store.ledger()?))
+        Ok(ledger_file(&self.keys.backups, &self.store.ledger()?))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The directory in memory, which every request uses: accounts, groups, users and keys, indexed by id and name, with data
 //! keys unwrapped and scopes computed.
 //!
+//! * [`cache`]: the copy of one process
 //! * [`reader`]: the accounts and users within a scope
 
+mod cache;
 mod reader;
 
+pub(crate) use cache::DirectoryCache;
 pub use reader::{DirectoryReader, UserDetails};
 
 use crate::{

@@ -7,7 +7,7 @@ use carnelian_domain::{Actor, Origin, Timestamp};
 use carnelian_store::{Conflict, Purged, StoreError};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 /// How long a claim of an erasure lasts without being renewed: far longer than a transaction takes, also on a slow disk.
 const LEASE: Duration = Duration::from_secs(30);
@@ -21,10 +21,10 @@ const SIGNATURE: &str = "signature";
 impl App {
     /// Carries out every erasure that is due or was interrupted, unless another server does; then writes receipts.
     pub async fn run_erasures(&self) -> Result<(), Failure> {
-        while let Some(claimed) = self.store.claim_erasure(self.worker, LEASE).await? {
+        while let Some(claimed) = self.store.claim_erasure(self.erasures.id, LEASE).await? {
             let (id, account_id, origin) = (claimed.id, claimed.account.0, Origin::of(Actor::Server));
             tracing::info!(erasure = id.0, account_id, "an account is being erased");
-            match self.store.run_erasure(id, self.worker, LEASE, &origin).await? {
+            match self.store.run_erasure(id, self.erasures.id, LEASE, &origin).await? {
                 Some(ErasureRecord { customers, .. }) => {
                     tracing::info!(erasure = id.0, account_id, customers, "an account was erased")
                 }
@@ -45,7 +45,7 @@ impl App {
         self.refresh_directory().await?;
         let purged = self.purge().await?;
         for erasure in erased {
-            let receipt = receipt(&self.receipt_key, &erasure, purged.overwritten_at);
+            let receipt = receipt(&self.keys.receipts, &erasure, purged.overwritten_at);
             match self.store.keep_receipt(erasure.id, receipt).await {
                 // Another server has written a receipt.
                 Ok(()) | Err(StoreError::Conflict(Conflict::NoSuchErasure)) => {}
@@ -58,7 +58,7 @@ impl App {
     /// Purges for customers who were erased one by one, unless the last purge was a short time ago.
     async fn purge_if_due(&self) -> Result<(), Failure> {
         let now = self.clock.monotonic();
-        if *self.purge_again_at.lock().unwrap_or_else(PoisonError::into_inner) <= now {
+        if *self.erasures.purge_again_at.lock() <= now {
             self.purge().await?;
         }
         Ok(())
@@ -68,7 +68,7 @@ impl App {
         let purged = self.store.purge().await?;
         if purged.erasures > 0 {
             let again_at = self.clock.monotonic() + PURGE_INTERVAL;
-            *self.purge_again_at.lock().unwrap_or_else(PoisonError::into_inner) = again_at;
+            *self.erasures.purge_again_at.lock() = again_at;
         }
         Ok(purged)
     }
@@ -78,7 +78,7 @@ impl App {
         let Ok(Value::Object(mut told)) = serde_json::from_str::<Value>(receipt) else { return false };
         let Some(Value::String(signature)) = told.shift_remove(SIGNATURE) else { return false };
         let signature = BASE64.decode(signature.as_bytes());
-        signature.is_ok_and(|signature| self.receipt_key.has_signed(signed(&told).as_bytes(), &signature))
+        signature.is_ok_and(|signature| self.keys.receipts.has_signed(signed(&told).as_bytes(), &signature))
     }
 }
 

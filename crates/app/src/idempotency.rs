@@ -6,10 +6,8 @@
 use crate::{App, Failure};
 use carnelian_domain::{Caller, Problem, UserId};
 use carnelian_store::{IdempotencyKey, Written};
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashSet, sync::Arc};
 
 /// A request that its caller may send again.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +30,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     fn take(in_flight: &Arc<InFlight>, key: IdempotencyKey) -> Option<Turn> {
-        let mut keys = in_flight.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = in_flight.0.lock();
         let ours = keys.insert((key.user, key.key.clone()));
         ours.then(|| Turn { in_flight: in_flight.clone(), key })
     }
@@ -45,7 +43,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut keys = self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.in_flight.0.lock();
         keys.remove(&(self.key.user, std::mem::take(&mut self.key.key)));
     }
 }
@@ -68,7 +66,7 @@ impl App {
     ) -> Result<Asked, Failure> {
         let Some(Idempotent { key, body }) = request else { return Ok(Asked::Now(None)) };
         let parts = [target, &[body]].concat();
-        let fingerprint = self.vault.fingerprint(&parts).to_vec();
+        let fingerprint = self.keys.vault.fingerprint(&parts).to_vec();
         let key = IdempotencyKey { user: caller.user, key: key.to_owned(), fingerprint };
         let turn = Turn::take(&self.in_flight, key).ok_or(Problem::IdempotencyKeyInUse)?;
         let before = self.store.written_before(&turn.key, self.clock.now()).await?;

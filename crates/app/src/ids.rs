@@ -7,10 +7,8 @@
 
 use carnelian_domain::{AccountId, CustomerId};
 use carnelian_store::{IdBlock, PartitionId, Store, StoreError};
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// How many ids a block has. The next block is reserved when fewer ids than that are left.
@@ -69,7 +67,7 @@ impl CustomerIds {
 impl PartitionIds {
     fn take(self: &Arc<Self>) -> Option<CustomerId> {
         let (id, left) = {
-            let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut blocks = self.blocks.lock();
             let id = blocks.front_mut().and_then(Iterator::next)?;
             if blocks.front().is_some_and(|block| block.count == 0) {
                 blocks.pop_front();
@@ -97,7 +95,7 @@ impl PartitionIds {
 
     async fn reserve(&self) -> Result<(), StoreError> {
         let block = reserve_block(&*self.store, self.partition, BLOCK).await?;
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push_back(block);
+        self.blocks.lock().push_back(block);
         Ok(())
     }
 }

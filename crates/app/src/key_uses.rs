@@ -5,10 +5,11 @@
 use crate::App;
 use carnelian_domain::Timestamp;
 use carnelian_store::StoreError;
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -52,12 +53,12 @@ pub(crate) struct KeyUses {
 impl KeyUses {
     /// That of a key.
     pub(crate) fn of(&self, key_id: &str) -> Arc<LastUse> {
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_key = self.by_key.lock();
         by_key.entry(key_id.to_owned()).or_default().clone()
     }
 
     fn unwritten(&self) -> Vec<(String, Timestamp)> {
-        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_key = self.by_key.lock();
         by_key.iter().filter_map(|(key_id, last)| Some((key_id.clone(), last.unwritten()?))).collect()
     }
 }
@@ -65,13 +66,13 @@ impl KeyUses {
 impl App {
     /// Writes down when keys were last used, all in one write; none if none was used since.
     pub async fn write_key_uses(&self) -> Result<(), StoreError> {
-        let uses = self.key_uses.unwritten();
+        let uses = self.directory.key_uses.unwritten();
         if uses.is_empty() {
             return Ok(());
         }
         self.store.note_key_uses(uses.clone()).await?;
         for (key_id, at) in uses {
-            self.key_uses.of(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
+            self.directory.key_uses.of(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
         }
         Ok(())
     }

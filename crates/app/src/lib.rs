@@ -1,24 +1,36 @@
-//! The use cases, one function per operation.
+//! The use cases, one function per operation: check the permission, check the input, call the store once.
 //!
-//! * [`authenticate`]: credentials in, a caller out
-//! * [`customers`]: create, read, list, edit and erase, each behind a permit
+//! No HTTP, no SQL, no printing; the clock, randomness and the store are passed in.
+//!
+//! * [`authenticate`]: sign-in
+//! * [`customers`]: create, read, list, replace and erase customers
 //! * [`idempotency`]: requests that take effect once
-//! * [`audit`]: what was changed by whom, and whether the log of it is whole
-//! * [`settings`]: which settings have changed
-//! * [`transfer`]: customers in and out as a whole
-//! * [`erasure`]: erasing accounts, with receipts
-//! * [`backup`]: backups, and the ledger that opens them
+//! * [`transfer`]: import and export of customers
 //! * [`admin`]: administration of accounts, groups, users and keys
-//! * [`directory`]: the accounts, groups, users and keys as they are used on every request
-//! * [`vault`] and [`sealing`]: the keys, and what they protect
-//! * [`api_key`]: what a key looks like
-//! * [`key_uses`]: when keys were last used
+//! * [`directory`]: the directory in memory, and reading it within a scope
+//! * [`erasure`]: erasure of accounts, with signed receipts
+//! * [`audit`]: reading and verifying the audit log
+//! * [`backup`]: backups, and the ledger that opens them
+//! * [`settings`]: recording changed settings
+//! * [`vault`], [`sealing`]: keys, and the personal data that they protect
+//! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
 //! * [`ids`]: customer ids, reserved in blocks
-//! * [`throttle`]: how often and how much at once a user may call, and how often an address may fail to sign in
-//! * [`sandbox`]: what a registry to test clients against can do besides
-//! * [`failure`]: what an operation answers when it does not succeed
+//! * [`throttle`]: rate limits
+//! * [`sandbox`]: the adjustable clock and the injected faults of a sandbox
+//! * [`failure`]: why an operation failed
 //!
-//! No HTTP, no SQL, no printing; time, randomness and the store are passed in.
+//! # State of one process
+//!
+//! An [`App`] keeps state in memory. With several servers on one store, each has its own:
+//!
+//! | state | with several servers |
+//! |---|---|
+//! | [`directory`]: accounts, groups, users, keys | A change takes effect at once on the server that made it, and on others as soon as they notice the new version: every server asks the store for it five times a second, whenever a lookup finds nothing, and before a request that has waited takes effect. |
+//! | [`throttle`]: rate limits, one call at a time | Counted per server: *n* servers admit up to *n* times the rate. |
+//! | [`idempotency`]: keys of running requests | Answers a concurrent repetition without asking the store. Correctness does not depend on it: the store decides atomically whether a key was used. |
+//! | [`key_uses`]: last uses of keys | Each server writes its own once a minute; the store keeps the latest. |
+//! | [`ids`]: reserved blocks of customer ids | Each server reserves its own; a block that a stopped server has not used up stays unused. |
+//! | [`erasure`]: the worker | The store gives each erasure to one worker, for the length of a lease. |
 
 pub mod admin;
 pub mod api_key;
@@ -44,126 +56,128 @@ pub use failure::Failure;
 pub use throttle::ActiveCall;
 pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 
-use arc_swap::ArcSwap;
-use carnelian_domain::{Caller, Permission, Problem, Rules, UserId};
+use carnelian_domain::{Caller, Permission, Problem, Rules};
 use carnelian_store::{Store, StoreError, WorkerId};
-use directory::Directory;
+use directory::DirectoryCache;
 use idempotency::InFlight;
 use ids::CustomerIds;
-use key_uses::KeyUses;
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use throttle::{ActiveCalls, Throttle};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+use throttle::Limits;
 use vault::{ReceiptKey, Vault};
 
-/// What the application is made of.
+/// What the application is built from.
 pub struct Parts {
-    /// Where everything is kept.
+    /// The storage adapter.
     pub store: Arc<dyn Store>,
-    /// The key that all other keys come from.
+    /// The key that all other keys are derived from.
     pub master_key: MasterKey,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Makes random bytes.
+    /// The source of random bytes.
     pub entropy: Arc<dyn Entropy>,
     /// The rules in force.
     pub rules: Rules,
-    /// How many calls a second a user may make; 0 for any number.
+    /// The number of calls a user may make per second; 0 for no limit.
     pub requests_per_second: u32,
-    /// How long after it was asked for an account's erasure is carried out.
+    /// The time between the request of an erasure and its start.
     pub erasure_grace_seconds: u64,
-    /// Whether callers meet the limits of the original service.
+    /// Whether the limits of the original service apply.
     pub strict_upstream: bool,
 }
 
-/// Why the application cannot start on a store.
+/// Why the application cannot open a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The registry was made with another master key.
-    #[error("the master key is not the one that this registry was made with")]
+    /// The registry was created with another master key.
+    #[error("the master key is not the one that this registry was created with")]
     WrongMasterKey,
-    /// The store does not work.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The application: everything that can be done with a registry.
+/// The application: the use cases of one registry.
 pub struct App {
     store: Arc<dyn Store>,
-    vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     rules: Rules,
-    directory: ArcSwap<Directory>,
-    /// Held while the directory is read again, so that an older state never takes the place of a newer one.
-    refreshing: tokio::sync::Mutex<()>,
+    keys: Keys,
+    directory: DirectoryCache,
+    limits: Limits,
     customer_ids: CustomerIds,
     in_flight: Arc<InFlight>,
-    audit_key: AuditKey,
-    receipt_key: ReceiptKey,
+    erasures: ErasureWorker,
+}
+
+/// The keys derived from the master key, by purpose.
+struct Keys {
+    /// Credentials and the personal data of accounts.
+    vault: Arc<Vault>,
+    /// The audit log.
+    audit: AuditKey,
+    /// Erasure receipts.
+    receipts: ReceiptKey,
+    /// Backups.
+    backups: BackupVault,
+}
+
+/// The state of the worker that erases accounts.
+struct ErasureWorker {
     /// The id under which this process claims erasures.
-    worker: WorkerId,
+    id: WorkerId,
+    /// The time between the request of an erasure and its start.
+    grace_seconds: u64,
     /// The earliest time of the next purge for customers who were erased one by one.
     purge_again_at: Mutex<Duration>,
-    backup_vault: BackupVault,
-    erasure_grace_seconds: u64,
-    throttle: Throttle<UserId>,
-    active_calls: ActiveCalls<UserId>,
-    failed_sign_ins: Throttle<IpAddr>,
-    refusals: Throttle<UserId>,
-    key_uses: KeyUses,
 }
 
 impl App {
-    /// Puts the application together, and checks that the master key is the registry's.
+    /// Opens the application on a store. Fails if the registry was created with another master key.
     pub async fn open(parts: Parts) -> Result<App, StartError> {
-        let vault = Arc::new(Vault::new(&parts.master_key, parts.entropy.clone()));
-        let proof = parts.store.key_proof(vault.proof().to_vec()).await?;
+        let Parts { store, master_key, clock, entropy, rules, .. } = parts;
+        let vault = Arc::new(Vault::new(&master_key, entropy.clone()));
+        let proof = store.key_proof(vault.proof().to_vec()).await?;
         if proof != vault.proof() {
             return Err(StartError::WrongMasterKey);
         }
         let mut worker = [0; 16];
-        parts.entropy.fill(&mut worker);
-        let key_uses = KeyUses::default();
-        let directory = Directory::new(parts.store.directory().await?, &vault, &key_uses);
+        entropy.fill(&mut worker);
         Ok(App {
-            key_uses,
-            refusals: Throttle::new(admin::REFUSALS_PER_SECOND),
-            customer_ids: CustomerIds::new(parts.store.clone()),
+            directory: DirectoryCache::open(&*store, &vault).await?,
+            limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
+            customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
-            audit_key: AuditKey::new(&parts.master_key),
-            receipt_key: ReceiptKey::new(&parts.master_key),
-            worker: WorkerId(worker),
-            purge_again_at: Mutex::default(),
-            backup_vault: BackupVault::new(&parts.master_key),
-            erasure_grace_seconds: parts.erasure_grace_seconds,
-            throttle: Throttle::new(throttle::in_force(parts.requests_per_second, parts.strict_upstream)),
-            active_calls: ActiveCalls::new(parts.strict_upstream),
-            failed_sign_ins: Throttle::new(authenticate::FAILURES_PER_SECOND),
-            store: parts.store,
-            vault,
-            clock: parts.clock,
-            entropy: parts.entropy,
-            rules: parts.rules,
-            directory: ArcSwap::from_pointee(directory),
-            refreshing: tokio::sync::Mutex::default(),
+            erasures: ErasureWorker {
+                id: WorkerId(worker),
+                grace_seconds: parts.erasure_grace_seconds,
+                purge_again_at: Mutex::default(),
+            },
+            keys: Keys {
+                vault,
+                audit: AuditKey::new(&master_key),
+                receipts: ReceiptKey::new(&master_key),
+                backups: BackupVault::new(&master_key),
+            },
+            store,
+            clock,
+            entropy,
+            rules,
         })
     }
 
-    /// Tells the time.
+    /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
-    /// The same, for whoever outlasts this registry.
+    /// The clock, for owners that outlive this registry.
     pub fn shared_clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
     }
 
-    /// Makes random bytes.
+    /// The source of random bytes.
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.entropy
     }
@@ -173,29 +187,18 @@ impl App {
         &self.rules
     }
 
-    /// Says whether requests can be served.
+    /// Whether requests can be served.
     pub async fn ready(&self) -> Result<(), Failure> {
         Ok(self.store.ready().await?)
     }
 
-    /// Takes over what another process has changed in the directory; says whether anything may have changed.
+    /// Loads changes that other processes have made to the directory. Returns whether the directory may have changed.
     pub async fn refresh_directory(&self) -> Result<bool, StoreError> {
-        let current =
-            async || Ok::<_, StoreError>(self.store.directory_version().await? == self.directory.load().version());
-        if current().await? {
-            return Ok(false);
-        }
-        let _refreshing = self.refreshing.lock().await;
-        if current().await? {
-            return Ok(true);
-        }
-        let directory = Directory::new(self.store.directory().await?, &self.vault, &self.key_uses);
-        self.directory.store(Arc::new(directory));
-        Ok(true)
+        self.directory.refresh(&*self.store, &self.keys.vault).await
     }
 }
 
-/// Refuses a caller whose role does not allow what is asked for.
+/// Refuses a caller whose role does not allow a permission.
 fn permit(caller: &Caller, permission: Permission) -> Result<(), Failure> {
     if caller.role.allows(permission) { Ok(()) } else { Err(Problem::RoleNotAllowed.into()) }
 }

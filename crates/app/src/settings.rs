@@ -19,7 +19,8 @@ impl App {
     /// Notes with which settings the registry is served, and in the audit log which of them have changed.
     pub async fn note_settings(&self, settings: &[SettingInForce]) -> Result<(), StoreError> {
         let record = |setting: &SettingInForce| {
-            let digest = |value: &Option<String>| self.vault.setting_digest(setting.name, value.as_deref()).to_vec();
+            let digest =
+                |value: &Option<String>| self.keys.vault.setting_digest(setting.name, value.as_deref()).to_vec();
             let (digest, default) = (digest(&setting.value), digest(&setting.default));
             SettingRecord { name: setting.name.to_owned(), digest, default }
         };

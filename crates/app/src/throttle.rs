@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -15,8 +16,38 @@ const PRUNE: usize = 10_000;
 /// How many requests a second the original service allows a user.
 const UPSTREAM_PER_SECOND: u32 = 5;
 
+/// The number of failed sign-ins per second from one address that are answered without delay.
+const FAILED_SIGN_INS_PER_SECOND: u32 = 20;
+
+/// The number of refused administrative operations per second that are recorded for one user. More are not recorded, so
+/// that they cannot fill the disk.
+const REFUSALS_PER_SECOND: u32 = 10;
+
+/// The limits that this process enforces.
+pub(crate) struct Limits {
+    /// Requests of each user.
+    pub(crate) calls: Throttle<UserId>,
+    /// Concurrent requests of each user.
+    pub(crate) active_calls: ActiveCalls<UserId>,
+    /// Failed sign-ins from each address.
+    pub(crate) failed_sign_ins: Throttle<IpAddr>,
+    /// Audit entries about refused administrative operations of each user.
+    pub(crate) refusals: Throttle<UserId>,
+}
+
+impl Limits {
+    pub(crate) fn new(requests_per_second: u32, strict_upstream: bool) -> Limits {
+        Limits {
+            calls: Throttle::new(in_force(requests_per_second, strict_upstream)),
+            active_calls: ActiveCalls::new(strict_upstream),
+            failed_sign_ins: Throttle::new(FAILED_SIGN_INS_PER_SECOND),
+            refusals: Throttle::new(REFUSALS_PER_SECOND),
+        }
+    }
+}
+
 /// The rate to enforce: the configured one, where 0 means no limit, or the original service's if that is lower and applies.
-pub(crate) fn in_force(per_second: u32, strict_upstream: bool) -> u32 {
+fn in_force(per_second: u32, strict_upstream: bool) -> u32 {
     match (strict_upstream, per_second) {
         (false, any) => any,
         (true, 0) => UPSTREAM_PER_SECOND,

@@ -106,7 +106,7 @@ impl App {
         let identify = |parts: &[&[u8]]| {
             let mut all = vec![b"import_customers".as_slice(), rules.as_bytes()];
             all.extend(parts);
-            self.vault.fingerprint(&all).to_vec()
+            self.keys.vault.fingerprint(&all).to_vec()
         };
         let identity = parts.filter(|_| !options.dry_run).map(identify);
         let progress = match &identity {

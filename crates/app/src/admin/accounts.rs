@@ -10,7 +10,7 @@ impl Admin<'_> {
     /// Creates an account with a data key of its own.
     pub async fn create_account(&self, name: &str) -> Result<Arc<Account>, AdminError> {
         check_named("an account", name, check_name)?;
-        let vault = self.app.vault.clone();
+        let vault = self.app.keys.vault.clone();
         let wrap_key = Arc::new(move |id| vault.new_data_key(id));
         let id = self.app.store.create_account(name.to_owned(), wrap_key, &self.origin).await?;
         self.changed_account(id).await
@@ -29,7 +29,7 @@ impl Admin<'_> {
     /// Requests the erasure of an account. It is carried out after the grace period; until then it can be cancelled.
     pub async fn request_erasure(&self, account: &Which<AccountId>) -> Result<(Arc<Account>, ErasureId), AdminError> {
         let id = self.account(account).await?.id;
-        let grace = self.app.erasure_grace_seconds;
+        let grace = self.app.erasures.grace_seconds;
         let requested = self.app.store.request_erasure(Which::Id(id), grace, &self.origin).await;
         let erasure = self.keep_operator(requested, "request_erasure").await?;
         Ok((self.changed_account(id).await?, erasure))

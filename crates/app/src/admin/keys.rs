@@ -138,11 +138,11 @@ impl Admin<'_> {
         if let Some(label) = &terms.label {
             check_named("a key", label, check_name)?;
         }
-        let App { vault, clock, .. } = self.app;
+        let App { keys, clock, .. } = self.app;
         Ok(NewKey {
             key_id,
             user: Which::Id(user),
-            digest: vault.digest(key).to_vec(),
+            digest: keys.vault.digest(key).to_vec(),
             kind,
             label: terms.label,
             expires_at: terms.lifetime_seconds.map(|seconds| clock.now().plus_seconds(seconds)),
@@ -159,7 +159,7 @@ impl Admin<'_> {
             KeyStatus::Active
         };
         KeyEntry {
-            last_used_at: key.last_used_at.max(self.app.key_uses.of(&key.key_id).noted()),
+            last_used_at: key.last_used_at.max(self.app.directory.key_uses.of(&key.key_id).noted()),
             key_id: key.key_id,
             label: key.label,
             created_at: key.created_at,

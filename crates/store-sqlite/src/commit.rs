@@ -1,5 +1,6 @@
 //! Commits: the threads that write, sync and checkpoint. [`writer`] draws how they work together.
 
+pub(crate) mod audit_tail;
 pub(crate) mod checkpoint;
 pub(crate) mod durability_barrier;
 pub(crate) mod failure;

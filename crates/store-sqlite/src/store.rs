@@ -2,10 +2,11 @@
 
 use crate::{
     commit::{
+        audit_tail::AuditTail,
         checkpoint::WalTruncation,
         durability_barrier::DurabilityBarrier,
         failure::OnFailure,
-        job::{WorkError, Writing},
+        job::{WorkError, WriteTx},
         syncer,
         writer::{Writer, WriterParts},
     },
@@ -16,7 +17,6 @@ use crate::{
         schema::{self, DATABASE},
     },
     memory::indexes::Indexes,
-    port::audit::AuditTail,
     read::readers::Readers,
 };
 use carnelian_store::{AuditChain, Clock, StoreError};
@@ -136,7 +136,7 @@ impl SqliteStore {
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(work).await
     }

@@ -1,13 +1,13 @@
 //! Jobs: work that runs within a transaction of the writer, and the caller that waits for its outcome.
 
-use crate::{error::DatabaseError, memory::indexes::Indexes, port::audit::AuditTail};
+use crate::{commit::audit_tail::AuditTail, error::DatabaseError, memory::indexes::Indexes};
 use carnelian_domain::{CustomerId, Timestamp};
 use carnelian_store::{Conflict, StoreError};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// The transaction that a job runs in.
-pub(crate) struct Writing<'a> {
+pub(crate) struct WriteTx<'a> {
     /// The connection, within the transaction.
     pub(crate) connection: &'a Connection,
     /// When the transaction began.
@@ -22,7 +22,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) erased: &'a mut bool,
 }
 
-impl<'a> Writing<'a> {
+impl<'a> WriteTx<'a> {
     /// The indexes in memory; fails in a process that may not write customers.
     pub(crate) fn indexes(&self) -> Result<&'a Indexes, WorkError> {
         self.indexes.ok_or(WorkError::NotAllowed)
@@ -65,7 +65,7 @@ impl From<rusqlite::Error> for WorkError {
 /// A job of any type, as the writer sees it.
 pub(crate) trait Job: Send {
     /// Runs the job; an error rolls the whole group back.
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError>;
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), DatabaseError>;
 
     /// Replies to the caller with the outcome: the job's own, or the error of its group.
     fn answer(self: Box<Self>, group: Result<(), StoreError>);
@@ -91,13 +91,13 @@ impl<W, T> PendingJob<W, T> {
     }
 }
 
-impl<T: Send, W: FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send> Job for PendingJob<W, T> {
-    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), DatabaseError> {
+impl<T: Send, W: FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send> Job for PendingJob<W, T> {
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), DatabaseError> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        let before = writing.connection.total_changes();
-        let done = work(writing);
+        let before = tx.connection.total_changes();
+        let done = work(tx);
         let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed));
-        debug_assert!(!refused || writing.connection.total_changes() == before, "a refused job has written");
+        debug_assert!(!refused || tx.connection.total_changes() == before, "a refused job has written");
         self.outcome = match done {
             Ok(done) => Some(Ok(done)),
             Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),

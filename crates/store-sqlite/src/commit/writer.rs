@@ -56,7 +56,7 @@ mod thread;
 use crate::{
     commit::{
         group::QueuedJob,
-        job::{PendingJob, WorkError, Writing},
+        job::{PendingJob, WorkError, WriteTx},
         reply::ReplySender,
         syncer::Syncer,
     },
@@ -101,7 +101,7 @@ impl Writer {
     /// write.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Writing<'_>) -> Result<T, WorkError> + Send + 'static,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();

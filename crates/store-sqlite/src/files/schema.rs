@@ -3,9 +3,8 @@
 use crate::{
     error::OpenError,
     files::{file_system::log_of, page_scrub},
-    port::audit,
 };
-use carnelian_store::AuditChain;
+use carnelian_store::{AuditChain, AuditHead, PartitionId};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     fs, io,
@@ -153,7 +152,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str], chain: &dyn AuditCh
         transaction.execute_batch(migration)?;
     }
     if found == 0 {
-        audit::seal_empty(&transaction, chain)?;
+        seal_empty_audit_log(&transaction, chain)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", known)?;
@@ -178,6 +177,12 @@ pub(crate) fn check_whole(connection: &Connection) -> Result<(), OpenError> {
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     let dangling: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
     if verdict == "ok" && dangling == 0 { Ok(()) } else { Err(OpenError::NotWhole) }
+}
+
+/// Seals the end of an audit log without entries.
+fn seal_empty_audit_log(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
+    let end = AuditHead::empty(PartitionId::FIRST).end(chain);
+    connection.execute("UPDATE registry SET audit_seal = ?1", [end.seal]).map(drop)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! Tables and columns are found in the schema, so that what a migration adds is backed up too.
 
 use crate::{
+    commit::audit_tail::AuditTail,
     error::{OpenError, read_error},
     files::schema::{self, DATABASE},
-    port::audit::AuditTail,
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp};

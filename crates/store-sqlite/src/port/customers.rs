@@ -1,7 +1,7 @@
 //! The port's methods on customers, and the statements that write them.
 
 use crate::{
-    commit::job::{WorkError, Writing},
+    commit::job::{WorkError, WriteTx},
     error::DatabaseError,
     memory::hash_index::KeyedHash,
     port::{
@@ -37,8 +37,8 @@ const UPDATE: &str = "
 impl Customers for SqliteStore {
     async fn reserve_customer_ids(&self, _: PartitionId, count: u64) -> Result<IdBlock, StoreError> {
         let reserve = "UPDATE registry SET next_customer_id = next_customer_id + ?1 RETURNING next_customer_id";
-        self.write(move |writing| {
-            let end: u64 = writing.connection.prepare_cached(reserve)?.query_row([count], |row| row.get(0))?;
+        self.write(move |tx| {
+            let end: u64 = tx.connection.prepare_cached(reserve)?.query_row([count], |row| row.get(0))?;
             Ok(IdBlock { first: end - count, step: 1, count })
         })
         .await
@@ -52,7 +52,7 @@ impl Customers for SqliteStore {
     ) -> Result<Written, StoreError> {
         let entry =
             AuditEntry::record(origin, Action::CreateCustomer, Object::Customer(new.id), Some(new.account), &[]);
-        self.write(move |writing| once(writing, idempotency.as_ref(), |writing| create(writing, &new, &entry))).await
+        self.write(move |tx| once(tx, idempotency.as_ref(), |tx| create(tx, &new, &entry))).await
     }
 
     async fn written_before(
@@ -88,13 +88,13 @@ impl Customers for SqliteStore {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written, StoreError> {
         let origin = origin.clone();
-        self.write(move |writing| once(writing, idempotency.as_ref(), |writing| replace(writing, &edit, &origin))).await
+        self.write(move |tx| once(tx, idempotency.as_ref(), |tx| replace(tx, &edit, &origin))).await
     }
 
     async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError> {
         let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
         let entry = AuditEntry::record(origin, action, object, Some(erase.seen_in), &[]);
-        self.write(move |writing| self::erase(writing, &erase, &entry)).await
+        self.write(move |tx| self::erase(tx, &erase, &entry)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -111,74 +111,74 @@ pub(crate) fn customer(connection: &Connection, id: CustomerId) -> Result<Option
 }
 
 /// Creates a customer within a transaction.
-pub(crate) fn create(writing: &mut Writing<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
-    let indexes = writing.indexes()?;
+pub(crate) fn create(tx: &mut WriteTx<'_>, new: &NewCustomer, entry: &str) -> Result<Written, WorkError> {
+    let indexes = tx.indexes()?;
     let hash = indexes.hash_key.hash_name(new.account, &new.unique_name);
-    let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
+    let name_is_taken = holder_of_name(tx, hash, new)?.is_some();
     // The insert checks the account itself, so that a successful create needs one statement.
-    if name_is_taken || write(writing, INSERT, new, hash)? == 0 {
-        judge::check_create(account_state(writing, new.account)?, name_is_taken)?;
+    if name_is_taken || write(tx, INSERT, new, hash)? == 0 {
+        judge::check_create(account_state(tx, new.account)?, name_is_taken)?;
         // The account is active and the name free, so the row breaks another rule of its table.
         return Err(DatabaseError::Corrupt("a customer breaks a rule of its table").into());
     }
     indexes.names().add(hash, new.id.0);
-    writing.written.push(new.id);
-    writing.record(entry)?;
-    Ok(Written { id: new.id, account: new.account, at: writing.now, version: 1 })
+    tx.written.push(new.id);
+    tx.record(entry)?;
+    Ok(Written { id: new.id, account: new.account, at: tx.now, version: 1 })
 }
 
 /// Replaces a customer within a transaction.
-pub(crate) fn replace(writing: &mut Writing<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
+pub(crate) fn replace(tx: &mut WriteTx<'_>, edit: &EditCustomer, origin: &Origin) -> Result<Written, WorkError> {
     let new = &edit.customer;
-    let Current { found, unique_name } = seen(writing, new.id, edit.seen_in)?;
-    let indexes = writing.indexes()?;
+    let Current { found, unique_name } = seen(tx, new.id, edit.seen_in)?;
+    let indexes = tx.indexes()?;
     let hash = indexes.hash_key.hash_name(new.account, &new.unique_name);
-    let old_account = account_state(writing, found.account)?;
-    let new_account = if new.account == found.account { old_account } else { account_state(writing, new.account)? };
-    let name_is_taken = holder_of_name(writing, hash, new)?.is_some();
+    let old_account = account_state(tx, found.account)?;
+    let new_account = if new.account == found.account { old_account } else { account_state(tx, new.account)? };
+    let name_is_taken = holder_of_name(tx, hash, new)?.is_some();
     judge::check_edit(found, edit.expected_versions.as_deref(), new_account, old_account, name_is_taken)?;
-    write(writing, UPDATE, new, hash)?;
+    write(tx, UPDATE, new, hash)?;
     let old = indexes.hash_key.hash_name(found.account, &unique_name);
     if old != hash {
         let mut names = indexes.names();
         names.remove(old, new.id.0);
         names.add(hash, new.id.0);
     }
-    writing.written.push(new.id);
+    tx.written.push(new.id);
     let fields = judge::audited_fields(edit, found);
     // A customer that moves has an entry in both accounts.
     let left = Some(found.account).filter(|account| *account != new.account);
     for account in left.into_iter().chain([new.account]) {
         let (action, object) = (Action::EditCustomer, Object::Customer(new.id));
-        writing.record(&AuditEntry::record(origin, action, object, Some(account), fields))?;
+        tx.record(&AuditEntry::record(origin, action, object, Some(account), fields))?;
     }
-    Ok(Written { id: new.id, account: new.account, at: writing.now, version: found.version + 1 })
+    Ok(Written { id: new.id, account: new.account, at: tx.now, version: found.version + 1 })
 }
 
-fn erase(writing: &mut Writing<'_>, erase: &EraseCustomer, entry: &str) -> Result<Written, WorkError> {
-    let Current { found, unique_name } = seen(writing, erase.id, erase.seen_in)?;
+fn erase(tx: &mut WriteTx<'_>, erase: &EraseCustomer, entry: &str) -> Result<Written, WorkError> {
+    let Current { found, unique_name } = seen(tx, erase.id, erase.seen_in)?;
     judge::check_version(found, erase.expected_versions.as_deref())?;
-    writing.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
-    let indexes = writing.indexes()?;
+    tx.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
+    let indexes = tx.indexes()?;
     indexes.names().remove(indexes.hash_key.hash_name(found.account, &unique_name), erase.id.0);
-    writing.written.push(erase.id);
-    *writing.erased = true;
-    writing.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;
-    add_pending_purge(writing.connection)?;
-    writing.record(entry)?;
-    Ok(Written { id: erase.id, account: found.account, at: writing.now, version: found.version + 1 })
+    tx.written.push(erase.id);
+    *tx.erased = true;
+    tx.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;
+    add_pending_purge(tx.connection)?;
+    tx.record(entry)?;
+    Ok(Written { id: erase.id, account: found.account, at: tx.now, version: found.version + 1 })
 }
 
 /// Runs [`INSERT`] or [`UPDATE`], which have the same parameters; returns how many rows it wrote.
-fn write(writing: &Writing<'_>, statement: &str, new: &NewCustomer, hash: KeyedHash) -> Result<usize, rusqlite::Error> {
-    writing.connection.prepare_cached(statement)?.execute(params![
+fn write(tx: &WriteTx<'_>, statement: &str, new: &NewCustomer, hash: KeyedHash) -> Result<usize, rusqlite::Error> {
+    tx.connection.prepare_cached(statement)?.execute(params![
         new.id.0,
         new.account.0,
         new.name,
         new.unique_name,
         hash.0,
         new.ship_to_bill_address,
-        writing.now.0,
+        tx.now.0,
         new.sealed,
     ])
 }
@@ -190,15 +190,15 @@ struct Current {
 }
 
 /// The stored state of a customer, if it is still in the account that the caller saw it in.
-fn seen(writing: &Writing<'_>, id: CustomerId, account: AccountId) -> Result<Current, WorkError> {
-    let current = current(writing, id)?;
+fn seen(tx: &WriteTx<'_>, id: CustomerId, account: AccountId) -> Result<Current, WorkError> {
+    let current = current(tx, id)?;
     judge::check_found(current.as_ref().map(|current| current.found), account)?;
     Ok(current.ok_or(Conflict::NoSuchCustomer)?)
 }
 
-fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rusqlite::Error> {
+fn current(tx: &WriteTx<'_>, id: CustomerId) -> Result<Option<Current>, rusqlite::Error> {
     let select = "SELECT account_id, ifnull(unique_name, name), version FROM customer WHERE id = ?1";
-    let current = writing.connection.prepare_cached(select)?.query_row([id.0], |row| {
+    let current = tx.connection.prepare_cached(select)?.query_row([id.0], |row| {
         let found = FoundCustomer { account: AccountId(row.get(0)?), version: row.get(2)? };
         Ok(Current { found, unique_name: row.get(1)? })
     });
@@ -207,13 +207,13 @@ fn current(writing: &Writing<'_>, id: CustomerId) -> Result<Option<Current>, rus
 
 /// The other customer of the account that has the name: the index finds candidates, and their rows are compared.
 pub(crate) fn holder_of_name(
-    writing: &Writing<'_>,
+    tx: &WriteTx<'_>,
     hash: KeyedHash,
     new: &NewCustomer,
 ) -> Result<Option<CustomerId>, WorkError> {
-    let candidates: Vec<_> = writing.indexes()?.names().candidates(hash).map(CustomerId).collect();
+    let candidates: Vec<_> = tx.indexes()?.names().candidates(hash).map(CustomerId).collect();
     for candidate in candidates.into_iter().filter(|candidate| *candidate != new.id) {
-        let found = current(writing, candidate)?;
+        let found = current(tx, candidate)?;
         if found.is_some_and(|current| current.found.account == new.account && current.unique_name == new.unique_name) {
             return Ok(Some(candidate));
         }
@@ -222,7 +222,7 @@ pub(crate) fn holder_of_name(
 }
 
 /// The state of an account; `None` if there is no such account.
-fn account_state(writing: &Writing<'_>, account: AccountId) -> Result<Option<AccountState>, rusqlite::Error> {
-    let mut select = writing.connection.prepare_cached("SELECT state FROM account WHERE id = ?1")?;
+fn account_state(tx: &WriteTx<'_>, account: AccountId) -> Result<Option<AccountState>, rusqlite::Error> {
+    let mut select = tx.connection.prepare_cached("SELECT state FROM account WHERE id = ?1")?;
     select.query_row([account.0], |row| directory::account_state(row, 0)).optional()
 }

@@ -13,7 +13,7 @@ pub(crate) use snapshot::account_state;
 pub(crate) use change::Change;
 
 use crate::{
-    commit::job::{WorkError, Writing},
+    commit::job::{WorkError, WriteTx},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
@@ -33,7 +33,7 @@ impl Directory for SqliteStore {
             return Ok(proof);
         }
         let settle = "UPDATE registry SET key_proof = ifnull(key_proof, ?1) RETURNING key_proof";
-        self.write(move |writing| Ok(writing.connection.query_row(settle, [proof_if_new], |row| row.get(0))?)).await
+        self.write(move |tx| Ok(tx.connection.query_row(settle, [proof_if_new], |row| row.get(0))?)).await
     }
 
     async fn directory_version(&self) -> Result<u64, StoreError> {
@@ -188,8 +188,8 @@ impl Directory for SqliteStore {
 
     async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
         let update = "UPDATE api_key SET last_used_at = ?2 WHERE key_id = ?1 AND ifnull(last_used_at, ?2 - 1) < ?2";
-        self.write(move |writing| {
-            let mut update = writing.connection.prepare_cached(update)?;
+        self.write(move |tx| {
+            let mut update = tx.connection.prepare_cached(update)?;
             for (key_id, at) in &uses {
                 update.execute(params![key_id, at.0])?;
             }
@@ -207,16 +207,16 @@ impl SqliteStore {
         work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let origin = origin.clone();
-        self.write(move |writing| carry_out(writing, &origin, work)).await
+        self.write(move |tx| carry_out(tx, &origin, work)).await
     }
 }
 
 fn carry_out<T>(
-    writing: &mut Writing<'_>,
+    tx: &mut WriteTx<'_>,
     origin: &Origin,
     work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError>,
 ) -> Result<T, WorkError> {
-    let mut change = Change { writing, origin };
+    let mut change = Change { tx, origin };
     let done = work(&mut change)?;
     change.count_up()?;
     Ok(done)

@@ -17,7 +17,7 @@
 //! that have ended: its first claim ignores them.
 
 use crate::{
-    commit::job::{WorkError, Writing},
+    commit::job::{WorkError, WriteTx},
     files::page_scrub::{self, Progress},
     memory::hash_index::KeyedHash,
     port::{directory::Change, idempotency::forget_users},
@@ -71,7 +71,7 @@ impl Erasures for SqliteStore {
             return Ok(None);
         }
         let is_first = !self.has_claimed.load(Ordering::Acquire);
-        let claimed = self.write(move |writing| claim(writing, worker, lease, is_first)).await?;
+        let claimed = self.write(move |tx| claim(tx, worker, lease, is_first)).await?;
         self.has_claimed.store(true, Ordering::Release);
         Ok(claimed)
     }
@@ -85,7 +85,7 @@ impl Erasures for SqliteStore {
     ) -> Result<Option<ErasureRecord>, StoreError> {
         loop {
             let (start, origin) = (self.clock.monotonic(), origin.clone());
-            let after = self.write(move |writing| step(writing, id, worker, lease, &origin)).await?;
+            let after = self.write(move |tx| step(tx, id, worker, lease, &origin)).await?;
             if after.as_ref().is_none_or(|erasure| erasure.state != ErasureState::Running) {
                 return Ok(after);
             }
@@ -103,9 +103,9 @@ impl Erasures for SqliteStore {
     }
 
     async fn keep_receipt(&self, id: ErasureId, receipt: String) -> Result<(), StoreError> {
-        self.write(move |writing| {
+        self.write(move |tx| {
             let update = "UPDATE erasure SET state = 3, receipt = ?2 WHERE id = ?1 AND state = 2";
-            let kept = writing.connection.execute(update, params![id.0, receipt])?;
+            let kept = tx.connection.execute(update, params![id.0, receipt])?;
             if kept == 0 { Err(Conflict::NoSuchErasure.into()) } else { Ok(()) }
         })
         .await
@@ -118,13 +118,13 @@ impl SqliteStore {
         let mut next = 1;
         loop {
             let start = self.clock.monotonic();
-            let scrub = move |writing: &mut Writing<'_>| {
-                let progress = page_scrub::scrub_pages(writing.connection, next)?;
+            let scrub = move |tx: &mut WriteTx<'_>| {
+                let progress = page_scrub::scrub_pages(tx.connection, next)?;
                 if progress == Progress::Complete {
                     // Writes made since the start may have taken copies into the log.
-                    *writing.erased = true;
+                    *tx.erased = true;
                     let subtract = "UPDATE registry SET pending_purges = max(pending_purges - ?1, 0)";
-                    writing.connection.execute(subtract, [pending])?;
+                    tx.connection.execute(subtract, [pending])?;
                 }
                 Ok(progress)
             };
@@ -150,54 +150,54 @@ pub(crate) fn add_pending_purge(connection: &Connection) -> Result<(), rusqlite:
 
 /// Claims an erasure. A first claim of the process ignores all leases.
 fn claim(
-    writing: &mut Writing<'_>,
+    tx: &mut WriteTx<'_>,
     worker: WorkerId,
     lease: Duration,
     is_first: bool,
 ) -> Result<Option<ErasureRecord>, WorkError> {
     // Without the indexes the process could not erase customers.
-    writing.indexes()?;
+    tx.indexes()?;
     let select = format!(
         "{SELECT} WHERE (state = 1 AND (?1 OR worker IS NULL OR worker = ?2 OR leased_until <= ?3))
             OR (state = 0 AND due_at <= ?3) ORDER BY state DESC, id"
     );
-    let values = params![is_first, worker.0, writing.now.0];
-    let Some(found) = writing.connection.query_row(&select, values, record).optional()? else { return Ok(None) };
+    let values = params![is_first, worker.0, tx.now.0];
+    let Some(found) = tx.connection.query_row(&select, values, record).optional()? else { return Ok(None) };
     let update = "UPDATE erasure SET state = 1, worker = ?2, leased_until = ?3 WHERE id = ?1";
-    writing.connection.execute(update, params![found.id.0, worker.0, leased_until(writing, lease)])?;
+    tx.connection.execute(update, params![found.id.0, worker.0, leased_until(tx, lease)])?;
     Ok(Some(ErasureRecord { state: ErasureState::Running, ..found }))
 }
 
 /// Erases a few customers, or what is left of an account without any; returns the erasure as it is then, or `None` if
 /// another worker holds the lease.
 fn step(
-    writing: &mut Writing<'_>,
+    tx: &mut WriteTx<'_>,
     id: ErasureId,
     worker: WorkerId,
     lease: Duration,
     origin: &Origin,
 ) -> Result<Option<ErasureRecord>, WorkError> {
-    writing.indexes()?;
-    let erasure = find(writing.connection, id)?;
+    tx.indexes()?;
+    let erasure = find(tx.connection, id)?;
     if erasure.state != ErasureState::Running {
         return Ok(Some(erasure));
     }
     let renew = "UPDATE erasure SET leased_until = ?3 WHERE id = ?1 AND worker = ?2";
-    if writing.connection.execute(renew, params![id.0, worker.0, leased_until(writing, lease)])? == 0 {
+    if tx.connection.execute(renew, params![id.0, worker.0, leased_until(tx, lease)])? == 0 {
         return Ok(None);
     }
-    let change = &mut Change { writing, origin };
+    let change = &mut Change { tx, origin };
     let customers = erase_customers(change, &erasure)?;
     let writes = STEP * WRITES_PER_CUSTOMER;
-    if customers < STEP && forget_users(change.writing, erasure.account, writes)? < writes {
+    if customers < STEP && forget_users(change.tx, erasure.account, writes)? < writes {
         erase_account(change, &erasure)?;
         change.count_up()?;
     }
     find(change.connection(), id).map(Some)
 }
 
-fn leased_until(writing: &Writing<'_>, lease: Duration) -> i64 {
-    writing.now.0.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+fn leased_until(tx: &WriteTx<'_>, lease: Duration) -> i64 {
+    tx.now.0.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkError> {
@@ -207,7 +207,7 @@ fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkErr
 
 /// Erases up to [`STEP`] customers of the account; returns how many.
 fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<usize, WorkError> {
-    let indexes = change.writing.indexes()?;
+    let indexes = change.tx.indexes()?;
     let select = "SELECT id, name_hash FROM customer INDEXED BY customer_of_account
         WHERE account_id = ?1 ORDER BY id LIMIT ?2";
     let customers: Vec<(CustomerId, KeyedHash)> = {
@@ -225,7 +225,7 @@ fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Resu
     let mut names = indexes.names();
     customers.iter().for_each(|(id, hash)| names.remove(*hash, id.0));
     drop(names);
-    change.writing.written.extend(customers.iter().map(|(id, _)| *id));
+    change.tx.written.extend(customers.iter().map(|(id, _)| *id));
     change.execute(
         "UPDATE erasure SET customers = customers + ?2 WHERE id = ?1",
         params![erasure.id.0, customers.len()],

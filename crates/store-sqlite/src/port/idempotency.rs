@@ -1,7 +1,7 @@
 //! Writes that happen once, however often they are asked for: what was answered is remembered with the write itself.
 
 use crate::{
-    commit::job::{WorkError, Writing},
+    commit::job::{WorkError, WriteTx},
     memory::{indexes::Indexes, loading::idempotent_write},
 };
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
@@ -47,26 +47,26 @@ pub(crate) fn find(
 
 /// Makes a write, unless it was made before.
 pub(crate) fn once(
-    writing: &mut Writing<'_>,
+    tx: &mut WriteTx<'_>,
     key: Option<&IdempotencyKey>,
-    write: impl FnOnce(&mut Writing<'_>) -> Result<Written, WorkError>,
+    write: impl FnOnce(&mut WriteTx<'_>) -> Result<Written, WorkError>,
 ) -> Result<Written, WorkError> {
-    let Some(key) = key else { return write(writing) };
-    let candidates = candidates(writing.indexes()?, key);
-    if let Some(written) = find(writing.connection, &candidates, key, writing.now)? {
+    let Some(key) = key else { return write(tx) };
+    let candidates = candidates(tx.indexes()?, key);
+    if let Some(written) = find(tx.connection, &candidates, key, tx.now)? {
         return Ok(written?);
     }
-    let written = write(writing)?;
-    remember(writing, key, &written)?;
+    let written = write(tx)?;
+    remember(tx, key, &written)?;
     Ok(written)
 }
 
-fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), WorkError> {
-    forget_old(writing)?;
+fn remember(tx: &WriteTx<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), WorkError> {
+    forget_old(tx)?;
     let insert = "INSERT INTO idempotent_write (user_id, key, fingerprint, customer_id, account_id, at, version)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let Written { id, account, at, version } = written;
-    let row = writing.connection.prepare_cached(insert)?.insert(params![
+    let row = tx.connection.prepare_cached(insert)?.insert(params![
         key.user.0,
         key.key,
         key.fingerprint,
@@ -75,33 +75,33 @@ fn remember(writing: &Writing<'_>, key: &IdempotencyKey, written: &Written) -> R
         at.0,
         version
     ])?;
-    let indexes = writing.indexes()?;
+    let indexes = tx.indexes()?;
     indexes.idempotent_writes().add(indexes.hash_key.hash_idempotency_key(key.user, &key.key), row.cast_unsigned());
     Ok(())
 }
 
 /// Forgets some of the writes that are remembered no longer, the oldest first.
-fn forget_old(writing: &Writing<'_>) -> Result<(), WorkError> {
+fn forget_old(tx: &WriteTx<'_>) -> Result<(), WorkError> {
     let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_at
         WHERE at <= ?1 ORDER BY at LIMIT ?2";
-    forget(writing, old, params![forgotten_at(writing.now), FORGET]).map(drop)
+    forget(tx, old, params![forgotten_at(tx.now), FORGET]).map(drop)
 }
 
 /// Forgets some of the writes that users with this home account have made; says how many.
-pub(crate) fn forget_users(writing: &Writing<'_>, home: AccountId, limit: usize) -> Result<usize, WorkError> {
+pub(crate) fn forget_users(tx: &WriteTx<'_>, home: AccountId, limit: usize) -> Result<usize, WorkError> {
     let theirs = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_of_user
         WHERE user_id IN (SELECT id FROM registry_user WHERE account_id = ?1) LIMIT ?2";
-    forget(writing, theirs, params![home.0, limit])
+    forget(tx, theirs, params![home.0, limit])
 }
 
 /// Forgets the writes that a statement selects; says how many.
-fn forget(writing: &Writing<'_>, select: &str, params: impl Params) -> Result<usize, WorkError> {
-    let indexes = writing.indexes()?;
-    let mut select = writing.connection.prepare_cached(select)?;
+fn forget(tx: &WriteTx<'_>, select: &str, params: impl Params) -> Result<usize, WorkError> {
+    let indexes = tx.indexes()?;
+    let mut select = tx.connection.prepare_cached(select)?;
     let forgotten = select.query_map(params, |row| idempotent_write(row, &indexes.hash_key))?;
     let forgotten: Vec<_> = forgotten.collect::<Result<_, _>>()?;
     for (number, hash) in &forgotten {
-        writing.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
+        tx.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
         indexes.idempotent_writes().remove(*hash, *number);
     }
     Ok(forgotten.len())

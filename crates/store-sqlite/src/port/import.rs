@@ -1,7 +1,7 @@
 //! Imports: many customers in one transaction, and how far they have come.
 
 use crate::{
-    commit::job::{WorkError, Writing},
+    commit::job::{WorkError, WriteTx},
     port::customers::{create, customer, holder_of_name, replace},
     store::SqliteStore,
 };
@@ -19,7 +19,7 @@ const CONFLICTS: [Conflict; 3] = [Conflict::NoSuchAccount, Conflict::ErasureInPr
 impl Imports for SqliteStore {
     async fn import_customers(&self, batch: ImportBatch, origin: &Origin) -> Result<Vec<RowOutcome>, StoreError> {
         let origin = origin.clone();
-        self.write(move |writing| import(writing, batch, &origin)).await
+        self.write(move |tx| import(tx, batch, &origin)).await
     }
 
     async fn import_progress(&self, import: &[u8]) -> Result<Option<ImportProgress>, StoreError> {
@@ -29,9 +29,9 @@ impl Imports for SqliteStore {
 
     async fn finish_import(&self, import: &[u8]) -> Result<(), StoreError> {
         let import = import.to_vec();
-        self.write(move |writing| {
+        self.write(move |tx| {
             for forget in ["DELETE FROM import_refusal WHERE import_id = ?1", "DELETE FROM import WHERE id = ?1"] {
-                writing.connection.prepare_cached(forget)?.execute([&import])?;
+                tx.connection.prepare_cached(forget)?.execute([&import])?;
             }
             Ok(())
         })
@@ -39,15 +39,15 @@ impl Imports for SqliteStore {
     }
 }
 
-fn import(writing: &mut Writing<'_>, batch: ImportBatch, origin: &Origin) -> Result<Vec<RowOutcome>, WorkError> {
+fn import(tx: &mut WriteTx<'_>, batch: ImportBatch, origin: &Origin) -> Result<Vec<RowOutcome>, WorkError> {
     if let Some(step) = &batch.step {
-        advance(writing, step)?;
+        advance(tx, step)?;
     }
     let mut outcomes = Vec::with_capacity(batch.rows.len());
     for (number, row) in batch.rows {
-        let outcome = import_row(writing, row, origin)?;
+        let outcome = import_row(tx, row, origin)?;
         if let (Err(conflict), Some(step)) = (outcome, &batch.step) {
-            note_refusal(writing.connection, &step.import, number, conflict)?;
+            note_refusal(tx.connection, &step.import, number, conflict)?;
         }
         outcomes.push(outcome);
     }
@@ -55,45 +55,44 @@ fn import(writing: &mut Writing<'_>, batch: ImportBatch, origin: &Origin) -> Res
 }
 
 /// Notes how far the import comes, unless it is somewhere else than expected: then nothing is written.
-fn advance(writing: &Writing<'_>, step: &ImportStep) -> Result<(), WorkError> {
-    let (begins, now) = (step.from == 0, writing.now.0);
+fn advance(tx: &WriteTx<'_>, step: &ImportStep) -> Result<(), WorkError> {
+    let (begins, now) = (step.from == 0, tx.now.0);
     let advance = if begins {
         "INSERT INTO import (id, rows, at) VALUES (?1, ?3, ?4)
             ON CONFLICT (id) DO UPDATE SET rows = ?3, at = ?4 WHERE rows = ?2"
     } else {
         "UPDATE import SET rows = ?3, at = ?4 WHERE id = ?1 AND rows = ?2"
     };
-    let advanced =
-        writing.connection.prepare_cached(advance)?.execute(params![step.import, step.from, step.to, now])?;
+    let advanced = tx.connection.prepare_cached(advance)?.execute(params![step.import, step.from, step.to, now])?;
     if advanced == 0 {
         return Err(Conflict::ImportMovedOn.into());
     }
     if begins {
-        forget_old(writing)?;
+        forget_old(tx)?;
     }
     Ok(())
 }
 
 /// Forgets the imports that nobody has gone on with for too long.
-fn forget_old(writing: &Writing<'_>) -> Result<(), rusqlite::Error> {
-    let oldest = writing.now.0.saturating_sub(ImportProgress::KEPT_MILLIS);
+fn forget_old(tx: &WriteTx<'_>) -> Result<(), rusqlite::Error> {
+    let oldest = tx.now.0.saturating_sub(ImportProgress::KEPT_MILLIS);
     let refusals = "DELETE FROM import_refusal WHERE import_id IN (SELECT id FROM import WHERE at < ?1)";
     for forget in [refusals, "DELETE FROM import WHERE at < ?1"] {
-        writing.connection.execute(forget, [oldest])?;
+        tx.connection.execute(forget, [oldest])?;
     }
     Ok(())
 }
 
 /// Stores a row, or says why it is refused; only an error of the database undoes the others.
-fn import_row(writing: &mut Writing<'_>, row: ImportRow, origin: &Origin) -> Result<RowOutcome, WorkError> {
+fn import_row(tx: &mut WriteTx<'_>, row: ImportRow, origin: &Origin) -> Result<RowOutcome, WorkError> {
     let (new, replacement) = match row {
         ImportRow::Customer { new, replace } => (new, replace),
         ImportRow::Refused(conflict) => return Ok(Err(conflict)),
     };
     let entry = AuditEntry::record(origin, Action::CreateCustomer, Object::Customer(new.id), Some(new.account), &[]);
-    let stored = match (create(writing, &new, &entry), replacement) {
+    let stored = match (create(tx, &new, &entry), replacement) {
         (Err(WorkError::Conflict(Conflict::NameTaken)), Some(replacement)) => {
-            replace_holder(writing, new, replacement, origin)
+            replace_holder(tx, new, replacement, origin)
         }
         (created, _) => created.map(|written| Imported::Created(written.id)),
     };
@@ -105,14 +104,14 @@ fn import_row(writing: &mut Writing<'_>, row: ImportRow, origin: &Origin) -> Res
 
 /// Replaces the customer that has the name.
 fn replace_holder(
-    writing: &mut Writing<'_>,
+    tx: &mut WriteTx<'_>,
     new: NewCustomer,
     replacement: Replace,
     origin: &Origin,
 ) -> Result<Imported, WorkError> {
-    let hash = writing.indexes()?.hash_key.hash_name(new.account, &new.unique_name);
-    let id = holder_of_name(writing, hash, &new)?.ok_or(Conflict::NoSuchCustomer)?;
-    let current = customer(writing.connection, id)?.ok_or(Conflict::NoSuchCustomer)?;
+    let hash = tx.indexes()?.hash_key.hash_name(new.account, &new.unique_name);
+    let id = holder_of_name(tx, hash, &new)?.ok_or(Conflict::NoSuchCustomer)?;
+    let current = customer(tx.connection, id)?.ok_or(Conflict::NoSuchCustomer)?;
     let replacement = replacement(id, &current);
     let edit = EditCustomer {
         seen_in: new.account,
@@ -121,7 +120,7 @@ fn replace_holder(
         expected_versions: None,
         customer: NewCustomer { id, sealed: replacement.sealed, ..new },
     };
-    replace(writing, &edit, origin).map(|written| Imported::Replaced(written.id))
+    replace(tx, &edit, origin).map(|written| Imported::Replaced(written.id))
 }
 
 fn note_refusal(connection: &Connection, import: &[u8], row: u64, conflict: Conflict) -> Result<(), rusqlite::Error> {

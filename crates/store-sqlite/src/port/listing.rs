@@ -238,6 +238,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         commit::{
+            audit_tail::AuditTail,
             checkpoint::WalTruncation,
             durability_barrier::DurabilityBarrier,
             syncer::SyncFn,
@@ -246,7 +247,6 @@ pub(crate) mod tests {
         error::OpenError,
         files::{lock::OpenPermit, schema},
         memory::indexes::Indexes,
-        port::audit::AuditTail,
         read::readers::Readers,
         store::OpenFiles,
     };

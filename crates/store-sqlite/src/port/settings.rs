@@ -15,11 +15,11 @@ impl Settings for SqliteStore {
             return Ok(());
         }
         let origin = origin.clone();
-        self.write(move |writing| {
+        self.write(move |tx| {
             let mut changed = Vec::new();
-            for (setting, has_changed) in outdated(writing.connection, &settings)? {
+            for (setting, has_changed) in outdated(tx.connection, &settings)? {
                 let replace = "INSERT OR REPLACE INTO setting (name, digest) VALUES (?1, ?2)";
-                writing.connection.execute(replace, params![setting.name, setting.digest])?;
+                tx.connection.execute(replace, params![setting.name, setting.digest])?;
                 if has_changed {
                     changed.push(setting.name.as_str());
                 }
@@ -27,7 +27,7 @@ impl Settings for SqliteStore {
             if changed.is_empty() {
                 return Ok(());
             }
-            writing.record(&AuditEntry::record(&origin, Action::ChangeSettings, Object::Registry, None, &changed))
+            tx.record(&AuditEntry::record(&origin, Action::ChangeSettings, Object::Registry, None, &changed))
         })
         .await
     }

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    commit::syncer::SyncFn, files::schema, memory::indexes::Indexes, port::audit::AuditTail, read::readers::Readers,
+    commit::{audit_tail::AuditTail, syncer::SyncFn},
+    files::schema,
+    memory::indexes::Indexes,
+    read::readers::Readers,
 };
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, Conflict, contract::KeylessChain};
@@ -72,7 +75,7 @@ fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
 async fn while_held_up<T>(writer: &Writer, asked: impl Future<Output = T>) -> T {
     let (begin, begun) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
-    let hold = move |_: &mut Writing<'_>| {
+    let hold = move |_: &mut WriteTx<'_>| {
         let _ = (begin.send(()), released.recv());
         Ok(())
     };
@@ -82,16 +85,16 @@ async fn while_held_up<T>(writer: &Writer, asked: impl Future<Output = T>) -> T 
     answers
 }
 
-fn insert_group(name: &'static str) -> impl FnOnce(&mut Writing<'_>) -> Result<Timestamp, WorkError> + Send {
-    move |writing| {
-        writing.connection.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
-        Ok(writing.now)
+fn insert_group(name: &'static str) -> impl FnOnce(&mut WriteTx<'_>) -> Result<Timestamp, WorkError> + Send {
+    move |tx| {
+        tx.connection.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
+        Ok(tx.now)
     }
 }
 
 async fn count_groups(writer: &Writer) -> Result<u64, StoreError> {
     let count = "SELECT count(*) FROM account_group";
-    writer.write(move |writing| Ok(writing.connection.query_row(count, [], |row| row.get(0))?)).await
+    writer.write(move |tx| Ok(tx.connection.query_row(count, [], |row| row.get(0))?)).await
 }
 
 #[tokio::test]
@@ -148,7 +151,7 @@ async fn a_failed_sync_is_told_once_and_nobody_hears_that_all_is_well() {
 async fn the_end_is_not_forgotten_when_what_waits_before_it_is_turned_away() {
     let (directory, writer, _failures) = start();
     let stranger = Connection::open(directory.path().join("carnelian.db")).expect("opens");
-    let wait = |writing: &mut Writing<'_>| Ok(writing.connection.busy_timeout(Duration::from_secs(1))?);
+    let wait = |tx: &mut WriteTx<'_>| Ok(tx.connection.busy_timeout(Duration::from_secs(1))?);
     writer.write(wait).await.expect("is done");
     // The writer waits for the stranger; meanwhile whoever asked goes away, and the end comes.
     stranger.execute_batch("BEGIN IMMEDIATE").expect("begins");
@@ -179,7 +182,7 @@ async fn a_failed_commit_is_told_once_and_stops_all_writes() {
     let (directory, writer, failures) = start();
     // A violation that SQLite is told to look for no sooner than in the commit.
     let violate = "PRAGMA defer_foreign_keys = ON; INSERT INTO group_account (group_id, account_id) VALUES (8, 9)";
-    let doomed = |writing: &mut Writing<'_>| Ok(writing.connection.execute_batch(violate)?);
+    let doomed = |tx: &mut WriteTx<'_>| Ok(tx.connection.execute_batch(violate)?);
     let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(doomed)) };
     let (innocent, doomed) = while_held_up(&writer, asked).await;
     assert!(matches!(innocent, Err(StoreError::Unknown(_))));
@@ -196,7 +199,7 @@ async fn a_failed_commit_is_told_once_and_stops_all_writes() {
 #[tokio::test]
 async fn a_panic_in_the_writer_is_told() {
     let (_directory, writer, failures) = start();
-    let panicking = |_: &mut Writing<'_>| -> Result<(), WorkError> { panic!("as the test wants it") };
+    let panicking = |_: &mut WriteTx<'_>| -> Result<(), WorkError> { panic!("as the test wants it") };
     assert!(matches!(writer.write(panicking).await, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_) | StoreError::Unknown(_))));
     drop(writer);
@@ -264,23 +267,23 @@ fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
 }
 
 /// Lets the database have so many pages; one that has more gets no further ones, as on a full disk.
-fn limit_pages(writing: &Writing<'_>, pages: u32) -> Result<(), rusqlite::Error> {
-    writing.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+fn limit_pages(tx: &WriteTx<'_>, pages: u32) -> Result<(), rusqlite::Error> {
+    tx.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
 
 #[tokio::test]
 async fn a_group_that_finds_no_disk_space_is_rolled_back_and_later_writes_succeed_once_there_is_space() {
     let (_directory, writer, failures) = start();
-    let large = |writing: &mut Writing<'_>| {
-        limit_pages(writing, 1)?;
-        writing.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
+    let large = |tx: &mut WriteTx<'_>| {
+        limit_pages(tx, 1)?;
+        tx.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
         Ok(())
     };
     let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(large)) };
     let (innocent, large) = while_held_up(&writer, asked).await;
     assert!(matches!(innocent, Err(StoreError::Unavailable(_))));
     assert!(matches!(large, Err(StoreError::Unavailable(_))));
-    writer.write(|writing| Ok(limit_pages(writing, 1_000_000)?)).await.expect("there is space again");
+    writer.write(|tx| Ok(limit_pages(tx, 1_000_000)?)).await.expect("there is space again");
     writer.write(insert_group("late")).await.expect("is written");
     assert_eq!(count_groups(&writer).await.expect("is counted"), 1);
     drop(writer);

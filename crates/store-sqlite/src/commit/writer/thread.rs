@@ -2,16 +2,16 @@
 
 use crate::{
     commit::{
+        audit_tail::AuditTail,
         checkpoint::{Checkpointer, Phase, WalTruncation},
         durability_barrier::DurabilityBarrier,
         failure::{FailureLatch, OnFailure, PanicAlarm},
         group::{Group, QueuedJob},
-        job::Writing,
+        job::WriteTx,
         syncer::{SyncFn, Syncer},
     },
     error::{CommitError, DatabaseError, OpenError},
     memory::indexes::Indexes,
-    port::audit::AuditTail,
     read::readers::Readers,
 };
 use carnelian_domain::Timestamp;
@@ -199,7 +199,7 @@ impl WriterThread {
 
     fn run_last(&mut self) -> Result<(), DatabaseError> {
         let Some(queued) = self.group.jobs.last_mut() else { return Ok(()) };
-        queued.job.run(&mut Writing {
+        queued.job.run(&mut WriteTx {
             connection: &self.connection,
             now: self.now,
             indexes: self.indexes.as_deref(),

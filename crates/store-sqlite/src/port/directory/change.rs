@@ -1,24 +1,24 @@
 //! A change of the directory while it is made, and what it looks for.
 
 use super::snapshot;
-use crate::commit::job::{WorkError, Writing};
+use crate::commit::job::{WorkError, WriteTx};
 use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId};
 use carnelian_store::{AuditEntry, Conflict, UserChanges, Which};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 /// A change of the directory while it is made.
 pub(crate) struct Change<'a, 'w> {
-    pub(crate) writing: &'a mut Writing<'w>,
+    pub(crate) tx: &'a mut WriteTx<'w>,
     pub(crate) origin: &'a Origin,
 }
 
 impl Change<'_, '_> {
     pub(crate) fn connection(&self) -> &Connection {
-        self.writing.connection
+        self.tx.connection
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.writing.now.0
+        self.tx.now.0
     }
 
     pub(crate) fn execute(&self, statement: &str, values: impl Params) -> Result<usize, WorkError> {
@@ -43,7 +43,7 @@ impl Change<'_, '_> {
         account: Option<AccountId>,
         fields: &[&str],
     ) -> Result<(), WorkError> {
-        self.writing.record(&AuditEntry::record(self.origin, action, object, account, fields))
+        self.tx.record(&AuditEntry::record(self.origin, action, object, account, fields))
     }
 
     pub(super) fn edit_user(&mut self, user: &Which<UserId>, changes: UserChanges) -> Result<(), WorkError> {

@@ -3,7 +3,7 @@
 
 use carnelian_app::{
     sealing,
-    vault::{DoesNotOpen, KEY_BYTES, SealingKey},
+    vault::{UnsealError, KEY_BYTES, SealingKey},
 };
 use carnelian_fuzz::entropy::Repeating;
 use libfuzzer_sys::fuzz_target;
@@ -41,5 +41,5 @@ fn seal(at: usize, with: u8, bytes: &[u8]) {
 }
 
 fn closed(key: &SealingKey, context: &[u8], sealed: &[u8]) {
-    assert!(matches!(key.open(context, sealed), Err(DoesNotOpen)));
+    assert!(matches!(key.open(context, sealed), Err(UnsealError)));
 }

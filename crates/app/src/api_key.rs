@@ -1,13 +1,13 @@
-//! What an API key looks like: `crk1_`, then key id, secret and checksum in the alphabet `0`–`9`, `a`–`v`.
+//! The format of API keys: `crk1_`, then key id, secret and checksum in the alphabet `0`–`9`, `a`–`v`.
 //!
-//! The fixed start and the checksum let a scanner find a leaked key and tell it from noise.
+//! With the prefix and the checksum, a scanner can find leaked keys without false positives.
 
 use crate::Entropy;
 use data_encoding::BASE32HEX_NOPAD;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// How every key of this kind begins.
+/// The prefix of every issued key.
 pub const PREFIX: &str = "crk1_";
 
 const ID_BYTES: usize = 10;
@@ -20,15 +20,15 @@ fn encode(bytes: &[u8]) -> String {
     BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
-/// A key that has just been made; it is shown once and never kept.
+/// A key that was just generated; it is shown once and not stored.
 pub struct IssuedKey {
-    /// The key's id, which is no secret.
+    /// The key's id, which is not secret.
     pub key_id: String,
     key: Zeroizing<String>,
 }
 
 impl IssuedKey {
-    /// Makes a key.
+    /// Generates a key.
     pub fn generate(entropy: &dyn Entropy) -> IssuedKey {
         let key_id = new_key_id(entropy);
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
@@ -51,18 +51,18 @@ impl fmt::Debug for IssuedKey {
     }
 }
 
-/// Makes an id for a key.
+/// Generates an id for a key.
 pub fn new_key_id(entropy: &dyn Entropy) -> String {
     let mut id = [0; ID_BYTES];
     entropy.fill(&mut id);
     encode(&id)
 }
 
-/// The key id within a presented key, if it is one that could have been issued: what is accepted has no second spelling.
+/// The id in a presented key, if it has the format of an issued key. Exactly one spelling of a key is accepted.
 pub fn key_id(key: &str) -> Option<&str> {
     let encoded = key.strip_prefix(PREFIX).filter(|encoded| encoded.bytes().all(is_digit))?;
     let (body, found) = key.split_at_checked(KEY_CHARS - CHECKSUM_CHARS)?;
-    // The secret's last character holds a single bit, its highest.
+    // The last character of the secret holds a single bit, its highest: 256 bits take 51 characters of 5 bits and one bit.
     let well_formed = body.ends_with(['0', 'g']) && found.as_bytes() == checksum(body);
     encoded.get(..ID_CHARS).filter(|_| well_formed)
 }
@@ -72,23 +72,23 @@ fn is_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'v')
 }
 
-/// Whether a key made elsewhere can be imported: it must have the shape of a UUID.
+/// Whether a key made elsewhere can be imported: it must have the format of a UUID.
 pub fn is_importable(key: &str) -> bool {
     let dashes = [8, 13, 18, 23];
     let fits = |(at, byte): (usize, u8)| if dashes.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() };
     key.len() == 36 && key.bytes().enumerate().all(fits)
 }
 
-/// The longest key that can be fixed, in characters.
+/// The maximum length of a fixed key, in characters.
 pub const MAX_FIXED: usize = 100;
 
-/// Whether a key can be one that stands in the seed of a sandbox: anything short that nobody takes for an issued key.
+/// Whether a key can be fixed in a sandbox's seed: any short text that does not look like an issued key.
 pub fn can_be_fixed(key: &str) -> bool {
     let fits = (1..=MAX_FIXED).contains(&key.chars().count()) && !key.chars().any(char::is_control);
     fits && !key.starts_with(PREFIX)
 }
 
-/// The digits that a key ends with; every call presents a key, so they take no memory from the heap.
+/// The checksum at the end of a key. It is computed for every request, so it does not allocate.
 fn checksum(body: &str) -> [u8; CHECKSUM_CHARS] {
     let mut digits = [0; CHECKSUM_CHARS];
     BASE32HEX_NOPAD.encode_mut(&crc32fast::hash(body.as_bytes()).to_be_bytes(), &mut digits);
@@ -102,7 +102,7 @@ mod tests {
     use crate::vault::tests::Counting;
 
     #[test]
-    fn a_key_can_be_searched_for_and_carries_its_id() {
+    fn a_key_has_the_prefix_and_contains_its_id() {
         let issued = IssuedKey::generate(&Counting::default());
         let key = issued.reveal();
         assert_eq!(key.len(), KEY_CHARS);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_makes_no_key_of_what_is_never_issued() {
+    fn a_text_that_is_never_issued_is_no_key_even_with_a_checksum() {
         let with_checksum = |body: String| format!("{body}{}", checksum(&body).escape_ascii());
         let body = |id: &str, last: char| format!("{PREFIX}{id}{}{last}", "0".repeat(51));
         let id = "0123456789abcdef";

@@ -9,7 +9,7 @@
 
 use crate::{
     App,
-    vault::{BackupVault, DoesNotOpen, Entropy, SealingKey, Signing},
+    vault::{BackupVault, Entropy, SealingKey, Signing, UnsealError},
 };
 use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin};
 use carnelian_store::{AuditEntry, BackupPart, BackupRow, Ledger, PartitionId, Store, StoreError};
@@ -170,7 +170,7 @@ pub fn read(
                 None => return Ok(put(Restored::Erased(row))?),
             },
         };
-        let opened = key.open(&place(&row), sealed).map_err(|DoesNotOpen| BackupError::NotWhole)?;
+        let opened = key.open(&place(&row), sealed).map_err(|UnsealError| BackupError::NotWhole)?;
         row.content = opened.to_vec();
         Ok(put(Restored::Row(row))?)
     })

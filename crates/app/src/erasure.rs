@@ -1,4 +1,14 @@
-//! Erasing accounts: claiming what is due, purging what was deleted, and a signed receipt of what was observed.
+//! Carrying out erasures of accounts, and writing their receipts.
+//!
+//! ```text
+//! every second:  claim an erasure that is due or interrupted --> run it --> next one
+//!                accounts erased without a receipt?  yes --> purge --> sign and store a receipt for each
+//!                                                    no  --> purge, at most once an hour, for single customers
+//! ```
+//!
+//! Every server does this; the lease of a claim keeps two of them from running the same erasure (see
+//! `carnelian_store::Erasures`). A receipt states only what the store observed: without `overwritten_at` it does not claim
+//! that files were overwritten.
 
 pub use carnelian_store::{ErasureRecord, ErasureState};
 
@@ -15,7 +25,7 @@ const LEASE: Duration = Duration::from_secs(30);
 /// The time between two purges for customers who were erased one by one.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// The signature's place in a receipt.
+/// The name of the signature in a receipt.
 const SIGNATURE: &str = "signature";
 
 impl App {
@@ -73,18 +83,18 @@ impl App {
         Ok(purged)
     }
 
-    /// Whether a receipt is one of this registry, as it was written.
+    /// Whether a receipt was signed by this registry and is unaltered.
     pub fn is_receipt(&self, receipt: &str) -> bool {
-        let Ok(Value::Object(mut told)) = serde_json::from_str::<Value>(receipt) else { return false };
-        let Some(Value::String(signature)) = told.shift_remove(SIGNATURE) else { return false };
+        let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(receipt) else { return false };
+        let Some(Value::String(signature)) = fields.shift_remove(SIGNATURE) else { return false };
         let signature = BASE64.decode(signature.as_bytes());
-        signature.is_ok_and(|signature| self.keys.receipts.has_signed(signed(&told).as_bytes(), &signature))
+        signature.is_ok_and(|signature| self.keys.receipts.has_signed(signed_text(&fields).as_bytes(), &signature))
     }
 }
 
-/// Says what was erased and when, signed.
+/// A signed statement of what was erased and when.
 fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Timestamp>) -> String {
-    let told = json!({
+    let fields = json!({
         "erasureId": erasure.id.0,
         "accountId": erasure.account.0,
         "requestedBy": erasure.requested_by,
@@ -97,15 +107,15 @@ fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Tim
         "filesOverwrittenAt": overwritten_at.map(Timestamp::to_iso8601),
         "publicKey": BASE64.encode(key.public().as_ref()),
     });
-    let Value::Object(mut told) = told else { return String::new() };
-    let signature = key.sign(signed(&told).as_bytes());
-    told.insert(SIGNATURE.to_owned(), BASE64.encode(&signature).into());
-    Value::Object(told).to_string()
+    let Value::Object(mut fields) = fields else { return String::new() };
+    let signature = key.sign(signed_text(&fields).as_bytes());
+    fields.insert(SIGNATURE.to_owned(), BASE64.encode(&signature).into());
+    Value::Object(fields).to_string()
 }
 
-/// What is signed of a receipt: everything before the signature, without white space between its parts.
-fn signed(told: &Map<String, Value>) -> String {
-    Value::Object(told.clone()).to_string()
+/// The signed text of a receipt: all fields but the signature, as JSON without white space.
+fn signed_text(fields: &Map<String, Value>) -> String {
+    Value::Object(fields.clone()).to_string()
 }
 
 #[cfg(test)]
@@ -115,7 +125,7 @@ mod tests {
     use carnelian_domain::{AccountId, ErasureId};
 
     #[test]
-    fn a_receipt_tells_everything_and_its_signature_covers_it() {
+    fn a_receipt_contains_every_fact_and_its_signature_covers_them() {
         let key = ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"));
         let erasure = ErasureRecord {
             id: ErasureId(3),
@@ -132,14 +142,14 @@ mod tests {
             receipt: None,
         };
         let receipt = receipt(&key, &erasure, Some(Timestamp(2000)));
-        let (told, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
+        let (fields, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
         let expected = "{\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
             \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract ended\",\"customers\":41,\"users\":2,\
             \"keys\":4,\"dataKeyDestroyedAt\":\"1970-01-01T00:00:01.000Z\",\
             \"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"publicKey\":";
-        assert!(told.starts_with(expected), "{told}");
+        assert!(fields.starts_with(expected), "{fields}");
         let signature = BASE64.decode(signature.trim_end_matches("\"}").as_bytes()).expect("is Base64");
-        assert!(key.has_signed(format!("{told}}}").as_bytes(), &signature));
-        assert!(!key.has_signed(format!("{}}}", told.replace("41", "40")).as_bytes(), &signature));
+        assert!(key.has_signed(format!("{fields}}}").as_bytes(), &signature));
+        assert!(!key.has_signed(format!("{}}}", fields.replace("41", "40")).as_bytes(), &signature));
     }
 }

@@ -1,10 +1,10 @@
-//! What is sealed of a customer, and in which form.
+//! Sealing a customer's personal details.
 //!
-//! The plain text is a JSON array by position: question, answer, contacts, billing address, shipping address; contacts
-//! and addresses are arrays too, in the order of the rule table. The account and the customer are part of the seal, so
-//! that a row copied elsewhere does not open.
+//! The plain text is a JSON array: question, answer, contacts, billing address, shipping address. Contacts and addresses
+//! are arrays too, in the order of the rule table. The account and the customer are authenticated with it, so that a row
+//! copied elsewhere cannot be opened.
 
-use crate::vault::{DoesNotOpen, Entropy, SealingKey};
+use crate::vault::{Entropy, SealingKey, UnsealError};
 use carnelian_domain::{
     AccountId, Address, Contact, CustomerId, PersonalDetails, Text,
     rules::{ADDRESS_FIELDS, CONTACT_FIELDS},
@@ -12,7 +12,7 @@ use carnelian_domain::{
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// As long as nearly every plain text is at most, in bytes: one that is longer is moved while it grows.
+/// The initial capacity for a plain text, in bytes: nearly every one fits, and a longer one is reallocated.
 const USUAL_LENGTH: usize = 512;
 
 type Field<'a> = Option<Cow<'a, str>>;
@@ -43,7 +43,7 @@ pub(crate) fn open(
     account: AccountId,
     customer: CustomerId,
     sealed: &[u8],
-) -> Result<PersonalDetails, DoesNotOpen> {
+) -> Result<PersonalDetails, UnsealError> {
     decode(&key.open(&context(account, customer), sealed)?)
 }
 
@@ -54,37 +54,37 @@ fn context(account: AccountId, customer: CustomerId) -> [u8; 16] {
     context
 }
 
-/// The plain text of a seal.
+/// Encodes details as the plain text to be sealed.
 pub fn encode(details: &PersonalDetails) -> Vec<u8> {
     let plain = Plain(
-        lend(&details.security_question),
-        lend(&details.security_answer),
-        details.contacts.iter().map(|contact| contact.0.each_ref().map(lend)).collect(),
-        details.billing_address.as_ref().map(|address| address.0.each_ref().map(lend)),
-        details.shipping_address.as_ref().map(|address| address.0.each_ref().map(lend)),
+        borrow_text(&details.security_question),
+        borrow_text(&details.security_answer),
+        details.contacts.iter().map(|contact| contact.0.each_ref().map(borrow_text)).collect(),
+        details.billing_address.as_ref().map(|address| address.0.each_ref().map(borrow_text)),
+        details.shipping_address.as_ref().map(|address| address.0.each_ref().map(borrow_text)),
     );
     let mut text = Vec::with_capacity(USUAL_LENGTH);
     serde_json::to_writer(&mut text, &plain).expect("strings and arrays can always be written");
     text
 }
 
-/// Reads the plain text of a seal; total for any bytes.
-pub fn decode(plain: &[u8]) -> Result<PersonalDetails, DoesNotOpen> {
-    let plain: Plain<'_> = serde_json::from_slice(plain).map_err(|_| DoesNotOpen)?;
+/// Decodes a plain text; never panics, whatever the bytes.
+pub fn decode(plain: &[u8]) -> Result<PersonalDetails, UnsealError> {
+    let plain: Plain<'_> = serde_json::from_slice(plain).map_err(|_| UnsealError)?;
     Ok(PersonalDetails {
-        security_question: keep(plain.0),
-        security_answer: keep(plain.1),
-        contacts: plain.2.into_iter().map(|contact| Contact(contact.map(keep))).collect(),
-        billing_address: plain.3.map(|address| Address(address.map(keep))),
-        shipping_address: plain.4.map(|address| Address(address.map(keep))),
+        security_question: own_text(plain.0),
+        security_answer: own_text(plain.1),
+        contacts: plain.2.into_iter().map(|contact| Contact(contact.map(own_text))).collect(),
+        billing_address: plain.3.map(|address| Address(address.map(own_text))),
+        shipping_address: plain.4.map(|address| Address(address.map(own_text))),
     })
 }
 
-fn lend(text: &Option<Text>) -> Field<'_> {
+fn borrow_text(text: &Option<Text>) -> Field<'_> {
     text.as_ref().map(|text| Cow::Borrowed(text.as_str()))
 }
 
-fn keep(field: Field<'_>) -> Option<Text> {
+fn own_text(field: Field<'_>) -> Option<Text> {
     field.map(|field| Text::trusted(field.into_owned()))
 }
 
@@ -118,7 +118,7 @@ mod tests {
         let key = vault.data_key(account, &vault.new_data_key(account)).expect("unwraps");
         let sealed = seal(&key, &Counting::default(), account, customer, &details());
         assert_eq!(open(&key, account, customer, &sealed), Ok(details()));
-        assert_eq!(open(&key, AccountId(2), customer, &sealed), Err(DoesNotOpen));
-        assert_eq!(open(&key, account, CustomerId(1), &sealed), Err(DoesNotOpen));
+        assert_eq!(open(&key, AccountId(2), customer, &sealed), Err(UnsealError));
+        assert_eq!(open(&key, account, CustomerId(1), &sealed), Err(UnsealError));
     }
 }

@@ -1,4 +1,13 @@
-//! The keys: one master key, and from it everything that protects credentials and personal data.
+//! Keys: every key that protects credentials and personal data is derived from one master key.
+//!
+//! ```text
+//! master key --HKDF--+-- wrapping key ---- wraps the random data key of each account
+//!                    |                       data key --+-- seals customers
+//!                    |                                  +--HKDF-- seals the account's rows in backups
+//!                    +-- HMAC keys: API keys, request fingerprints, setting digests, audit chain, audit end, backups
+//!                    +-- backup key: seals the rows of backups that belong to no account
+//!                    +-- Ed25519 seed: signs receipts
+//! ```
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -12,56 +21,56 @@ use carnelian_store::{AuditChain, AuditHead, Link};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Makes random bytes; the one that asks the system is made where the program is wired together.
+/// A source of random bytes; the one that uses the operating system is made where the program is wired together.
 pub trait Entropy: Send + Sync {
-    /// Fills a buffer with bytes that nobody can guess.
+    /// Fills a buffer with unpredictable bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The length of every key here, in bytes.
+/// The length of every key, in bytes.
 pub const KEY_BYTES: usize = 32;
 
-/// The key that all other keys come from.
+/// The key that all other keys are derived from.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl MasterKey {
-    /// Makes a new one.
+    /// Generates a new key.
     pub fn generate(entropy: &dyn Entropy) -> MasterKey {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         entropy.fill(bytes.as_mut());
         MasterKey(bytes)
     }
 
-    /// Takes one that was kept.
+    /// Takes the bytes of a stored key; `None` unless there are [`KEY_BYTES`].
     pub fn from_bytes(bytes: &[u8]) -> Option<MasterKey> {
         Some(MasterKey(Zeroizing::new(bytes.try_into().ok()?)))
     }
 
-    /// The bytes, to be kept.
+    /// The bytes, to be stored.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
 }
 
-/// Sealed bytes that do not open: another key, another place, or damage.
+/// Sealed bytes cannot be opened: another key, another context, or damage.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sealed data does not open")]
-pub struct DoesNotOpen;
+#[error("sealed data cannot be opened")]
+pub struct UnsealError;
 
-/// An AES-256-GCM-SIV key, which stays safe even if a nonce should ever come twice.
+/// An AES-256-GCM-SIV key, which stays safe even if a nonce is ever repeated.
 pub struct SealingKey(LessSafeKey);
 
 /// The version of the layout: version, nonce, ciphertext with tag.
 const SEALED_VERSION: u8 = 1;
 
 impl SealingKey {
-    /// Takes the bytes of a key, of which there must be [`KEY_BYTES`].
-    pub fn new(bytes: &[u8]) -> Result<SealingKey, DoesNotOpen> {
-        UnboundKey::new(&AES_256_GCM_SIV, bytes).map(|key| SealingKey(LessSafeKey::new(key))).map_err(|_| DoesNotOpen)
+    /// Takes the bytes of a key; fails unless there are [`KEY_BYTES`].
+    pub fn new(bytes: &[u8]) -> Result<SealingKey, UnsealError> {
+        UnboundKey::new(&AES_256_GCM_SIV, bytes).map(|key| SealingKey(LessSafeKey::new(key))).map_err(|_| UnsealError)
     }
 
-    /// Seals bytes so that they open only together with the same context.
+    /// Seals bytes; they can be opened only with the same context.
     pub fn seal(&self, entropy: &dyn Entropy, context: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
@@ -77,28 +86,28 @@ impl SealingKey {
         sealed
     }
 
-    /// Opens what was sealed with the same context; total for any bytes.
-    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
-        let (&version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
-        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(DoesNotOpen)?;
+    /// Opens bytes that were sealed with the same context; never panics, whatever the bytes.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let (&version, rest) = sealed.split_first().ok_or(UnsealError)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(UnsealError)?;
         if version != SEALED_VERSION {
-            return Err(DoesNotOpen);
+            return Err(UnsealError);
         }
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError)?;
         let mut body = Zeroizing::new(body.to_vec());
-        let length = self.0.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| DoesNotOpen)?.len();
+        let length = self.0.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| UnsealError)?.len();
         body.truncate(length);
         Ok(body)
     }
 }
 
-/// What the key is derived for that wraps data keys.
+/// The purpose of the key that wraps data keys.
 const WRAPPING: &[u8] = b"data key wrapping 1";
 
-/// What is derived to recognise a master key.
+/// The purpose of the value that a registry stores to recognise its master key.
 const PROOF: &[u8] = b"master key proof 1";
 
-/// Derives, wraps and unwraps.
+/// The keys of a registry in service, except those for audit, backups and receipts.
 pub(crate) struct Vault {
     wrapping: SealingKey,
     pepper: hmac::Key,
@@ -121,12 +130,12 @@ impl Vault {
         }
     }
 
-    /// What a registry keeps to recognise its master key; it gives nothing away.
+    /// The value that a registry stores to recognise its master key; it reveals nothing about the key.
     pub(crate) fn proof(&self) -> &[u8] {
         &self.proof
     }
 
-    /// Makes a data key for an account and wraps it.
+    /// Generates a data key for an account and wraps it.
     pub(crate) fn new_data_key(&self, account: AccountId) -> Vec<u8> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         self.entropy.fill(key.as_mut());
@@ -134,35 +143,35 @@ impl Vault {
     }
 
     /// Unwraps an account's data key.
-    pub(crate) fn data_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+    pub(crate) fn data_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, UnsealError> {
         SealingKey::new(&self.wrapping.open(&wrapping_context(account), wrapped)?)
     }
 
-    /// The keyed digest of an API key, which is all that is stored of it.
+    /// The keyed digest of an API key: only this is stored.
     pub(crate) fn digest(&self, api_key: &str) -> [u8; KEY_BYTES] {
         sign(&self.pepper, &[api_key.as_bytes()])
     }
 
-    /// What tells requests apart and gives nothing of them away.
+    /// A keyed digest that tells requests apart and reveals nothing about them.
     pub(crate) fn fingerprint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
         sign(&self.fingerprints, parts)
     }
 
-    /// What stands for the value of a setting, or for there being none, and gives nothing of it away.
+    /// A keyed digest of a setting's value, or of its absence; it reveals nothing about the value.
     pub(crate) fn setting_digest(&self, name: &str, value: Option<&str>) -> [u8; KEY_BYTES] {
-        let is_there = u8::from(value.is_some());
-        sign(&self.settings, &[name.as_bytes(), &[is_there], value.unwrap_or_default().as_bytes()])
+        let is_set = u8::from(value.is_some());
+        sign(&self.settings, &[name.as_bytes(), &[is_set], value.unwrap_or_default().as_bytes()])
     }
 }
 
-/// Links the entries of the audit log and seals its end, so that nobody without the master key can make one or move it.
+/// Links the entries of the audit log and seals its end: without the master key neither can be forged.
 pub struct AuditKey {
     chain: hmac::Key,
     end: hmac::Key,
 }
 
 impl AuditKey {
-    /// The key of a registry with this master key.
+    /// Derives the key from the master key.
     pub fn new(master: &MasterKey) -> AuditKey {
         let root = root(master);
         let (chain, end) = (hmac_key(&root, b"audit chain 1"), hmac_key(&root, b"audit end 1"));
@@ -188,7 +197,7 @@ pub struct BackupVault {
 }
 
 impl BackupVault {
-    /// The keys of a registry with this master key.
+    /// Derives the keys from the master key.
     pub fn new(master: &MasterKey) -> BackupVault {
         let root = root(master);
         let sealing = |purpose: &[u8]| SealingKey::new(derive(&root, purpose).as_slice()).expect("a key of 32 bytes");
@@ -199,25 +208,25 @@ impl BackupVault {
         }
     }
 
-    /// Seals what belongs to no account.
+    /// The key for rows that belong to no account.
     pub(crate) fn general(&self) -> &SealingKey {
         &self.general
     }
 
-    /// Seals what belongs to an account; it comes from the account's data key, which seals nothing twice.
-    pub(crate) fn account_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, DoesNotOpen> {
+    /// The key for rows of an account, derived from its data key, which itself seals only customers.
+    pub(crate) fn account_key(&self, account: AccountId, wrapped: &[u8]) -> Result<SealingKey, UnsealError> {
         let key = self.wrapping.open(&wrapping_context(account), wrapped)?;
         let root = Salt::new(HKDF_SHA256, b"carnelian").extract(&key);
         SealingKey::new(derive(&root, b"backup of account 1").as_slice())
     }
 
-    /// Begins a signature.
+    /// Starts a signature.
     pub(crate) fn sign(&self) -> Signing {
         Signing(hmac::Context::with_key(&self.signing))
     }
 }
 
-/// A signature that is being made.
+/// A signature in progress.
 pub(crate) struct Signing(hmac::Context);
 
 impl Signing {
@@ -234,11 +243,11 @@ impl Signing {
     }
 }
 
-/// Signs receipts, so that whoever has the public key can check them.
+/// Signs receipts; anyone with the public key can check them.
 pub(crate) struct ReceiptKey(Ed25519KeyPair);
 
 impl ReceiptKey {
-    /// The key of a registry with this master key.
+    /// Derives the key from the master key.
     pub(crate) fn new(master: &MasterKey) -> ReceiptKey {
         let seed = derive(&root(master), b"receipt signing 1");
         ReceiptKey(Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("a seed of 32 bytes"))
@@ -254,13 +263,13 @@ impl ReceiptKey {
         self.0.sign(message).as_ref().to_vec()
     }
 
-    /// Whether a signature is this key's.
+    /// Whether a signature was made with this key.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.public()).verify(message, signature).is_ok()
     }
 }
 
-/// Signs parts; each is told from its neighbours by its length.
+/// Signs parts, each preceded by its length unless it is the only one.
 fn sign(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
     let mut context = hmac::Context::with_key(key);
     for part in parts {
@@ -274,7 +283,7 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
     signature
 }
 
-/// What every other key is derived from.
+/// The HKDF key from which every other key is derived.
 fn root(master: &MasterKey) -> Prk {
     Salt::new(HKDF_SHA256, b"carnelian").extract(master.as_bytes())
 }
@@ -283,7 +292,7 @@ fn hmac_key(root: &Prk, purpose: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, derive(root, purpose).as_slice())
 }
 
-/// Compares digests in a time that tells nothing about them.
+/// Compares digests in constant time.
 pub(crate) fn same_digest(a: &[u8], b: &[u8]) -> bool {
     verify_slices_are_equal(a, b).is_ok()
 }
@@ -304,7 +313,7 @@ fn derive(root: &Prk, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     let info = [purpose];
     let derived = root.expand(&info, KeyLength).and_then(|output| output.fill(key.as_mut()));
-    derived.expect("HKDF-SHA-256 gives up to 8160 bytes");
+    derived.expect("HKDF-SHA-256 yields up to 8160 bytes");
     key
 }
 
@@ -313,7 +322,7 @@ pub(crate) mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// Counts instead of rolling dice, so that tests are repeatable.
+    /// Returns consecutive numbers, so that tests are repeatable.
     #[derive(Default)]
     pub(crate) struct Counting(AtomicU64);
 
@@ -339,18 +348,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sealed_bytes_open_only_whole_and_in_their_context() {
+    fn sealed_bytes_open_only_unaltered_and_in_their_context() {
         let vault = vault();
         let sealed = vault.wrapping.seal(&Counting::default(), b"here", b"Journey");
         assert_eq!(vault.wrapping.open(b"here", &sealed).map(|plain| plain.to_vec()), Ok(b"Journey".to_vec()));
-        assert_eq!(vault.wrapping.open(b"there", &sealed), Err(DoesNotOpen));
+        assert_eq!(vault.wrapping.open(b"there", &sealed), Err(UnsealError));
         for damaged in 0..sealed.len() {
             let mut sealed = sealed.clone();
             sealed[damaged] ^= 1;
-            assert_eq!(vault.wrapping.open(b"here", &sealed), Err(DoesNotOpen), "byte {damaged}");
+            assert_eq!(vault.wrapping.open(b"here", &sealed), Err(UnsealError), "byte {damaged}");
         }
         for short in 0..sealed.len() {
-            assert_eq!(vault.wrapping.open(b"here", &sealed[..short]), Err(DoesNotOpen), "{short} bytes");
+            assert_eq!(vault.wrapping.open(b"here", &sealed[..short]), Err(UnsealError), "{short} bytes");
         }
     }
 

@@ -29,17 +29,17 @@ use std::{
 
 /// How to open a store.
 pub struct Options {
-    /// Where its files are; created if missing.
+    /// The data directory; it is created if it does not exist.
     pub directory: PathBuf,
-    /// How many connections to keep open for reading.
+    /// How many connections are kept open for reading.
     pub readers: usize,
-    /// Whether customers are written; at most one process does at a time.
+    /// Whether this process writes customers; at most one process does at a time.
     pub writes_customers: bool,
-    /// Tells when a transaction begins: that is the time of what is written in it.
+    /// The clock. All writes of a transaction have the time at which it began.
     pub clock: Arc<dyn Clock>,
     /// Links the entries of the audit log.
     pub audit_chain: Arc<dyn AuditChain>,
-    /// Told when the store has failed for good.
+    /// Called when the store has failed: every later write is refused, and the process must restart.
     pub on_failure: OnFailure,
 }
 
@@ -49,7 +49,7 @@ pub struct SqliteStore {
     pub(crate) readers: Arc<Readers>,
     pub(crate) barrier: Arc<DurabilityBarrier>,
     pub(crate) wal_truncation: Arc<WalTruncation>,
-    /// What is kept in memory; `None` in a process that may not write customers.
+    /// The indexes in memory; `None` in a process that may not write customers.
     pub(crate) indexes: Option<Arc<Indexes>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
@@ -66,7 +66,9 @@ pub(crate) struct OpenFiles {
 }
 
 impl SqliteStore {
-    /// Opens the registry in a directory, and makes or upgrades it first where needed.
+    /// Opens the registry in a directory. Creates it if it does not exist, and migrates an older schema.
+    ///
+    /// Fails if another process writes customers and this one wants to, or while a restore runs.
     pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
         schema::assert_sqlite_version()?;
         let directory = options.directory.clone();
@@ -80,7 +82,7 @@ impl SqliteStore {
 
     fn open_database(options: Options, locks: RegistryLocks) -> Result<SqliteStore, OpenError> {
         let path = options.directory.join(DATABASE);
-        // A process that does not serve is alone if it could.
+        // Whoever gets the serving lock knows that no server has the registry open.
         let alone = locks.serving.is_some();
         let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
         let explain = |source| OpenError::Directory { path: path.clone(), source };
@@ -122,8 +124,8 @@ impl SqliteStore {
         restore::exists(directory)
     }
 
-    /// Reads what any process may have written, and shows it only once it is on stable storage: nothing is ever shown
-    /// that a power cut could take back.
+    /// Reads data that other processes write too, and syncs the log before it returns, so that no read returns what a
+    /// power cut could undo.
     pub(crate) async fn read_synced<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
@@ -134,6 +136,7 @@ impl SqliteStore {
         Ok(found)
     }
 
+    /// Runs `work` in a transaction and waits until its commit is on stable storage.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// Makes a directory that only its owner can enter, and makes sure that it is still there after a power cut.
+/// Creates a directory that only its owner can enter, with its parents, and syncs it so that it survives a power cut.
 pub fn make_directory(directory: &Path) -> Result<(), OpenError> {
     let explain = |source| OpenError::Directory { path: directory.to_owned(), source };
     if directory.is_dir() {
@@ -17,7 +17,7 @@ pub fn make_directory(directory: &Path) -> Result<(), OpenError> {
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_directory(parent)?;
     match DirBuilder::new().mode(0o700).create(directory) {
-        // Another process was quicker.
+        // Another process has created it meanwhile.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
         other => other.map_err(explain)?,
     }

@@ -1,4 +1,4 @@
-//! What the store asks of the file system beyond SQLite.
+//! Checks of the file system that SQLite does not make.
 
 use std::{
     fs::File,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The write-ahead log of a database.
+/// The path of a database's write-ahead log.
 pub(crate) fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

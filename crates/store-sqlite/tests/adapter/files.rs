@@ -1,4 +1,4 @@
-//! What is in the files, and who else may use them.
+//! The files of a registry, and several processes that use them.
 
 use crate::{StoppedClock, open, open_beside};
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, UserId};
@@ -38,7 +38,7 @@ async fn exists(store: &SqliteStore, id: u64) -> bool {
 }
 
 #[tokio::test]
-async fn keys_that_are_remembered_no_longer_are_forgotten_as_others_come() {
+async fn expired_idempotency_keys_are_deleted_as_new_ones_are_stored() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
@@ -62,7 +62,7 @@ async fn keys_that_are_remembered_no_longer_are_forgotten_as_others_come() {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn all_data_is_there_after_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
     assert!(!SqliteStore::exists(directory.path()));
     let store = open(directory.path());
@@ -84,7 +84,7 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
+async fn taken_and_free_names_stay_so_after_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
@@ -114,7 +114,7 @@ async fn names_are_still_taken_after_reopening_and_free_ones_still_free() {
     assert!(!taken("Customer 1").await);
 }
 
-/// Reads a customer again and again, until told that it is over.
+/// Reads a customer in a loop until `over` is set.
 fn read_until_over(store: &SqliteStore, over: &AtomicBool) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     while !over.load(Ordering::Relaxed) {
@@ -123,7 +123,7 @@ fn read_until_over(store: &SqliteStore, over: &AtomicBool) {
 }
 
 #[tokio::test]
-async fn the_log_starts_again_at_its_beginning_although_somebody_reads_all_the_time() {
+async fn the_log_restarts_at_its_beginning_under_constant_reading() {
     const CUSTOMER: usize = 400_000;
     const EDITS: usize = 600;
     let directory = tempfile::tempdir().expect("a directory");
@@ -148,7 +148,7 @@ async fn the_log_starts_again_at_its_beginning_although_somebody_reads_all_the_t
     assert!(log < written / 2, "the log has {log} bytes after {written} were written");
 }
 
-/// Whether a text stands anywhere in the files of a registry.
+/// Whether any file of a registry contains a text.
 fn is_in_files(directory: &Path, text: &str) -> bool {
     let files = fs::read_dir(directory).expect("is there").map(|entry| entry.expect("can be listed").path());
     let mut contents = files.filter_map(|path| fs::read(path).ok());
@@ -160,14 +160,14 @@ fn erase(id: u64, account: AccountId) -> EraseCustomer {
 }
 
 #[tokio::test]
-async fn what_was_erased_is_soon_in_no_file_although_nothing_else_is_written() {
-    const SECRET: &str = "a-text-that-stands-nowhere-else";
+async fn erased_data_is_soon_in_no_file_even_without_further_writes() {
+    const SECRET: &str = "a-text-that-occurs-nowhere-else";
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
     store.create_customer(customer(1, account, SECRET.into()), &ORIGIN, None).await.expect("is created");
     assert!(is_in_files(directory.path(), SECRET));
-    // A reader that keeps its view must not keep what the view shows.
+    // The snapshot that this read leaves on its connection must not keep the data in the log.
     assert!(exists(&store, 1).await);
     store.erase_customer(erase(1, account), &ORIGIN).await.expect("is erased");
     let overwritten = tokio::time::timeout(Duration::from_secs(30), store.purge()).await;
@@ -176,14 +176,14 @@ async fn what_was_erased_is_soon_in_no_file_although_nothing_else_is_written() {
 }
 
 #[tokio::test]
-async fn what_was_erased_is_in_no_file_once_the_registry_is_opened_again() {
-    const SECRET: &str = "a-text-that-stands-nowhere-else";
+async fn erased_data_is_in_no_file_after_reopening() {
+    const SECRET: &str = "a-text-that-occurs-nowhere-else";
     let (directory, copy) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     let store = open(directory.path());
     let account = account(&store).await;
     store.create_customer(customer(1, account, SECRET.into()), &ORIGIN, None).await.expect("is created");
     store.create_customer(customer(2, account, vec![]), &ORIGIN, None).await.expect("is created");
-    // Somebody who still reads the log keeps it from being cut off, and a kill comes before that is over.
+    // A reader keeps the log from being truncated, and the process is killed meanwhile: the files are copied.
     let reader = Connection::open(directory.path().join("carnelian.db")).expect("opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM customer").expect("reads");
     store.erase_customer(erase(1, account), &ORIGIN).await.expect("is erased");
@@ -226,7 +226,7 @@ async fn a_process_that_may_not_write_customers_claims_no_erasure() {
 }
 
 #[tokio::test]
-async fn a_write_bears_the_time_of_the_clock() {
+async fn a_write_has_the_time_of_the_clock() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
@@ -235,7 +235,7 @@ async fn a_write_bears_the_time_of_the_clock() {
 }
 
 #[tokio::test]
-async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
+async fn two_processes_on_one_directory_read_each_others_writes() {
     let directory = tempfile::tempdir().expect("a directory");
     let (server, command_line) = (open(directory.path()), open_beside(directory.path()));
     let account = account(&command_line).await;
@@ -246,12 +246,15 @@ async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
             server
                 .create_customer(customer(id, account, vec![]), &ORIGIN, None)
                 .await
-                .expect("the other one lets go in time");
+                .expect("the other process ends its transaction in time");
         }
     };
     let administer = async {
         for turn in 0..50 {
-            command_line.create_group(format!("group {turn}"), &ORIGIN).await.expect("the other one lets go in time");
+            command_line
+                .create_group(format!("group {turn}"), &ORIGIN)
+                .await
+                .expect("the other process ends its transaction in time");
         }
     };
     tokio::join!(serve, administer);
@@ -260,7 +263,7 @@ async fn two_stores_on_one_directory_see_each_other_and_take_turns() {
     for id in 1..=100 {
         assert!(exists(&server, id).await);
     }
-    server.create_customer(customer(1000, account, vec![]), &ORIGIN, None).await.expect("the server goes on alone");
+    server.create_customer(customer(1000, account, vec![]), &ORIGIN, None).await.expect("the server continues alone");
 }
 
 #[tokio::test]
@@ -274,7 +277,7 @@ async fn only_one_process_writes_customers() {
 }
 
 #[tokio::test]
-async fn a_new_registry_can_be_opened_and_written_and_closed_by_many_at_once() {
+async fn many_processes_can_create_and_write_a_new_registry_concurrently() {
     for _ in 0..5 {
         let directory = tempfile::tempdir().expect("a directory");
         let write = &|name: String| {
@@ -291,12 +294,12 @@ async fn a_new_registry_can_be_opened_and_written_and_closed_by_many_at_once() {
 }
 
 #[tokio::test]
-async fn writes_that_wait_are_done_before_the_store_is_gone() {
+async fn queued_writes_are_done_before_the_store_is_dropped() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
     for id in 1..=500 {
-        // Asked once, a write is in the queue; then whoever asked goes away.
+        // The first poll queues the write; then the caller stops waiting.
         let mut write = pin!(store.create_customer(customer(id, account, vec![]), &ORIGIN, None));
         let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
@@ -317,21 +320,21 @@ async fn a_value_that_sqlite_cannot_hold_does_not_stop_the_registry() {
 }
 
 #[test]
-fn a_registry_carries_its_application_id() {
+fn a_registry_has_its_application_id() {
     let directory = tempfile::tempdir().expect("a directory");
     drop(open(directory.path()));
-    // Where the file format has it, so that `file` and the like can tell.
+    // The offset that the file format defines, where programs such as `file` look.
     let file = fs::read(directory.path().join("carnelian.db")).expect("is read");
     assert_eq!(&file[68..72], b"CRNL");
 }
 
 #[tokio::test]
-async fn the_log_starts_again_at_its_beginning_under_sustained_writes() {
+async fn the_log_restarts_at_its_beginning_under_sustained_writes() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     let account = account(&store).await;
-    let (first_turn, mut written) = (log_turn(directory.path()), 0);
-    while log_turn(directory.path()) < first_turn + 3 {
+    let (first, mut written) = (log_restarts(directory.path()), 0);
+    while log_restarts(directory.path()) < first + 3 {
         let id = store.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first;
         store.create_customer(customer(id, account, vec![0; 1 << 20]), &ORIGIN, None).await.expect("is created");
         assert!(exists(&store, id).await);
@@ -346,8 +349,8 @@ fn log_path(directory: &Path) -> PathBuf {
     directory.join("carnelian.db-wal")
 }
 
-/// How often the log has started again: the checkpoint sequence number in its header.
-fn log_turn(directory: &Path) -> u32 {
+/// How often the log has restarted: the checkpoint sequence number in its header.
+fn log_restarts(directory: &Path) -> u32 {
     let log = fs::File::open(log_path(directory)).expect("exists");
     let mut turn = [0; 4];
     log.read_exact_at(&mut turn, 12).expect("has a header");

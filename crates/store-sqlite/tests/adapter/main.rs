@@ -1,4 +1,4 @@
-//! The adapter passes the contract suite, and keeps its promises about files and neighbours.
+//! Tests of the adapter on real files: the contract suite, files and other processes, restores.
 
 mod contract;
 mod files;
@@ -31,7 +31,7 @@ fn open(directory: &Path) -> SqliteStore {
     open_for(directory, true)
 }
 
-/// Opens a registry as the command line does, also beside a server.
+/// Opens a registry as the command line does, also while a server runs.
 fn open_beside(directory: &Path) -> SqliteStore {
     open_for(directory, false)
 }

@@ -1,4 +1,4 @@
-//! The writer, held up and let down.
+//! The writer with slow and failing syncs, commits and panics.
 
 use super::*;
 use crate::{
@@ -24,7 +24,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Counts how often it was asked: once for every commit that was tried.
+/// A clock that counts its calls: one for each transaction.
 struct CountingClock(AtomicI64);
 
 impl Clock for CountingClock {
@@ -37,12 +37,12 @@ impl Clock for CountingClock {
     }
 }
 
-/// A writer on a new registry that never waits for others, and what it tells of its failures.
+/// A writer on a new registry that does not wait for other processes, and the failures that it reports.
 fn start() -> (TempDir, Writer, mpsc::Receiver<String>) {
     start_with(Box::new(|| Ok(())))
 }
 
-/// The same, with another way to sync.
+/// The same with another sync function.
 fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("carnelian.db");
@@ -71,17 +71,17 @@ fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
     (directory, Writer::start(parts, &path).expect("starts"), failures)
 }
 
-/// Asks for something while the writer is held up, so that all of it waits in the queue together.
-async fn while_held_up<T>(writer: &Writer, asked: impl Future<Output = T>) -> T {
+/// Queues writes while the writer is blocked, so that all of them share a transaction.
+async fn while_blocked<T>(writer: &Writer, writes: impl Future<Output = T>) -> T {
     let (begin, begun) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let hold = move |_: &mut WriteTx<'_>| {
         let _ = (begin.send(()), released.recv());
         Ok(())
     };
-    // What holds the writer up shares the transaction, and the fate, of what is asked meanwhile.
+    // The job that blocks the writer shares the transaction of the queued writes, and their outcome.
     let (_, _, answers, ()) =
-        tokio::join!(biased; writer.write(hold), async { begun.recv() }, asked, async { drop(release) });
+        tokio::join!(biased; writer.write(hold), async { begun.recv() }, writes, async { drop(release) });
     answers
 }
 
@@ -98,24 +98,24 @@ async fn count_groups(writer: &Writer) -> Result<u64, StoreError> {
 }
 
 #[tokio::test]
-async fn writes_that_wait_together_share_a_commit_and_a_refused_one_does_not_harm_it() {
+async fn queued_writes_share_a_commit_and_a_refused_one_does_not_affect_the_others() {
     let (_directory, writer, _failures) = start();
-    let asked = async {
+    let writes = async {
         tokio::join!(
             writer.write(insert_group("first")),
             writer.write(|_| Err::<(), _>(Conflict::NameTaken.into())),
             writer.write(insert_group("second")),
         )
     };
-    let (first, refused, second) = while_held_up(&writer, asked).await;
+    let (first, refused, second) = while_blocked(&writer, writes).await;
     assert_eq!(first.expect("is written"), second.expect("is written"));
     assert!(matches!(refused, Err(StoreError::Conflict(Conflict::NameTaken))));
     assert_eq!(count_groups(&writer).await.expect("is counted"), 2);
 }
 
-/// Outside of a runtime answers come at once, so that early ones are seen.
+/// Outside of a runtime, replies are delivered at once, so that an early one is seen.
 #[test]
-fn nobody_hears_of_a_write_before_its_sync() {
+fn a_write_is_not_acknowledged_before_its_sync() {
     let (begin, begun) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Mutex::new(ended);
@@ -123,7 +123,7 @@ fn nobody_hears_of_a_write_before_its_sync() {
         begin.send(()).map_err(io::Error::other)?;
         ended.lock().expect("one syncs at a time").recv().map_err(io::Error::other)
     }));
-    // Whatever happens, the sync ends before the writer does.
+    // Dropped before the writer, whose end waits for the sync.
     let end = end;
     let mut context = Context::from_waker(Waker::noop());
     let mut write = pin!(writer.write(insert_group("slow")));
@@ -136,10 +136,10 @@ fn nobody_hears_of_a_write_before_its_sync() {
 }
 
 #[tokio::test]
-async fn a_failed_sync_is_told_once_and_nobody_hears_that_all_is_well() {
+async fn a_failed_sync_is_reported_once_and_no_write_is_acknowledged() {
     let (_directory, writer, failures) = start_with(Box::new(|| Err(io::ErrorKind::StorageFull.into())));
-    let asked = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
-    let (first, second) = while_held_up(&writer, asked).await;
+    let writes = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
+    let (first, second) = while_blocked(&writer, writes).await;
     assert!(matches!(first, Err(StoreError::Unknown(_))));
     assert!(matches!(second, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(insert_group("later")).await, Err(StoreError::Unavailable(_))));
@@ -148,13 +148,13 @@ async fn a_failed_sync_is_told_once_and_nobody_hears_that_all_is_well() {
 }
 
 #[tokio::test]
-async fn the_end_is_not_forgotten_when_what_waits_before_it_is_turned_away() {
+async fn the_writer_ends_although_the_writes_queued_before_the_end_fail() {
     let (directory, writer, _failures) = start();
-    let stranger = Connection::open(directory.path().join("carnelian.db")).expect("opens");
+    let other_process = Connection::open(directory.path().join("carnelian.db")).expect("opens");
     let wait = |tx: &mut WriteTx<'_>| Ok(tx.connection.busy_timeout(Duration::from_secs(1))?);
     writer.write(wait).await.expect("is done");
-    // The writer waits for the stranger; meanwhile whoever asked goes away, and the end comes.
-    stranger.execute_batch("BEGIN IMMEDIATE").expect("begins");
+    // While the writer waits for the other process, the caller stops waiting and the writer is dropped.
+    other_process.execute_batch("BEGIN IMMEDIATE").expect("begins");
     let _ = pin!(writer.write(insert_group("late"))).as_mut().poll(&mut Context::from_waker(Waker::noop()));
     let (end, ended) = mpsc::channel();
     std::thread::spawn(move || {
@@ -165,12 +165,12 @@ async fn the_end_is_not_forgotten_when_what_waits_before_it_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_write_is_refused_as_busy_until_another_process_ends_its_transaction() {
+async fn a_write_fails_as_busy_until_another_process_ends_its_transaction() {
     let (directory, writer, failures) = start();
-    let stranger = Connection::open(directory.path().join("carnelian.db")).expect("opens");
-    stranger.execute_batch("BEGIN IMMEDIATE").expect("begins");
+    let other_process = Connection::open(directory.path().join("carnelian.db")).expect("opens");
+    other_process.execute_batch("BEGIN IMMEDIATE").expect("begins");
     assert!(matches!(writer.write(insert_group("early")).await, Err(StoreError::Busy)));
-    stranger.execute_batch("ROLLBACK").expect("ends");
+    other_process.execute_batch("ROLLBACK").expect("ends");
     writer.write(insert_group("late")).await.expect("is written");
     assert_eq!(count_groups(&writer).await.expect("is counted"), 1);
     drop(writer);
@@ -178,26 +178,26 @@ async fn a_write_is_refused_as_busy_until_another_process_ends_its_transaction()
 }
 
 #[tokio::test]
-async fn a_failed_commit_is_told_once_and_stops_all_writes() {
+async fn a_failed_commit_is_reported_once_and_stops_all_writes() {
     let (directory, writer, failures) = start();
-    // A violation that SQLite is told to look for no sooner than in the commit.
+    // A violation that SQLite checks only at the commit.
     let violate = "PRAGMA defer_foreign_keys = ON; INSERT INTO group_account (group_id, account_id) VALUES (8, 9)";
     let doomed = |tx: &mut WriteTx<'_>| Ok(tx.connection.execute_batch(violate)?);
-    let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(doomed)) };
-    let (innocent, doomed) = while_held_up(&writer, asked).await;
+    let writes = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(doomed)) };
+    let (innocent, doomed) = while_blocked(&writer, writes).await;
     assert!(matches!(innocent, Err(StoreError::Unknown(_))));
     assert!(matches!(doomed, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(insert_group("later")).await, Err(StoreError::Unavailable(_))));
     drop(writer);
     assert_eq!(failures.iter().count(), 1);
 
-    let stranger = Connection::open(directory.path().join("carnelian.db")).expect("opens");
-    let groups = stranger.query_row("SELECT count(*) FROM account_group", [], |row| row.get::<_, u32>(0));
+    let other_process = Connection::open(directory.path().join("carnelian.db")).expect("opens");
+    let groups = other_process.query_row("SELECT count(*) FROM account_group", [], |row| row.get::<_, u32>(0));
     assert_eq!(groups, Ok(0));
 }
 
 #[tokio::test]
-async fn a_panic_in_the_writer_is_told() {
+async fn a_panic_in_the_writer_is_reported() {
     let (_directory, writer, failures) = start();
     let panicking = |_: &mut WriteTx<'_>| -> Result<(), WorkError> { panic!("as the test wants it") };
     assert!(matches!(writer.write(panicking).await, Err(StoreError::Unknown(_))));
@@ -207,10 +207,10 @@ async fn a_panic_in_the_writer_is_told() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_syncer_is_told_and_the_writer_ends_all_the_same() {
+async fn a_panic_in_the_syncer_is_reported_and_the_writer_still_ends() {
     let (_directory, writer, failures) = start_with(Box::new(|| panic!("as the test wants it")));
-    let asked = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
-    let (first, second) = while_held_up(&writer, asked).await;
+    let writes = async { tokio::join!(writer.write(insert_group("first")), writer.write(insert_group("second"))) };
+    let (first, second) = while_blocked(&writer, writes).await;
     assert!(matches!(first, Err(StoreError::Unknown(_))));
     assert!(matches!(second, Err(StoreError::Unknown(_))));
     assert!(matches!(writer.write(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
@@ -218,8 +218,8 @@ async fn a_panic_in_the_syncer_is_told_and_the_writer_ends_all_the_same() {
     assert_eq!(failures.iter().collect::<Vec<_>>(), ["the syncer panicked"]);
 }
 
-/// Asks for something and goes away; says whether it was turned away at once.
-fn ask(writer: &Writer, work: impl FnOnce() + Send + 'static) -> bool {
+/// Queues a write and stops waiting for it; returns whether it failed as busy at once.
+fn fails_as_busy(writer: &Writer, work: impl FnOnce() + Send + 'static) -> bool {
     let mut write = pin!(writer.write(move |_| {
         work();
         Ok(())
@@ -234,15 +234,15 @@ fn ask(writer: &Writer, work: impl FnOnce() + Send + 'static) -> bool {
 }
 
 #[tokio::test]
-async fn more_writes_than_the_queue_holds_are_turned_away() {
+async fn writes_beyond_the_size_of_the_queue_fail_as_busy() {
     let (_directory, writer, _failures) = start();
-    let asked = async { (0..QUEUE + 5).filter(|_| ask(&writer, || ())).count() };
-    // What holds the writer up has a place as well.
-    assert_eq!(while_held_up(&writer, asked).await, 6);
+    let writes = async { (0..QUEUE + 5).filter(|_| fails_as_busy(&writer, || ())).count() };
+    // The job that blocks the writer has a place as well.
+    assert_eq!(while_blocked(&writer, writes).await, 6);
 }
 
 #[test]
-fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
+fn a_write_keeps_its_place_until_it_is_synced() {
     let (begin, begun) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Mutex::new(ended);
@@ -250,23 +250,23 @@ fn a_write_that_was_run_keeps_its_place_until_it_is_synced() {
         let _ = (begin.send(()), ended.lock().expect("one syncs at a time").recv());
         Ok(())
     }));
-    // Whatever happens, the sync ends before the writer does.
+    // Dropped before the writer, whose end waits for the sync.
     let end = end;
-    // Two that share a commit, so that the writer does not sync it itself and runs what comes after.
+    // Two writes that share a commit, so that the writer does not sync it itself and runs later jobs.
     let (release, released) = mpsc::channel::<()>();
-    assert!(!ask(&writer, move || assert!(released.recv().is_err())));
-    assert!(!ask(&writer, || ()));
+    assert!(!fails_as_busy(&writer, move || assert!(released.recv().is_err())));
+    assert!(!fails_as_busy(&writer, || ()));
     drop(release);
     begun.recv_timeout(Duration::from_secs(30)).expect("the commit is synced");
-    assert_eq!((0..QUEUE - 3).filter(|_| ask(&writer, || ())).count(), 0);
+    assert_eq!((0..QUEUE - 3).filter(|_| fails_as_busy(&writer, || ())).count(), 0);
     let (run, has_run) = mpsc::channel();
-    assert!(!ask(&writer, move || run.send(()).expect("the test listens")));
+    assert!(!fails_as_busy(&writer, move || run.send(()).expect("the test listens")));
     has_run.recv_timeout(Duration::from_secs(30)).expect("the writer runs what waits");
-    assert!(ask(&writer, || ()), "a write beyond those that wait for their sync");
+    assert!(fails_as_busy(&writer, || ()), "a write without a place was accepted");
     drop(end);
 }
 
-/// Lets the database have so many pages; one that has more gets no further ones, as on a full disk.
+/// Limits the database to a number of pages. At the limit writes fail as on a full disk.
 fn limit_pages(tx: &WriteTx<'_>, pages: u32) -> Result<(), rusqlite::Error> {
     tx.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
@@ -279,8 +279,8 @@ async fn a_group_that_finds_no_disk_space_is_rolled_back_and_later_writes_succee
         tx.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
         Ok(())
     };
-    let asked = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(large)) };
-    let (innocent, large) = while_held_up(&writer, asked).await;
+    let writes = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(large)) };
+    let (innocent, large) = while_blocked(&writer, writes).await;
     assert!(matches!(innocent, Err(StoreError::Unavailable(_))));
     assert!(matches!(large, Err(StoreError::Unavailable(_))));
     writer.write(|tx| Ok(limit_pages(tx, 1_000_000)?)).await.expect("there is space again");

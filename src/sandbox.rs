@@ -1,5 +1,9 @@
 //! `carnelian serve --sandbox`: registries that are created from a seed, at start and on each reset.
 //!
+//! A reset creates a new registry in a directory of its own and makes it the current one while connections stay open. The old
+//! registry is closed and its directory removed when its last request has ended. `--sandbox` is not a setting, so that no
+//! configuration file or environment variable can turn a server into a sandbox.
+//!
 //! * [`seed`]: the initial data of a registry
 //! * [`seed_file`]: reads and validates seed files
 //! * [`directory`]: the directory of a sandbox

@@ -1,6 +1,20 @@
-//! Customers in and out as a whole, for whoever runs the registry: there is no caller, and every account is in scope.
+//! Import and export of whole registries for operators. There is no caller, and every account is in scope.
 //!
-//! Import is here, export in [`export`].
+//! ```text
+//! reader thread: read, check rules ─► find account, seal ─► batch of 1,000 rows ─► one transaction in the store
+//!                                                           (3 batches pending)     customers, audit entries, progress
+//! ```
+//!
+//! A rejected row changes nothing; the other rows of its batch are stored. The transaction of a batch also records the number
+//! of rows processed so far and the rows that the store rejected, under a digest of the file's content and the options. A
+//! batch states the number of rows that must be processed before it, and is refused as a whole if the recorded number
+//! differs. An interrupted import therefore resumes after the last stored row, and its summary covers all rows. Progress that
+//! is not used for 30 days is deleted when another import starts.
+//!
+//! With [`OnDuplicate::Update`] the existing customer is known only inside the transaction, where the details are sealed for it.
+//!
+//! An import has exclusive access to the registry. An export ([`export`]) reads pages in the order of ids, also while a server
+//! runs, and is recorded in the audit log once.
 
 pub mod export;
 

@@ -6,7 +6,7 @@ use crate::{
     App, Failure,
     directory::Account,
     failure::Internal,
-    idempotency::{Asked, Idempotent, Turn},
+    idempotency::{IdempotencyCheck, Idempotent, InFlightGuard},
     permit, sealing,
 };
 use carnelian_domain::{
@@ -146,9 +146,9 @@ impl CustomerWriter<'_> {
         raw: &RawCustomer<'_>,
         request: Option<Idempotent<'_>>,
     ) -> Result<Written, Failure> {
-        let turn = match self.app.ask_turn(self.caller, request, &[b"create_customer"]).await? {
-            Asked::Before(written) => return Ok(written),
-            Asked::Now(turn) => turn,
+        let guard = match self.app.check_idempotency(self.caller, request, &[b"create_customer"]).await? {
+            IdempotencyCheck::Done(written) => return Ok(written),
+            IdempotencyCheck::New(guard) => guard,
         };
         let draft = self.app.rules.check(raw)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
@@ -159,7 +159,7 @@ impl CustomerWriter<'_> {
             Cow::Owned(caller) => self.app.account_in_scope(&caller, draft.account_name.as_str()).await?,
         };
         let new = self.app.sealed(id, &account, draft)?;
-        Ok(self.app.store.create_customer(new, self.origin, turn.as_ref().map(Turn::key)).await?)
+        Ok(self.app.store.create_customer(new, self.origin, guard.as_ref().map(InFlightGuard::key)).await?)
     }
 
     /// Replaces a customer, and moves it if it names another account of the caller's scope.
@@ -175,9 +175,9 @@ impl CustomerWriter<'_> {
         request: Option<Idempotent<'_>>,
     ) -> Result<Written, Failure> {
         let target = id.map_or([0; 8], |id| id.0.to_be_bytes());
-        let turn = match self.app.ask_turn(self.caller, request, &[b"edit_customer", &target]).await? {
-            Asked::Before(written) => return Ok(written),
-            Asked::Now(turn) => turn,
+        let guard = match self.app.check_idempotency(self.caller, request, &[b"edit_customer", &target]).await? {
+            IdempotencyCheck::Done(written) => return Ok(written),
+            IdempotencyCheck::New(guard) => guard,
         };
         let (draft, id) = self.check_edit(id, raw)?;
         for _ in 0..TRIES {
@@ -192,7 +192,7 @@ impl CustomerWriter<'_> {
                 seen_version: current.version,
                 expected_versions: expected.map(<[u64]>::to_vec),
             };
-            match self.app.store.edit_customer(edit, self.origin, turn.as_ref().map(Turn::key)).await {
+            match self.app.store.edit_customer(edit, self.origin, guard.as_ref().map(InFlightGuard::key)).await {
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
                 written => return Ok(written?),
             }

@@ -1,7 +1,9 @@
-//! Requests that take effect once, however often they are sent.
+//! Requests with an `Idempotency-Key`: they take effect once, however often they are sent.
 //!
-//! The store remembers a write together with its idempotency key, in the same transaction. What is here keeps two
-//! requests with one key from running side by side, and finds what was answered before anything else is looked at.
+//! The store decides. It remembers a write with its idempotency key in the transaction of the write, and looks for an
+//! earlier one in the same transaction, so two requests with one key take effect once on any number of servers. The keys
+//! in flight here belong to one process: they answer a second request with 409 while the first one has no answer, and
+//! spare the store the work.
 
 use crate::{App, Failure};
 use carnelian_domain::{Caller, Problem, UserId};
@@ -14,25 +16,25 @@ use std::{collections::HashSet, sync::Arc};
 pub struct Idempotent<'a> {
     /// The key that the caller chose.
     pub key: &'a str,
-    /// What was sent with it.
+    /// The body of the request.
     pub body: &'a [u8],
 }
 
-/// The keys of requests that have no answer yet.
+/// The keys of requests of this process that have no answer yet.
 #[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashSet<(UserId, String)>>);
+pub(crate) struct InFlightKeys(Mutex<HashSet<(UserId, String)>>);
 
-/// Keeps others with the same key away until it is dropped.
-pub(crate) struct Turn {
-    in_flight: Arc<InFlight>,
+/// Marks a key as in flight until it is dropped.
+pub(crate) struct InFlightGuard {
+    in_flight: Arc<InFlightKeys>,
     key: IdempotencyKey,
 }
 
-impl Turn {
-    fn take(in_flight: &Arc<InFlight>, key: IdempotencyKey) -> Option<Turn> {
+impl InFlightGuard {
+    fn acquire(in_flight: &Arc<InFlightKeys>, key: IdempotencyKey) -> Option<InFlightGuard> {
         let mut keys = in_flight.0.lock();
         let ours = keys.insert((key.user, key.key.clone()));
-        ours.then(|| Turn { in_flight: in_flight.clone(), key })
+        ours.then(|| InFlightGuard { in_flight: in_flight.clone(), key })
     }
 
     /// The key, for the store.
@@ -41,36 +43,36 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let mut keys = self.in_flight.0.lock();
         keys.remove(&(self.key.user, std::mem::take(&mut self.key.key)));
     }
 }
 
-/// What comes of asking for a turn.
-pub(crate) enum Asked {
-    /// The request was carried out before: this is its answer.
-    Before(Written),
-    /// It is to be carried out; with a turn if it has a key.
-    Now(Option<Turn>),
+/// The outcome of looking for an earlier request with the same key.
+pub(crate) enum IdempotencyCheck {
+    /// The request took effect before, with this result.
+    Done(Written),
+    /// The request is to be carried out, with a guard if it has a key.
+    New(Option<InFlightGuard>),
 }
 
 impl App {
-    /// Asks whether a request is still to be carried out.
-    pub(crate) async fn ask_turn(
+    /// Looks for an earlier request with the same key, and marks the key as in flight if there is none.
+    pub(crate) async fn check_idempotency(
         &self,
         caller: &Caller,
         request: Option<Idempotent<'_>>,
         target: &[&[u8]],
-    ) -> Result<Asked, Failure> {
-        let Some(Idempotent { key, body }) = request else { return Ok(Asked::Now(None)) };
+    ) -> Result<IdempotencyCheck, Failure> {
+        let Some(Idempotent { key, body }) = request else { return Ok(IdempotencyCheck::New(None)) };
         let parts = [target, &[body]].concat();
         let fingerprint = self.keys.vault.fingerprint(&parts).to_vec();
         let key = IdempotencyKey { user: caller.user, key: key.to_owned(), fingerprint };
-        let turn = Turn::take(&self.in_flight, key).ok_or(Problem::IdempotencyKeyInUse)?;
-        let before = self.store.written_before(&turn.key, self.clock.now()).await?;
-        Ok(before.map_or(Asked::Now(Some(turn)), Asked::Before))
+        let guard = InFlightGuard::acquire(&self.in_flight, key).ok_or(Problem::IdempotencyKeyInUse)?;
+        let done = self.store.find_idempotent_write(&guard.key).await?;
+        Ok(done.map_or(IdempotencyCheck::New(Some(guard)), IdempotencyCheck::Done))
     }
 }
 
@@ -79,16 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_in_use_until_its_turn_is_over_and_only_for_its_user() {
+    fn a_key_is_in_flight_until_its_guard_is_dropped_and_only_for_its_user() {
         let in_flight = Arc::default();
-        let take = |user, key: &str| {
-            Turn::take(&in_flight, IdempotencyKey { user: UserId(user), key: key.into(), fingerprint: Vec::new() })
+        let acquire = |user, key: &str| {
+            InFlightGuard::acquire(
+                &in_flight,
+                IdempotencyKey { user: UserId(user), key: key.into(), fingerprint: Vec::new() },
+            )
         };
-        let turn = take(1, "a");
-        assert!(turn.is_some());
-        assert!(take(1, "a").is_none());
-        assert!(take(2, "a").is_some() && take(1, "b").is_some());
-        drop(turn);
-        assert!(take(1, "a").is_some());
+        let guard = acquire(1, "a");
+        assert!(guard.is_some());
+        assert!(acquire(1, "a").is_none());
+        assert!(acquire(2, "a").is_some() && acquire(1, "b").is_some());
+        drop(guard);
+        assert!(acquire(1, "a").is_some());
     }
 }

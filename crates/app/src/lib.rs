@@ -2,7 +2,7 @@
 //!
 //! No HTTP, no SQL, no printing; the clock, randomness and the store are passed in.
 //!
-//! * [`authenticate`]: sign-in
+//! * [`authenticate`]: sign-in with a user name and an API key
 //! * [`customers`]: create, read, list, replace and erase customers
 //! * [`idempotency`]: requests that take effect once
 //! * [`transfer`]: import and export of customers
@@ -59,7 +59,7 @@ pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
 use carnelian_domain::{Caller, Permission, Problem, Rules};
 use carnelian_store::{Store, StoreError, WorkerId};
 use directory::DirectoryCache;
-use idempotency::InFlight;
+use idempotency::InFlightKeys;
 use ids::CustomerIds;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
@@ -107,7 +107,7 @@ pub struct App {
     directory: DirectoryCache,
     limits: Limits,
     customer_ids: CustomerIds,
-    in_flight: Arc<InFlight>,
+    in_flight: Arc<InFlightKeys>,
     erasures: ErasureWorker,
 }
 

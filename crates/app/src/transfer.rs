@@ -23,7 +23,7 @@ use crate::{
 };
 use aws_lc_rs::digest::{Context, SHA256};
 use carnelian_domain::{
-    AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Scope, directory::check_name,
+    AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Rules, Scope, directory::check_name,
 };
 use carnelian_store::{
     Conflict, CustomerFilter, IdBlock, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, PartitionId,
@@ -116,9 +116,9 @@ impl App {
         parts: Option<&[&[u8]]>,
         origin: &'a Origin,
     ) -> Result<(Importer<'a>, ResumePoint), Failure> {
-        let rules = format!("{options:?} {:?}", self.rules);
+        let outcome = outcome_parts(options, &self.rules);
         let identify = |parts: &[&[u8]]| {
-            let mut all = vec![b"import_customers".as_slice(), rules.as_bytes()];
+            let mut all = vec![b"import_customers 1".as_slice(), outcome.as_bytes()];
             all.extend(parts);
             self.keys.vault.fingerprint(&all).to_vec()
         };
@@ -275,6 +275,23 @@ impl PendingBatch {
         };
         Ok(self.stored.await.map_err(gone)??.into_iter().map(end).collect())
     }
+}
+
+/// Everything besides a file's content that decides the outcome of its rows, by name. It is part of an import's identity.
+fn outcome_parts(options: ImportOptions, rules: &Rules) -> String {
+    let on_duplicate = match options.on_duplicate {
+        OnDuplicate::Fail => "fail",
+        OnDuplicate::Skip => "skip",
+        OnDuplicate::Update => "update",
+    };
+    let mut parts = vec![
+        format!("create_accounts={}", options.create_accounts),
+        format!("on_duplicate={on_duplicate}"),
+        format!("max_contacts={}", rules.max_contacts),
+        format!("require_shipping_address={}", rules.require_shipping_address),
+    ];
+    parts.extend(rules.text_rules().iter().map(|(field, rule)| format!("{field}={}..{}", rule.min, rule.max)));
+    parts.join("\n")
 }
 
 /// The same for the same account and name, and never for others: half of a SHA-256 digest.

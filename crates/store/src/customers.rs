@@ -137,9 +137,12 @@ pub trait Customers: Send + Sync {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written, StoreError>;
 
-    /// The write that was made under an idempotency key, or a conflict if it was asked for in other words.
-    async fn written_before(&self, idempotency: &IdempotencyKey, now: Timestamp)
-    -> Result<Option<Written>, StoreError>;
+    /// Finds the write that was made with an idempotency key in the last [`IdempotencyKey::KEPT_MILLIS`], by the clock of
+    /// the store. It only spares work: the write itself looks for it again, in its transaction.
+    ///
+    /// Fails with [`Conflict::IdempotencyKeyReused`](crate::Conflict) if the key was used for another request, and with
+    /// `Busy`, `Unavailable` or `Corrupt`.
+    async fn find_idempotent_write(&self, key: &IdempotencyKey) -> Result<Option<Written>, StoreError>;
 
     /// Reads a customer.
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError>;

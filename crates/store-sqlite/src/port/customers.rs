@@ -12,7 +12,7 @@ use crate::{
     },
     store::SqliteStore,
 };
-use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp};
+use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin};
 use carnelian_store::{
     AuditEntry, Conflict, Customers, EditCustomer, EraseCustomer, IdBlock, IdempotencyKey, ListCustomers, NewCustomer,
     PartitionId, StoreError, StoredCustomer, Written,
@@ -55,15 +55,11 @@ impl Customers for SqliteStore {
         self.write(move |tx| once(tx, idempotency.as_ref(), |tx| create(tx, &new, &entry))).await
     }
 
-    async fn written_before(
-        &self,
-        idempotency: &IdempotencyKey,
-        now: Timestamp,
-    ) -> Result<Option<Written>, StoreError> {
-        // A process that may not write customers has no idempotent writes.
-        let candidates = self.indexes.as_ref().map(|indexes| idempotency::candidates(indexes, idempotency));
+    async fn find_idempotent_write(&self, key: &IdempotencyKey) -> Result<Option<Written>, StoreError> {
+        // Only a process that may write customers has the index, and it alone makes such writes.
+        let candidates = self.indexes.as_ref().map(|indexes| idempotency::candidates(indexes, key));
         let Some(candidates) = candidates.filter(|candidates| !candidates.is_empty()) else { return Ok(None) };
-        let key = idempotency.clone();
+        let (key, now) = (key.clone(), self.clock.now());
         let find = move |connection: &mut Connection| idempotency::find(connection, &candidates, &key, now);
         let found = self.readers.read(find).await?;
         let Some(written) = found.transpose()? else { return Ok(None) };

@@ -1,12 +1,12 @@
 //! The files of a registry, and several processes that use them.
 
-use crate::{StoppedClock, open, open_beside};
-use carnelian_domain::{AccountId, Actor, CustomerId, Origin, UserId};
+use crate::{StoppedClock, open, open_beside, options};
+use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp, UserId};
 use carnelian_store::{
-    Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer, PartitionId,
-    StoreError, WorkerId, Written,
+    Clock, Conflict, Customers, Directory, EditCustomer, EraseCustomer, Erasures, IdempotencyKey, NewCustomer,
+    PartitionId, StoreError, WorkerId, Written,
 };
-use carnelian_store_sqlite::SqliteStore;
+use carnelian_store_sqlite::{Options, SqliteStore};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -15,7 +15,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     task::{Context, Waker},
     thread,
@@ -232,6 +232,36 @@ async fn a_write_has_the_time_of_the_clock() {
     let account = account(&store).await;
     let written = store.create_customer(customer(1, account, vec![]), &ORIGIN, None).await.expect("is created");
     assert_eq!(written, Written { id: CustomerId(1), account, at: StoppedClock::NOW, version: 1 });
+}
+
+/// A clock that a test moves.
+#[derive(Default)]
+struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn an_idempotent_write_is_found_for_a_day() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (clock, day) = (Arc::new(ManualClock::default()), IdempotencyKey::KEPT_MILLIS);
+    let options = Options { clock: clock.clone(), ..options(directory.path(), true) };
+    let store = SqliteStore::open(options).expect("the registry opens");
+    let account = account(&store).await;
+    let key = IdempotencyKey { user: UserId(1), key: "k".into(), fingerprint: vec![7; 32] };
+    let new = customer(1, account, vec![]);
+    let written = store.create_customer(new, &ORIGIN, Some(key.clone())).await.expect("is created");
+    for (now, found) in [(day - 1, Some(written)), (day, None), (-2 * day, Some(written))] {
+        clock.0.store(now, Ordering::Relaxed);
+        assert_eq!(store.find_idempotent_write(&key).await.expect("the store can be read"), found, "at {now}");
+    }
 }
 
 #[tokio::test]

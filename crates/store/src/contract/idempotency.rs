@@ -4,21 +4,21 @@
 
 use super::{Asked, ORIGIN, account, conflict, customer, draft, edit, read, together};
 use crate::{Conflict, IdempotencyKey, NewCustomer, Store, StoreError, Written};
-use carnelian_domain::{CustomerId, Timestamp, UserId};
+use carnelian_domain::{CustomerId, UserId};
 
 fn key(user: u64, key: &str, fingerprint: u8) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { user: UserId(user), key: key.into(), fingerprint: vec![fingerprint; 32] })
 }
 
-async fn before(store: &dyn Store, key: Option<IdempotencyKey>, now: Timestamp) -> Option<Written> {
-    store.written_before(&key.expect("a key"), now).await.expect("the store can be read")
+async fn found(store: &dyn Store, key: Option<IdempotencyKey>) -> Option<Written> {
+    store.find_idempotent_write(&key.expect("a key")).await.expect("the store can be read")
 }
 
 pub async fn a_create_under_a_key_happens_once(store: &dyn Store) {
     let account = account(store, "acme").await;
     let (first, second) = (draft(store, account, "Once").await, draft(store, account, "Once").await);
     let written = store.create_customer(first.clone(), &ORIGIN, key(1, "k", 7)).await.expect("is created");
-    assert_eq!(before(store, key(1, "k", 7), written.at).await, Some(written));
+    assert_eq!(found(store, key(1, "k", 7)).await, Some(written));
     let again = store.create_customer(second.clone(), &ORIGIN, key(1, "k", 7)).await.expect("was created");
     assert_eq!((again, again.id), (written, first.id));
     assert_eq!(store.customer(second.id).await.expect("the store can be read"), None);
@@ -37,11 +37,11 @@ pub async fn an_edit_under_a_key_happens_once(store: &dyn Store) {
 pub async fn a_key_belongs_to_one_request_of_one_user(store: &dyn Store) {
     let account = account(store, "acme").await;
     let first = draft(store, account, "First").await;
-    let written = store.create_customer(first, &ORIGIN, key(1, "k", 7)).await.expect("is created");
+    store.create_customer(first, &ORIGIN, key(1, "k", 7)).await.expect("is created");
     let second = draft(store, account, "Second").await;
     let other = store.create_customer(second.clone(), &ORIGIN, key(1, "k", 8)).await;
     assert_eq!(conflict(other), Conflict::IdempotencyKeyReused);
-    let asked = store.written_before(&key(1, "k", 8).expect("a key"), written.at).await;
+    let asked = store.find_idempotent_write(&key(1, "k", 8).expect("a key")).await;
     assert_eq!(conflict(asked), Conflict::IdempotencyKeyReused);
     store.create_customer(second, &ORIGIN, key(2, "k", 8)).await.expect("another user's key is another one");
 }
@@ -51,20 +51,9 @@ pub async fn what_was_refused_is_not_remembered(store: &dyn Store) {
     let taken = customer(store, account, "Taken").await;
     let refused = NewCustomer { id: CustomerId(taken.id.0 + 1), ..taken.clone() };
     assert_eq!(conflict(store.create_customer(refused, &ORIGIN, key(1, "k", 7)).await), Conflict::NameTaken);
-    assert_eq!(before(store, key(1, "k", 7), Timestamp(0)).await, None);
+    assert_eq!(found(store, key(1, "k", 7)).await, None);
     let free = draft(store, account, "Free").await;
     store.create_customer(free, &ORIGIN, key(1, "k", 8)).await.expect("the key is free");
-}
-
-pub async fn a_write_is_remembered_for_a_day(store: &dyn Store) {
-    let account = account(store, "acme").await;
-    let first = draft(store, account, "First").await;
-    let written = store.create_customer(first, &ORIGIN, key(1, "k", 7)).await.expect("is created");
-    let later = |millis: i64| Timestamp(written.at.0 + millis);
-    let day = IdempotencyKey::KEPT_MILLIS;
-    assert_eq!(before(store, key(1, "k", 7), later(day - 1)).await, Some(written));
-    assert_eq!(before(store, key(1, "k", 7), later(day)).await, None);
-    assert_eq!(before(store, key(1, "k", 7), later(-2 * day)).await, Some(written), "a clock may be set back");
 }
 
 pub async fn of_many_creates_under_one_key_one_happens(store: &dyn Store) {

@@ -104,7 +104,6 @@ macro_rules! contract_tests {
                 an_edit_under_a_key_happens_once
                 a_key_belongs_to_one_request_of_one_user
                 what_was_refused_is_not_remembered
-                a_write_is_remembered_for_a_day
                 of_many_creates_under_one_key_one_happens
             }
             import {

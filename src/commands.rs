@@ -88,7 +88,7 @@ fn runtime() -> Result<Runtime, CliError> {
 
 /// The origin that the audit log records for a command.
 fn origin(reason: Option<Arc<str>>) -> Origin {
-    Origin { reason, ..Origin::of(Actor::CommandLine) }
+    Origin { reason, ..Origin::new(Actor::CommandLine) }
 }
 
 /// Runs a short command on the registry, which a server may have open.

@@ -42,7 +42,7 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, CliError> {
         let unreadable = |error| CliError::failed(format!("{}: {error}", path.display()));
         return serde_json::from_slice(&text).map_err(unreadable);
     }
-    let admin = app.local_admin(&Origin::of(Actor::CommandLine));
+    let admin = app.local_admin(&Origin::new(Actor::CommandLine));
     let accounts = admin.list_accounts(Paging::ALL).await.map_err(CliError::failed)?.entries;
     if accounts.iter().any(|account| Seed::builtin().accounts.iter().all(|seeded| *seeded.name != *account.name)) {
         let message =

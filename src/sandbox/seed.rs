@@ -77,7 +77,7 @@ impl Seed {
     }
 
     async fn create_directory(&self, app: &App) -> Result<(), AdminError> {
-        let admin = app.local_admin(&Origin::of(Actor::Server));
+        let admin = app.local_admin(&Origin::new(Actor::Server));
         for account in &self.accounts {
             admin.create_account(&account.name).await?;
         }
@@ -97,7 +97,7 @@ impl Seed {
     }
 
     async fn create_customers(&self, app: &App) -> Result<(), String> {
-        let (caller, origin) = (seed_caller(), Origin::of(Actor::Server));
+        let (caller, origin) = (seed_caller(), Origin::new(Actor::Server));
         let writer = app.customer_writer(&caller, &origin).map_err(|failure| format!("{failure:?}"))?;
         for (index, customer) in self.customers.iter().enumerate() {
             let document = document(customer);

@@ -1,8 +1,8 @@
 //! Sign-in: credentials in, a caller out.
 //!
-//! A request may wait between its sign-in and its effect: for its body, for a delay that a sandbox was asked for, for ids
-//! or for another read of the store. [`App::confirm`] is called after every such wait, so that a key that was revoked
-//! meanwhile, or any other right that ended, no longer has an effect.
+//! A request may wait between its sign-in and its effect: for its body, for an injected delay of a sandbox, for a block of
+//! ids or for a read of the store. [`App::confirm`] is called after every such wait, so that a request has no effect if
+//! its key or another right was revoked meanwhile.
 
 use crate::{
     App, Failure,
@@ -18,10 +18,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 /// Compared with if there is no candidate key, so that an unknown user takes as long as a wrong key.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
 
-/// The delay of each error response after that.
+/// The delay of an error response to an address with too many failed sign-ins.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
-/// How old a sign-in may be before the store is asked for changes made by another process.
+/// The age from which a sign-in is confirmed by a query of the store, which finds changes by other processes.
 ///
 /// Changes made by this process are seen at any age. A request whose body arrives with its head is some 10 µs old when it
 /// is confirmed, and a create under full load some milliseconds, so neither pays for a read of the store.
@@ -72,7 +72,7 @@ impl App {
         }
         let now = self.clock.now();
         let matched = candidates.find(|candidate| same_digest(&candidate.digest, &digest))?;
-        let user = user.filter(|user| user.enabled && matched.works(now, address))?;
+        let user = user.filter(|user| user.enabled && matched.is_accepted(now, address))?;
         matched.last_use.note(now);
         Some(self.signed_in(directory, &user.caller, matched.key_id.clone(), address))
     }
@@ -97,7 +97,7 @@ impl App {
         let directory = self.directory.load();
         let user = directory.user_of_id(user).filter(|user| user.enabled).ok_or(Problem::InvalidCredentials)?;
         let now = self.clock.now();
-        let is_valid = |key: &Key| key.key_id == sign_in.key_id && key.works(now, sign_in.address);
+        let is_valid = |key: &Key| key.key_id == sign_in.key_id && key.is_accepted(now, sign_in.address);
         if !user.keys.iter().any(is_valid) {
             return Err(Problem::InvalidCredentials.into());
         }

@@ -20,7 +20,7 @@ use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scop
 use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
-/// An account in use.
+/// An account that is not erased.
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -28,18 +28,19 @@ pub struct Account {
     pub name: Arc<str>,
     /// Its state.
     pub state: AccountState,
-    /// Its data key; `None` if what is stored of it does not open, which is the account's own misfortune.
+    /// Its data key; `None` if the stored key is damaged, which affects this account only.
     key: Option<SealingKey>,
 }
 
 impl Account {
-    /// The key that the account's customers are sealed with.
+    /// The key that seals the account's customers.
     pub(crate) fn key(&self) -> Result<&SealingKey, Failure> {
-        let damaged = || Failure::Internal(Internal::new(format!("the data key of account {} does not open", self.id)));
+        let damaged = || Failure::Internal(Internal::new(format!("the data key of account {} is damaged", self.id)));
         self.key.as_ref().ok_or_else(damaged)
     }
 }
 
+/// An API key.
 pub(crate) struct Key {
     pub(crate) key_id: Arc<str>,
     pub(crate) kind: KeyKind,
@@ -51,13 +52,15 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) fn works(&self, now: Timestamp, address: IpAddr) -> bool {
+    /// Whether the key is accepted at a time from an address.
+    pub(crate) fn is_accepted(&self, now: Timestamp, address: IpAddr) -> bool {
         let in_time = self.expires_at.is_none_or(|end| now < end);
         let in_place = self.allowed.is_empty() || self.allowed.iter().any(|range| range.contains(address));
         !self.revoked && in_time && in_place
     }
 }
 
+/// A user that is not erased.
 pub(crate) struct User {
     pub(crate) caller: Caller,
     pub(crate) account: AccountId,
@@ -66,7 +69,7 @@ pub(crate) struct User {
     pub(crate) keys: Vec<Key>,
 }
 
-/// The whole directory at one moment.
+/// One version of the directory.
 pub struct Directory {
     version: u64,
     /// In the order of their ids.
@@ -86,18 +89,18 @@ impl Directory {
         let in_use = snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased);
         let accounts: Vec<_> = in_use.map(|record| Arc::new(account(record, vault))).collect();
         let mut users: Vec<_> = snapshot.users.iter().filter_map(|record| user(record, &snapshot.groups)).collect();
-        let users_by_id = places(users.iter().map(|user| user.caller.user));
+        let users_by_id = positions(users.iter().map(|user| user.caller.user));
         for record in &snapshot.keys {
-            if let Some(place) = users_by_id.get(&record.user) {
-                users[*place].keys.push(key(record, uses));
+            if let Some(position) = users_by_id.get(&record.user) {
+                users[*position].keys.push(key(record, uses));
             }
         }
         Directory {
             version: snapshot.version,
-            accounts_by_id: places(accounts.iter().map(|account| account.id)),
-            accounts_by_name: places(accounts.iter().map(|account| account.name.clone())),
+            accounts_by_id: positions(accounts.iter().map(|account| account.id)),
+            accounts_by_name: positions(accounts.iter().map(|account| account.name.clone())),
             accounts,
-            users_by_name: places(users.iter().map(|user| user.caller.user_name.clone())),
+            users_by_name: positions(users.iter().map(|user| user.caller.user_name.clone())),
             users_by_id,
             users,
             groups: snapshot.groups,
@@ -108,7 +111,7 @@ impl Directory {
         self.version
     }
 
-    /// Every account that is not erased, in the order of their ids.
+    /// The accounts that are not erased, in the order of their ids.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.accounts.iter()
     }
@@ -143,9 +146,9 @@ impl Directory {
     }
 }
 
-/// Where in a list each thing stands, by what identifies it.
-fn places<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> HashMap<K, usize> {
-    keys.enumerate().map(|(place, key)| (key, place)).collect()
+/// The index of each element of a list, by its key.
+fn positions<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> HashMap<K, usize> {
+    keys.enumerate().map(|(position, key)| (key, position)).collect()
 }
 
 fn account(record: &AccountRecord, vault: &Vault) -> Account {
@@ -178,6 +181,6 @@ fn key(record: &KeyRecord, uses: &KeyUses) -> Key {
         expires_at: record.expires_at,
         revoked: record.revoked_at.is_some(),
         allowed: record.allowed.clone(),
-        last_use: uses.of(&record.key_id),
+        last_use: uses.get(&record.key_id),
     }
 }

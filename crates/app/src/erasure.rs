@@ -32,7 +32,7 @@ impl App {
     /// Carries out every erasure that is due or was interrupted, unless another server does; then writes receipts.
     pub async fn run_erasures(&self) -> Result<(), Failure> {
         while let Some(claimed) = self.store.claim_erasure(self.erasures.id, LEASE).await? {
-            let (id, account_id, origin) = (claimed.id, claimed.account.0, Origin::of(Actor::Server));
+            let (id, account_id, origin) = (claimed.id, claimed.account.0, Origin::new(Actor::Server));
             tracing::info!(erasure = id.0, account_id, "an account is being erased");
             match self.store.run_erasure(id, self.erasures.id, LEASE, &origin).await? {
                 Some(ErasureRecord { customers, .. }) => {

@@ -1,14 +1,14 @@
-//! What an operation answers when it does not succeed.
+//! Why an operation failed: what a caller of the API may see, and the internal cause for the log.
 
 use carnelian_domain::{Problem, Violation};
 use carnelian_store::{Conflict, StoreError};
 use std::{error::Error, fmt};
 
-/// The cause of a failure, for the log alone: it never reaches a caller of the API.
+/// The internal cause of a failure, for the log only: it must not reach a caller of the API.
 pub struct Internal(Box<dyn Error + Send + Sync>);
 
 impl Internal {
-    /// Keeps an error, or a sentence, for the log.
+    /// Wraps an error or a message.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Internal {
         Internal(cause.into())
     }
@@ -25,21 +25,21 @@ impl fmt::Debug for Internal {
     }
 }
 
-/// Why an operation did not succeed.
+/// Why an operation failed.
 #[derive(Debug)]
 pub enum Failure {
     /// The request cannot be carried out.
     Problem(Problem),
-    /// The request breaks rules: at least one, in the order in which they are answered.
+    /// The request breaks rules: at least one, in the order of the response.
     Violations(Vec<Violation>),
-    /// The store is busy, full or out of reach, or the outcome of a write is unknown; the text for the log says which.
+    /// The store is busy, full or unavailable, or the outcome of a write is unknown; the cause says which.
     Unavailable(Internal),
-    /// Our fault.
+    /// The server has failed.
     Internal(Internal),
 }
 
 impl Failure {
-    /// The problem that is answered.
+    /// The problem in the response.
     pub fn problem(&self) -> Problem {
         match self {
             Failure::Problem(problem) => *problem,
@@ -48,9 +48,7 @@ impl Failure {
             Failure::Internal(_) => Problem::Internal,
         }
     }
-}
 
-impl Failure {
     /// The text for the log or the command line, with internal causes. It must not reach a caller of the API.
     pub fn for_log(&self) -> String {
         let violation = |violation: &Violation| format!("{}: {}", violation.field, violation.problem.message());
@@ -86,7 +84,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The failure that a conflict means to a caller of the API. A taken name is a customer's, unless the operation maps it itself.
+/// The failure that a conflict is reported as. A taken name is that of a customer; administration maps it to its own problem.
 fn from_conflict(conflict: Conflict) -> Failure {
     match conflict {
         Conflict::NoSuchAccount => Problem::AccountNotFound.into(),

@@ -52,7 +52,7 @@ pub(crate) struct KeyUses {
 
 impl KeyUses {
     /// That of a key.
-    pub(crate) fn of(&self, key_id: &str) -> Arc<LastUse> {
+    pub(crate) fn get(&self, key_id: &str) -> Arc<LastUse> {
         let mut by_key = self.by_key.lock();
         by_key.entry(key_id.to_owned()).or_default().clone()
     }
@@ -72,7 +72,7 @@ impl App {
         }
         self.store.note_key_uses(uses.clone()).await?;
         for (key_id, at) in uses {
-            self.directory.key_uses.of(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
+            self.directory.key_uses.get(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -85,13 +85,13 @@ mod tests {
     #[test]
     fn a_use_is_noted_once_a_second_and_is_unwritten_until_it_is_written() {
         let uses = KeyUses::default();
-        assert!(uses.of("k").noted().is_none() && uses.unwritten().is_empty());
+        assert!(uses.get("k").noted().is_none() && uses.unwritten().is_empty());
         for (now, noted) in [(5000, 5000), (5999, 5000), (6000, 6000), (4000, 6000)] {
-            uses.of("k").note(Timestamp(now));
-            assert_eq!(uses.of("k").noted(), Some(Timestamp(noted)));
+            uses.get("k").note(Timestamp(now));
+            assert_eq!(uses.get("k").noted(), Some(Timestamp(noted)));
         }
         assert_eq!(uses.unwritten(), [("k".to_owned(), Timestamp(6000))]);
-        uses.of("k").written.store(6000, Ordering::Relaxed);
+        uses.get("k").written.store(6000, Ordering::Relaxed);
         assert!(uses.unwritten().is_empty());
     }
 }

@@ -25,6 +25,6 @@ impl App {
             SettingRecord { name: setting.name.to_owned(), digest, default }
         };
         // Nobody can tell who has changed them: the server finds them changed when it starts.
-        self.store.note_settings(settings.iter().map(record).collect(), &Origin::of(Actor::Server)).await
+        self.store.note_settings(settings.iter().map(record).collect(), &Origin::new(Actor::Server)).await
     }
 }

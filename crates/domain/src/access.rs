@@ -1,16 +1,16 @@
-//! Who may do what, and where.
+//! Roles, permissions and scopes.
 
 use crate::ids::{AccountId, UserId};
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
-/// What a user may do.
+/// The role of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Reads and writes customers.
     AccountAdmin,
     /// Reads customers.
     AccountReadOnly,
-    /// Administers accounts, groups and users; every account is in scope.
+    /// Administers accounts, groups and users, and reads and writes customers of every account.
     Operator,
 }
 
@@ -52,7 +52,7 @@ impl FromStr for Role {
     }
 }
 
-/// What an operation asks of its caller.
+/// A permission that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
     /// To read customers.
@@ -65,10 +65,10 @@ pub enum Permission {
     Administer,
 }
 
-/// The accounts that a user may act in.
+/// The accounts that a user can access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Every account there is.
+    /// Every account.
     Every,
     /// These accounts: the home account and those of the user's group.
     Accounts(Vec<AccountId>),
@@ -91,9 +91,9 @@ pub struct Caller {
     pub user: UserId,
     /// The user's name.
     pub user_name: Arc<str>,
-    /// What the user may do.
+    /// The user's role.
     pub role: Role,
-    /// Where the user may do it.
+    /// The accounts that the user can access.
     pub scope: Arc<Scope>,
     /// How the user signed in; `None` for a caller inside the program, whose rights do not end.
     pub sign_in: Option<SignIn>,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_read_as_it_is_written() {
+    fn parsing_reverses_formatting() {
         for role in Role::ALL {
             assert_eq!(role.name().parse(), Ok(role));
         }

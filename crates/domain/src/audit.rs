@@ -1,20 +1,20 @@
-//! Who changed what, from where and why: the words of the audit log.
+//! The vocabulary of the audit log: actors, origins, objects and actions.
 //!
-//! Never a value that was changed, and never a name: objects and actors are told by their ids, so that what is written
-//! down here need not be forgotten when an account is erased.
+//! An entry never contains a name or a value: objects and actors are recorded by id, so that entries can stay when an
+//! account is erased.
 
 use crate::ids::{AccountId, CustomerId, GroupId, UserId};
 use std::{fmt, net::IpAddr, sync::Arc};
 
-/// Stands for the names of all fields where it is not known which ones changed.
+/// Recorded instead of field names if it is not known which fields changed.
 pub const ANY_FIELD: &str = "*";
 
-/// Who makes a change.
+/// The author of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A user, over HTTP.
+    /// A user of the HTTP API.
     User(UserId),
-    /// Whoever typed a command on the server's machine.
+    /// A command on the server's machine.
     CommandLine,
     /// The server itself.
     Server,
@@ -30,27 +30,27 @@ impl fmt::Display for Actor {
     }
 }
 
-/// Where a change comes from.
+/// The origin of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Who makes it.
+    /// Its author.
     pub actor: Actor,
-    /// The address that it was asked for from.
+    /// The client's address.
     pub address: Option<IpAddr>,
-    /// The request that asked for it.
+    /// The id of the request.
     pub request_id: Option<Arc<str>>,
-    /// Why it is made, in the words of whoever asked for it.
+    /// The reason that the author gave.
     pub reason: Option<Arc<str>>,
 }
 
 impl Origin {
-    /// A change that no request asked for.
-    pub fn of(actor: Actor) -> Origin {
+    /// The origin of a change without a request.
+    pub fn new(actor: Actor) -> Origin {
         Origin { actor, address: None, request_id: None, reason: None }
     }
 }
 
-/// What a change is made to.
+/// The object of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object<'a> {
     /// A customer.
@@ -61,9 +61,9 @@ pub enum Object<'a> {
     Group(GroupId),
     /// A user.
     User(UserId),
-    /// A key, by its id, which is no secret.
+    /// A key, by its id, which is not secret.
     Key(&'a str),
-    /// Everything there is.
+    /// The whole registry.
     Registry,
     /// An operation that was refused.
     Operation(&'a str),
@@ -85,7 +85,7 @@ impl fmt::Display for Object<'_> {
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal;)*) => {
-        /// What is done; an operation has the name here that it has everywhere.
+        /// An action that is recorded. An operation has the same name everywhere.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Action { $($(#[$doc])* $action,)* }
 
@@ -109,46 +109,46 @@ macro_rules! actions {
 actions! {
     /// A customer was created.
     CreateCustomer = "create_customer";
-    /// A customer was replaced, and perhaps moved.
+    /// A customer was replaced, and possibly moved to another account.
     EditCustomer = "edit_customer";
     /// A customer was erased.
     EraseCustomer = "erase_customer";
-    /// Customers were read out as a whole, with everything personal.
+    /// Customers were exported, with their personal data.
     ExportCustomers = "export_customers";
     /// An account was created.
     CreateAccount = "create_account";
-    /// Erasure of an account was asked for.
+    /// The erasure of an account was requested.
     RequestErasure = "request_erasure";
-    /// A request for erasure was taken back.
+    /// A requested erasure was cancelled.
     CancelErasure = "cancel_erasure";
     /// An account was erased.
     EraseAccount = "erase_account";
-    /// Everything was written into a backup.
+    /// A backup was written.
     BackUp = "back_up";
-    /// Everything was restored from a backup.
+    /// The registry was restored from a backup.
     Restore = "restore";
-    /// The registry is served with other settings than before.
+    /// The server was started with changed settings.
     ChangeSettings = "change_settings";
     /// A group was created.
     CreateGroup = "create_group";
     /// An account was added to a group.
     AddToGroup = "add_to_group";
-    /// An account was taken out of a group.
+    /// An account was removed from a group.
     RemoveFromGroup = "remove_from_group";
     /// A user was created.
     CreateUser = "create_user";
-    /// A user has another role or group.
+    /// The role or the group of a user was changed.
     EditUser = "edit_user";
-    /// A user may sign in again.
+    /// A user was enabled.
     EnableUser = "enable_user";
-    /// A user may no longer sign in.
+    /// A user was disabled.
     DisableUser = "disable_user";
-    /// A key was made.
+    /// A key was issued.
     IssueKey = "issue_key";
-    /// A key from elsewhere was taken over.
+    /// A key was imported.
     ImportKey = "import_key";
-    /// A key no longer works.
+    /// A key was revoked.
     RevokeKey = "revoke_key";
-    /// Administration was refused: to whom it is not allowed, or because nobody could administer any more.
+    /// An administrative operation was refused: the caller is not an operator, or no operator would remain.
     Refuse = "refused";
 }

@@ -1,20 +1,20 @@
-//! Customers as values that have passed the rules: holding one means that it is valid.
+//! Customers as types that hold only values that have passed the rules.
 
 use crate::rules::{ADDRESS_FIELDS, CONTACT_FIELDS};
 use std::fmt;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// A text that has passed its rule; its content is personal and never shown by `Debug`.
+/// A text that has passed its rule. It is personal data, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(String);
 
 impl Text {
-    /// Takes a text that a rule has passed, or that was stored after one did.
+    /// Wraps a text that has passed its rule, or that was stored after it did.
     pub fn trusted(text: String) -> Text {
         Text(text)
     }
 
-    /// The text as it was sent.
+    /// The text as received.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -26,17 +26,17 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A customer's name, as it was sent.
+/// A customer's name, as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerName(pub Text);
 
 impl CustomerName {
-    /// The form under which the name is unique in its account: trimmed, in Unicode NFC, case kept.
+    /// The form in which names are compared within an account: trimmed, in Unicode NFC, case-sensitive.
     pub fn unique_form(&self) -> String {
         composed(self.0.as_str().trim())
     }
 
-    /// What the unique forms of names begin with that begin with this.
+    /// The prefix of the unique forms of all names with this prefix.
     pub fn unique_prefix(prefix: &str) -> String {
         composed(prefix.trim_start())
     }
@@ -57,36 +57,36 @@ pub struct Contact(pub [Option<Text>; CONTACT_FIELDS]);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address(pub [Option<Text>; ADDRESS_FIELDS]);
 
-/// What is sealed before it is stored: everything personal but the name.
+/// The data that is sealed before it is stored: all personal data except the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonalDetails {
-    /// The security question; there is one exactly if there is an answer.
+    /// The security question, present if and only if the answer is.
     pub security_question: Option<Text>,
     /// The answer to the security question.
     pub security_answer: Option<Text>,
     /// At most four contacts.
     pub contacts: Vec<Contact>,
-    /// Where bills go.
+    /// The billing address.
     pub billing_address: Option<Address>,
-    /// Where goods go, as it was sent; see `ship_to_bill_address` for what is shown.
+    /// The shipping address as received; see [`PersonalDetails::shown_shipping_address`].
     pub shipping_address: Option<Address>,
 }
 
-/// A customer that has passed every rule that needs no look at the registry.
+/// A customer that has passed every rule that needs no access to the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerDraft {
     /// The customer's name.
     pub name: CustomerName,
-    /// The name of the account that the customer is to belong to.
+    /// The name of the customer's account.
     pub account_name: Text,
-    /// Whether the billing address is shown as the shipping address.
+    /// Whether responses show the billing address as the shipping address.
     pub ship_to_bill_address: bool,
-    /// The part that is sealed.
+    /// The sealed part.
     pub details: PersonalDetails,
 }
 
 impl PersonalDetails {
-    /// The shipping address that a reader is shown.
+    /// The shipping address in a response.
     pub fn shown_shipping_address(&self, ship_to_bill_address: bool) -> Option<&Address> {
         if ship_to_bill_address { self.billing_address.as_ref() } else { self.shipping_address.as_ref() }
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_trimmed_and_composed_but_with_their_case() {
+    fn names_are_compared_trimmed_composed_and_case_sensitive() {
         assert_eq!(unique("  Jose\u{301}\u{a0}"), "José");
         assert_eq!(unique("José"), unique("Jose\u{301}"));
         assert_ne!(unique("ACME"), unique("Acme"));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_never_shows_a_text() {
+    fn debug_output_does_not_show_a_text() {
         assert!(!format!("{:?}", Text::trusted("Journey".into())).contains("Journey"));
     }
 }

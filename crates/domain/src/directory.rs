@@ -1,4 +1,4 @@
-//! Accounts, groups and users: their states and what they may be called.
+//! States of accounts, and the rules for names.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use std::fmt;
 pub enum AccountState {
     /// Customers can be created, read and edited.
     Active,
-    /// Erasure was requested: nothing can be created or edited; reads go on.
+    /// Erasure was requested: nothing can be created or edited, everything can be read.
     ErasureInProgress,
-    /// Nothing is left of it.
+    /// The account and its customers are erased.
     Erased,
 }
 
@@ -24,34 +24,34 @@ impl AccountState {
     }
 }
 
-/// Why a name for an account, a group, a user or a label is refused.
+/// Why a name of an account, a group or a user, or a label, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// It has no character but white space, or white space around it.
+    /// It is empty or has leading or trailing white space.
     Blank,
     /// It has more than [`MAX_NAME`] characters.
     TooLong,
-    /// It holds a control character.
+    /// It contains a control character.
     Control,
-    /// It is a user name with a colon, which no client could sign in with.
+    /// It is a user name with a colon, which HTTP Basic authentication cannot transmit.
     Colon,
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NameError::Blank => f.write_str("it must have a character, and no white space around it"),
+            NameError::Blank => f.write_str("it must not be empty or have leading or trailing white space"),
             NameError::TooLong => write!(f, "it must have at most {MAX_NAME} characters"),
-            NameError::Control => f.write_str("it must not hold control characters"),
-            NameError::Colon => f.write_str("it must not hold a colon, which HTTP Basic uses as separator"),
+            NameError::Control => f.write_str("it must not contain control characters"),
+            NameError::Colon => f.write_str("it must not contain a colon, which HTTP Basic uses as separator"),
         }
     }
 }
 
-/// The most characters that the name of an account, a group or a user can have.
+/// The largest number of characters of a name.
 pub const MAX_NAME: usize = 100;
 
-/// Says whether an account, a group or a key's label can be called this, or a reason can be put so.
+/// Checks the name of an account or a group, the label of a key, or a reason.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     if name.is_empty() || name.trim() != name {
         Err(NameError::Blank)
@@ -64,13 +64,13 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     }
 }
 
-/// Says whether a user can be called this.
+/// Checks the name of a user.
 pub fn check_user_name(name: &str) -> Result<(), NameError> {
     check_name(name)?;
     if name.contains(':') { Err(NameError::Colon) } else { Ok(()) }
 }
 
-/// Whether a character is one that no text of the registry may hold: U+0000 to U+001F and U+007F.
+/// Whether a character is a control character, which no text may contain: U+0000 to U+001F and U+007F.
 pub fn is_control(character: char) -> bool {
     character.is_ascii_control()
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_visible_bounded_and_free_of_control_characters() {
+    fn names_are_trimmed_bounded_and_free_of_control_characters() {
         assert_eq!(check_name("Acme Europe"), Ok(()));
         assert_eq!(check_name(&"😀".repeat(MAX_NAME)), Ok(()));
         assert_eq!(check_name(&"a".repeat(MAX_NAME + 1)), Err(NameError::TooLong));

@@ -1,40 +1,40 @@
-//! The error catalogue: everything a caller can be told went wrong, with its code and its words.
+//! The error catalogue: every error of the API, with its code and its message.
 //!
-//! The rows with a code are those of the API's own documents, to the letter. Everything that shows errors (the
-//! HTTP answers, the reference page, the tests) is a projection of this table.
+//! The codes and messages of rows with a code are those of the original service, to the letter. HTTP responses, the
+//! reference page and the tests are generated from this table.
 
-/// What sort of failure a problem is; the HTTP room turns it into a status.
+/// The category of a problem, which determines the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The request breaks a rule.
     BadRequest,
-    /// Nobody has been identified.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// There is no such thing, or not for this caller.
+    /// The object does not exist or is outside the caller's scope.
     NotFound,
-    /// The path exists, the method does not.
+    /// The path does not support the method.
     MethodNotAllowed,
-    /// The request took longer to arrive than the server waits.
+    /// The request did not arrive within the time limit.
     RequestTimeout,
-    /// Another request stands in the way for the moment.
+    /// A concurrent request conflicts with this one; a retry can succeed.
     Conflict,
-    /// What is in the registry already stands in the way.
+    /// The state of the registry conflicts with the request.
     Contradiction,
-    /// A condition that the caller set does not hold.
+    /// A precondition of the request does not hold.
     PreconditionFailed,
     /// The body exceeds the limit.
     TooLarge,
-    /// The body is not in a format that is read here.
+    /// The media type of the body is not supported.
     UnsupportedMediaType,
-    /// The request contradicts an earlier one.
+    /// The request conflicts with an earlier one with the same idempotency key.
     Unprocessable,
-    /// The caller asks too often.
+    /// The caller exceeds the rate limit.
     TooManyRequests,
     /// The header section exceeds the limit.
     HeadersTooLarge,
-    /// Our fault.
+    /// The server has failed.
     Internal,
-    /// Nobody's fault, and worth another try.
+    /// The server is temporarily unable to carry out the request; a retry can succeed.
     Unavailable,
 }
 
@@ -43,19 +43,19 @@ pub enum Kind {
 pub struct Row {
     /// The problem that the row describes.
     pub problem: Problem,
-    /// What sort of failure it is.
+    /// Its category.
     pub kind: Kind,
-    /// The API's error code, where it has one.
+    /// The error code, if the original service has one.
     pub code: Option<&'static str>,
-    /// The public text, to the letter.
+    /// The public message.
     pub message: &'static str,
 }
 
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $problem:ident: $kind:ident, $code:expr, $message:literal;)*) => {
-        /// Everything a caller can be told went wrong, in the order of the codes.
+        /// An error of the API, in the order of the codes.
         ///
-        /// The order matters: of several broken field rules, the smallest problem is answered first.
+        /// The order matters: of several violations, the one with the smallest problem becomes the main error.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Problem { $($(#[$doc])* $problem,)* }
 
@@ -69,17 +69,17 @@ macro_rules! catalogue {
 catalogue! {
     /// Wrong or unusable credentials, a disabled user, or an expired or revoked key.
     InvalidCredentials: Unauthenticated, Some("10000001"), "Invalid credentials";
-    /// `accountName` could not name any account.
+    /// `accountName` breaks its bounds.
     InvalidAccountId: BadRequest, Some("10000004"), "Invalid accountId.";
-    /// A page has another size than is allowed.
+    /// `pageSize` is out of range.
     InvalidPageSize: BadRequest, Some("10000006"), "Invalid pageSize.";
-    /// Pages count from 1.
+    /// `pageNumber` is less than 1 or not a number.
     InvalidPageNumber: BadRequest, Some("10000007"), "Invalid pageNumber.";
     /// A field that the configuration makes mandatory, or a path parameter, is missing.
     RequiredFieldsMissing: BadRequest, Some("10000011"), "One or more required fields are missing.";
-    /// The body is not the JSON document that is expected.
+    /// The body is not the expected JSON document.
     MalformedJson: BadRequest, Some("10000023"), "The JSON in the request is not well formed.";
-    /// The path names another version than 1.
+    /// The version in the path is not 1.
     InvalidApiVersion: BadRequest, Some("10000024"), "Invalid apiVersion.";
     /// The caller's role may not call the function.
     RoleNotAllowed: BadRequest, Some("10000030"), "Your role does not have access to this API function.";
@@ -123,79 +123,79 @@ catalogue! {
     InvalidCountry: BadRequest, Some("10000598"), "Invalid country. Number of characters allowed 0 - 100.";
     /// An address's `postalCode` breaks its bounds.
     InvalidPostalCode: BadRequest, Some("10000599"), "Invalid postal code. Number of characters allowed 0 - 15.";
-    /// The path's customer id is not one.
+    /// The customer id in the path is not a number.
     InvalidCustomerId: BadRequest, Some("10000600"), "Invalid customerId.";
     /// The name is taken in its account.
     DuplicateCustomerName: BadRequest, Some("10000602"), "Duplicate customer name.";
     /// The account is being erased.
     ErasureInProgress: BadRequest, Some("10000603"), "Invalid account. Account erasure request is in progress for the account.";
-    /// No such account, or not for this caller.
+    /// The account does not exist or is outside the caller's scope.
     AccountNotFound: NotFound, Some("20000003"), "Resource not found - Invalid accountId.";
-    /// No such customer, or not for this caller.
+    /// The customer does not exist or is outside the caller's scope.
     CustomerNotFound: NotFound, Some("20000004"), "Resource not found - Invalid customerId.";
-    /// No such user, or not for this caller.
+    /// The user does not exist or is outside the caller's scope.
     UserNotFound: NotFound, Some("20000005"), "Resource not found - Invalid userId.";
-    /// Our fault.
+    /// The server has failed.
     Internal: Internal, Some("30000001"), "Unknown server error.";
-    /// Storage is busy, full or out of reach; also a server that is stopping.
+    /// The store is busy, full or unavailable, or the server is stopping.
     Unavailable: Unavailable, Some("30000001"), "Unknown server error.";
-    /// The caller asks too often.
+    /// The caller exceeds the rate limit.
     RateLimitExceeded: TooManyRequests, Some("40000029"), "Rate Limit Exceeded";
     /// The request carries no credentials.
     AuthenticationRequired: Unauthenticated, None, "Full authentication is required to access this resource";
-    /// Nothing is served at this path.
+    /// The path does not exist.
     NotFound: NotFound, None, "Not found";
-    /// The path is served, this method is not.
+    /// The path does not support the method.
     MethodNotAllowed: MethodNotAllowed, None, "Method not allowed";
-    /// `Idempotency-Key` is none.
+    /// `Idempotency-Key` is not valid.
     InvalidIdempotencyKey: BadRequest, None, "Invalid Idempotency-Key";
-    /// A request with the same `Idempotency-Key` has no answer yet.
+    /// A request with the same `Idempotency-Key` is in progress.
     IdempotencyKeyInUse: Conflict, None, "A request with this Idempotency-Key is in progress";
-    /// `Idempotency-Key` was sent with another request before.
+    /// The `Idempotency-Key` was used for a different request.
     IdempotencyKeyReused: Unprocessable, None, "This Idempotency-Key was used for another request";
-    /// `If-Match` names another version.
+    /// `If-Match` does not match the version of the customer.
     PreconditionFailed: PreconditionFailed, None, "Precondition failed";
-    /// A name, a label or a reason cannot be put so.
+    /// A name, a label or a reason breaks its rule.
     InvalidText: BadRequest, None, "Invalid text. Number of characters allowed 1 - 100, without white space around them.";
-    /// No role is called so.
+    /// The role does not exist.
     InvalidRole: BadRequest, None, "Invalid role.";
-    /// A user's status is another than those that can be set.
+    /// The status cannot be set.
     InvalidStatus: BadRequest, None, "Invalid status.";
-    /// A key's lifetime is not a number of seconds.
+    /// The lifetime is out of range or not a whole number of seconds.
     InvalidLifetime: BadRequest, None, "Invalid lifetime.";
-    /// A key made elsewhere has another shape than that of a UUID.
+    /// The key to import does not have the form of a UUID.
     InvalidKey: BadRequest, None, "Invalid key.";
-    /// A range of addresses is none.
+    /// The address range is not valid.
     InvalidAddressRange: BadRequest, None, "Invalid address range.";
-    /// No such group.
+    /// The group does not exist.
     GroupNotFound: NotFound, None, "Resource not found - Invalid groupId.";
-    /// No such key.
+    /// The key does not exist.
     KeyNotFound: NotFound, None, "Resource not found - Invalid keyId.";
-    /// No such erasure.
+    /// The erasure does not exist.
     ErasureNotFound: NotFound, None, "Resource not found - Invalid erasureId.";
-    /// An account, a group or a user is called so already.
+    /// An account, a group or a user with that name exists.
     NameTaken: Contradiction, None, "The name exists already";
-    /// No erasure of the account was asked for.
+    /// No erasure of the account was requested.
     NoErasureInProgress: Contradiction, None, "No erasure of the account is in progress";
-    /// The erasure of the account is being carried out.
+    /// The erasure of the account has begun and cannot be cancelled.
     ErasureBegun: Contradiction, None, "The erasure of the account has begun";
-    /// The account is in the group.
+    /// The account is already in the group.
     AlreadyInGroup: Contradiction, None, "The account is in the group already";
     /// The account is not in the group.
     NotInGroup: Contradiction, None, "The account is not in the group";
-    /// The very key is in use.
+    /// The key to import already exists.
     KeyKnown: Contradiction, None, "The key exists already";
-    /// The key was revoked before.
+    /// The key is already revoked.
     AlreadyRevoked: Contradiction, None, "The key was revoked before";
-    /// Without this user nobody could administer the registry any more.
+    /// The change would leave no operator who can sign in.
     LastOperator: Contradiction, None, "The last operator must remain";
-    /// The body's `Content-Type` is not JSON.
+    /// The `Content-Type` of the body is not JSON.
     UnsupportedMediaType: UnsupportedMediaType, None, "Unsupported media type";
     /// The body exceeds the configured limit.
     BodyTooLarge: TooLarge, None, "Request body too large";
-    /// The body did not arrive in time.
+    /// The body did not arrive within the time limit.
     RequestTimeout: RequestTimeout, None, "Request timed out";
-    /// What arrived is not an HTTP request.
+    /// The bytes received are not an HTTP request.
     MalformedRequest: BadRequest, None, "Malformed HTTP request";
     /// The header section exceeds the limit.
     HeadersTooLarge: HeadersTooLarge, None, "Request header fields too large";
@@ -207,12 +207,12 @@ impl Problem {
         &CATALOGUE[self as usize]
     }
 
-    /// The public text.
+    /// The public message.
     pub fn message(self) -> &'static str {
         self.row().message
     }
 
-    /// The API's error code, where there is one.
+    /// The error code, if there is one.
     pub fn code(self) -> Option<&'static str> {
         self.row().code
     }
@@ -223,20 +223,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_finds_its_own_row() {
+    fn every_problem_maps_to_its_own_row() {
         for row in CATALOGUE {
             assert_eq!(row.problem.row().problem, row.problem);
         }
     }
 
     #[test]
-    fn problems_stand_in_the_order_of_their_codes() {
+    fn problems_are_in_the_order_of_their_codes() {
         let codes: Vec<_> = CATALOGUE.iter().filter_map(|row| row.code).collect();
         assert!(codes.is_sorted(), "{codes:?}");
     }
 
     #[test]
-    fn no_two_problems_look_the_same_but_the_two_server_errors() {
+    fn messages_are_unique_except_those_of_the_two_server_errors() {
         for (index, row) in CATALOGUE.iter().enumerate() {
             for other in &CATALOGUE[index + 1..] {
                 let server_errors = row.problem == Problem::Internal && other.problem == Problem::Unavailable;

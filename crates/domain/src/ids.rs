@@ -1,4 +1,4 @@
-//! Identifiers and moments.
+//! Identifiers and timestamps.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ macro_rules! id {
         pub struct $name(pub u64);
 
         impl $name {
-            /// Reads an id as it stands in a path: decimal digits.
+            /// Parses an id of decimal digits.
             pub fn from_digits(text: &str) -> Option<$name> {
                 digits(text).map($name)
             }
@@ -40,38 +40,38 @@ id!(
     ErasureId
 );
 id!(
-    /// Identifies a customer: below 2^53, so that every JSON reader holds it exactly, and never reused.
+    /// Identifies a customer: below 2^53, so that every JSON parser represents it exactly, and never reused.
     CustomerId
 );
 
 impl CustomerId {
-    /// The first number that is no longer safe in every JSON reader.
+    /// The first number that some JSON parsers do not represent exactly.
     pub const LIMIT: u64 = 1 << 53;
 
-    /// Reads an id as it stands in a path: decimal digits, at most 2^53.
+    /// Parses an id of decimal digits, at most 2^53.
     pub fn parse(text: &str) -> Option<CustomerId> {
         Self::from_digits(text).filter(|id| id.0 <= Self::LIMIT)
     }
 }
 
-/// Reads a number that is written in decimal digits and nothing else.
+/// Parses a number of decimal digits.
 pub(crate) fn digits(text: &str) -> Option<u64> {
-    // The parser of the standard library takes a sign, too.
+    // The parser of the standard library accepts a sign as well.
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     if plain { text.parse().ok() } else { None }
 }
 
-/// A moment in milliseconds since the UNIX epoch.
+/// A point in time, in milliseconds since the UNIX epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Whole UNIX seconds, as the API shows a moment.
+    /// Whole UNIX seconds, rounded down.
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// The moment that many seconds later, or the last representable one.
+    /// The timestamp that many seconds later, or the latest possible one.
     pub fn plus_seconds(self, seconds: u64) -> Timestamp {
         let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         Timestamp(self.0.saturating_add(millis))
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_id_is_digits_up_to_two_to_the_53() {
+    fn a_customer_id_has_digits_and_is_at_most_two_to_the_53() {
         assert_eq!(CustomerId::parse("1234"), Some(CustomerId(1234)));
         assert_eq!(CustomerId::parse("9007199254740992"), Some(CustomerId(1 << 53)));
         for bad in ["", "x", "-1", "+1", "1.0", " 1", "١", "9007199254740993", "99999999999999999999999"] {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_round_down_also_before_the_epoch() {
+    fn seconds_are_rounded_down_before_the_epoch_too() {
         assert_eq!(Timestamp(1_527_590_173_999).unix_seconds(), 1_527_590_173);
         assert_eq!(Timestamp(-1).unix_seconds(), -1);
     }

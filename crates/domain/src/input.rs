@@ -1,6 +1,6 @@
 //! Values as received, and the collector that every check of an input reports its violations to.
 //!
-//! A check reads each value through [`Violations`], which records a violation and goes on, and ends with
+//! A check reads each value through [`Violations`], which records violations, and ends with
 //! [`Violations::finish`]. So a caller sees everything that is wrong with an input in one answer.
 
 use crate::{errors::Problem, rules::TextRule};

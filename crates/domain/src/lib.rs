@@ -1,18 +1,18 @@
-//! What is true about customers, whatever carries it.
+//! The domain: customers and their rules, independent of HTTP, storage and time.
 //!
-//! * [`errors`]: the error catalogue, one row per thing that can go wrong
-//! * [`rules`]: the rule table, one row per field
+//! * [`errors`]: the error catalogue, one row for each problem
+//! * [`rules`]: the rule table, one row for each field
 //! * [`input`]: values as received, and the collector of their violations
 //! * [`check`]: checks a customer against the rules
-//! * [`customer`]: types that can only hold valid values
-//! * [`listing`]: which customers are asked for, and what of them
-//! * [`access`]: who may do what, and where
-//! * [`addresses`]: ranges of addresses
-//! * [`audit`]: who changed what, from where and why
-//! * [`directory`]: accounts, groups, users and keys, and what they may be called
-//! * [`paging`]: which part of a listing is asked for, and that part
-//! * [`ids`]: identifiers and moments
-//! * [`moments`]: moments as they are written
+//! * [`customer`]: types that hold only valid values
+//! * [`listing`]: the query of a customer listing
+//! * [`paging`]: pages of a listing
+//! * [`access`]: roles, permissions and scopes
+//! * [`addresses`]: ranges of IP addresses
+//! * [`audit`]: the vocabulary of the audit log
+//! * [`directory`]: states of accounts, and the rules for names
+//! * [`ids`]: identifiers and timestamps
+//! * [`moments`]: the text form of timestamps
 //!
 //! Nothing here is asynchronous, does I/O or reads a clock.
 

@@ -1,4 +1,4 @@
-//! Which customers are asked for, and what of them.
+//! The query of a customer listing.
 
 use crate::{
     customer::{CustomerName, Text},
@@ -9,7 +9,7 @@ use crate::{
     rules::Rules,
 };
 
-/// A part of a customer that is shown.
+/// A field of a customer in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CustomerField {
     /// The name.
@@ -33,7 +33,7 @@ pub enum CustomerField {
 }
 
 impl CustomerField {
-    /// Every part, in the order in which the API shows them.
+    /// Every field, in the order of a response.
     pub const ALL: [CustomerField; 9] = [
         CustomerField::Name,
         CustomerField::AccountName,
@@ -46,7 +46,7 @@ impl CustomerField {
         CustomerField::CustomerId,
     ];
 
-    /// The part's name in the API.
+    /// The field's name in the API.
     pub fn name(self) -> &'static str {
         match self {
             CustomerField::Name => "name",
@@ -62,7 +62,7 @@ impl CustomerField {
     }
 }
 
-/// A request for customers as it arrived.
+/// The query as received.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawListing<'a> {
     /// `accountName`.
@@ -81,22 +81,22 @@ pub struct RawListing<'a> {
     pub paging: RawPaging<'a>,
 }
 
-/// A request for customers that has passed every rule; the names in it are personal and not for any log.
+/// A checked query. It has no `Debug`, because names are personal data and must not be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// The account that they are in, if one is named.
+    /// Only customers of the account with this name.
     pub account_name: Option<String>,
-    /// The unique form of their name.
+    /// Only customers whose name has this unique form.
     pub unique_name: Option<String>,
-    /// What the unique form of their name begins with.
+    /// Only customers whose name has a unique form with this prefix.
     pub name_prefix: Option<String>,
-    /// The earliest moment of their last write.
+    /// Only customers written at or after this time.
     pub modified_since: Option<Timestamp>,
-    /// The customer that they come after.
+    /// Only customers with a greater id.
     pub after: Option<CustomerId>,
-    /// What is shown of them, in the order in which the API shows it.
+    /// The fields of the response, in their order.
     pub fields: Vec<CustomerField>,
-    /// The part of all of them.
+    /// The requested page.
     pub paging: Paging,
 }
 
@@ -132,7 +132,7 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> 
     }
 }
 
-/// The parts that a list of names names, each once and in the order of the API.
+/// Parses a comma-separated list of fields; the result has each field once, in the order of the response.
 fn fields(list: &str) -> Option<Vec<CustomerField>> {
     let field = |name| CustomerField::ALL.into_iter().find(|field| field.name() == name);
     let mut fields: Vec<_> = list.split(',').map(field).collect::<Option<_>>()?;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_is_the_first_page_of_everything() {
+    fn an_empty_query_is_the_first_page_of_all_customers() {
         let all = found(RawListing::default());
         assert_eq!(all.fields, CustomerField::ALL);
         assert_eq!((all.account_name, all.unique_name, all.name_prefix, all.after), (None, None, None, None));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_in_their_unique_form_and_a_prefix_keeps_its_end() {
+    fn names_have_their_unique_form_and_a_prefix_keeps_trailing_white_space() {
         let (name, name_prefix) = (RawText::Text("  Jose\u{301} "), RawText::Text(" Jose\u{301} "));
         let listing = found(RawListing { name, name_prefix, ..RawListing::default() });
         assert_eq!(listing.unique_name.as_deref(), Some("Jos\u{e9}"));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_come_once_and_in_the_order_of_the_reply() {
+    fn fields_are_unique_and_in_the_order_of_the_response() {
         let fields = |text| check(RawListing { fields: RawText::Text(text), ..RawListing::default() });
         let expected = vec![CustomerField::Name, CustomerField::CustomerId];
         assert!(fields("customerId,name,customerId").is_ok_and(|listing| listing.fields == expected));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_named_in_the_order_of_the_codes() {
+    fn all_violations_are_reported_in_the_order_of_the_codes() {
         let bad = RawText::WrongType;
         let raw = RawListing {
             account_name: bad,

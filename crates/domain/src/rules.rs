@@ -1,4 +1,4 @@
-//! The rule table: for every field its name in the API, its bounds and the problem that breaking them is.
+//! The rule table: the name of every field in the API, its bounds, and the problem that a violation is reported as.
 
 use crate::{directory::is_control, errors::Problem};
 
@@ -7,11 +7,11 @@ use crate::{directory::is_control, errors::Problem};
 pub struct TextRule {
     /// The field's name in the API.
     pub field: &'static str,
-    /// The fewest characters allowed.
+    /// The smallest number of characters.
     pub min: usize,
-    /// The most characters allowed.
+    /// The largest number of characters.
     pub max: usize,
-    /// What breaking the bounds, a wrong type or a control character is.
+    /// The problem if the bounds are broken, the type is wrong or the text contains a control character.
     pub invalid: Problem,
 }
 
@@ -29,29 +29,29 @@ const fn text(field: &'static str, min: usize, max: usize, invalid: Problem) -> 
     TextRule { field, min, max, invalid }
 }
 
-/// How many text fields a contact has.
+/// The number of text fields of a contact.
 pub const CONTACT_FIELDS: usize = 5;
-/// How many text fields an address has.
+/// The number of text fields of an address.
 pub const ADDRESS_FIELDS: usize = 6;
 
-/// The rules in force: the table of the specification with the configured limits laid over it.
+/// The rules in force: the table of the specification, with configured limits.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The customer's name.
     pub name: TextRule,
-    /// The name of the account that the customer belongs to.
+    /// The name of the customer's account.
     pub account_name: TextRule,
     /// The security question.
     pub security_question: TextRule,
     /// The answer to the security question.
     pub security_answer: TextRule,
-    /// The fields of a contact, in the order in which the API shows them.
+    /// The fields of a contact, in the order of a response.
     pub contact: [TextRule; CONTACT_FIELDS],
-    /// The fields of an address, in the order in which the API shows them.
+    /// The fields of an address, in the order of a response.
     pub address: [TextRule; ADDRESS_FIELDS],
-    /// The most contacts that a customer can have.
+    /// The largest number of contacts of a customer.
     pub max_contacts: usize,
-    /// Whether a customer that does not ship to the billing address must have a shipping address.
+    /// Whether a customer without `shipToBillAddress` must have a shipping address.
     pub require_shipping_address: bool,
 }
 
@@ -87,19 +87,19 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Sets the longest text that is allowed where a longer one is this problem.
+    /// Sets the largest length of the fields that report this problem.
     pub fn set_max(&mut self, invalid: Problem, max: usize) {
         let rules = self.contact.iter_mut().chain(&mut self.address);
         rules.filter(|rule| rule.invalid == invalid).for_each(|rule| rule.max = max);
     }
 
-    /// The longest text that is allowed where a longer one is this problem; 0 if no field's length is.
+    /// The largest length of the fields that report this problem; 0 if there are none.
     pub fn max_of(&self, invalid: Problem) -> usize {
         let rules = self.text_rules();
         rules.iter().find(|(_, rule)| rule.invalid == invalid).map_or(0, |(_, rule)| rule.max)
     }
 
-    /// Every text rule, with the path that names its field in the API.
+    /// Every text rule, with the path of its field in the API.
     pub fn text_rules(&self) -> Vec<(String, &TextRule)> {
         let top = [&self.name, &self.account_name, &self.security_question, &self.security_answer];
         let mut rules: Vec<_> = top.into_iter().map(|rule| (rule.field.to_owned(), rule)).collect();
@@ -119,7 +119,7 @@ mod tests {
     const DISAGREEING: [Problem; 2] = [Problem::InvalidContactMobile, Problem::InvalidCountry];
 
     #[test]
-    fn every_bound_is_the_one_its_message_promises() {
+    fn bounds_are_those_in_the_messages() {
         for (path, rule) in Rules::default().text_rules() {
             let promised = format!("Number of characters allowed {} - {}.", rule.min, rule.max);
             let silent = !rule.invalid.message().contains("Number of characters");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configured_limit_reaches_its_field_and_no_other() {
+    fn a_configured_limit_changes_only_its_field() {
         let mut rules = Rules::default();
         rules.set_max(Problem::InvalidCountry, 100);
         rules.set_max(Problem::InvalidContactMobile, 40);

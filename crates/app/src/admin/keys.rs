@@ -159,7 +159,7 @@ impl Admin<'_> {
             KeyStatus::Active
         };
         KeyEntry {
-            last_used_at: key.last_used_at.max(self.app.directory.key_uses.of(&key.key_id).noted()),
+            last_used_at: key.last_used_at.max(self.app.directory.key_uses.get(&key.key_id).noted()),
             key_id: key.key_id,
             label: key.label,
             created_at: key.created_at,

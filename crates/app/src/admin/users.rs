@@ -25,7 +25,7 @@ impl Admin<'_> {
         user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))
     }
 
-    /// Changes a user. The last operator who can sign in must remain.
+    /// Changes a user. The last operator with access must remain.
     pub async fn edit_user(&self, user: &Which<UserId>, changes: UserChanges) -> Result<UserDetails, AdminError> {
         let id = self.get_user(user).await?.id;
         let edited = self.app.store.edit_user(Which::Id(id), changes, &self.origin).await;

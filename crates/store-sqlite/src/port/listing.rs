@@ -348,7 +348,7 @@ pub(crate) mod tests {
         let (name, sealed) = ("Customer".to_owned(), Vec::new());
         let (id, account, unique_name) = (CustomerId(7), AccountId(1), name.clone());
         let new = NewCustomer { id, account, name, unique_name, ship_to_bill_address: false, sealed };
-        let origin = Origin::of(Actor::Server);
+        let origin = Origin::new(Actor::Server);
         let mut create = pin!(store.create_customer(new, &origin, None));
         assert!(create.as_mut().poll(&mut context).is_pending());
         is_committed.recv().expect("the writer commits");

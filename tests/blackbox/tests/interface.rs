@@ -1,17 +1,16 @@
-//! The published document in the hands of public tools, which know nothing of this server but the document; to be run
-//! after `scripts/interface-tools`.
+//! Runs public tools on the published OpenAPI document; needs `scripts/interface-tools` to have run.
 
 use std::process::Command;
 
 use blackbox::{Login, Site, reference};
 
-/// Where the generated requests start from; another number tries other requests.
+/// The seed of the generated requests.
 const SEED: &str = "20261124";
 
 /// The fewest requests that a run must have tried.
 const CASES: u32 = 500;
 
-/// What the tools do not check: a valid request may be refused for what is stored, which a check of ours looks into.
+/// The check that is left out: a valid request may be refused because of what is stored, which `hooks.py` checks.
 const NOT_CHECKED: &str = "positive_data_acceptance";
 
 /// A tool in a fresh directory.
@@ -84,7 +83,7 @@ fn generated_requests_get_documented_answers_alone() {
 fn generated_administration_gets_documented_answers_alone() {
     let site = Site::start();
     let operator = site.place.user("opal", "Acme", &["--role", "OPERATOR"]);
-    // One thing after the other would find the operator's own keys, and revoke them.
+    // The stateful phase would find the operator's own keys and revoke them.
     let cases = schemathesis(&site, Some(&operator), ADMINISTRATION, "examples,coverage,fuzzing", 25);
     assert!(cases >= CASES, "only {cases} requests were tried");
 }
@@ -92,7 +91,7 @@ fn generated_administration_gets_documented_answers_alone() {
 #[test]
 fn generated_requests_without_credentials_get_documented_answers_alone() {
     let site = Site::start();
-    // Wrong credentials are answered slowly once there are many, so there are few.
+    // Many failed sign-ins are slowed down, so few are tried.
     assert!(schemathesis(&site, None, OTHERS, "examples,fuzzing", 10) > 0);
 }
 

@@ -1,4 +1,4 @@
-//! Compares the published reference with what the black-box tests have touched; to be run after them.
+//! Compares the published reference with the responses that the black-box tests have received; runs after them.
 
 use std::collections::BTreeSet;
 
@@ -35,9 +35,9 @@ fn every_published_route_is_called_with_success() {
 fn every_route_that_is_called_is_published() {
     let routes = reference::routes().expect("docs/reference/routes.md is published");
     let hits = recorded();
-    // A dash stands for bytes that were sent without asking for a path.
+    // A dash stands for a request without a known path.
     let successes = hits.iter().filter(|hit| hit.status == 200 && hit.route != "-");
-    // Whatever answers GET answers HEAD.
+    // Every route with GET has HEAD.
     let method = |hit: &Hit| if hit.method == "HEAD" { "GET".to_owned() } else { hit.method.clone() };
     let unknown: BTreeSet<_> = successes
         .filter(|hit| {

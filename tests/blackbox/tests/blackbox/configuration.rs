@@ -42,7 +42,7 @@ fn country_limit(server: &Server, ada: &Login) -> u64 {
     let mut body = sample::full("A", "Acme");
     body["billingAddress"]["country"] = "x".repeat(1000).into();
     let reply = server.client_of(ada).create(&body);
-    reply.violations()[0].limit.expect("a length rule tells its limit")
+    reply.violations()[0].limit.expect("a length rule has a limit")
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 }
 
 #[test]
-fn every_setting_is_understood_wherever_it_stands() {
+fn every_setting_can_be_given_in_every_source() {
     let (place, ada) = prepared();
     let mut by_flag = place.launch();
     let mut by_variable = place.launch();
@@ -74,12 +74,12 @@ fn every_setting_is_understood_wherever_it_stands() {
         assert!(server.log().lines().all(|line| line.starts_with('{')), "the log is not JSON: {}", server.log());
     }
     let log = place.cli(&["audit", "list", "--json"]).json();
-    let told: Vec<_> =
+    let changes: Vec<_> =
         log.as_array().into_iter().flatten().filter(|entry| entry["action"] == "change_settings").collect();
-    let [told] = told[..] else { panic!("the same settings from elsewhere are no change: {told:?}") };
-    let told = told["fields"].as_array().expect("names");
-    assert!(SETTINGS.iter().all(|(key, ..)| told.contains(&(*key).into())), "{told:?}");
-    assert_eq!(told.len(), SETTINGS.len() + 2, "and data and listen: {told:?}");
+    let [change] = changes[..] else { panic!("the same settings from another source are no change: {changes:?}") };
+    let changed = change["fields"].as_array().expect("names");
+    assert!(SETTINGS.iter().all(|(key, ..)| changed.contains(&(*key).into())), "{changed:?}");
+    assert_eq!(changed.len(), SETTINGS.len() + 2, "and data and listen: {changed:?}");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn half_of_a_certificate_is_refused() {
     refused(&place, place.launch().args(&["--tls-key", "key.pem"]), &["tls"]);
 }
 
-/// Asserts that a server does not start, says why in words that name the setting, and leaves nothing behind.
+/// Asserts that a server does not start, that the error names the setting, and that no file is left.
 #[track_caller]
 fn refused(place: &Place, launch: Launch, named: &[&str]) {
     let words = launch.run().fails(2);

@@ -21,7 +21,7 @@ fn fails_and_is_logged(server: &Server, login: &Login, id: u64) {
 }
 
 #[test]
-fn a_damaged_customer_is_our_fault_and_nobody_elses() {
+fn a_damaged_customer_is_a_server_error_and_others_are_served() {
     let site = Site::start();
     let client = site.client();
     let damaged = client.create(&sample::full("Damaged", "Acme")).customer_id();
@@ -79,7 +79,7 @@ fn a_full_storage_never_acknowledges_what_it_does_not_keep() {
     let place = Place::new();
     place.account("Acme");
     let ada = place.user("ada", "Acme", &[]);
-    // Files may not grow beyond a megabyte, and the signal that tells so is ignored: writes fail.
+    // Files may not grow beyond a megabyte, and SIGXFSZ is ignored: writes fail.
     let mut server = place.launch().after_shell("trap '' XFSZ; ulimit -f 2048").start();
     let mut connection = Connection::open(server.address()).expect("the server accepts connections");
     let mut kept = Vec::new();

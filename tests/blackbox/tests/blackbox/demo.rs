@@ -10,7 +10,7 @@ use serde_json::Value;
 fn printed_call(server: &Server) -> String {
     let printed = server.stdout();
     let start = printed.find("\ncurl ").unwrap_or_else(|| panic!("no curl call in {printed}")) + 1;
-    // The call goes on as long as a shell would read on.
+    // The call extends over as many lines as a shell would read.
     let mut call = String::new();
     for line in printed[start..].lines() {
         call.push_str(line);
@@ -34,8 +34,8 @@ fn client(server: &Server, call: &str) -> Client {
     let credentials = match encoded {
         Some(encoded) => String::from_utf8(BASE64.decode(encoded.as_bytes()).expect("Base64")).expect("text"),
         None => {
-            let behind = call.split("-u ").nth(1).expect("a call carries credentials");
-            behind.trim_start_matches(['"', '\'']).split(['"', '\'', ' ']).next().unwrap_or_default().to_owned()
+            let value = call.split("-u ").nth(1).expect("a call carries credentials");
+            value.trim_start_matches(['"', '\'']).split(['"', '\'', ' ']).next().unwrap_or_default().to_owned()
         }
     };
     let (user, key) = credentials.split_once(':').expect("a name and a key");

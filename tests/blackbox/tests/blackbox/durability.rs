@@ -89,7 +89,7 @@ impl<'test> Worker<'test> {
     }
 }
 
-/// A customer whose every part tells its name, so that no two parts can be mixed up unseen.
+/// A customer whose name is part of every field, so that mixed-up fields are noticed.
 fn customer(name: &str) -> Value {
     let mut customer = sample::full(name, "Acme");
     customer["securityAnswer"] = json!(format!("{name} answer"));

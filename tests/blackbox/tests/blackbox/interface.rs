@@ -65,7 +65,7 @@ fn the_examples_are_what_the_server_answers() {
 }
 
 #[test]
-fn the_page_shows_every_route_and_needs_nothing_from_elsewhere() {
+fn the_page_shows_every_route_and_loads_nothing_external() {
     let site = Site::start();
     let page = site.server.client().get("/docs");
     page.must_succeed("the page");

@@ -1,4 +1,4 @@
-//! The black-box tests, in a tree that mirrors the tree of paths; what has no path of its own stands beside it.
+//! The black-box tests: modules mirror the paths of the API, and other subjects have modules of their own.
 
 mod admin;
 mod bad_input;

@@ -143,7 +143,7 @@ fn any_valid_body_is_accepted_and_reads_back_equal() {
     let client = site.client();
     let number = std::cell::Cell::new(0);
     for_all(customer(), |mut customer| {
-        // Every attempt needs a name of its own, also while a failure is being made smaller.
+        // Every attempt needs a new name, also while proptest shrinks a failure.
         number.set(number.get() + 1);
         let name = format!("{} #{}", customer["name"].as_str().unwrap_or_default(), number.get());
         customer.insert("name".to_owned(), name.into());

@@ -8,7 +8,7 @@ use std::thread;
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Login, Place, Reply, Request, Server, Site, sample, wait};
 
-/// Runs `work` on as many threads as `count` says, each with a client of its own, all starting together.
+/// Runs `work` on `count` threads, each with its own client, all starting together.
 fn together<T: Send>(server: &Server, login: &Login, count: usize, work: impl Fn(usize, Client) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(count);
     let (start, work) = (&start, &work);
@@ -17,7 +17,7 @@ fn together<T: Send>(server: &Server, login: &Login, count: usize, work: impl Fn
             .map(|number| {
                 let client = server.client_of(login);
                 scope.spawn(move || {
-                    // The connection is made before the start, so that nobody is late.
+                    // Connections are opened before the common start.
                     client.get("/health/live").must_succeed("a first request");
                     start.wait();
                     work(number, client)

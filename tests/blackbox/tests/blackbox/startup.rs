@@ -96,7 +96,7 @@ fn another_master_key_is_refused() {
 }
 
 #[test]
-fn the_master_key_may_lie_elsewhere() {
+fn the_master_key_can_be_in_another_directory() {
     let site = Site::start();
     let id = site.client().create(&sample::full("Sealed", "Acme")).customer_id();
     site.server.stop();

@@ -1,8 +1,8 @@
-//! The tenant matrix: whatever names something of a tenant whose accounts the caller may not act in is answered as if it
-//! named nothing, and changes nothing.
+//! The tenant matrix: a request that names an object of a tenant outside the caller's scope gets the same response as one
+//! that names nothing, and changes nothing.
 //!
-//! The routes and the places where a request can name something come from the published reference. A place that is not
-//! sorted below fails the test, so that a new one cannot be forgotten.
+//! The routes and their parameters come from the published reference. A parameter that is not classified below fails the
+//! test, so that a new one cannot be missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Login, Place, Reply, Request, Server, reference, sample};
 use serde_json::{Value, json};
 
-/// Where a request can name something of somebody: place and name of the parameter.
+/// Parameters that name an object of a tenant: location and name.
 const IDENTIFIERS: [(&str, &str); 10] = [
     ("path", "accountId"),
     ("path", "userId"),
@@ -25,7 +25,7 @@ const IDENTIFIERS: [(&str, &str); 10] = [
     ("header", "Idempotency-Key"),
 ];
 
-/// What names nothing.
+/// Parameters that name no object.
 const OTHERS: [(&str, &str); 13] = [
     ("path", "param"),
     ("query", "modifiedSince"),
@@ -172,7 +172,7 @@ fn compare(operation: &Operation, caller: &Tenant, victim: &Tenant) -> usize {
     cases.len()
 }
 
-/// A key of idempotency that nobody has used.
+/// An unused idempotency key.
 fn fresh_key() -> String {
     static USED: AtomicU64 = AtomicU64::new(0);
     format!("fresh-{}", USED.fetch_add(1, Ordering::Relaxed))
@@ -188,7 +188,7 @@ fn request(operation: &Operation, caller: &Tenant, value: impl Fn(Position) -> S
         let value = value(*position);
         match position.0 {
             "path" => target = target.replace(&format!("{{{}}}", position.1), &value),
-            // A filter that nobody tries is left out: it would hide what is compared.
+            // A filter that is not under test is left out: it would hide the compared objects.
             "query" if value.is_empty() => {}
             "query" => query.push(format!("{}={}", position.1, value.replace(' ', "+"))),
             "body" => body[position.1] = json!(value),
@@ -203,8 +203,8 @@ fn request(operation: &Operation, caller: &Tenant, value: impl Fn(Position) -> S
     headers.into_iter().fold(request, |request, (name, value)| request.header(name, &value))
 }
 
-/// What of an answer must not tell a foreign thing from one that is not there: all of it, but for ids, times and versions
-/// where something of the caller's own was written; which is undone.
+/// The part of a response that must be equal for a foreign and an unknown object: all of it, or without ids, times and
+/// versions if the caller's own customer was written, which is undone.
 fn shown(operation: &Operation, caller: &Tenant, reply: &Reply, victim: &Tenant, case: &str) -> String {
     for secret in victim.secrets() {
         assert!(!reply.text().contains(&secret), "{case}: {secret} is shown in {}", reply.text());
@@ -235,12 +235,12 @@ impl Tenant {
         customer_name(&self.user_name)
     }
 
-    /// What nobody else may see.
+    /// Texts that no other tenant may see.
     fn secrets(&self) -> [String; 3] {
         [self.user_name.clone(), self.customer_name(), format!("\"{}\"", self.scope[0])]
     }
 
-    /// The caller's own value where nothing foreign is tried: none in a query, where any would hide something.
+    /// The caller's own value of a parameter that is not under test: empty in a query, where any value would filter.
     fn own(&self, position: Position) -> String {
         match position {
             ("query", _) => String::new(),
@@ -251,7 +251,7 @@ impl Tenant {
         }
     }
 
-    /// Sends requests with every key that others will try; whoever may not write is refused.
+    /// Sends requests with every idempotency key that others will try; readers are refused.
     fn use_keys(&self, id: u64) {
         for company in [ALONE, TOGETHER] {
             for (method, target) in [("POST", CUSTOMERS.to_owned()), ("PUT", format!("{CUSTOMERS}/{id}"))] {
@@ -331,7 +331,7 @@ fn user_ids(operator: &Client) -> BTreeMap<String, String> {
     users.iter().map(|user| (text(&user["userName"]), text(&user["userId"]))).collect()
 }
 
-/// A user with a customer of its own in its home account, and keys of idempotency that it has sent.
+/// A user with a customer in its home account, and used idempotency keys.
 fn tenant(
     operator: &Client,
     client: Client,
@@ -350,11 +350,11 @@ fn tenant(
         (("path", "userId"), pair(user, "1000000")),
         (("path", "customerId"), pair(&id.to_string(), "4000000000000000")),
         (("query", "accountName"), pair(scope[0], "Nobody")),
-        (("query", "name"), pair(&name, "Customer of nobody")),
-        (("query", "namePrefix"), pair(&name, "Customer of nobody")),
+        (("query", "name"), pair(&name, "Unknown customer")),
+        (("query", "namePrefix"), pair(&name, "Unknown customer")),
         (("query", "after"), pair(&id.to_string(), &gone.to_string())),
         (("body", "accountName"), pair(scope[0], "Nobody")),
-        (("body", "name"), pair(&name, "Customer of nobody")),
+        (("body", "name"), pair(&name, "Unknown customer")),
     ];
     let tenant = Tenant { client, user_name: user_name.to_owned(), scope, named: BTreeMap::from(named) };
     tenant.use_keys(id);

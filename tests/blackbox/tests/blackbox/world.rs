@@ -1,4 +1,4 @@
-//! A larger world: accounts in a group and outside it, being erased or not, and a user of each kind.
+//! A fixture with accounts inside and outside a group, some of them being erased, and a user of each role.
 
 use blackbox::{Client, Launch, Login, Place, Server};
 
@@ -7,7 +7,7 @@ use blackbox::{Client, Launch, Login, Place, Server};
 pub struct World {
     /// The running server; declared first so that it stops before its directory is removed.
     pub server: Server,
-    /// The directory that it works on.
+    /// The directory of the test.
     pub place: Place,
     /// An administrator of `Acme`, member of the group.
     pub ada: Login,
@@ -22,12 +22,12 @@ pub struct World {
 }
 
 impl World {
-    /// Prepares the world and starts the server.
+    /// Creates the accounts and users, and starts the server.
     pub fn start() -> Self {
         Self::start_with(|launch| launch)
     }
 
-    /// The same, with what `configure` adds to the server's command.
+    /// Like [`World::start`], with a server command changed by `configure`.
     pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
         let place = Place::new();
         for account in ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"] {

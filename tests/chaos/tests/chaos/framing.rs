@@ -1,4 +1,4 @@
-//! What is an HTTP request, where it ends, and what becomes of everything else.
+//! The framing of HTTP messages: what is a request, where it ends, and how everything else is refused.
 
 mod corpus;
 mod haproxy;
@@ -8,7 +8,7 @@ use blackbox::{Connection, Problem, Reply, Request, Site, wait};
 
 use corpus::{Answer, Case, Verdict};
 
-/// What is sent right behind a message, under an id that tells whether it was taken for a request.
+/// A request sent right after a message, with an id that shows whether it was read as a request.
 fn follow_up(id: &str) -> Vec<u8> {
     format!("GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\n\r\n").into_bytes()
 }
@@ -17,7 +17,7 @@ fn connect(site: &Site) -> Connection {
     Connection::open(site.server.address()).expect("the server accepts connections")
 }
 
-/// Sends a message and what follows it, in one piece, and asserts what becomes of both.
+/// Sends a message and a request in one write, and asserts the responses to both.
 fn try_case(site: &Site, case: &Case) {
     let name = &case.name;
     let mut connection = connect(site);
@@ -83,7 +83,7 @@ fn logged_before(site: &Site, last: &str) -> Vec<Logged> {
 }
 
 #[test]
-fn every_message_is_served_or_refused_as_the_standard_has_it_and_nothing_is_smuggled() {
+fn every_message_is_served_or_refused_by_the_standard_and_nothing_is_smuggled() {
     let site = Site::start();
     let cases = corpus::cases(&site.ada.basic());
     for case in &cases {
@@ -99,7 +99,7 @@ fn every_message_is_served_or_refused_as_the_standard_has_it_and_nothing_is_smug
 }
 
 #[test]
-fn what_follows_a_request_of_the_old_version_is_refused_in_our_words_too() {
+fn bytes_after_an_http_1_0_request_get_a_documented_error() {
     let site = Site::start();
     let mut connection = connect(&site);
     let first = b"GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";

@@ -1,4 +1,4 @@
-//! An import is killed again and again, or cut off from power, and gone on with.
+//! An import is interrupted by kills or a power cut, and resumed.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn file(place: &Place, rows: usize) -> Vec<String> {
     stored
 }
 
-/// The file of rejected rows. It lies in the data directory, so that a shim sees what is done to it.
+/// The file of rejected rows, in the data directory so that a shim sees the operations on it.
 const REJECTS: &str = "rejects.jsonl";
 
 fn plain(path: &Path) -> String {
@@ -50,7 +50,7 @@ fn run_under(place: &Place, shim: &Shim) -> bool {
     output.status.code().is_some()
 }
 
-/// How often an import that nobody disturbs writes to the log, and how often it syncs it.
+/// How often an uninterrupted import writes to the log, and how often it syncs it.
 fn writes_and_syncs(rows: usize) -> (usize, usize) {
     let place = Place::new();
     place.account("Acme");
@@ -85,7 +85,7 @@ fn end(place: &Place, data: &Path, rows: usize, stored: &[String]) -> (Outcome, 
     let mut faults: Vec<String> = Vec::new();
     let mut expect = |holds: bool, what: String| faults.extend((!holds).then_some(what));
     expect(outcome.code == 1, format!("the code is {}", outcome.code));
-    // The last thing that an import does is to forget how far it has come: if it was cut short after that, it was over.
+    // The last step of an import is to forget its progress: if it was interrupted after that, it was complete.
     if !was_over(&outcome) {
         for counted in [format!("{rows} rows: "), format!("{} rejected", rows / 5)] {
             expect(outcome.stderr.contains(&counted), format!("it does not say {counted:?}"));
@@ -121,7 +121,7 @@ fn must_end_well(place: &Place, rows: usize, stored: &[String], case: &str) -> O
 }
 
 #[test]
-fn an_import_that_is_killed_goes_on_behind_the_last_row_that_was_stored() {
+fn a_killed_import_resumes_after_the_last_stored_row() {
     use Action::*;
     const ROWS: usize = 12_000;
     let mut random = Random::of_test("kills of an import");
@@ -157,7 +157,7 @@ fn an_import_that_is_killed_goes_on_behind_the_last_row_that_was_stored() {
 }
 
 #[test]
-fn an_import_that_is_killed_from_outside_goes_on() {
+fn an_import_killed_from_outside_can_be_resumed() {
     const ROWS: usize = 40_000;
     let mut random = Random::of_test("kills of an import from outside");
     let place = Place::new();
@@ -178,7 +178,7 @@ fn an_import_that_is_killed_from_outside_goes_on() {
     assert!(outcome.stderr.contains("stored before the interruption"), "{outcome:?}");
 }
 
-/// An import that nobody disturbed, and everything that it did to the files.
+/// An uninterrupted import, and its recorded operations.
 struct Run {
     place: Place,
     /// The names that are stored in the end.
@@ -213,7 +213,7 @@ impl Run {
         self.find(self.prepared, |event| matches!(event, Event::Link { name, .. } if name == REJECTS))
     }
 
-    /// Where the import has just forgotten how far it had come: with the first sync of the log after that.
+    /// Where the import has just forgotten its progress: after the first sync of the log that follows.
     fn forgotten(&self) -> usize {
         let of_log = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name.ends_with("-wal"));
         let begun = self.find(self.named(), of_log);
@@ -237,9 +237,9 @@ impl Run {
         }
     }
 
-    /// How many customers must be stored at a cut: a rejected row is written to its file after it is told of, that is,
+    /// How many customers must be stored at a cut: a rejected row is written to its file after it is reported, that is,
     /// after all rows before it are on stable storage.
-    fn told(&self, cut: usize) -> usize {
+    fn reported(&self, cut: usize) -> usize {
         let before = &self.recording.events[..cut];
         let draft = before.iter().enumerate().find_map(|(at, event)| match event {
             Event::Create { ino, name } if *name == format!("{REJECTS}.part") => Some((at, *ino)),
@@ -266,8 +266,8 @@ impl Run {
         if !self.stored.starts_with(&names) {
             faults.push(format!("{} customers are not the beginning of the file", names.len()));
         }
-        if names.len() < self.told(cut) {
-            faults.push(format!("{} customers are left, and {} were told", names.len(), self.told(cut)));
+        if names.len() < self.reported(cut) {
+            faults.push(format!("{} customers are left, and {} were reported", names.len(), self.reported(cut)));
         }
         let (outcome, others) = end(&self.place, &image.data, Self::ROWS, &self.stored);
         faults.extend(others);
@@ -276,26 +276,26 @@ impl Run {
 }
 
 #[test]
-fn a_power_cut_during_an_import_or_right_after_it_loses_no_row_that_was_told_and_stores_none_twice() {
+fn a_power_cut_during_or_after_an_import_loses_no_reported_row_and_stores_none_twice() {
     let mut random = Random::of_test("power cuts while importing");
     let run = Run::new();
-    let told = run.told(run.recording.events.len());
-    assert_eq!(told, run.stored.len(), "not every rejected row was recorded");
+    let reported = run.reported(run.recording.events.len());
+    assert_eq!(reported, run.stored.len(), "not every rejected row was recorded");
     let images = seed::rounds(8);
-    let (mut over, mut gone_on) = (0, 0);
+    let (mut over, mut resumed) = (0, 0);
     for image in 0..images {
         let (cut, unsynced) = run.cut(image, &mut random);
         let (outcome, faults) = run.faults(cut, unsynced, &mut random);
         assert!(faults.is_empty(), "image {image}, cut at {cut}, {unsynced:?}: {faults:#?} {outcome:?}");
         over += usize::from(was_over(&outcome));
-        gone_on += usize::from(went_on(&outcome));
+        resumed += usize::from(went_on(&outcome));
     }
-    assert!(over > 0 && gone_on > 0, "{over} imports were over and {gone_on} were gone on with: not both was tried");
-    eprintln!("{images} images of {} events hold: {over} over, {gone_on} gone on with", run.recording.events.len());
+    assert!(over > 0 && resumed > 0, "{over} imports were complete and {resumed} were resumed: both must be tried");
+    eprintln!("{images} images of {} events hold: {over} complete, {resumed} resumed", run.recording.events.len());
 }
 
 #[test]
-fn an_import_that_is_forgotten_before_the_name_of_its_rejected_rows_lasts_is_caught() {
+fn an_import_forgotten_before_the_name_of_its_rejects_file_is_synced_is_caught() {
     let mut random = Random::of_test("an import without the sync of a name");
     let mut run = Run::new();
     let (_, faults) = run.faults(run.forgotten(), Unsynced::Dropped, &mut random);

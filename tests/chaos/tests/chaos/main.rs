@@ -1,5 +1,4 @@
-//! Faults: kills, power cuts, failing operations, full and read-only disks; races; and what others send: messages that are
-//! none, and too much.
+//! Faults: kills, power cuts, failing operations, full and read-only disks, races, malformed messages and overload.
 
 mod backups;
 mod directories;

@@ -72,7 +72,7 @@ fn race(served: &mut Served<'_>, usual: usize, random: &mut Random, before: impl
 }
 
 #[test]
-fn what_racing_clients_are_told_could_have_happened_one_thing_after_the_other() {
+fn answers_to_racing_clients_are_linearizable() {
     let mut random = Random::of_test("races");
     let place = Place::new();
     let mut served = Served::new(&place, || place.launch());
@@ -92,7 +92,7 @@ const KILLS: [(Action, &str, &str, Range<usize>); 7] = [
 ];
 
 #[test]
-fn what_racing_clients_are_told_could_have_happened_although_the_server_is_killed_under_them() {
+fn answers_to_racing_clients_are_linearizable_across_kills() {
     let mut random = Random::of_test("races across kills");
     let place = Place::new();
     let mut rules = random.branch();
@@ -204,7 +204,7 @@ fn a_server_that_checks_and_then_inserts_is_caught() {
 }
 
 #[test]
-fn the_same_server_that_checks_and_inserts_in_one_step_is_not() {
+fn a_server_that_checks_and_inserts_in_one_step_is_accepted() {
     let verdicts = race_through_a_layer("races for names of a layer", || Step::One(Mutex::default()));
     assert_eq!(verdicts, [true; 10]);
 }

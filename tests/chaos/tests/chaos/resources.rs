@@ -1,4 +1,4 @@
-//! Too much of everything: connections, patience, open files, memory, wrong keys, writes.
+//! Overload: many connections, slow clients, few open files, little memory, wrong keys, more writes than the disk takes.
 
 mod idle;
 mod memory;
@@ -12,29 +12,29 @@ use std::time::Duration;
 
 use chaos::{Load, Progress, Random, Scene, gaps, process, seed};
 
-/// How much longer 99 of 100 answers may take beside others, where that is asked for.
+/// The largest permitted ratio of the 99th percentile under load to that without, where it is judged.
 const SLOWER: f64 = 2.0;
 
-/// How long 99 of 100 answers take while nobody else is there, and beside others; a measurement of each in every round.
+/// The 99th percentile of latency without and under load, one measurement of each per round.
 #[derive(Default)]
 struct Slowdown {
     alone: Vec<Duration>,
-    beside: Vec<Duration>,
+    under_load: Vec<Duration>,
 }
 
-/// Customers of a registry, who notice nothing of what others do to it.
-struct Regulars {
+/// Clients with an ordinary load, which must not be affected by the overload.
+struct OrdinaryLoad {
     random: Random,
     rounds: usize,
 }
 
-/// Settings of a server that cuts nobody off, however long a busy machine takes over a test.
-const PATIENT: &str = "[timeouts]\nheader_seconds = 600\nbody_seconds = 600\n";
+/// Settings with timeouts that no client exceeds, even on a busy machine.
+const LONG_TIMEOUTS: &str = "[timeouts]\nheader_seconds = 600\nbody_seconds = 600\n";
 
-/// How many open files a test has beside its connections, and then some.
+/// An upper bound for the open files of a test other than its connections.
 const OTHER_FILES: usize = 500;
 
-/// How many of `wanted` connections this process may have; loud if those are fewer.
+/// How many of `wanted` connections this process may open; fewer are reported as a gap.
 fn allowed_connections(wanted: usize) -> usize {
     let allowed = process::allow_open_files(wanted + OTHER_FILES).saturating_sub(OTHER_FILES).min(wanted);
     if allowed < wanted {
@@ -44,28 +44,29 @@ fn allowed_connections(wanted: usize) -> usize {
 }
 
 impl Slowdown {
-    /// Prints how much longer answers take beside `others`; a machine that may be busy decides nothing.
+    /// Prints how much longer responses take under the load `others`; asserts the ratio on an idle machine only.
     #[track_caller]
     fn must_be_small(mut self, others: &str) {
-        let rounds = self.beside.len();
-        let [alone, beside] = [&mut self.alone, &mut self.beside].map(|measured| {
+        let rounds = self.under_load.len();
+        let [alone, under_load] = [&mut self.alone, &mut self.under_load].map(|measured| {
             measured.sort_unstable();
             measured[rounds / 2]
         });
-        let ratio = beside.as_secs_f64() / alone.as_secs_f64();
-        eprintln!("p99 {beside:?} beside {others}, {alone:?} alone: {ratio:.2}");
-        assert!(!seed::is_watched() || ratio < SLOWER, "answers take {ratio:.2} times as long beside {others}");
+        let ratio = under_load.as_secs_f64() / alone.as_secs_f64();
+        eprintln!("p99 {under_load:?} with {others}, {alone:?} without: {ratio:.2}");
+        assert!(!seed::is_watched() || ratio < SLOWER, "responses take {ratio:.2} times as long with {others}");
     }
 }
 
-impl Regulars {
+impl OrdinaryLoad {
     fn of_test(name: &str) -> Self {
         Self { random: Random::of_test(name), rounds: 0 }
     }
 
-    /// Each sends so many requests, unless `meanwhile` ends them before; all must be answered. How long 99 of 100 took.
+    /// Each client sends `requests` requests, unless `meanwhile` ends the load before; all must succeed. Returns the 99th
+    /// percentile of latency.
     #[track_caller]
-    fn work(
+    fn run(
         &mut self,
         scene: &mut Scene,
         address: SocketAddr,

@@ -25,7 +25,7 @@ pub(crate) struct Trial<'a> {
     pub(crate) scene: Scene,
 }
 
-/// What became of some requests.
+/// How many requests were acknowledged and refused.
 pub(crate) struct Answers {
     pub(crate) acknowledged: usize,
     pub(crate) unavailable: usize,
@@ -55,7 +55,7 @@ impl<'a> Trial<'a> {
         self.end();
     }
 
-    /// Runs clients, and `meanwhile` beside them.
+    /// Runs clients, and `meanwhile` concurrently.
     pub(crate) fn load(&mut self, load: &Load, meanwhile: impl FnOnce(&Server, &Progress)) -> Answers {
         let (server, ada) = (&self.server, &self.scene.ada);
         let report = load.run(server.address(), ada, &mut self.random, |progress| meanwhile(server, progress));
@@ -64,13 +64,13 @@ impl<'a> Trial<'a> {
         answers
     }
 
-    /// A request that writes, under a name that nobody has used.
+    /// A create under an unused name.
     pub(crate) fn try_once(&mut self, large: u64) -> Answers {
         let prefix = format!("T{:x}", self.random.number());
         self.load(&Load { prefix, workers: 1, requests: 1, large }, |_, _| {})
     }
 
-    /// Asserts that writes are refused soon, and that reads and the server go on.
+    /// Asserts that writes are refused soon, that reads succeed, and that the server keeps running.
     pub(crate) fn must_refuse_and_read(&mut self) {
         // A first write may still fit into what the files have already.
         let refused = wait::until("a write is refused", wait::PATIENCE, || {
@@ -99,15 +99,15 @@ impl<'a> Trial<'a> {
         self.server.wait()
     }
 
-    /// Asserts that everything is as the clients know it, once the server has ended.
+    /// Asserts that what is stored agrees with the clients' answers, once the server has ended.
     pub(crate) fn must_hold(mut self) {
         self.scene.must_hold(self.name, &mut self.random);
         eprintln!("{} acknowledged customers are there", Model::of(&self.scene.stories).certain());
     }
 
-    /// Stops the server in order, and asserts that everything is as the clients know it.
+    /// Stops the server cleanly, and asserts that what is stored agrees with the clients' answers.
     pub(crate) fn end(mut self) {
-        assert_eq!(self.stop(), 0, "the server did not stop in order");
+        assert_eq!(self.stop(), 0, "the server did not shut down cleanly");
         self.must_hold();
     }
 }

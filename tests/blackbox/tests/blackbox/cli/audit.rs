@@ -15,8 +15,8 @@ fn change(place: &Place, sql: &str) {
     Database::open(place.data().join("carnelian.db")).and_then(|database| database.execute_batch(sql)).expect("runs");
 }
 
-/// A site in which a customer was created, edited and erased, and what its server was told in passing.
-fn with_a_life() -> (Site, u64) {
+/// A site in which a customer was created, edited and erased, and the customer's id.
+fn with_a_customer() -> (Site, u64) {
     let site = Site::start();
     let client = site.client();
     let create = Request::new("POST", CUSTOMERS).header("X-Request-Id", "create-1").json(&sample::full("A", "Acme"));
@@ -29,8 +29,8 @@ fn with_a_life() -> (Site, u64) {
 }
 
 #[test]
-fn every_change_is_told_with_who_from_where_and_what_but_never_a_value() {
-    let (site, id) = with_a_life();
+fn every_change_is_logged_with_actor_address_and_fields_but_without_values() {
+    let (site, id) = with_a_customer();
     site.place.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();
     let entries = list(&site.place);
     let columns =
@@ -49,13 +49,13 @@ fn every_change_is_told_with_who_from_where_and_what_but_never_a_value() {
     assert_eq!((&disable["actor"], &disable["reason"]), (&json!("command_line"), &json!("left the company")));
     let whole = json!(entries).to_string();
     for value in ["another one", "Acme", "ada", "Anytown"] {
-        assert!(!whole.contains(value), "{value} stands in {whole}");
+        assert!(!whole.contains(value), "{value} is in {whole}");
     }
 }
 
 #[test]
 fn a_listing_can_be_read_in_parts() {
-    let (site, _) = with_a_life();
+    let (site, _) = with_a_customer();
     let all = list(&site.place);
     let part = site.place.cli(&["audit", "list", "--json", "--after", "2", "--limit", "3"]).json();
     assert_eq!(part, json!(all[2..5]));
@@ -64,8 +64,8 @@ fn a_listing_can_be_read_in_parts() {
 }
 
 #[test]
-fn entries_are_found_by_what_they_tell_of_and_the_last_ones_are_at_hand() {
-    let (site, _) = with_a_life();
+fn entries_can_be_filtered_and_the_last_ones_listed() {
+    let (site, _) = with_a_customer();
     site.place.account("Other");
     let all = list(&site.place);
     let found = |more: &[&str]| {
@@ -91,7 +91,7 @@ fn entries_are_found_by_what_they_tell_of_and_the_last_ones_are_at_hand() {
 
 #[test]
 fn an_export_has_every_entry_as_a_line_of_json() {
-    let (site, _) = with_a_life();
+    let (site, _) = with_a_customer();
     let export = site.place.cli(&["audit", "export"]).done();
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect();
     let entries = list(&site.place);
@@ -105,8 +105,8 @@ fn an_export_has_every_entry_as_a_line_of_json() {
 }
 
 #[test]
-fn a_log_as_it_was_written_is_whole_and_its_end_can_be_noted_elsewhere() {
-    let (site, _) = with_a_life();
+fn an_unaltered_log_verifies_also_against_an_end_recorded_elsewhere() {
+    let (site, _) = with_a_customer();
     let before = site.place.cli(&["audit", "verify"]).line();
     assert!(before.starts_with("7 ") && before.len() == 2 + 64, "{before}");
     site.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
@@ -131,7 +131,7 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         ),
         ("DELETE FROM audit; UPDATE registry SET audit_sequence = 0, audit_seal = zeroblob(32)", 0),
     ];
-    let (mut site, _) = with_a_life();
+    let (mut site, _) = with_a_customer();
     site.server.signal("TERM");
     site.server.wait();
     let whole = std::fs::read(site.place.data().join("carnelian.db")).expect("is there");
@@ -141,32 +141,33 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         let outcome = site.place.cli(&["audit", "verify"]);
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
-        // What comes after it does not make it good.
+        // Later entries do not repair it.
         site.place.account("Later");
         site.place.cli(&["audit", "verify"]).fails(1);
     }
 }
 
-/// The settings that each start of a server has told to be changed.
-fn settings_told(place: &Place) -> Vec<Value> {
-    let told = list(place).into_iter().filter(|entry| entry["action"] == "change_settings");
-    told.map(|entry| {
-        assert_eq!((&entry["actor"], &entry["object"]), (&json!("server"), &json!("registry")));
-        entry["fields"].clone()
-    })
-    .collect()
+/// The changed settings that each start of a server has logged.
+fn logged_settings(place: &Place) -> Vec<Value> {
+    let entries = list(place).into_iter().filter(|entry| entry["action"] == "change_settings");
+    entries
+        .map(|entry| {
+            assert_eq!((&entry["actor"], &entry["object"]), (&json!("server"), &json!("registry")));
+            entry["fields"].clone()
+        })
+        .collect()
 }
 
 #[test]
-fn a_change_of_settings_is_told_at_the_next_start_by_names_and_never_by_values() {
+fn changed_settings_are_logged_at_the_next_start_by_name_without_values() {
     let place = Place::new();
     place.account("Acme");
-    assert!(settings_told(&place).is_empty(), "a command is not a server");
+    assert!(logged_settings(&place).is_empty(), "a command is not a server");
     let mut expected = Vec::new();
-    let mut serve = |launch: Launch, told: &[&str]| {
+    let mut serve = |launch: Launch, changed: &[&str]| {
         launch.start().stop();
-        expected.extend((!told.is_empty()).then(|| json!(told)));
-        assert_eq!(settings_told(&place), expected);
+        expected.extend((!changed.is_empty()).then(|| json!(changed)));
+        assert_eq!(logged_settings(&place), expected);
     };
     serve(place.launch(), &["data", "listen"]);
     serve(place.launch(), &[]);
@@ -178,7 +179,7 @@ fn a_change_of_settings_is_told_at_the_next_start_by_names_and_never_by_values()
     let data = place.data();
     let value = data.to_str().expect("a plain path").as_bytes();
     for (path, bytes) in place.data_files() {
-        assert!(!bytes.windows(value.len()).any(|part| part == value), "a value stands in {}", path.display());
+        assert!(!bytes.windows(value.len()).any(|part| part == value), "a value is in {}", path.display());
     }
     place.cli(&["audit", "verify"]).done();
 }
@@ -186,15 +187,15 @@ fn a_change_of_settings_is_told_at_the_next_start_by_names_and_never_by_values()
 #[test]
 fn a_server_that_cannot_listen_has_changed_nothing() {
     let site = Site::start();
-    let before = settings_told(&site.place);
+    let before = logged_settings(&site.place);
     let other = Place::new();
     other.account("Acme");
     let (data, taken) = (other.data(), site.server.address().to_string());
     let data = data.to_str().expect("a plain path");
     other.launch().bare().args(&["--data", data, "--listen", &taken]).run().fails(1);
-    assert!(settings_told(&other).is_empty());
+    assert!(logged_settings(&other).is_empty());
     site.place.launch().args(&["--limits-country", "100"]).run().fails(1);
-    assert_eq!(settings_told(&site.place), before, "a second server changes nothing either");
+    assert_eq!(logged_settings(&site.place), before, "a second server changes nothing either");
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn what_is_restored_elsewhere_is_what_was_backed_up_while_serving() {
+fn a_backup_made_under_a_server_is_restored_identically_elsewhere() {
     let site = Site::start();
     site.place.group("West", &["Acme"]);
     let rita = site.place.user("rita", "Acme", &["--role", "ACCOUNTREADONLY", "--group", "West"]);
@@ -81,14 +81,14 @@ fn what_is_restored_elsewhere_is_what_was_backed_up_while_serving() {
 }
 
 #[test]
-fn a_backup_tells_nothing_to_who_has_no_key() {
+fn a_backup_without_its_key_reveals_nothing() {
     let site = Site::start();
     site.client().create(&sample::full("Quetzalcoatlus", "Acme")).must_succeed("a create");
     let file = back_up(&site.place, "backup");
     for path in [&file, &site.place.root().join("backup.ledger")] {
         let bytes = fs::read(path).expect("is there");
         for secret in ["Quetzalcoatlus", "Acme", "ada", "FirstConcert", &site.ada.key] {
-            assert!(!holds(&bytes, secret), "{secret} stands in {}", path.display());
+            assert!(!holds(&bytes, secret), "{secret} is in {}", path.display());
         }
     }
     let stranger = Place::new();
@@ -130,7 +130,7 @@ fn an_account_that_was_erased_since_does_not_come_back() {
 }
 
 #[test]
-fn a_ledger_that_is_written_after_a_restore_still_knows_who_was_erased_before() {
+fn a_ledger_written_after_a_restore_still_lists_earlier_erasures() {
     let site = Site::start();
     let client = site.client();
     let first = client.create(&sample::full("First", "Acme")).customer_id();
@@ -155,7 +155,7 @@ fn a_ledger_that_is_written_after_a_restore_still_knows_who_was_erased_before() 
     let audit = restored.cli(&["audit", "export"]).done();
     for id in [first, second] {
         let entry = format!(r#""action":"erase_customer","object":"customer:{id}""#);
-        let entry = audit.lines().find(|line| line.contains(&entry)).expect("the audit log tells of it");
+        let entry = audit.lines().find(|line| line.contains(&entry)).expect("the audit log has an entry");
         assert!(entry.contains("a lost disk"), "{entry}");
     }
     restored.cli(&["audit", "verify"]).done();
@@ -173,7 +173,7 @@ fn a_ledger_that_is_written_after_a_restore_still_knows_who_was_erased_before() 
 }
 
 #[test]
-fn a_backup_or_ledger_that_is_cut_short_or_altered_is_refused_whole() {
+fn a_truncated_or_altered_backup_or_ledger_is_refused_entirely() {
     let site = Site::start();
     site.client().create(&sample::full("Kept", "Acme")).must_succeed("a create");
     let file = back_up(&site.place, "backup");

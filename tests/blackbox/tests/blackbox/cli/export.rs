@@ -102,7 +102,7 @@ fn export_import_export_is_identical_for_any_customers() {
 }
 
 #[test]
-fn an_export_tells_everything_but_ids_and_versions_in_the_order_of_the_api() {
+fn an_export_contains_everything_except_ids_and_versions_in_the_order_of_the_api() {
     let place = imported("a.jsonl", &lines([sample::full("Full", "Acme"), sample::minimal("Least", "Globex")]));
     let exported = export(&place, "jsonl");
     let found: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -128,7 +128,7 @@ fn an_export_tells_everything_but_ids_and_versions_in_the_order_of_the_api() {
 }
 
 #[test]
-fn a_file_gets_its_name_once_it_is_whole_and_replaces_another_only_if_told_to() {
+fn a_file_is_named_when_complete_and_replaces_another_only_if_requested() {
     let place = imported("a.jsonl", &lines([sample::full("Full", "Acme")]));
     let path = place.root().join("out.jsonl");
     place.cli(&["customer", "export", "--output", "out.jsonl"]).done();
@@ -146,7 +146,7 @@ fn a_file_gets_its_name_once_it_is_whole_and_replaces_another_only_if_told_to() 
 }
 
 #[test]
-fn an_export_works_beside_a_server_and_is_told_in_the_audit_log() {
+fn an_export_works_under_a_running_server_and_is_logged() {
     let site = Site::start();
     let before = site.place.cli(&["audit", "export"]).done().lines().count();
     for number in 0..3 {
@@ -157,8 +157,9 @@ fn an_export_works_beside_a_server_and_is_told_in_the_audit_log() {
     assert_eq!(exported.lines().count(), 3);
     site.place.cli(&["customer", "export", "--account", "Acme"]).done();
     let log = site.place.cli(&["audit", "export"]).done();
-    let told: Vec<Value> = log.lines().skip(before + 3).map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let objects: Vec<_> = told.iter().map(|entry| (&entry["action"], entry["object"].as_str())).collect();
+    let entries: Vec<Value> =
+        log.lines().skip(before + 3).map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let objects: Vec<_> = entries.iter().map(|entry| (&entry["action"], entry["object"].as_str())).collect();
     let action = json!("export_customers");
     assert_eq!(objects, [(&action, Some("registry")), (&action, Some("account:1"))], "{log}");
 }

@@ -28,7 +28,7 @@ fn names(place: &Place) -> Vec<String> {
     stored(place).iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// How many entries the audit log has that tell of changes.
+/// How many changes the audit log contains.
 fn changes(place: &Place) -> usize {
     let log = place.cli(&["audit", "export"]).done();
     log.lines().filter(|line| !line.contains("export_customers")).count()
@@ -54,7 +54,7 @@ fn csv_is_imported_in_the_order_of_its_rows() {
     let found = stored(&place);
     assert_eq!(found.len(), 2);
     assert_eq!((&found[0]["name"], &found[0]["shipToBillAddress"]), (&json!("Zed, \"the last\""), &json!(true)));
-    assert_eq!(found[0]["contacts"].as_array().map(Vec::len), Some(2), "a contact stands before the second one");
+    assert_eq!(found[0]["contacts"].as_array().map(Vec::len), Some(2), "a contact precedes the second one");
     assert_eq!(found[0]["contacts"][1]["email"], "zed@example.com");
     assert_eq!(found[0]["billingAddress"]["city"], "Anytown");
     assert_eq!((&found[1]["name"], &found[1]["billingAddress"]), (&json!("Ann"), &Value::Null));
@@ -75,7 +75,7 @@ fn json_lines_are_imported_as_the_api_takes_them() {
 }
 
 #[test]
-fn the_format_is_told_by_the_flag_the_name_or_the_first_character() {
+fn the_format_is_determined_by_flag_name_or_first_character() {
     let place = place();
     let json = |name: &str| sample::minimal(name, "Acme").to_string();
     import(&place, "a.csv", &json("Flag"), &["--format", "jsonl"]).done();
@@ -89,7 +89,7 @@ fn the_format_is_told_by_the_flag_the_name_or_the_first_character() {
 }
 
 #[test]
-fn every_rejected_row_is_told_with_its_column_and_the_code_of_the_api() {
+fn every_rejected_row_is_reported_with_its_column_and_error_code() {
     let place = place();
     place.account("Leaving");
     place.cli(&["account", "request-erasure", "Leaving"]).done();
@@ -258,7 +258,7 @@ fn a_finished_import_is_not_gone_on_with() {
 }
 
 #[test]
-fn an_import_beside_a_server_is_refused_with_what_to_do() {
+fn an_import_under_a_running_server_is_refused_with_advice() {
     let site = Site::start();
     site.place.write("customers.csv", "name,accountName\nOne,Acme\n");
     for more in [&[][..], &["--dry-run"]] {
@@ -268,11 +268,11 @@ fn an_import_beside_a_server_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn every_imported_customer_is_told_in_the_audit_log() {
+fn every_imported_customer_is_logged() {
     let place = place();
     import(&place, "customers.csv", "name,accountName\nOne,Acme\nTwo,Acme\n", &["--reason", "moving house"]).done();
     let log = place.cli(&["audit", "export"]).done();
-    let told = log.lines().filter(|line| line.contains("create_customer") && line.contains("moving house"));
-    assert_eq!(told.count(), 2, "{log}");
+    let logged = log.lines().filter(|line| line.contains("create_customer") && line.contains("moving house"));
+    assert_eq!(logged.count(), 2, "{log}");
     place.cli(&["audit", "verify"]).done();
 }

@@ -29,7 +29,7 @@ fn a_key_has_a_form_that_can_be_searched_for() {
 }
 
 #[test]
-fn a_listing_tells_everything_about_a_key_but_the_key() {
+fn a_listing_shows_everything_about_a_key_except_the_key() {
     let place = prepared();
     let plain = place.key("ada", &[]).key;
     let labelled = place.key("ada", &["--expires", "90d", "--label", "for the shop"]).key;

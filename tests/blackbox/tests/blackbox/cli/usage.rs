@@ -3,7 +3,7 @@
 use blackbox::{Place, Site, wait};
 
 #[test]
-fn wrong_usage_is_told_apart_from_refusal() {
+fn usage_errors_and_refusals_have_different_exit_codes() {
     let place = Place::new();
     let cases: [&[&str]; 12] = [
         &["frobnicate"],

@@ -15,7 +15,7 @@ fn timestamp_of_new(sandbox: &Sandbox, name: &str) -> i64 {
 }
 
 #[test]
-fn it_decides_timestamps_and_stands_still_advances_and_runs() {
+fn it_sets_timestamps_and_can_be_stopped_advanced_and_run() {
     let sandbox = Sandbox::start();
     let now =
         |text: &str, timestamp: i64, running: bool| json!({ "now": text, "timestamp": timestamp, "running": running });

@@ -13,7 +13,7 @@ fn on_disk(place: &Place) -> Server {
 }
 
 #[test]
-fn it_goes_on_where_it_was_and_goes_back_to_its_seed_when_told() {
+fn it_keeps_its_data_and_returns_to_its_seed_on_reset() {
     let place = Place::new();
     let server = on_disk(&place);
     let id = server.client_of(&ann()).create(&sample::minimal("Kept", "Acme")).customer_id();
@@ -60,7 +60,7 @@ fn a_sandbox_is_never_served_as_a_registry() {
     assert!(place.launch().run().fails(1).contains("sandbox"));
     assert!(place.launch().args(&["--demo"]).run().fails(1).contains("sandbox"));
     let inner = place.data().join("1");
-    assert!(inner.join("carnelian.db").is_file(), "the registry lies within");
+    assert!(inner.join("carnelian.db").is_file(), "the registry is in it");
     let inner = ["--data", inner.to_str().expect("a plain path"), "--listen", "127.0.0.1:0"];
     assert!(place.launch().bare().args(&inner).run().fails(1).contains("sandbox"));
     place.launch().bare().args(&inner).args(&["--sandbox"]).run().fails(1);

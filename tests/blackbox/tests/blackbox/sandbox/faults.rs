@@ -106,7 +106,7 @@ fn a_delayed_call_waits_and_succeeds_then() {
 }
 
 #[test]
-fn whoever_does_not_sign_in_rightly_and_whoever_asks_for_something_else_meets_none() {
+fn failed_sign_ins_and_other_requests_do_not_trigger_a_fault() {
     let sandbox = Sandbox::start();
     sandbox.add_fault(&json!({ "fault": "500", "count": 1 }));
     sandbox.server.client_of(&login("ann", "wrong")).get(ECHO).must_be(&INVALID_CREDENTIALS, "a wrong key");
@@ -160,5 +160,8 @@ fn a_user_who_is_disabled_during_a_delay_is_refused() {
     wait::until("the delay has begun", wait::PATIENCE, || (sandbox.faults() == 0).then_some(()));
     let disable = Request::new("PATCH", &format!("/admin/v1/users/{ann_id}")).json(&json!({ "status": "DISABLED" }));
     operator.send(disable).must_succeed("ann is disabled");
-    connection.receive("POST", CUSTOMERS).expect("an answer").must_be(&INVALID_CREDENTIALS, "disabled meanwhile");
+    connection
+        .receive("POST", CUSTOMERS)
+        .expect("an answer")
+        .must_be(&INVALID_CREDENTIALS, "disabled during the delay");
 }

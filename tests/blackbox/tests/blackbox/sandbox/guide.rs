@@ -1,4 +1,4 @@
-//! The client of `docs/guides/first-client.md`, as whoever reads it would run it.
+//! Runs the client of `docs/guides/first-client.md` as the guide says.
 
 use std::fs;
 use std::process::Command;

@@ -18,7 +18,7 @@ fn everything_begins_again() {
     assert_eq!(sandbox.faults(), 0);
     let clock = sandbox.call("GET", CLOCK);
     assert!(clock["running"] == true && clock["timestamp"].as_i64() > Some(1_700_000_000), "{clock}");
-    // A client that keeps its connection meets the new registry all the same.
+    // A client that keeps its connection gets the new registry, too.
     let client = sandbox.ann();
     client.read(1).must_be(&CUSTOMER_NOT_FOUND, "a customer of before");
     assert_eq!(client.create(&sample::minimal("Acme Customer", "Acme")).customer_id(), 1);
@@ -57,7 +57,7 @@ fn resets_at_once_end_as_one_of_them() {
 }
 
 #[test]
-fn other_methods_are_told_which_there_are() {
+fn other_methods_get_an_allow_header() {
     let sandbox = Sandbox::start();
     let reply = sandbox.server.client().get(RESET);
     reply.must_be(&METHOD_NOT_ALLOWED, "a reset by GET");

@@ -79,7 +79,7 @@ fn everything_in_the_seed_is_there_from_the_beginning_and_after_a_reset() {
 }
 
 #[test]
-fn a_seed_that_is_wrong_is_refused_as_a_whole_with_file_and_entry() {
+fn an_invalid_seed_is_refused_entirely_and_the_error_names_file_and_entry() {
     let account = "[[accounts]]\nname = \"North\"\n";
     let user = |more: &str| format!("{account}[[users]]\nname = \"nora\"\n{more}\n");
     let customer = |more: &str| format!("{account}[[customers]]\nname = \"First\"\naccountName = \"North\"\n{more}\n");

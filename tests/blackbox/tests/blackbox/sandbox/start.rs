@@ -1,4 +1,4 @@
-//! What a sandbox says when it starts, and what it leaves behind.
+//! What a sandbox prints when it starts, and the files that it leaves.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -45,6 +45,6 @@ fn without_the_flag_a_user_has_as_many_as_it_wants() {
     active.send_bytes(&Request::new("GET", ECHO).login(&ann()).bytes()).expect("a request");
     wait::until("the call waits", wait::PATIENCE, || (sandbox.faults() == 0).then_some(()));
     for _ in 0..20 {
-        sandbox.ann().get(ECHO).must_succeed("one of many calls beside it");
+        sandbox.ann().get(ECHO).must_succeed("one of many concurrent calls");
     }
 }

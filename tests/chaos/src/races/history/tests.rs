@@ -149,7 +149,7 @@ fn a_customer_whose_create_was_not_answered_has_the_id_under_which_it_is_read() 
 
 /// Without a memory of where it has been, the search would try 8! orders in each of ten rounds.
 #[test]
-fn a_hopeless_search_ends() {
+fn a_search_without_a_solution_ends() {
     let round = [(Call::Create(HERE), Answer::Duplicate); 8];
     let mut history = (0..10).fold(created(), |history, _| at_once(history, &round));
     accepted(&history);
@@ -159,7 +159,7 @@ fn a_hopeless_search_ends() {
 
 #[test]
 #[should_panic(expected = "no order gives the answer in line 6")]
-fn a_verdict_names_the_first_answer_that_could_not_be_given() {
+fn a_failure_names_the_first_impossible_answer() {
     let history = in_turn(created(), &[(Call::Get(1), shown(HERE, 1, 0)), (Call::Get(1), Answer::NotFound)]);
     in_turn(history, &[(Call::Get(1), shown(HERE, 1, 0))]).must_be_linearizable("a test");
 }

@@ -1,24 +1,24 @@
-//! Messages, and what must become of them. RFC 9112 decides; where it leaves a choice, this is ours.
+//! Messages and their expected outcomes, by RFC 9112 and, where it leaves a choice, by ours.
 
 mod bodies;
 
 use blackbox::Problem;
 use blackbox::problems::{HEADERS_TOO_LARGE, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NAME_REQUIRED, NOT_FOUND};
 
-/// What must become of a message, and of the connection after it.
+/// The expected outcome of a message, and of the connection after it.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict {
     /// It is answered, and so is what follows on the connection.
     Served(Answer),
-    /// It is answered, and nothing that follows is looked at.
+    /// It is answered, and nothing that follows is read.
     Last(Answer),
-    /// It is refused with this problem, and nothing that follows is looked at.
+    /// It is refused with this problem, and nothing that follows is read.
     Refused(Problem),
-    /// The connection is closed without a word, and nothing that follows is looked at.
+    /// The connection is closed without a response, and nothing that follows is read.
     Closed,
 }
 
-/// A success or, for messages that mean it, a problem behind the framing.
+/// A success or a problem that shows that the framing was accepted.
 pub type Answer = Option<Problem>;
 
 /// A message.
@@ -29,17 +29,17 @@ pub struct Case {
     pub method: &'static str,
     /// Everything that is sent.
     pub bytes: Vec<u8>,
-    /// What must become of it.
+    /// The expected outcome.
     pub verdict: Verdict,
 }
 
-/// A name, what is sent, and what must become of it.
+/// A name, the bytes, and the expected outcome.
 type Row<'a> = (&'static str, &'a [u8], Verdict);
 
 /// Messages that differ in one place.
 struct Family {
     name: &'static str,
-    /// What stands before that place; `LOGIN` is replaced by a header with credentials.
+    /// The bytes before that place; `LOGIN` is replaced by a header with credentials.
     before: &'static str,
     after: &'static str,
     rows: &'static [Row<'static>],

@@ -77,7 +77,7 @@ impl Proxy {
         stream
     }
 
-    /// Sends bytes on a connection of their own, and reads whatever comes.
+    /// Sends bytes on a new connection, and reads until it is closed.
     fn send(&self, bytes: &[u8], name: &str) {
         let mut stream = self.connect();
         // The proxy may have had enough before the end.
@@ -108,13 +108,13 @@ impl Drop for Proxy {
     }
 }
 
-/// Sends every message through a proxy, each beside the request of somebody else.
+/// Sends every message through a proxy, each together with a request of another client.
 fn nothing_is_smuggled(lenient: bool) {
     let site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
     let before = logged_before(&site, "first").len() + 1;
     let proxy = Proxy::start(site.place.root(), site.server.address(), lenient);
     let mut victim = Connection::over(proxy.connect());
-    // Whoever takes this for a request closes the connection, and so does whoever refuses it.
+    // The connection is closed if this is read as a request, and also if it is refused.
     let follow_up = Request::new("GET", "/health/live").header("Connection", "close").bytes();
     let mut last = String::new();
     for (number, case) in corpus::cases(&site.ada.basic()).iter().enumerate() {

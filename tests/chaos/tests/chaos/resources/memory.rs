@@ -1,4 +1,4 @@
-//! Little memory.
+//! A limit of memory.
 
 use blackbox::problems::BODY_TOO_LARGE;
 use blackbox::{CUSTOMERS, Connection, Login, Request, sample};
@@ -7,9 +7,9 @@ use chaos::process::{self, Cage};
 use chaos::{Load, Outcome, Scene, crowd, gaps, seed};
 use serde_json::Value;
 
-use super::{PATIENT, Regulars, Slowdown};
+use super::{LONG_TIMEOUTS, OrdinaryLoad, Slowdown};
 
-/// How much memory there is, in bytes.
+/// The limit of memory, in bytes.
 const MEMORY: u64 = 128 << 20;
 
 /// How many connections use it.
@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 256;
 /// The largest body.
 const BODY: usize = 64 << 10;
 
-/// A create as large as it may be.
+/// A create of the largest permitted size.
 fn largest(login: &Login, customer: &Value) -> Request {
     let mut body = customer.clone();
     body["unknown"] = "x".into();
@@ -29,19 +29,19 @@ fn largest(login: &Login, customer: &Value) -> Request {
     Request::new("POST", CUSTOMERS).login(login).json_bytes(body)
 }
 
-/// Sends creates on all connections so that the server has nearly all of all of them before any is complete, which is
-/// when `meanwhile` is done.
-fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene, meanwhile: impl FnOnce(&mut Scene)) {
+/// Sends creates on all connections, all but the last byte of each before `meanwhile` and the last bytes after it.
+fn create_at_once(round: usize, connections: &mut [Connection], scene: &mut Scene, meanwhile: impl FnOnce(&mut Scene)) {
     let customer = |number: usize| sample::full(&format!("Large {round} {number}"), "Acme");
-    let messages: Vec<_> = (0..crowd.len()).map(|number| largest(&scene.ada, &customer(number)).bytes()).collect();
-    for (connection, message) in crowd.iter_mut().zip(&messages) {
+    let messages: Vec<_> =
+        (0..connections.len()).map(|number| largest(&scene.ada, &customer(number)).bytes()).collect();
+    for (connection, message) in connections.iter_mut().zip(&messages) {
         connection.send_bytes(&message[..message.len() - 1]).expect("the server reads on");
     }
     meanwhile(scene);
-    for (connection, message) in crowd.iter_mut().zip(&messages) {
+    for (connection, message) in connections.iter_mut().zip(&messages) {
         connection.send_bytes(&message[message.len() - 1..]).expect("the server reads on");
     }
-    for (number, connection) in crowd.iter_mut().enumerate() {
+    for (number, connection) in connections.iter_mut().enumerate() {
         let id = connection.receive("POST", CUSTOMERS).expect("the server answers").customer_id();
         let outcome = Outcome::Acknowledged(id);
         scene.stories.push(vec![Sent { request: String::new(), body: customer(number), outcome }]);
@@ -50,10 +50,10 @@ fn create_at_once(round: usize, crowd: &mut [Connection], scene: &mut Scene, mea
 
 #[test]
 fn in_128_mib_256_connections_send_the_largest_bodies() {
-    let mut regulars = Regulars::of_test("memory");
+    let mut ordinary = OrdinaryLoad::of_test("memory");
     let mut scene = Scene::new();
     let cage = Cage::of_memory(MEMORY);
-    let launch = scene.place.launch().config(PATIENT);
+    let launch = scene.place.launch().config(LONG_TIMEOUTS);
     let server = match &cage {
         Some(cage) => cage.around(launch).start(),
         None => {
@@ -64,18 +64,18 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     let address = server.address();
     let mut slowdown = Slowdown::default();
     for round in 0..seed::rounds(4) {
-        slowdown.alone.push(regulars.work(&mut scene, address, 400, |_| {}));
-        let mut crowd = crowd::open(address, CONNECTIONS);
-        create_at_once(round, &mut crowd, &mut scene, |scene| {
-            slowdown.beside.push(regulars.work(scene, address, 400, |_| {}));
+        slowdown.alone.push(ordinary.run(&mut scene, address, 400, |_| {}));
+        let mut connections = crowd::open(address, CONNECTIONS);
+        create_at_once(round, &mut connections, &mut scene, |scene| {
+            slowdown.under_load.push(ordinary.run(scene, address, 400, |_| {}));
         });
         let too_large = Request::new("POST", CUSTOMERS).login(&scene.ada).json_bytes(vec![b' '; 8 * BODY]);
-        for connection in &mut crowd {
+        for connection in &mut connections {
             let reply = connection.exchange(&too_large).expect("the server answers");
             reply.must_be(&BODY_TOO_LARGE, "eight times the largest body");
         }
         let load = Load { prefix: format!("M{round}"), workers: 32, requests: 20, large: 100 };
-        let report = load.run(address, &scene.ada, &mut regulars.random, |_| {});
+        let report = load.run(address, &scene.ada, &mut ordinary.random, |_| {});
         report.must_be_undisturbed("little memory");
         scene.note(report);
     }
@@ -86,5 +86,5 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     process::must_not_spin(&server, "after little memory");
     slowdown.must_be_small(&format!("{CONNECTIONS} connections with the largest bodies"));
     server.stop();
-    scene.must_hold("after little memory", &mut regulars.random);
+    scene.must_hold("after little memory", &mut ordinary.random);
 }

@@ -8,16 +8,16 @@ use chaos::crowd::{self, Member};
 use chaos::model::Sent;
 use chaos::{Action, Outcome, Random, Recording, Rule, Scene, Shim, gaps};
 
-use super::{PATIENT, allowed_connections};
+use super::{LONG_TIMEOUTS, allowed_connections};
 
 /// How many writes may wait.
 const WAITING: usize = 4096;
 
-/// How many writes come.
+/// How many writes are sent.
 const WRITES: usize = WAITING + 500;
 
-/// A registry whose server can be made to wait for its disk.
-struct Stuck {
+/// A registry whose disk can be made to hang.
+struct HungDisk {
     scene: Scene,
     server: Server,
     log: PathBuf,
@@ -47,13 +47,13 @@ impl Write {
         Self { story, member: Member::asking(connection, &request) }
     }
 
-    /// What became of it; nothing as long as it waits.
+    /// The status of its response, if there is one.
     fn status(&self) -> Option<u16> {
         self.member.reply.as_ref().map(|reply| reply.status)
     }
 
     /// The customer's story and the connection, once the write is answered.
-    fn told(mut self) -> (Vec<Sent>, Connection) {
+    fn finish(mut self) -> (Vec<Sent>, Connection) {
         let reply = self.member.reply.expect("it was answered");
         if reply.status == 200 {
             let last = self.story.last_mut().expect("a story is not empty");
@@ -63,22 +63,22 @@ impl Write {
     }
 }
 
-/// Receives what has come by now; how many have been answered so far.
+/// Receives what has arrived; how many writes have been answered so far.
 fn answered(writes: &mut [Write]) -> usize {
     writes.iter_mut().map(|write| usize::from(write.member.is_answered())).sum()
 }
 
-impl Stuck {
+impl HungDisk {
     fn new() -> Self {
         let scene = Scene::new();
         let log = scene.place.root().join("recording");
         let rule = Rule { action: Action::Hold, kind: "sync", suffix: "-wal", number: 1 };
         let shim = Shim::new(&scene.data()).rule(&rule).record(&log).armed_by_signal();
-        let server = shim.under(scene.place.launch()).config(PATIENT).start();
+        let server = shim.under(scene.place.launch()).config(LONG_TIMEOUTS).start();
         Self { scene, server, log }
     }
 
-    /// Lets no sync end from now on; the writes that it took until one was held.
+    /// Holds every sync from now on; returns the writes that were sent until one was held.
     fn hold(&self) -> Vec<Write> {
         self.server.signal("USR1");
         let mut writes: Vec<Write> = Vec::new();
@@ -93,16 +93,16 @@ impl Stuck {
         writes
     }
 
-    /// Waits until all writes that are too many are refused, asserts that nothing else is answered meanwhile, lets
-    /// syncs end again, and asserts that what waited was written.
-    fn must_refuse_what_is_too_much(mut self, case: &str, mut held: Vec<Write>, mut writes: Vec<Write>) {
+    /// Waits until all excess writes are refused, asserts that no other is answered, releases the syncs, and asserts that
+    /// the waiting writes were done.
+    fn must_refuse_excess_writes(mut self, case: &str, mut held: Vec<Write>, mut writes: Vec<Write>) {
         let too_many = writes.len() - WAITING;
-        wait::until("what is too much is refused", wait::PATIENCE, || {
+        wait::until("the excess writes are refused", wait::PATIENCE, || {
             (answered(&mut writes) >= too_many).then_some(())
         });
-        self.must_go_on(&writes);
+        self.must_refuse_further_writes(&writes);
         self.server.signal("USR2");
-        wait::until("what waited is answered", wait::PATIENCE, || {
+        wait::until("the waiting writes are answered", wait::PATIENCE, || {
             (answered(&mut writes) == writes.len()).then_some(())
         });
         let refused = writes.iter().filter(|write| write.status() != Some(200)).count();
@@ -110,23 +110,23 @@ impl Stuck {
         assert!((too_many..=too_many + held.len() + 1).contains(&refused), "{refused} refused, {too_many} too many");
         wait::until("the first is answered", wait::PATIENCE, || (answered(&mut held) == held.len()).then_some(()));
         self.server.stop();
-        self.scene.stories.extend(held.into_iter().chain(writes).map(|write| write.told().0));
+        self.scene.stories.extend(held.into_iter().chain(writes).map(|write| write.finish().0));
         self.scene.must_hold(case, &mut Random::of_test(case));
     }
 
-    /// Asserts that nothing is acknowledged, that a further write is refused at once, and that reads go on.
-    fn must_go_on(&self, writes: &[Write]) {
+    /// Asserts that nothing is acknowledged, that further writes are refused at once, and that reads succeed.
+    fn must_refuse_further_writes(&self, writes: &[Write]) {
         let client = self.server.client_of(&self.scene.ada);
         let mut longest = Duration::ZERO;
         for number in 0..20 {
             let asked = Instant::now();
             let reply = client.create(&sample::minimal(&format!("Further {number}"), "Acme"));
             longest = longest.max(asked.elapsed());
-            // It is refused while the disk is stuck, so it does not wait for the others.
-            assert_eq!(reply.status, 503, "a further write on a stuck disk: {}", reply.text());
-            client.get("/health/ready").must_succeed("a read on a stuck disk");
+            // The disk still hangs, so the response did not wait for the other writes.
+            assert_eq!(reply.status, 503, "a further write on a hung disk: {}", reply.text());
+            client.get("/health/ready").must_succeed("a read on a hung disk");
         }
-        eprintln!("further writes on a stuck disk were refused after {longest:?} at most");
+        eprintln!("further writes on a hung disk were refused after {longest:?} at most");
         let early: Vec<_> = writes.iter().filter(|write| write.status().is_some()).collect();
         assert!(early.iter().all(|write| write.status() == Some(503)), "a write was answered before its sync");
         for write in early.iter().take(20) {
@@ -137,44 +137,46 @@ impl Stuck {
     }
 }
 
-/// As many connections as are needed for more writes than may wait, if the system permits that.
-fn connections(stuck: &Stuck) -> Option<Vec<Connection>> {
+/// Connections for more writes than may wait, if the system permits as many.
+fn connections(hung: &HungDisk) -> Option<Vec<Connection>> {
     let writes = allowed_connections(WRITES);
     if writes <= WAITING {
         gaps::report(&format!("writes beyond those that may wait: that takes more than {WAITING} connections"));
         return None;
     }
-    Some(crowd::open(stuck.server.address(), writes))
+    Some(crowd::open(hung.server.address(), writes))
 }
 
 #[test]
-fn on_a_stuck_disk_edits_that_are_too_many_are_refused_at_once_and_reads_go_on() {
-    let stuck = Stuck::new();
-    let Some(connections) = connections(&stuck) else { return };
-    let login = &stuck.scene.ada;
+fn on_a_hung_disk_excess_edits_are_refused_at_once_and_reads_succeed() {
+    let hung = HungDisk::new();
+    let Some(connections) = connections(&hung) else { return };
+    let login = &hung.scene.ada;
     let connections = connections.into_iter().enumerate();
     let mut created: Vec<_> = connections
         .map(|(number, connection)| Write::create(connection, login, &format!("Customer {number}")))
         .collect();
-    wait::until("everybody has a customer", wait::PATIENCE, || (answered(&mut created) == created.len()).then_some(()));
-    let held = stuck.hold();
+    wait::until("every connection has a customer", wait::PATIENCE, || {
+        (answered(&mut created) == created.len()).then_some(())
+    });
+    let held = hung.hold();
     let edit = |write: Write| {
-        let (story, connection) = write.told();
+        let (story, connection) = write.finish();
         Write::edit(story, connection, login)
     };
     let edits = created.into_iter().map(edit).collect();
-    stuck.must_refuse_what_is_too_much("edits on a stuck disk", held, edits);
+    hung.must_refuse_excess_writes("edits on a hung disk", held, edits);
 }
 
 #[test]
-fn on_a_stuck_disk_creates_that_are_too_many_are_refused_at_once() {
-    let stuck = Stuck::new();
-    let Some(connections) = connections(&stuck) else { return };
-    // Nobody has an id yet: the first create waits for some to be reserved, and all the others with it.
-    let held = stuck.hold();
+fn on_a_hung_disk_excess_creates_are_refused_at_once() {
+    let hung = HungDisk::new();
+    let Some(connections) = connections(&hung) else { return };
+    // No ids are reserved yet: the first create waits for their reservation, and the others with it.
+    let held = hung.hold();
     let connections = connections.into_iter().enumerate();
     let creates = connections
-        .map(|(number, connection)| Write::create(connection, &stuck.scene.ada, &format!("Customer {number}")))
+        .map(|(number, connection)| Write::create(connection, &hung.scene.ada, &format!("Customer {number}")))
         .collect();
-    stuck.must_refuse_what_is_too_much("creates on a stuck disk", held, creates);
+    hung.must_refuse_excess_writes("creates on a hung disk", held, creates);
 }

@@ -1,4 +1,4 @@
-//! Wrong keys, all at once.
+//! A flood of wrong keys.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use blackbox::problems::INVALID_CREDENTIALS;
 use blackbox::{Login, Request, Site, wait};
 use chaos::crowd::{self, Member};
 
-/// Where everybody who is signed in is answered.
+/// A path that every signed-in user may read.
 const ECHO: &str = "/rws/api/v1/echo/hello";
 
-/// How many wrong keys come at once: many more than are answered without a delay.
+/// How many wrong keys are sent at once: many more than are answered without a delay.
 const FLOOD: usize = 400;
 
-/// How often the right one comes: if it had to wait at all, that would be longer than the wrong ones wait.
+/// How often the right key is sent: if it was delayed like the wrong ones, this would take longer than they do.
 const RIGHT: u32 = 5;
 
 #[test]
@@ -27,7 +27,7 @@ fn a_flood_of_wrong_keys_waits_and_the_right_one_from_the_same_address_does_not(
     let mut flood: Vec<_> = connections.into_iter().map(|connection| Member::asking(connection, &wrong)).collect();
     let asked = Instant::now();
     for _ in 0..RIGHT {
-        right.get(ECHO).must_succeed("the right key beside the flood");
+        right.get(ECHO).must_succeed("the right key during the flood");
     }
     let right_took = asked.elapsed();
     wait::until("half of the flood is answered", wait::PATIENCE, || {
@@ -38,11 +38,11 @@ fn a_flood_of_wrong_keys_waits_and_the_right_one_from_the_same_address_does_not(
         (crowd::answered(&mut flood) == FLOOD).then_some(())
     });
     for member in &flood {
-        let reply = member.reply.as_ref().expect("everybody is answered");
+        let reply = member.reply.as_ref().expect("every request is answered");
         reply.must_be(&INVALID_CREDENTIALS, "one of many wrong keys");
     }
     eprintln!("{RIGHT} times the right key took {right_took:?}, half of {FLOOD} wrong ones {wrong_took:?}");
-    // However fast the machine is, the wrong ones wait a second; however busy it is, the right one does not.
+    // On a machine of any speed, wrong keys are delayed by a second and the right one is not.
     assert!(wrong_took >= Duration::from_secs(1), "half of {FLOOD} wrong keys took {wrong_took:?}");
     assert!(right_took < wrong_took / 2, "the right key took {right_took:?}, the wrong ones {wrong_took:?}");
 }

@@ -1,4 +1,4 @@
-//! Clients that take their time.
+//! Slow clients.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,28 +11,28 @@ use chaos::{Outcome, Scene, process, seed};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 
-use super::{Regulars, Slowdown, allowed_connections};
+use super::{OrdinaryLoad, Slowdown, allowed_connections};
 
-/// How many of them there are.
+/// How many clients send slowly.
 const SLOW: usize = 2_000;
 
-/// How many more ask much and read slowly: few, because the system keeps megabytes of answers for each of them.
+/// How many clients send many requests and read slowly: few, because the system buffers megabytes for each of them.
 const READERS: usize = 20;
 
-/// How long each of them waits before its next byte.
+/// The interval between two bytes of a client.
 const PACE: Duration = Duration::from_millis(250);
 
-/// More answers than the buffers between server and client hold.
-const QUESTIONS: usize = 1_000;
+/// How many requests a slow reader sends: their responses exceed the buffers between server and client.
+const REQUESTS: usize = 1_000;
 
 /// A client that sends byte after byte.
 struct Sender {
     connection: Connection,
-    /// What became of it: a status, or nothing if the connection was closed.
+    /// How it ended: a status, or `None` if the connection was closed.
     end: Option<Option<u16>>,
 }
 
-/// A client that has asked much and reads byte after byte.
+/// A client that has sent many requests and reads byte after byte.
 struct Reader {
     stream: TcpStream,
     cut: bool,
@@ -46,7 +46,7 @@ impl Sender {
         Self { connection, end: None }
     }
 
-    /// Sends a byte; whether it is cut off.
+    /// Sends a byte; whether the client is disconnected.
     fn step(&mut self) -> bool {
         if self.end.is_none() {
             let _ = self.connection.send_bytes(b" ");
@@ -61,16 +61,16 @@ impl Sender {
 }
 
 impl Reader {
-    fn asking(address: SocketAddr, questions: &[u8]) -> Self {
+    fn asking(address: SocketAddr, requests: &[u8]) -> Self {
         let mut stream = TcpStream::connect(address).expect("the server accepts connections");
         set_socket_recv_buffer_size(&stream, 4096).expect("a socket takes a buffer size");
-        stream.set_nonblocking(true).expect("a socket can be told not to wait");
-        // The server stops reading questions once nobody reads its answers.
-        let _ = stream.write_all(questions);
+        stream.set_nonblocking(true).expect("a socket can be made non-blocking");
+        // The server stops reading requests while its responses are not read.
+        let _ = stream.write_all(requests);
         Self { stream, cut: false }
     }
 
-    /// Reads a byte; whether it is cut off. What was on its way can still be read then, but nothing sent.
+    /// Reads a byte; whether the client is disconnected. Buffered bytes can still be read then, but none sent.
     fn step(&mut self) -> bool {
         let _ = self.stream.read(&mut [0]);
         self.cut = self.cut || self.stream.write(b" ").is_err_and(|error| !is_silence(&error));
@@ -78,7 +78,7 @@ impl Reader {
     }
 }
 
-/// A customer whose answers take some kilobytes each.
+/// A customer of some kilobytes.
 fn large() -> Value {
     let mut customer = sample::full("Large", "Acme");
     let mut contact = sample::contact("Grace");
@@ -95,26 +95,26 @@ struct Slow {
 }
 
 impl Slow {
-    /// Each takes a step; whether all of them are cut off.
+    /// Runs a step of each client; whether all of them are disconnected.
     fn step(&mut self) -> bool {
         let senders = self.headers.iter_mut().chain(&mut self.bodies).map(Sender::step);
-        // All of them take their step, also behind one that is not cut off yet.
+        // `fold` does not stop at the first client that is still connected.
         senders.chain(self.readers.iter_mut().map(Reader::step)).fold(true, |all, cut| all & cut)
     }
 
-    fn must_be_told_why(&self) {
+    fn must_have_timed_out(&self) {
         for sender in &self.headers {
             assert!(matches!(sender.end, Some(None | Some(408))), "a slow header was answered {:?}", sender.end);
         }
         for sender in &self.bodies {
-            assert_eq!(sender.end, Some(Some(408)), "what a slow body was answered");
+            assert_eq!(sender.end, Some(Some(408)), "the response to a slow body");
         }
     }
 }
 
 #[test]
-fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
-    let mut regulars = Regulars::of_test("slow clients");
+fn two_thousand_slow_clients_are_disconnected_and_do_not_slow_down_others() {
+    let mut ordinary = OrdinaryLoad::of_test("slow clients");
     let mut scene = Scene::new();
     let slow = allowed_connections(SLOW);
     let server = scene.place.launch().config("[timeouts]\nheader_seconds = 2\nbody_seconds = 2\n").start();
@@ -123,30 +123,30 @@ fn two_thousand_slow_clients_are_cut_off_and_disturb_nobody() {
     scene.stories.push(vec![Sent { request: String::new(), body: large(), outcome: Outcome::Acknowledged(id) }]);
     let header = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ";
     let body = Request::new("POST", CUSTOMERS).login(&scene.ada).header("Content-Length", "60000").head();
-    let questions = Request::new("GET", &format!("{CUSTOMERS}/{id}")).login(&scene.ada).bytes().repeat(QUESTIONS);
+    let requests = Request::new("GET", &format!("{CUSTOMERS}/{id}")).login(&scene.ada).bytes().repeat(REQUESTS);
     let mut slowdown = Slowdown::default();
     for _ in 0..seed::rounds(1) {
-        slowdown.alone.push(regulars.work(&mut scene, address, 400, |_| {}));
-        let mut crowd = Slow {
-            readers: (0..READERS).map(|_| Reader::asking(address, &questions)).collect(),
+        slowdown.alone.push(ordinary.run(&mut scene, address, 400, |_| {}));
+        let mut clients = Slow {
+            readers: (0..READERS).map(|_| Reader::asking(address, &requests)).collect(),
             headers: (0..slow / 2).map(|_| Sender::starting(address, header)).collect(),
             bodies: (0..slow / 2).map(|_| Sender::starting(address, &body)).collect(),
         };
-        slowdown.beside.push(regulars.work(&mut scene, address, 100_000, |progress| {
+        slowdown.under_load.push(ordinary.run(&mut scene, address, 100_000, |progress| {
             let mut last = Instant::now();
-            wait::until("all of them are cut off", wait::PATIENCE, || {
+            wait::until("all of them are disconnected", wait::PATIENCE, || {
                 let is_time = last.elapsed() >= PACE;
                 if is_time {
                     last = Instant::now();
                 }
-                (is_time && crowd.step()).then_some(())
+                (is_time && clients.step()).then_some(())
             });
             progress.end();
         }));
-        crowd.must_be_told_why();
+        clients.must_have_timed_out();
     }
     process::must_not_spin(&server, "without its slow clients");
     slowdown.must_be_small(&format!("{slow} slow senders and {READERS} slow readers"));
     server.stop();
-    scene.must_hold("after slow clients", &mut regulars.random);
+    scene.must_hold("after slow clients", &mut ordinary.random);
 }

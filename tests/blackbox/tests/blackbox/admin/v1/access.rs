@@ -1,4 +1,4 @@
-//! Who may administer.
+//! Access to administration.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fn call(client: &Client, (method, target): &(String, String)) -> Reply {
 }
 
 #[test]
-fn nobody_administers_without_signing_in_as_an_operator() {
+fn only_an_operator_can_administer() {
     let world = World::start();
     for route in routes() {
         call(&world.server.client(), &route).must_be(&AUTHENTICATION_REQUIRED, &route.1);
@@ -37,7 +37,7 @@ fn nobody_administers_without_signing_in_as_an_operator() {
 }
 
 #[test]
-fn administration_that_was_refused_is_in_the_audit_log() {
+fn refused_administration_is_logged() {
     let world = World::start();
     let operator = world.client(&world.opal);
     let head = newest(&operator, 1)[0]["sequence"].as_u64().expect("a number");
@@ -45,29 +45,29 @@ fn administration_that_was_refused_is_in_the_audit_log() {
     world.client(&world.rita).send(request).must_be(&ROLE_NOT_ALLOWED, "a reader");
     get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "an administrator of customers");
     let newest = newest(&operator, 2);
-    let told = |index: usize, key: &str| newest[index][key].as_str().unwrap_or_default().to_owned();
-    assert_eq!((told(1, "action"), told(1, "object")), ("refused".into(), "operation:create_account".into()));
-    assert_eq!(told(1, "actor"), format!("user:{}", user_id(&operator, "rita")));
-    assert_eq!((told(1, "requestId"), told(1, "address")), ("refused-1".into(), "127.0.0.1".into()));
-    assert_eq!((told(0, "action"), told(0, "object")), ("refused".into(), "operation:list_audit".into()));
-    assert_eq!(newest[0]["sequence"], head + 2, "and nothing else is");
+    let field = |index: usize, key: &str| newest[index][key].as_str().unwrap_or_default().to_owned();
+    assert_eq!((field(1, "action"), field(1, "object")), ("refused".into(), "operation:create_account".into()));
+    assert_eq!(field(1, "actor"), format!("user:{}", user_id(&operator, "rita")));
+    assert_eq!((field(1, "requestId"), field(1, "address")), ("refused-1".into(), "127.0.0.1".into()));
+    assert_eq!((field(0, "action"), field(0, "object")), ("refused".into(), "operation:list_audit".into()));
+    assert_eq!(newest[0]["sequence"], head + 2, "and no other entry");
     world.place.cli(&["audit", "verify"]).done();
 }
 
-/// How many refusals of a user the audit log tells of.
+/// How many refusals of a user are in the audit log.
 fn refusals(world: &World, user: &str) -> usize {
     let actor = format!("\"actor\":\"user:{}\"", user_id(&world.client(&world.opal), user));
     let log = world.place.cli(&["audit", "export"]).done();
     log.lines().filter(|line| line.contains("\"action\":\"refused\"") && line.contains(&actor)).count()
 }
 
-/// How many refusals of a user are written down at most within a time: ten at once, and ten a second.
+/// How many refusals of a user are logged at most within a time: ten at once, and ten a second.
 fn most_within(time: Duration) -> usize {
     10 + (time.as_secs_f64() * 10.0).ceil() as usize
 }
 
 #[test]
-fn a_flood_of_refused_administration_is_written_down_at_a_limited_rate() {
+fn a_flood_of_refused_administration_is_logged_at_a_limited_rate() {
     const FLOOD: usize = 500;
     let world = World::start();
     let rita = world.client(&world.rita);
@@ -76,14 +76,14 @@ fn a_flood_of_refused_administration_is_written_down_at_a_limited_rate() {
         get(&rita, "audit").must_be(&ROLE_NOT_ALLOWED, "a reader");
     }
     let most = most_within(started.elapsed());
-    let told = refusals(&world, "rita");
-    assert!((10..=most).contains(&told), "{told} of {FLOOD} are written down, and at most {most} may be");
+    let logged = refusals(&world, "rita");
+    assert!((10..=most).contains(&logged), "{logged} of {FLOOD} are logged, at most {most} may be");
     get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "another one");
-    assert_eq!(refusals(&world, "rex"), 1, "a flood of one user hides nobody else");
+    assert_eq!(refusals(&world, "rex"), 1, "a flood of one user does not hide another user");
 }
 
 #[test]
-fn a_flood_of_attempts_of_the_last_operator_to_leave_is_written_down_at_a_limited_rate() {
+fn a_flood_of_attempts_to_disable_the_last_operator_is_logged_at_a_limited_rate() {
     const FLOOD: usize = 200;
     let world = World::start();
     let operator = world.client(&world.opal);
@@ -93,12 +93,12 @@ fn a_flood_of_attempts_of_the_last_operator_to_leave_is_written_down_at_a_limite
         patch(&operator, &opal, &json!({ "status": "DISABLED" })).must_be(&LAST_OPERATOR, "the last operator");
     }
     let most = most_within(started.elapsed());
-    let told = refusals(&world, "opal");
-    assert!((10..=most).contains(&told), "{told} of {FLOOD} are written down, and at most {most} may be");
+    let logged = refusals(&world, "opal");
+    assert!((10..=most).contains(&logged), "{logged} of {FLOOD} are logged, at most {most} may be");
 }
 
 #[test]
-fn what_is_not_served_is_told_to_whoever_is_signed_in() {
+fn unknown_routes_are_not_found_for_a_signed_in_user() {
     let world = World::start();
     for path in ["/admin/", "/admin/v2/accounts", "/admin/v1", "/admin/v1/customers", "/admin/v1/accounts/1/erasures"] {
         world.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);

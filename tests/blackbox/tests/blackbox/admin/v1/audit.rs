@@ -33,7 +33,7 @@ fn entries_are_those_of_the_command_line() {
             assert_eq!(listed[key], known[key], "{key}");
         }
     }
-    assert!(!get(&operator, "audit").text().contains("Audited"), "names are not told");
+    assert!(!get(&operator, "audit").text().contains("Audited"), "names are not shown");
 }
 
 #[test]

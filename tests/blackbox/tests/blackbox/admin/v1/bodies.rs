@@ -8,7 +8,7 @@ use super::{ADMIN, get, post, user_id};
 use crate::world::World;
 
 #[test]
-fn every_broken_rule_is_told_at_once_with_its_place() {
+fn every_violation_is_listed_with_its_field() {
     let world = World::start();
     let operator = world.client(&world.opal);
     let refused = |path: &str, body: Value, problem: &Problem, fields: &[&str]| {

@@ -56,7 +56,7 @@ fn an_erasure_is_shown_from_the_request_to_its_receipt() {
 
 #[test]
 fn an_erasure_that_has_begun_is_not_taken_back() {
-    // Enough customers that it goes on for a while.
+    // Enough customers that the erasure takes a while.
     const CUSTOMERS: usize = 2000;
     let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
     let operator = world.client(&world.opal);

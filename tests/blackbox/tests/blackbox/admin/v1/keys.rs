@@ -60,7 +60,7 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
 }
 
 #[test]
-fn the_keys_of_one_user_are_listed_and_nobody_else_s() {
+fn only_the_keys_of_the_user_are_listed() {
     let world = World::start();
     let operator = world.client(&world.opal);
     for login in [&world.ada, &world.opal, &world.rex] {
@@ -73,7 +73,7 @@ fn the_keys_of_one_user_are_listed_and_nobody_else_s() {
 }
 
 #[test]
-fn a_key_made_elsewhere_is_taken_over() {
+fn a_key_made_elsewhere_can_be_imported() {
     let world = World::start();
     let operator = world.client(&world.opal);
     let import = || post(&operator, &keys_of_ada(&operator), &json!({ "key": UUID, "label": "the old one" }));

@@ -30,7 +30,7 @@ fn a_user_is_created_gets_a_key_and_signs_in() {
 }
 
 #[test]
-fn what_is_sent_changes_and_nothing_else() {
+fn only_the_fields_that_are_sent_change() {
     let world = World::start();
     let operator = world.client(&world.opal);
     let path = format!("users/{}", user_id(&operator, "ada"));
@@ -72,7 +72,7 @@ fn the_last_operator_remains() {
         assert!(why.contains("last operator"), "{why}");
     }
     assert_eq!(newest(&operator, 1)[0]["actor"], "command_line");
-    // One who cannot sign in is no other.
+    // A disabled operator does not count as another one.
     let second = post(&operator, "users", &json!({ "userName": "oda", "accountName": "Acme", "role": "OPERATOR" }));
     let oda = format!("users/{}", text(&second, "userId"));
     patch(&operator, &oda, &json!({ "status": "DISABLED" })).must_succeed("opal remains");

@@ -1,4 +1,4 @@
-//! Files that cannot be read to their end, and what is kept of imports that nobody goes on with.
+//! Files that cannot be read to their end, and the stored progress of unfinished imports.
 
 use blackbox::{Place, sample};
 use rusqlite::Connection as Database;
@@ -9,16 +9,16 @@ use super::{assert_rejects, import, names, place};
 const MUCH: usize = 3 << 20;
 
 /// A CSV file with two good rows, and a quote that is opened in the third and never closed.
-fn without_an_end() -> String {
+fn unfinished() -> String {
     let more = "Other,Acme\n";
     format!("name,accountName\nOne,Acme\nTwo,Acme\n\"Three,Acme\n{}", more.repeat(MUCH / more.len()))
 }
 
 #[test]
-fn a_row_without_an_end_is_told_and_what_comes_before_it_is_stored() {
+fn an_unfinished_row_is_reported_and_the_rows_before_it_are_stored() {
     let long = sample::minimal(&"x".repeat(MUCH), "Acme");
     let json = format!("{}\n{}\n{long}\n", sample::minimal("One", "Acme"), sample::minimal("Two", "Acme"));
-    for (name, content, row) in [("customers.csv", without_an_end(), "row 4"), ("customers.jsonl", json, "row 3")] {
+    for (name, content, row) in [("customers.csv", unfinished(), "row 4"), ("customers.jsonl", json, "row 3")] {
         let place = place();
         for dry in [&["--dry-run"][..], &[]] {
             let outcome = import(&place, name, &content, dry);
@@ -34,18 +34,18 @@ fn a_row_without_an_end_is_told_and_what_comes_before_it_is_stored() {
 }
 
 #[test]
-fn an_import_is_gone_on_with_by_the_same_command_on_the_same_content_alone() {
+fn an_import_is_resumed_only_by_the_same_command_on_the_same_content() {
     let place = place();
     place.account("Globex");
     place.write("limits.toml", "limits.country = 100\n");
-    let content = without_an_end();
-    let goes_on = |name: &str, content: &str, more: &[&str]| {
-        let told = import(&place, name, content, more).fails(1);
-        told.contains("after row 3")
+    let content = unfinished();
+    let resumes = |name: &str, content: &str, more: &[&str]| {
+        let error = import(&place, name, content, more).fails(1);
+        error.contains("after row 3")
     };
-    assert!(!goes_on("customers.csv", &content, &["--account", "Acme"]), "the first time");
-    assert!(goes_on("customers.csv", &content, &["--account", "Acme"]));
-    assert!(goes_on("renamed.csv", &content, &["--account", "Acme"]), "a name tells nothing");
+    assert!(!resumes("customers.csv", &content, &["--account", "Acme"]), "the first time");
+    assert!(resumes("customers.csv", &content, &["--account", "Acme"]));
+    assert!(resumes("renamed.csv", &content, &["--account", "Acme"]), "the file's name does not matter");
     let others: [&[&str]; 6] = [
         &[],
         &["--account", "Globex"],
@@ -55,38 +55,39 @@ fn an_import_is_gone_on_with_by_the_same_command_on_the_same_content_alone() {
         &["--account", "Acme", "--dry-run"],
     ];
     for other in others {
-        assert!(!goes_on("customers.csv", &content, other), "{other:?}");
+        assert!(!resumes("customers.csv", &content, other), "{other:?}");
     }
-    assert!(!goes_on("customers.csv", &format!("{content}x"), &["--account", "Acme"]), "another content");
-    assert!(goes_on("customers.csv", &content, &["--account", "Acme"]), "none of this has disturbed it");
+    assert!(!resumes("customers.csv", &format!("{content}x"), &["--account", "Acme"]), "another content");
+    assert!(resumes("customers.csv", &content, &["--account", "Acme"]), "the other imports have not affected it");
 }
 
 #[test]
-fn a_long_row_is_held_against_the_rules_like_any_other() {
+fn a_long_row_is_checked_like_any_other() {
     let place = place();
     let long = "x".repeat(1_000_000);
     let csv = format!("name,accountName\n{long},Acme\n\"{long}\",Acme\nGood,Acme\n");
-    let told = |row| format!("row {row}: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.");
-    assert_rejects(&import(&place, "customers.csv", &csv, &[]), &[&told(2), &told(3)]);
+    let rejected =
+        |row| format!("row {row}: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.");
+    assert_rejects(&import(&place, "customers.csv", &csv, &[]), &[&rejected(2), &rejected(3)]);
     assert_eq!(names(&place), ["Good"]);
     // More than are held in memory at once.
     let csv = format!("name,accountName\n{}Better,Acme\n", format!("{long},Acme\n").repeat(20));
-    let told: Vec<_> = (2..22).map(told).collect();
-    assert_rejects(&import(&place, "more.csv", &csv, &[]), &told.iter().map(String::as_str).collect::<Vec<_>>());
+    let rejected: Vec<_> = (2..22).map(rejected).collect();
+    assert_rejects(&import(&place, "more.csv", &csv, &[]), &rejected.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(names(&place), ["Good", "Better"]);
 }
 
 #[test]
-fn a_column_that_is_passed_over_swallows_no_rows() {
+fn an_unclosed_quote_in_an_ignored_column_is_rejected() {
     let place = place();
     let csv = "name,accountName,customerId\nOne,Acme,\"1\nTwo,Acme,2\nThree,Acme,3\n";
-    let told = "row 2: a line break in an ignored column; check for an unclosed quote";
-    assert_rejects(&import(&place, "customers.csv", csv, &[]), &[told]);
+    let rejected = "row 2: a line break in an ignored column; check for an unclosed quote";
+    assert_rejects(&import(&place, "customers.csv", csv, &[]), &[rejected]);
     assert!(names(&place).is_empty());
 }
 
-/// How much is kept of imports.
-fn kept(place: &Place) -> [i64; 2] {
+/// The numbers of rows about unfinished imports.
+fn stored_progress(place: &Place) -> [i64; 2] {
     let database = Database::open(place.data().join("carnelian.db")).expect("opens");
     ["import", "import_refusal"].map(|table| {
         let count = format!("SELECT count(*) FROM {table}");
@@ -95,10 +96,10 @@ fn kept(place: &Place) -> [i64; 2] {
 }
 
 #[test]
-fn an_import_that_nobody_goes_on_with_is_forgotten_after_a_month() {
+fn an_unfinished_import_is_forgotten_after_a_month() {
     let place = place();
-    import(&place, "customers.csv", &without_an_end().replace("Two,", "One,"), &[]).fails(1);
-    assert_eq!(kept(&place), [1, 1], "it could be gone on with");
+    import(&place, "customers.csv", &unfinished().replace("Two,", "One,"), &[]).fails(1);
+    assert_eq!(stored_progress(&place), [1, 1], "it can be resumed");
     let other = |name: &str| import(&place, name, &format!("name,accountName\n{name},Acme\n"), &[]).done();
     let age = |days: i64| {
         let database = Database::open(place.data().join("carnelian.db")).expect("opens");
@@ -106,8 +107,8 @@ fn an_import_that_nobody_goes_on_with_is_forgotten_after_a_month() {
     };
     age(29);
     other("a.csv");
-    assert_eq!(kept(&place), [1, 1], "a month is not over");
+    assert_eq!(stored_progress(&place), [1, 1], "a month is not over");
     age(2);
     other("b.csv");
-    assert_eq!(kept(&place), [0, 0]);
+    assert_eq!(stored_progress(&place), [0, 0]);
 }

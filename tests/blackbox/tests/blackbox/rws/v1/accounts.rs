@@ -15,7 +15,7 @@ fn names(world: &World, login: &Login) -> Vec<String> {
     accounts.iter().map(|account| account["accountName"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// The id of an account, as the command line tells it.
+/// The id of an account on the command line.
 fn id_of(world: &World, name: &str) -> String {
     let listing = world.place.cli(&["account", "list", "--json"]).json();
     let accounts = listing.as_array().expect("a list");
@@ -66,7 +66,7 @@ fn a_foreign_account_looks_like_one_that_does_not_exist() {
 }
 
 #[test]
-fn an_account_is_there_as_soon_as_it_is_made_and_goes_when_it_leaves_the_scope() {
+fn an_account_is_listed_after_its_creation_and_disappears_when_it_leaves_the_scope() {
     let world = World::start();
     let operator = world.client(&world.opal);
     for turn in 0..20 {

@@ -98,7 +98,7 @@ fn a_size_or_number_out_of_range_is_refused() {
 }
 
 #[test]
-fn nobody_lists_anything_without_signing_in() {
+fn listings_require_credentials() {
     let world = World::start();
     for (path, _) in LISTINGS {
         world.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);

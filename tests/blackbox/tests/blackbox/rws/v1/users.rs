@@ -19,7 +19,7 @@ fn names(world: &World, login: &Login) -> Vec<String> {
     users(world, login).iter().map(|user| user["userName"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// The id of a user, as an operator is told it.
+/// The id of a user in administration.
 fn id_of(world: &World, name: &str) -> String {
     let users = users(world, &world.opal);
     let user = users.iter().find(|user| user["userName"] == name).expect("the user is there");
@@ -78,7 +78,7 @@ fn a_foreign_user_looks_like_one_that_does_not_exist() {
 }
 
 #[test]
-fn a_user_is_there_as_soon_as_it_is_made() {
+fn a_user_is_listed_after_its_creation() {
     let world = World::start();
     let client = world.client(&world.ada);
     for turn in 0..20 {

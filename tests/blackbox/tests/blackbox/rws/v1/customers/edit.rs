@@ -147,7 +147,7 @@ fn without_insisting_the_last_write_wins() {
 }
 
 #[test]
-fn nothing_can_be_sent_to_an_id_that_nobody_has() {
+fn an_edit_of_an_unknown_id_is_not_found() {
     let site = Site::start();
     let client = site.client();
     client.edit((1 << 53) - 1, &sample::minimal("A", "Acme")).must_be(&CUSTOMER_NOT_FOUND, "an unknown id");

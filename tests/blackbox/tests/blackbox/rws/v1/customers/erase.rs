@@ -72,7 +72,7 @@ fn an_erasure_may_insist_on_the_version_that_it_has_seen() {
 }
 
 #[test]
-fn only_who_may_write_erases_and_only_in_scope() {
+fn only_writers_erase_and_only_in_scope() {
     let world = World::start();
     let id = world.client(&world.ada).create(&sample::minimal("Kept", "Acme East")).customer_id();
     world.client(&world.rita).erase(id).must_be(&ROLE_NOT_ALLOWED, "a reader");
@@ -84,7 +84,7 @@ fn only_who_may_write_erases_and_only_in_scope() {
 }
 
 #[test]
-fn an_id_that_is_none_is_told_from_one_that_nobody_has() {
+fn an_invalid_id_and_an_unknown_id_get_different_errors() {
     let site = Site::start();
     for id in ["abc", "-1", "9007199254740993"] {
         let reply = site.client().erase(id);

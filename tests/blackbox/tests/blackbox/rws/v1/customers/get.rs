@@ -86,7 +86,7 @@ fn an_id_that_cannot_be_one_is_invalid() {
 }
 
 #[test]
-fn an_id_that_nobody_has_is_not_found() {
+fn an_unknown_id_is_not_found() {
     let site = Site::start();
     let client = site.client();
     let existing = client.create(&sample::minimal("Existing", "Acme")).customer_id();

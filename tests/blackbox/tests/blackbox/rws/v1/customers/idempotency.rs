@@ -111,12 +111,12 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
-fn while_a_request_has_no_answer_another_one_with_its_key_is_told_so() {
+fn a_second_request_with_a_key_in_use_is_refused() {
     let site = Site::start();
     let body = sample::minimal("Held up", "Acme");
-    // Whoever holds the database holds the server's writes up.
+    // A transaction of another process blocks the server's writes.
     let database = Database::open(site.place.data().join("carnelian.db")).expect("opens");
-    database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    database.execute_batch("BEGIN IMMEDIATE").expect("no other process writes");
     let bytes = request("POST", CUSTOMERS, KEY, &body).login(&site.ada).bytes();
     let mut both = [(); 2].map(|()| Connection::open(site.server.address()).expect("connects"));
     for connection in &mut both {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::rws::v1::paging::page;
 use crate::world::World;
 
-/// A text as it stands in a query.
+/// A text, encoded for a query.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

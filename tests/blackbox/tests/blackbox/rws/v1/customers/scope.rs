@@ -1,4 +1,4 @@
-//! Who may see which customer: the home account, the accounts of the group, and nothing else.
+//! The scope of a user: the customers of the home account and of the accounts of the group.
 
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Reply, Request, sample, wait};
@@ -105,7 +105,7 @@ fn out_of_scope(client: &Client, id: u64) {
     client.edit(id, &sample::full("East", "Acme")).must_be(&CUSTOMER_NOT_FOUND, "an edit that moves it home");
 }
 
-/// Asserts that nothing in the two answers tells them apart.
+/// Asserts that two responses are equal.
 #[track_caller]
 fn assert_same(one: &Reply, other: &Reply, case: &str) {
     assert_eq!(one.comparable(), other.comparable(), "{case}");

@@ -3,7 +3,7 @@
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Request, Site};
 
-/// A valid customer with `more` behind its fields.
+/// A valid customer with `more` after its fields.
 fn with(more: &str) -> Vec<u8> {
     format!(r#"{{"name":"Malformed","accountName":"Acme"{more}}}"#).into_bytes()
 }

@@ -16,7 +16,7 @@ fn values() -> [(&'static str, Value); 6] {
     ]
 }
 
-/// Strings: where they stand, and what answers when they are something else.
+/// String fields, and the error if a value has another type.
 const STRINGS: [(&str, Problem); 21] = [
     ("/name", INVALID_NAME),
     ("/accountName", INVALID_ACCOUNT_ID),
@@ -41,7 +41,7 @@ const STRINGS: [(&str, Problem); 21] = [
     ("/shippingAddress/postalCode", INVALID_POSTAL_CODE),
 ];
 
-/// Everything else: where it stands, and its right type.
+/// All other fields and their types.
 const SHAPES: [(&str, &str); 5] = [
     ("/shipToBillAddress", "boolean"),
     ("/contacts", "array"),

@@ -67,7 +67,7 @@ fn a_name_that_is_given_up_is_found_no_more() {
 }
 
 #[test]
-fn what_was_modified_since_a_moment_is_told_by_the_server_s_clock() {
+fn modified_since_is_compared_with_the_server_s_clock() {
     let site = Site::start();
     let client = site.client();
     let early = client.create(&sample::minimal("Early", "Acme")).customer_id();
@@ -76,7 +76,7 @@ fn what_was_modified_since_a_moment_is_told_by_the_server_s_clock() {
     for moment in [
         iso(created),
         iso(created).replace('Z', "%2B00:00"),
-        // A plus that nobody has encoded arrives as a space.
+        // An unencoded plus is a space.
         iso(created).replace('Z', "+00:00"),
         iso(created).replace('Z', ".000-00:00"),
         iso(created + 3600).replace('Z', "%2B01:00"),

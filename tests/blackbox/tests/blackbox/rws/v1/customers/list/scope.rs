@@ -57,11 +57,11 @@ fn a_foreign_account_looks_like_one_that_does_not_exist() {
         }
     }
     let beside = format!("after={}", rival - 1);
-    assert!(!ids(&client, &beside).contains(&rival), "an id that is known opens nothing");
+    assert!(!ids(&client, &beside).contains(&rival), "a known id gives no access");
 }
 
 #[test]
-fn an_account_is_found_as_soon_as_it_is_made_and_gone_when_it_leaves_the_scope() {
+fn an_account_is_listed_after_its_creation_and_not_after_it_leaves_the_scope() {
     let world = World::start();
     let [_, (_, east), (_, acme)] = everywhere(&world);
     let operator = world.client(&world.opal);

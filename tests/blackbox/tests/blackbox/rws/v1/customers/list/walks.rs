@@ -23,7 +23,7 @@ fn walk(client: &Client, query: &str) -> Vec<u64> {
 }
 
 #[test]
-fn a_walk_meets_every_customer_once_while_others_are_created_and_edited() {
+fn paging_returns_every_customer_once_while_others_are_created_and_edited() {
     let world = World::start();
     let client = world.client(&world.ada);
     let create = |client: &Client, index: usize| {

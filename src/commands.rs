@@ -17,14 +17,14 @@ mod user;
 
 use crate::{
     CliError,
+    backend::{self, Purpose},
     cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
     sandbox::registry_of,
-    wiring::{self, Purpose},
+    wiring,
 };
 use carnelian_app::App;
 use carnelian_domain::{Actor, Origin};
-use carnelian_store_sqlite::SqliteStore;
 use std::{ffi::OsString, sync::Arc};
 use tokio::runtime::{Builder, Runtime};
 
@@ -60,7 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(reason)).await)
         }
         Command::Ledger { file, replace } => {
-            administer(&settings, false, async |app| backup::ledger(app, &file, replace))
+            administer(&settings, false, async |app| backup::ledger(app, &file, replace).await)
         }
         Command::Restore { file, ledger, replace, reason } => {
             restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
@@ -111,7 +111,7 @@ fn open(
 ) -> Result<(), CliError> {
     // The registry of a sandbox is in a numbered directory.
     let settings = &Settings { data: registry_of(&settings.data), ..settings.clone() };
-    if !SqliteStore::exists(&settings.data) {
+    if !backend::exists(&settings.data) {
         let directory = settings.data.display();
         if !creates_registry {
             return Err(CliError::failed(format!("no registry in {directory}")));

@@ -3,6 +3,7 @@
 //! * [`cli`]: the command-line definitions
 //! * [`config`]: all settings, in one table
 //! * [`wiring`]: constructs the application with its clock, randomness and store
+//! * [`backend`]: the storage engine
 //! * [`master_key`]: the master key file
 //! * [`logging`]: asynchronous log output
 //! * [`transfer`]: import and export, and their file formats
@@ -15,6 +16,7 @@
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
 
+mod backend;
 pub mod cli;
 mod commands;
 pub mod config;

@@ -1,8 +1,7 @@
 //! The file that holds the master key: made at first start, private, and never written again.
 
-use crate::{Refusal, config::Settings};
+use crate::{Refusal, backend, config::Settings};
 use carnelian_app::{Entropy, MasterKey};
-use carnelian_store_sqlite::SqliteStore;
 use data_encoding::HEXLOWER;
 use std::{
     fs::{self, File},
@@ -27,7 +26,7 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
     }
     let path = settings.data.join(FILE);
     let settled = match path.try_exists() {
-        Ok(false) if SqliteStore::exists(&settings.data) => {
+        Ok(false) if backend::exists(&settings.data) => {
             return Err(Refusal::refused(format!(
                 "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
                 path.display()
@@ -35,7 +34,7 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
         }
         Ok(false) => make(&settings.data, &path, &MasterKey::generate(entropy)),
         // Whoever made it may have ended before its name was on stable storage, and a registry is about to need it.
-        _ if !SqliteStore::exists(&settings.data) => sync(&settings.data),
+        _ if !backend::exists(&settings.data) => sync(&settings.data),
         _ => Ok(()),
     };
     settled.map_err(|error| explain(&path, &error))?;

@@ -15,12 +15,7 @@ mod seed_file;
 pub(crate) use directory::{is_marked, registry_of};
 pub(crate) use seed::{Seed, SeedUser};
 
-use crate::{
-    CliError,
-    config::Settings,
-    watching::watch,
-    wiring::{self, Purpose},
-};
+use crate::{CliError, backend::Purpose, config::Settings, watching::watch, wiring};
 use carnelian_app::{
     failure::Internal,
     sandbox::{Registry, RegistryFuture, Sandbox, SeedCounts, clock::SandboxClock},

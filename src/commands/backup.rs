@@ -1,7 +1,7 @@
 //! `carnelian backup` and `carnelian ledger`.
 
-use super::output::words;
-use crate::{Refusal, whole_file};
+use super::output::print_message;
+use crate::{CliError, whole_file};
 use carnelian_app::App;
 use carnelian_domain::Origin;
 use std::path::{Path, PathBuf};
@@ -16,25 +16,25 @@ pub(super) fn ledger_of(backup: &Path) -> PathBuf {
     ledger.into()
 }
 
-pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), Refusal> {
+pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), CliError> {
     let ledger = ledger_of(file);
     whole_file::refuse_if_there([file, &ledger], replace)?;
     let mut draft = whole_file::Draft::new(file)?;
-    let rows = app.back_up(draft.file(), origin).await.map_err(|error| whole_file::explain(file, &error))?;
+    let records = app.back_up(draft.file(), origin).await.map_err(|error| whole_file::explain(file, &error))?;
     // Written after it, so that the ledger knows every account that is in the backup.
-    write_ledger(app, &ledger)?;
+    write_ledger(app, &ledger).await?;
     draft.keep()?;
-    words(format_args!("{rows} rows are in {}; {} opens them", file.display(), ledger.display()));
+    print_message(format_args!("{records} records written to {}; its ledger is {}", file.display(), ledger.display()));
     Ok(())
 }
 
-pub(super) fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), Refusal> {
+pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), CliError> {
     whole_file::refuse_if_there([file], replace)?;
-    write_ledger(app, file)
+    write_ledger(app, file).await
 }
 
-fn write_ledger(app: &App, file: &Path) -> Result<(), Refusal> {
-    let text = app.ledger().map_err(Refusal::refused)?;
+async fn write_ledger(app: &App, file: &Path) -> Result<(), CliError> {
+    let text = app.ledger().await.map_err(CliError::failed)?;
     let mut draft = whole_file::Draft::new(file)?;
     draft.write(text.as_bytes())?;
     draft.keep()

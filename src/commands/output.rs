@@ -3,7 +3,7 @@
 use crate::CliError;
 use std::io::{self, Write};
 
-pub(crate) use {print_message as words, print_result as data};
+pub(crate) use print_result as data;
 
 /// Prints one line to stdout.
 pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError> {

@@ -3,12 +3,13 @@
 use super::{demo, output};
 use crate::{
     Refusal,
+    backend::Purpose,
     cli::Serve,
     config::Settings,
     logging, open_files,
     sandbox::{self, OnFailure, Prepared, Seed},
     watching::{note_key_uses, watch as watch_registry},
-    wiring::{self, Purpose},
+    wiring,
 };
 use carnelian_app::App;
 use carnelian_http::{ServerSettings, Service, Source, tls::Tls};

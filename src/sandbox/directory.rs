@@ -10,8 +10,7 @@
 //! The marker files keep real registries and sandboxes apart: the keys of a sandbox are in its seed, so a real registry must
 //! not be used as one, nor the reverse.
 
-use crate::{CliError, wiring};
-use carnelian_store_sqlite::make_directory;
+use crate::{CliError, backend, wiring};
 use data_encoding::HEXLOWER;
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -111,7 +110,7 @@ impl SandboxDir {
 
     /// Opens the directory of a sandbox, or creates one in an empty or missing directory.
     pub(super) fn open(root: &Path) -> Result<SandboxDir, CliError> {
-        make_directory(root).map_err(CliError::failed)?;
+        backend::make_data_directory(root)?;
         let explain = |error: io::Error| CliError::failed(format!("{}: {error}", root.display()));
         if !is_marked(root) {
             if fs::read_dir(root).map_err(explain)?.next().is_some() {

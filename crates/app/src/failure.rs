@@ -97,6 +97,7 @@ fn from_conflict(conflict: Conflict) -> Failure {
         Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(Internal::new(conflict)),
         Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
         Conflict::NoSuchErasure => Problem::ErasureNotFound.into(),
+        Conflict::NotEmpty => Failure::Internal(Internal::new(conflict)),
         Conflict::NoSuchGroup => Problem::GroupNotFound.into(),
         Conflict::AlreadyInGroup => Problem::AlreadyInGroup.into(),
         Conflict::NotInGroup => Problem::NotInGroup.into(),

@@ -238,8 +238,8 @@ impl Signing {
         self.0.sign().as_ref().to_vec()
     }
 
-    pub(crate) fn verify(self, signature: &[u8]) -> bool {
-        same_digest(&self.finish(), signature)
+    pub(crate) fn verify(&self, signature: &[u8]) -> bool {
+        same_digest(self.0.clone().sign().as_ref(), signature)
     }
 }
 

@@ -7,11 +7,12 @@ CREATE TABLE registry (
     name_hash_key BLOB NOT NULL,
     audit_sequence INTEGER NOT NULL,
     audit_seal BLOB NOT NULL,
-    pending_purges INTEGER NOT NULL
+    pending_purges INTEGER NOT NULL,
+    restoring INTEGER NOT NULL CHECK (restoring IN (0, 1))
 ) STRICT;
 
 -- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
-INSERT INTO registry VALUES (1, 1, 1, NULL, randomblob(16), 0, x'', 0);
+INSERT INTO registry VALUES (1, 1, 1, NULL, randomblob(16), 0, x'', 0, 0);
 
 -- state: 0 active, 1 erasure in progress, 2 erased
 CREATE TABLE account (

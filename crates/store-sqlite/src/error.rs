@@ -101,9 +101,9 @@ pub enum OpenError {
         /// What is wrong.
         error: Box<OpenError>,
     },
-    /// What was restored does not hold together.
-    #[error("the backup does not hold together: nothing was restored")]
-    NotWhole,
+    /// The registry was being filled from a backup, and that did not end.
+    #[error("the registry in {} was not restored to the end; restore it again into an empty directory", .0.display())]
+    RestoreUnfinished(PathBuf),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),

@@ -22,5 +22,4 @@ mod store;
 pub use commit::failure::OnFailure;
 pub use error::OpenError;
 pub use files::{directory::make_directory, restore::Restore};
-pub use port::backup::{Noted, Restoring};
 pub use store::{Options, SqliteStore};

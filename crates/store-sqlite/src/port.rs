@@ -8,4 +8,5 @@ pub(crate) mod erasure;
 pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod listing;
+pub(crate) mod restore;
 pub(crate) mod settings;

@@ -85,6 +85,9 @@ impl SqliteStore {
         // Whoever gets the serving lock knows that no server has the registry open.
         let alone = locks.serving.is_some();
         let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
+        if connection.query_row("SELECT restoring FROM registry", [], |row| row.get(0))? {
+            return Err(OpenError::RestoreUnfinished(options.directory));
+        }
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };

@@ -16,10 +16,12 @@
 
 use crate::StoreError;
 use carnelian_domain::{AccountId, ErasureId, Origin, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How far an erasure has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErasureState {
     /// It was requested and can still be cancelled.
     Waiting,

@@ -62,6 +62,9 @@ pub enum Conflict {
     /// It would leave nobody who can administer the registry.
     #[error("the last operator who can sign in must remain")]
     LastOperator,
+    /// A registry that is to be filled from a backup is not empty.
+    #[error("the registry is not empty")]
+    NotEmpty,
 }
 
 /// The error that made an operation fail. It is shared, because all operations of one commit fail with the same error.

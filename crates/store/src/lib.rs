@@ -8,7 +8,7 @@
 //! * [`audit`]: who changed what
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
-//! * [`backup`]: everything at one moment
+//! * [`backup`]: everything at one moment, out and in
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * [`judge`]: the conflicts of customer writes, in the order in which every adapter reports them
 //! * `contract` (feature `contract`): the suite that every adapter must pass
@@ -33,7 +33,9 @@ use carnelian_domain::Timestamp;
 use std::time::Duration;
 
 pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, Link, StoredEntry};
-pub use backup::{BackupPart, BackupRow, Backups, Ledger, TakePart};
+pub use backup::{
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, Record, RecordSink, Restores, Restoring,
+};
 pub use customers::{
     CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,
     Written,
@@ -52,9 +54,12 @@ pub use partition::{PartitionId, Partitions};
 pub use settings::{SettingRecord, Settings};
 
 /// A whole storage adapter.
-pub trait Store: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Settings {}
+pub trait Store:
+    Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + Settings
+{
+}
 
-impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Settings> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + Settings> Store for T {}
 
 /// Tells the time; the one that reads the system's clock is made where the program is wired together.
 pub trait Clock: Send + Sync {

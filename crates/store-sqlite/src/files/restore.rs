@@ -75,18 +75,12 @@ impl Restore {
     /// Fails if the new one belongs to another master key, or has people in it who were erased in the old one. No
     /// customer will get an id that the old one has given.
     pub fn finish(self) -> Result<(), OpenError> {
-        let made = self.staging.join(DATABASE);
-        let replaced = self.directory.join(REPLACED);
-        let is_readable = match self.newest_readable()? {
-            Some((path, old)) => {
-                self.check(&path, &old)?;
-                let new = Connection::open(&made)?;
-                new.execute("UPDATE registry SET next_customer_id = max(next_customer_id, ?1)", [old.next_id])?;
-                new.close().map_err(|(_, error)| error)?;
-                path != replaced
-            }
-            None => false,
-        };
+        let old = self.newest_readable()?;
+        if let Some((path, old)) = &old {
+            self.check(path, old)?;
+        }
+        self.settle(old.as_ref().map_or(1, |(_, old)| old.next_id))?;
+        let is_readable = old.is_some_and(|(path, _)| path == self.directory.join(DATABASE));
         self.replace(is_readable).map_err(|source| explain(&self.directory, source))
     }
 
@@ -119,6 +113,21 @@ impl Restore {
             return Err(OpenError::ErasedSince { database: path.to_owned(), accounts, customers });
         }
         Ok(())
+    }
+
+    /// Reserves the ids below `next_id` in the new database, copies its log into it, and syncs it.
+    fn settle(&self, next_id: i64) -> Result<(), OpenError> {
+        let path = self.staging.join(DATABASE);
+        let new = schema::open_for_checkpoints(&path)?;
+        new.execute("UPDATE registry SET next_customer_id = max(next_customer_id, ?1)", [next_id])?;
+        copy_log_and_close(new)?;
+        // SQLite removes the log when the last connection is closed.
+        let synced = if with_end(&path, "-wal").exists() {
+            Err(io::Error::other("the new database is open in another program"))
+        } else {
+            File::open(&path).and_then(|file| file.sync_all())
+        };
+        synced.map_err(|source| explain(&self.staging, source))
     }
 
     fn replace(&self, is_readable: bool) -> io::Result<()> {
@@ -169,10 +178,14 @@ impl Old {
         let connection = schema::open_for_checkpoints(path)?;
         let next_id = connection.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
         let old = Old { next_id, key_proof: key_proof(&connection)?, erased: Erased::read(&connection)? };
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        connection.close().map_err(|(_, error)| error)?;
+        copy_log_and_close(connection)?;
         Ok(old)
     }
+}
+
+fn copy_log_and_close(connection: Connection) -> Result<(), rusqlite::Error> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 fn key_proof(connection: &Connection) -> Result<Option<Vec<u8>>, rusqlite::Error> {

@@ -159,26 +159,6 @@ fn migrate(connection: &mut Connection, migrations: &[&str], chain: &dyn AuditCh
     Ok(transaction.commit()?)
 }
 
-/// Makes an empty database, to be filled from a backup.
-pub(crate) fn make_empty(path: &Path, version: u32, chain: &dyn AuditChain) -> Result<Connection, OpenError> {
-    make_private(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })?;
-    let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let (found, known) = (version as usize, MIGRATIONS.len());
-    if found != known {
-        return Err(OpenError::TooNew { found, known });
-    }
-    migrate(&mut connection, MIGRATIONS, chain)?;
-    Ok(connection)
-}
-
-/// Refuses a database that was filled from a backup and is not whole.
-pub(crate) fn check_whole(connection: &Connection) -> Result<(), OpenError> {
-    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    let dangling: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
-    if verdict == "ok" && dangling == 0 { Ok(()) } else { Err(OpenError::NotWhole) }
-}
-
 /// Seals the end of an audit log without entries.
 fn seal_empty_audit_log(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
     let end = AuditHead::empty(PartitionId::FIRST).end(chain);

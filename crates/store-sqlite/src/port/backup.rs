@@ -1,79 +1,74 @@
-//! Backups: the rows of every table as JSON, and a database made of them again.
+//! Backups: the records of a registry, read in one transaction.
 //!
-//! Tables and columns are found in the schema, so that what a migration adds is backed up too.
+//! The transaction runs on a thread of its own and hands records over in batches. Two batches may wait; when the receiver
+//! is slower, the thread waits. Meanwhile the write-ahead log cannot start again at its beginning, so it grows by what is
+//! written during the backup.
 
-use crate::{
-    commit::audit_tail::AuditTail,
-    error::{OpenError, read_error},
-    files::schema::{self, DATABASE},
-    store::SqliteStore,
+use crate::{error::closed, port::erasure, store::SqliteStore};
+use carnelian_domain::{AccountId, AccountState, CustomerId};
+use carnelian_store::{
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, PartitionId, Record, RecordSink, StoreError,
 };
-use carnelian_domain::{AccountId, Action, CustomerId, Object, Origin, Timestamp};
-use carnelian_store::{AuditChain, AuditEntry, BackupPart, BackupRow, Backups, Ledger, StoreError, TakePart};
-use data_encoding::BASE64;
-use rusqlite::{
-    Connection, Row, params_from_iter,
-    types::{Value, ValueRef},
-};
-use serde_json::{Map, Value as Json, json};
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    path::Path,
-    sync::Arc,
-};
+use rusqlite::{Connection, Row, params, types::Type};
+use tokio::sync::mpsc;
 
-/// What is of no use to another registry.
-const LEFT_OUT: &[&str] = &["idempotent_write", "import", "import_refusal"];
+/// How many records are handed over at once: with their contents, about 1 MiB.
+const BATCH: usize = 1000;
 
-/// What stands in the account's table and goes another way.
-const DATA_KEY: &str = "wrapped_key";
+/// How many batches may wait.
+const WAITING: usize = 2;
 
-/// Keeps the place of an account of which nothing may come back.
-const PLACE_OF_ACCOUNT: &str =
-    "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, '', 2, x'', 0)";
-
-/// The key under which bytes stand, since JSON has none.
-const BYTES: &str = "base64";
-
+#[async_trait::async_trait]
 impl Backups for SqliteStore {
-    fn back_up(&self, take: &mut TakePart<'_>) -> Result<(), StoreError> {
-        let mut refused = Ok(());
-        let done = self.readers.read_blocking(|connection| {
-            let moment = connection.transaction()?;
-            let mut hand_out = |part| take(part).map_err(|error| refuse(&mut refused, error));
-            hand_out(BackupPart::Schema(moment.pragma_query_value(None, "user_version", |row| row.get(0))?))?;
-            for (account, key) in keys(&moment)? {
-                hand_out(BackupPart::Key(account, key))?;
-            }
-            for (table, has_rowid) in tables(&moment)? {
-                rows(&moment, &table, has_rowid, &mut hand_out)?;
+    async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
+        let (sender, mut batches) = mpsc::channel(WAITING);
+        let readers = self.readers.clone();
+        let read = self.readers.run_blocking(move || {
+            readers.read_blocking(|connection| {
+                let snapshot = connection.transaction()?;
+                let mut batch = Batch { records: Vec::new(), sender };
+                read_all(&snapshot, &mut batch)?;
+                batch.send()
+            })
+        });
+        // The receiver goes with an error of the sink, which ends the thread.
+        let pass_on = async move {
+            while let Some(batch) = batches.recv().await {
+                sink.put(batch).await?;
             }
             Ok(())
-        });
-        refused.map_err(|error: io::Error| StoreError::unavailable(error))?;
-        done
+        };
+        let (read, passed_on) = tokio::join!(read, pass_on);
+        passed_on.and(read)
     }
 
-    fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.readers.read_blocking(ledger)
+    async fn ledger(&self) -> Result<Ledger, StoreError> {
+        self.read_synced(|connection| {
+            let snapshot = connection.transaction()?;
+            let next_customer_id = snapshot.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
+            let last_account = snapshot.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
+            let mut keys = snapshot.prepare("SELECT id, wrapped_key FROM account WHERE state <> 2 ORDER BY id")?;
+            let keys =
+                keys.query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
+            Ok(Ledger { keys, last_account, next_customer_id })
+        })
+        .await
     }
-}
 
-/// The ledger of a registry, as a connection sees it.
-fn ledger(connection: &mut Connection) -> Result<Ledger, rusqlite::Error> {
-    let moment = connection.transaction()?;
-    let next = moment.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
-    let last_account = moment.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
-    let erased_customers = Erased::read(&moment)?.customers;
-    Ok(Ledger { keys: keys(&moment)?, erased_customers, last_account, next_customer_id: next })
+    async fn erased_customers(&self, after: CustomerId, limit: usize) -> Result<Vec<CustomerId>, StoreError> {
+        self.read_synced(move |connection| {
+            let mut select = connection.prepare("SELECT id FROM erased_customer WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+            select.query_map(params![after.0, limit], |row| row.get(0).map(CustomerId))?.collect()
+        })
+        .await
+    }
 }
 
 /// Who was erased in a registry.
 #[derive(Default)]
 pub(crate) struct Erased {
     pub(crate) accounts: Vec<AccountId>,
-    /// Those that were erased one by one.
+    /// The customers that were erased one by one.
     pub(crate) customers: Vec<CustomerId>,
 }
 
@@ -90,200 +85,153 @@ impl Erased {
     pub(crate) fn present_in(&self, other: &Connection) -> Result<Erased, rusqlite::Error> {
         let mut account = other.prepare("SELECT 1 FROM account WHERE id = ?1 AND state <> 2")?;
         let mut customer = other.prepare("SELECT 1 FROM customer WHERE id = ?1")?;
-        let mut there = Erased::default();
+        let mut present = Erased::default();
         for &id in &self.accounts {
-            there.accounts.extend(account.exists([id.0])?.then_some(id));
+            present.accounts.extend(account.exists([id.0])?.then_some(id));
         }
         for &id in &self.customers {
-            there.customers.extend(customer.exists([id.0])?.then_some(id));
+            present.customers.extend(customer.exists([id.0])?.then_some(id));
         }
-        Ok(there)
+        Ok(present)
     }
 }
 
-/// Keeps why a part was not taken, and ends the read.
-fn refuse(refused: &mut io::Result<()>, error: io::Error) -> rusqlite::Error {
-    *refused = Err(error);
-    rusqlite::Error::QueryReturnedNoRows
+/// Records on their way to the receiver.
+struct Batch {
+    records: Vec<Record>,
+    sender: mpsc::Sender<Vec<Record>>,
 }
 
-fn keys(connection: &Connection) -> Result<Vec<(AccountId, Vec<u8>)>, rusqlite::Error> {
-    let mut select = connection.prepare("SELECT id, wrapped_key FROM account WHERE state <> 2 ORDER BY id")?;
-    select.query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?.collect()
+impl Batch {
+    fn add(&mut self, record: Record) -> Result<(), rusqlite::Error> {
+        self.records.push(record);
+        if self.records.len() < BATCH { Ok(()) } else { self.send() }
+    }
+
+    /// Fails if the receiver takes no more records; its own error is the one that counts.
+    fn send(&mut self) -> Result<(), rusqlite::Error> {
+        let sent = self.sender.blocking_send(std::mem::take(&mut self.records));
+        sent.map_err(|_| rusqlite::Error::ToSqlConversionFailure(Box::new(closed())))
+    }
 }
 
-/// The tables in the order in which they were made, and whether their rows have numbers.
-fn tables(connection: &Connection) -> Result<Vec<(String, bool)>, rusqlite::Error> {
-    let select = "SELECT name, wr = 0 FROM pragma_table_list JOIN sqlite_schema USING (name)
-        WHERE pragma_table_list.type = 'table' AND schema = 'main' ORDER BY sqlite_schema.rowid";
-    let mut select = connection.prepare(select)?;
-    let tables = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-    tables.filter(|table| !table.as_ref().is_ok_and(|(name, _)| LEFT_OUT.contains(&name.as_str()))).collect()
-}
-
-/// The account that a row of a table tells something of, in SQL.
-fn account_of(table: &str) -> &'static str {
-    match table {
-        "account" => "(SELECT whole.id FROM account AS whole WHERE whole.id = t.id AND whole.state <> 2)",
-        "registry_user" | "customer" => "(SELECT id FROM account WHERE id = t.account_id AND state <> 2)",
-        "api_key" => {
-            "(SELECT account.id FROM account JOIN registry_user ON account.id = registry_user.account_id
-                WHERE registry_user.id = t.user_id AND account.state <> 2)"
+/// Reads every record, in the order of the variants of [`Record`].
+fn read_all(connection: &Connection, batch: &mut Batch) -> Result<(), rusqlite::Error> {
+    let mut read = |select: &str, record: fn(&Row<'_>) -> Result<Record, rusqlite::Error>| {
+        let mut select = connection.prepare(select)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            batch.add(record(row)?)?;
         }
-        _ => "NULL",
-    }
+        Ok::<_, rusqlite::Error>(())
+    };
+    read("SELECT key_proof, next_customer_id FROM registry", |row| {
+        Ok(Record::Registry { key_proof: row.get(0)?, next_customer_id: row.get(1)? })
+    })?;
+    read("SELECT id, name, state, created_at, wrapped_key FROM account ORDER BY id", account)?;
+    read("SELECT id, name FROM account_group ORDER BY id", |row| {
+        Ok(Record::Group { id: row.get(0)?, name: row.get(1)? })
+    })?;
+    read("SELECT group_id, account_id FROM group_account ORDER BY 1, 2", |row| {
+        Ok(Record::Member { group: row.get(0)?, account: row.get(1)? })
+    })?;
+    read("SELECT id, name, account_id, group_id, role, enabled, created_at FROM registry_user ORDER BY id", user)?;
+    read(
+        "SELECT key_id, user_id, account_id, digest, kind, label, api_key.created_at, expires_at, revoked_at, last_used_at,
+            allowed FROM api_key JOIN registry_user ON registry_user.id = user_id ORDER BY api_key.id",
+        key,
+    )?;
+    read("SELECT name, digest FROM setting ORDER BY name", |row| {
+        Ok(Record::Setting { name: row.get(0)?, digest: row.get(1)? })
+    })?;
+    read(&format!("{} ORDER BY id", erasure::SELECT), erasure_record)?;
+    read("SELECT id FROM erased_customer ORDER BY id", |row| Ok(Record::ErasedCustomer { id: row.get(0)? }))?;
+    read("SELECT sequence, at, entry, link FROM audit ORDER BY sequence", |row| {
+        let (sequence, at, entry, link) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Record::AuditEntry { partition: PartitionId::FIRST, sequence, at, entry, link })
+    })?;
+    read("SELECT audit_sequence, audit_seal FROM registry", |row| {
+        Ok(Record::AuditEnd { partition: PartitionId::FIRST, sequence: row.get(0)?, seal: row.get(1)? })
+    })?;
+    read(
+        "SELECT id, account_id, name, ifnull(unique_name, name), version, ship_to_bill_address, created_at, modified_at,
+            sealed FROM customer ORDER BY id",
+        customer,
+    )
 }
 
-fn rows(
-    connection: &Connection,
-    table: &str,
-    has_rowid: bool,
-    hand_out: &mut dyn FnMut(BackupPart) -> Result<(), rusqlite::Error>,
-) -> Result<(), rusqlite::Error> {
-    let (id, account) = (if has_rowid { "t.rowid" } else { "0" }, account_of(table));
-    let mut select = connection.prepare(&format!("SELECT {id}, {account}, t.* FROM {table} AS t ORDER BY 1"))?;
-    let columns: Vec<String> = select.column_names().skip(2).map(str::to_owned).collect();
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let account = row.get::<_, Option<u64>>(1)?.map(AccountId);
-        let content = Json::Object(content(row, &columns)?).to_string().into_bytes();
-        hand_out(BackupPart::Row(BackupRow { table: table.to_owned(), id: row.get(0)?, account, content }))?;
-    }
-    Ok(())
+fn account(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    let state = match row.get(2)? {
+        0 => AccountState::Active,
+        1 => AccountState::ErasureInProgress,
+        2 => AccountState::Erased,
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
+    };
+    let (id, name, created_at, wrapped_key) = (row.get(0)?, row.get(1)?, row.get(3)?, row.get(4)?);
+    Ok(Record::Account { id, name, state, created_at, wrapped_key })
 }
 
-fn content(row: &Row<'_>, columns: &[String]) -> Result<Map<String, Json>, rusqlite::Error> {
-    let mut content = Map::new();
-    for (place, column) in columns.iter().enumerate().filter(|(_, column)| *column != DATA_KEY) {
-        let value = match row.get_ref(place + 2)? {
-            ValueRef::Null => Json::Null,
-            ValueRef::Integer(number) => number.into(),
-            ValueRef::Real(number) => number.into(),
-            ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
-            ValueRef::Blob(bytes) => json!({ BYTES: BASE64.encode(bytes) }),
-        };
-        content.insert(column.clone(), value);
-    }
-    Ok(content)
+fn user(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    let role: String = row.get(4)?;
+    Ok(Record::User(BackupUser {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        account: row.get(2)?,
+        group: row.get(3)?,
+        role: role.parse().map_err(|error: String| invalid(4, error))?,
+        enabled: row.get(5)?,
+        created_at: row.get(6)?,
+    }))
 }
 
-/// What the audit log of a restored registry is told of that.
-pub struct Noted {
-    /// When it was restored.
-    pub at: Timestamp,
-    /// Who restored it.
-    pub origin: Origin,
-    /// Links what is noted to the entries of the backup.
-    pub chain: Arc<dyn AuditChain>,
+fn key(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    Ok(Record::Key(BackupKey {
+        key_id: row.get(0)?,
+        user: row.get(1)?,
+        account: row.get(2)?,
+        digest: row.get(3)?,
+        imported: row.get(4)?,
+        label: row.get(5)?,
+        created_at: row.get(6)?,
+        expires_at: row.get(7)?,
+        revoked_at: row.get(8)?,
+        last_used_at: row.get(9)?,
+        allowed: row.get(10)?,
+    }))
 }
 
-/// A database that is being made of a backup.
-pub struct Restoring {
-    connection: Connection,
-    keys: HashMap<AccountId, Vec<u8>>,
-    /// The customers of the backup that were left out, and the accounts that they were in.
-    left_out: HashMap<CustomerId, AccountId>,
+fn erasure_record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    let erasure = erasure::record(row)?;
+    Ok(Record::Erasure(BackupErasure {
+        id: erasure.id.0,
+        account: erasure.account.0,
+        state: erasure.state,
+        requested_at: erasure.requested_at.0,
+        requested_by: erasure.requested_by,
+        reason: erasure.reason,
+        due_at: erasure.due_at.0,
+        erased_at: erasure.erased_at.map(|at| at.0),
+        customers: erasure.customers,
+        users: erasure.users,
+        keys: erasure.keys,
+        receipt: erasure.receipt,
+    }))
 }
 
-impl Restoring {
-    /// Begins with an empty registry of the backup's schema, in a directory that holds none.
-    pub fn begin(
-        directory: &Path,
-        schema: u32,
-        ledger: &Ledger,
-        chain: &dyn AuditChain,
-    ) -> Result<Restoring, OpenError> {
-        let connection = schema::make_empty(&directory.join(DATABASE), schema, chain)?;
-        connection.pragma_update(None, "foreign_keys", false)?;
-        connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM registry")?;
-        Ok(Restoring { connection, keys: ledger.keys.iter().cloned().collect(), left_out: HashMap::new() })
-    }
-
-    /// Puts a row back.
-    pub fn put(&self, row: &BackupRow) -> Result<(), StoreError> {
-        let damaged = |why: &str| StoreError::corrupt(format!("a row of {} in the backup: {why}", row.table));
-        let content: Map<String, Json> =
-            serde_json::from_slice(&row.content).map_err(|error| damaged(&error.to_string()))?;
-        let mut columns: Vec<_> = content.keys().map(String::as_str).collect();
-        let values = content.values().map(value).collect::<Option<Vec<_>>>();
-        let mut values = values.ok_or_else(|| damaged("a value of no known kind"))?;
-        if row.table == "account" {
-            let key = row.account.and_then(|account| self.keys.get(&account)).cloned();
-            columns.push(DATA_KEY);
-            values.push(Value::Blob(key.unwrap_or_default()));
-        }
-        let known = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        if !known(&row.table) || !columns.iter().all(|column| known(column)) {
-            return Err(damaged("a name that no table or column has"));
-        }
-        let places = vec!["?"; values.len()].join(", ");
-        let insert = format!("INSERT INTO {} ({}) VALUES ({places})", row.table, columns.join(", "));
-        self.connection
-            .prepare_cached(&insert)
-            .and_then(|mut insert| insert.execute(params_from_iter(values)))
-            .map_err(read_error)?;
-        Ok(())
-    }
-
-    /// Keeps the place of an account, a user or a customer of whom nothing may come back, so that nobody gets its id.
-    pub fn put_erased(&mut self, row: &BackupRow) -> Result<(), StoreError> {
-        let account = row.account.map_or(0, |account| account.0);
-        let done = match row.table.as_str() {
-            "customer" => {
-                self.left_out.extend(row.account.map(|account| (CustomerId(row.id), account)));
-                Ok(0)
-            }
-            "account" => self.connection.execute(PLACE_OF_ACCOUNT, [row.id]),
-            "registry_user" => self.connection.execute(
-                "INSERT INTO registry_user (id, account_id, role, enabled, created_at)
-                    VALUES (?1, ?2, 'ACCOUNTREADONLY', 0, 0)",
-                [row.id, account],
-            ),
-            _ => Ok(0),
-        };
-        done.map(drop).map_err(read_error)
-    }
-
-    /// Makes sure that it is whole, notes that it was restored, and closes it.
-    ///
-    /// Later ledgers are made of what it says itself. So every account and every customer that the ledger knows to be
-    /// erased is noted, whether the backup has it or not.
-    pub fn finish(self, ledger: &Ledger, noted: Noted) -> Result<(), OpenError> {
-        let next = "UPDATE registry SET next_customer_id = max(next_customer_id, ?1),
-            directory_version = directory_version + 1";
-        self.connection.execute(next, [ledger.next_customer_id])?;
-        for erased in (1..=ledger.last_account).filter(|id| !self.keys.contains_key(&AccountId(*id))) {
-            self.connection.prepare_cached(&format!("{PLACE_OF_ACCOUNT} ON CONFLICT DO NOTHING"))?.execute([erased])?;
-        }
-        // Who was in an account that is gone may have been in a group, too.
-        self.connection.execute_batch(
-            "DELETE FROM group_account WHERE account_id IN (SELECT id FROM account WHERE state = 2); COMMIT",
-        )?;
-        schema::check_whole(&self.connection)?;
-        let known: HashSet<_> = Erased::read(&self.connection)?.customers.into_iter().collect();
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let mut audit = AuditTail::new(noted.chain);
-        let mut note = |action, object: Object<'_>, account| {
-            let entry = AuditEntry::record(&noted.origin, action, object, account, &[]);
-            audit.append(&self.connection, noted.at, &entry)
-        };
-        note(Action::Restore, Object::Registry, None)?;
-        for customer in ledger.erased_customers.iter().filter(|customer| !known.contains(customer)) {
-            self.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([customer.0])?;
-            note(Action::EraseCustomer, Object::Customer(*customer), self.left_out.get(customer).copied())?;
-        }
-        audit.finish(&self.connection)?;
-        self.connection.execute_batch("COMMIT")?;
-        Ok(self.connection.close().map_err(|(_, error)| error)?)
-    }
+fn customer(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    Ok(Record::Customer(BackupCustomer {
+        id: row.get(0)?,
+        account: row.get(1)?,
+        name: row.get(2)?,
+        unique_name: row.get(3)?,
+        version: row.get(4)?,
+        ship_to_bill_address: row.get(5)?,
+        created_at: row.get(6)?,
+        modified_at: row.get(7)?,
+        sealed: row.get(8)?,
+    }))
 }
 
-fn value(value: &Json) -> Option<Value> {
-    Some(match value {
-        Json::Null => Value::Null,
-        Json::Number(number) => number.as_i64().map(Value::Integer).or_else(|| number.as_f64().map(Value::Real))?,
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Object(bytes) => Value::Blob(BASE64.decode(bytes.get(BYTES)?.as_str()?.as_bytes()).ok()?),
-        Json::Bool(_) | Json::Array(_) => return None,
-    })
+fn invalid(column: usize, error: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }

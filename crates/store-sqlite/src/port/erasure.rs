@@ -28,7 +28,8 @@ use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, Purged, S
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{sync::atomic::Ordering, time::Duration};
 
-const SELECT: &str = "SELECT id, account_id, state, requested_at, requested_by, reason, due_at, erased_at, customers,
+pub(crate) const SELECT: &str =
+    "SELECT id, account_id, state, requested_at, requested_by, reason, due_at, erased_at, customers,
     users, keys, receipt FROM erasure";
 
 /// How many customers one transaction erases. With 100 an erasure of 100,000 customers took 11 s instead of 82 to 90 s,
@@ -43,7 +44,7 @@ const PAUSE: u32 = 3;
 const WRITES_PER_CUSTOMER: usize = 100;
 
 /// Every state, at the index by which it is stored.
-const STATES: [ErasureState; 5] = [
+pub(crate) const STATES: [ErasureState; 5] = [
     ErasureState::Waiting,
     ErasureState::Running,
     ErasureState::Erased,
@@ -252,7 +253,7 @@ fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result
     change.record(Action::EraseAccount, Object::Account(erasure.account), Some(erasure.account))
 }
 
-fn record(row: &Row<'_>) -> Result<ErasureRecord, rusqlite::Error> {
+pub(crate) fn record(row: &Row<'_>) -> Result<ErasureRecord, rusqlite::Error> {
     let state: i64 = row.get(2)?;
     let known = usize::try_from(state).ok().and_then(|index| STATES.get(index));
     Ok(ErasureRecord {

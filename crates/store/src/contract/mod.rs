@@ -8,6 +8,7 @@
 //! * [`import`]: many customers at once
 //! * [`audit`]: who changed what
 //! * [`settings`]: which settings have changed
+//! * [`backups`]: everything out of one registry and into another
 //! * [`erasure`]: erasing accounts
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`refusals`]: changes of those that are refused
@@ -17,6 +18,7 @@
 
 pub mod administration;
 pub mod audit;
+pub mod backups;
 pub mod customers;
 pub mod directory;
 pub mod edits;
@@ -49,6 +51,14 @@ use std::{
 #[macro_export]
 macro_rules! contract_tests {
     ($open:path) => {
+        $crate::backup_contract_tests! { $open, $open:
+            a_restored_registry_shows_what_the_first_one_shows
+            a_restored_registry_goes_on_and_gives_no_id_twice
+            entries_of_a_restore_continue_the_audit_log
+            a_registry_that_was_used_is_not_restored_into
+            a_backup_is_of_one_moment_while_others_write
+            a_backup_ends_with_the_error_of_its_receiver
+        }
         $crate::contract_tests! { $open:
             customers {
                 a_customer_reads_back_as_it_was_created
@@ -179,6 +189,19 @@ macro_rules! contract_tests {
     )+)+ };
 }
 
+/// Makes one `#[tokio::test]` of every case about backups; the registries that are backed up and those that are restored
+/// into may be of different engines.
+#[macro_export]
+macro_rules! backup_contract_tests {
+    ($source:path, $target:path: $($case:ident)+) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $case() {
+            let ((_place, source), (_other_place, target)) = ($source().await, $target().await);
+            $crate::contract::backups::$case(&source, &target).await;
+        }
+    )+ };
+}
+
 /// Links entries of the audit log without a key, so that a test can tell which link comes next.
 pub struct KeylessChain;
 
@@ -299,6 +322,7 @@ mod tests {
         let sources = [
             include_str!("administration.rs"),
             include_str!("audit.rs"),
+            include_str!("backups.rs"),
             include_str!("customers.rs"),
             include_str!("edits.rs"),
             include_str!("erasing.rs"),

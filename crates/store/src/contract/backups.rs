@@ -1,0 +1,185 @@
+//! Backups, and restores of them into another registry, which may be of another engine.
+
+#![expect(missing_docs, reason = "the name of a case says what it asserts")]
+
+use super::{ORIGIN, account, conflict, customer, draft, edit, read};
+use crate::{
+    Conflict, CustomerFilter, EraseCustomer, KeyKind, ListCustomers, NewKey, NewUser, PartitionId, Record, RecordSink,
+    SettingRecord, Store, StoreError,
+};
+use carnelian_domain::{CustomerId, Role, Timestamp};
+
+/// Keeps every record.
+#[derive(Default)]
+struct Kept(Vec<Record>);
+
+#[async_trait::async_trait]
+impl RecordSink for Kept {
+    async fn put(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.0.extend(records);
+        Ok(())
+    }
+}
+
+/// Creates a customer in the registry that is backed up when the first records come, and keeps them.
+struct Meddling<'a> {
+    store: &'a dyn Store,
+    kept: Kept,
+}
+
+#[async_trait::async_trait]
+impl RecordSink for Meddling<'_> {
+    async fn put(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        if self.kept.0.is_empty() {
+            let acme = account(self.store, "made during the backup").await;
+            customer(self.store, acme, "made during the backup").await;
+        }
+        self.kept.put(records).await
+    }
+}
+
+/// Takes no records.
+struct Full;
+
+#[async_trait::async_trait]
+impl RecordSink for Full {
+    async fn put(&mut self, _: Vec<Record>) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("the disk is full"))
+    }
+}
+
+/// A registry with something of everything.
+async fn fill(store: &dyn Store) {
+    store.key_proof(b"proof".to_vec()).await.expect("is stored");
+    let (acme, _) = (account(store, "acme").await, account(store, "other").await);
+    store.create_group("west".into(), &ORIGIN).await.expect("a group is created");
+    store.add_to_group("west".into(), "acme".into(), &ORIGIN).await.expect("is added");
+    let new =
+        NewUser { name: "ann".into(), account: "acme".into(), group: Some("west".into()), role: Role::AccountAdmin };
+    store.create_user(new, &ORIGIN).await.expect("a user is created");
+    let new = NewKey {
+        key_id: "k1".into(),
+        user: "ann".into(),
+        digest: b"digest".to_vec(),
+        kind: KeyKind::Imported,
+        label: Some("laptop".into()),
+        expires_at: Some(Timestamp(1_900_000_000_000)),
+        allowed: vec!["10.0.0.0/8".parse().expect("a range"), "::1".parse().expect("an address")],
+    };
+    store.add_key(new, &ORIGIN).await.expect("a key is added");
+    store.note_key_uses(vec![("k1".into(), Timestamp(1_600_000_000_000))]).await.expect("is noted");
+    let setting = SettingRecord { name: "listen".into(), digest: b"now".to_vec(), default: b"default".to_vec() };
+    store.note_settings(vec![setting], &ORIGIN).await.expect("are noted");
+    let mut first = customer(store, acme, "First").await;
+    for number in 0..1500 {
+        customer(store, acme, &format!("Customer {number}")).await;
+    }
+    let gone = customer(store, acme, "Gone").await;
+    let erase = EraseCustomer { id: gone.id, seen_in: acme, expected_versions: None };
+    store.erase_customer(erase, &ORIGIN).await.expect("is erased");
+    (first.name, first.unique_name, first.ship_to_bill_address) = (" Edited".into(), "Edited".into(), true);
+    store.edit_customer(edit(&first), &ORIGIN, None).await.expect("is edited");
+    store.request_erasure("other".into(), 1000, &ORIGIN).await.expect("is requested");
+}
+
+async fn back_up(store: &dyn Store) -> Vec<Record> {
+    let mut kept = Kept::default();
+    store.back_up(&mut kept).await.expect("is backed up");
+    kept.0
+}
+
+async fn restore(store: &dyn Store, records: &[Record]) {
+    let mut restoring = store.begin_restore().await.expect("begins");
+    for records in records.chunks(700) {
+        restoring.put(records.to_vec()).await.expect("is stored");
+    }
+    restoring.finish().await.expect("is finished");
+}
+
+/// Everything that a registry shows.
+async fn shown(store: &dyn Store) -> String {
+    let directory = store.directory().await.expect("is read");
+    let list = ListCustomers { filter: CustomerFilter::default(), after: CustomerId(0), skip: 0, limit: 10_000 };
+    let customers = store.list_customers(&list).await.expect("are listed");
+    assert!(customers.len() > 1500);
+    let erasures = store.erasures().await.expect("are read");
+    let erased = store.erased_customers(CustomerId(0), 10).await.expect("are read");
+    let (entries, end) = (store.audit_entries(PartitionId::FIRST, 0, 10_000).await, store.audit_ends().await);
+    let (accounts, groups, users, keys) = (directory.accounts, directory.groups, directory.users, directory.keys);
+    format!(
+        "{accounts:#?} {groups:#?} {users:#?} {keys:#?} {customers:#?} {erasures:#?} {erased:#?} {:#?} {:#?}",
+        entries.expect("are read"),
+        end.expect("is read")
+    )
+}
+
+pub async fn a_restored_registry_shows_what_the_first_one_shows(source: &dyn Store, target: &dyn Store) {
+    fill(source).await;
+    let records = back_up(source).await;
+    restore(target, &records).await;
+    let (expected, found) = (shown(source).await, shown(target).await);
+    assert!(expected == found, "{:?}", expected.lines().zip(found.lines()).find(|(one, other)| one != other));
+    assert_eq!(source.ledger().await.expect("is read"), target.ledger().await.expect("is read"));
+    assert_eq!(target.key_proof(b"another".to_vec()).await.expect("is read"), b"proof", "the master key is known");
+    assert_eq!(back_up(target).await, records, "a backup of it is the same backup");
+}
+
+pub async fn a_restored_registry_goes_on_and_gives_no_id_twice(source: &dyn Store, target: &dyn Store) {
+    fill(source).await;
+    let lost = source.reserve_customer_ids(PartitionId::FIRST, 100).await.expect("are reserved");
+    let records = back_up(source).await;
+    restore(target, &records).await;
+    assert!(
+        target.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first
+            >= lost.first + lost.count * lost.step
+    );
+    let directory = source.directory().await.expect("is read");
+    assert!(account(target, "new").await > directory.accounts.last().expect("there are accounts").id);
+    let new = NewUser { name: "new".into(), account: "acme".into(), group: None, role: Role::AccountAdmin };
+    let user = target.create_user(new, &ORIGIN).await.expect("a user is created");
+    assert!(user > directory.users.last().expect("there are users").id);
+    let acme = directory.accounts[0].id;
+    let taken = draft(target, acme, "Edited").await;
+    assert_eq!(conflict(target.create_customer(taken, &ORIGIN, None).await), Conflict::NameTaken);
+    let created = customer(target, acme, "First").await;
+    assert_eq!(read(target, created.id).await.name, "First", "a name that an edit has freed");
+}
+
+pub async fn entries_of_a_restore_continue_the_audit_log(source: &dyn Store, target: &dyn Store) {
+    fill(source).await;
+    let records = back_up(source).await;
+    let mut restoring = target.begin_restore().await.expect("begins");
+    restoring.put(records).await.expect("is stored");
+    restoring.append_audit(vec!["{\"action\":\"restore\",\"actor\":\"server\"}".into()]).await.expect("is appended");
+    restoring.finish().await.expect("is finished");
+    let end = source.audit_ends().await.expect("are read")[0].sequence;
+    let entry = "{\"action\":\"restore\",\"actor\":\"server\"}".to_owned();
+    source.append_audit(PartitionId::FIRST, entry).await.expect("is appended");
+    let last = async |store: &dyn Store| store.audit_entries(PartitionId::FIRST, end, 10).await.expect("are read");
+    assert_eq!(last(target).await, last(source).await, "the same link as without a restore");
+    assert_eq!(target.audit_ends().await.expect("are read"), source.audit_ends().await.expect("are read"));
+}
+
+pub async fn a_registry_that_was_used_is_not_restored_into(source: &dyn Store, target: &dyn Store) {
+    for _ in 0..2 {
+        drop(source.begin_restore().await.expect("nothing was restored yet"));
+    }
+    account(target, "acme").await;
+    assert_eq!(conflict(target.begin_restore().await.map(drop)), Conflict::NotEmpty);
+}
+
+pub async fn a_backup_is_of_one_moment_while_others_write(source: &dyn Store, _: &dyn Store) {
+    fill(source).await;
+    let before = back_up(source).await;
+    let mut meddling = Meddling { store: source, kept: Kept::default() };
+    source.back_up(&mut meddling).await.expect("is backed up");
+    assert_eq!(meddling.kept.0.len(), before.len());
+    assert_eq!(meddling.kept.0, before);
+}
+
+pub async fn a_backup_ends_with_the_error_of_its_receiver(source: &dyn Store, _: &dyn Store) {
+    fill(source).await;
+    let error = source.back_up(&mut Full).await.expect_err("nothing is taken");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert!(back_up(source).await.len() > 1500, "the store goes on");
+}

@@ -7,7 +7,7 @@
 use crate::{
     App, Failure,
     api_key::key_id,
-    directory::{Directory, Key},
+    directory::{Key, LoadedDirectory},
     throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
@@ -58,7 +58,7 @@ impl App {
         active.ok_or_else(|| Problem::RateLimitExceeded.into())
     }
 
-    fn find_caller(&self, directory: &Directory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {
+    fn find_caller(&self, directory: &LoadedDirectory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {
         let digest = self.keys.vault.digest(key);
         let user = directory.user(user_name);
         let issued = key_id(key);
@@ -104,7 +104,7 @@ impl App {
         Ok(self.signed_in(&directory, &user.caller, sign_in.key_id.clone(), sign_in.address))
     }
 
-    fn signed_in(&self, directory: &Directory, caller: &Caller, key_id: Arc<str>, address: IpAddr) -> Caller {
+    fn signed_in(&self, directory: &LoadedDirectory, caller: &Caller, key_id: Arc<str>, address: IpAddr) -> Caller {
         let (directory_version, checked_at) = (directory.version(), self.clock.monotonic());
         Caller { sign_in: Some(SignIn { key_id, address, directory_version, checked_at }), ..caller.clone() }
     }

@@ -70,7 +70,7 @@ pub(crate) struct User {
 }
 
 /// One version of the directory.
-pub struct Directory {
+pub struct LoadedDirectory {
     version: u64,
     /// In the order of their ids.
     accounts: Vec<Arc<Account>>,
@@ -84,8 +84,8 @@ pub struct Directory {
     users_by_name: HashMap<Arc<str>, usize>,
 }
 
-impl Directory {
-    pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault, uses: &KeyUses) -> Directory {
+impl LoadedDirectory {
+    pub(crate) fn new(snapshot: DirectorySnapshot, vault: &Vault, uses: &KeyUses) -> LoadedDirectory {
         let in_use = snapshot.accounts.iter().filter(|account| account.state != AccountState::Erased);
         let accounts: Vec<_> = in_use.map(|record| Arc::new(account(record, vault))).collect();
         let mut users: Vec<_> = snapshot.users.iter().filter_map(|record| user(record, &snapshot.groups)).collect();
@@ -95,7 +95,7 @@ impl Directory {
                 users[*position].keys.push(key(record, uses));
             }
         }
-        Directory {
+        LoadedDirectory {
             version: snapshot.version,
             accounts_by_id: positions(accounts.iter().map(|account| account.id)),
             accounts_by_name: positions(accounts.iter().map(|account| account.name.clone())),

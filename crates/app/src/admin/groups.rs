@@ -1,7 +1,7 @@
 //! Groups of accounts.
 
 use super::{Admin, AdminError, check_named};
-use crate::directory::{Account, Directory};
+use crate::directory::{Account, LoadedDirectory};
 use carnelian_domain::{AccountId, GroupId, Page, Paging, directory::check_name};
 use carnelian_store::{GroupRecord, Which};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct GroupDetails {
 }
 
 impl GroupDetails {
-    fn new(group: &GroupRecord, directory: &Directory) -> GroupDetails {
+    fn new(group: &GroupRecord, directory: &LoadedDirectory) -> GroupDetails {
         let accounts = group.accounts.iter().filter_map(|id| directory.account(*id).cloned()).collect();
         GroupDetails { id: group.id, name: group.name.clone(), accounts }
     }

@@ -1,6 +1,6 @@
 //! The accounts and users within a scope, read from the directory in memory.
 
-use super::{Account, Directory, User};
+use super::{Account, LoadedDirectory, User};
 use crate::{App, Failure, permit};
 use carnelian_domain::{AccountId, Caller, Page, Paging, Permission, Problem, Role, Scope, UserId};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl<'a> DirectoryReader<'a> {
     }
 
     /// Finds an entry in the directory, which is refreshed if the entry is missing: another process may have created it.
-    pub(crate) async fn find<T>(&self, find: impl Fn(&Directory) -> Option<T>) -> Result<Option<T>, Failure> {
+    pub(crate) async fn find<T>(&self, find: impl Fn(&LoadedDirectory) -> Option<T>) -> Result<Option<T>, Failure> {
         if let Some(found) = find(&self.app.directory.load()) {
             return Ok(Some(found));
         }
@@ -83,7 +83,7 @@ impl<'a> DirectoryReader<'a> {
     }
 
     /// A user, if its home account is in scope and not erased.
-    fn details(&self, directory: &Directory, user: &User) -> Option<UserDetails> {
+    fn details(&self, directory: &LoadedDirectory, user: &User) -> Option<UserDetails> {
         let account = directory.account(user.account).filter(|account| self.scope.includes(account.id))?;
         Some(UserDetails {
             id: user.caller.user,

@@ -38,6 +38,8 @@ static EVERY_ACCOUNT: Scope = Scope::Every;
 /// The permission to administer.
 pub struct Admin<'a> {
     app: &'a App,
+    /// The caller of the API; `None` for the command line and the server itself.
+    caller: Option<&'a Caller>,
     origin: Origin,
 }
 
@@ -97,17 +99,22 @@ impl From<AdminError> for Failure {
 
 impl App {
     /// The permission of a caller to carry out an administrative operation. A refusal is recorded in the audit log.
-    pub async fn admin(&self, caller: &Caller, origin: Origin, operation: &str) -> Result<Admin<'_>, Failure> {
+    pub async fn admin<'a>(
+        &'a self,
+        caller: &'a Caller,
+        origin: Origin,
+        operation: &str,
+    ) -> Result<Admin<'a>, Failure> {
         if let Err(refused) = permit(caller, Permission::Administer) {
             self.record_refusal(operation, &origin).await?;
             return Err(refused);
         }
-        Ok(Admin { app: self, origin })
+        Ok(Admin { app: self, caller: Some(caller), origin })
     }
 
     /// The permission of the command line and of the server itself: everything is allowed.
     pub fn local_admin(&self, origin: &Origin) -> Admin<'_> {
-        Admin { app: self, origin: origin.clone() }
+        Admin { app: self, caller: None, origin: origin.clone() }
     }
 
     /// Records in the audit log that an operation was refused, within the limit of each user.
@@ -129,6 +136,13 @@ impl Admin<'_> {
     pub fn because(mut self, reason: Option<String>) -> Self {
         self.origin.reason = reason.map(Into::into);
         self
+    }
+
+    /// Checks the caller's rights again before a change: to find its target, the directory may have been read from the store.
+    async fn confirm(&self) -> Result<(), Failure> {
+        let Some(caller) = self.caller else { return Ok(()) };
+        let confirmed = self.app.confirm(caller).await?;
+        confirmed.map_or(Ok(()), |caller| permit(&caller, Permission::Administer))
     }
 
     /// Reads the directory, every account included.

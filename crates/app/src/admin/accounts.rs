@@ -30,6 +30,7 @@ impl Admin<'_> {
     pub async fn request_erasure(&self, account: &Which<AccountId>) -> Result<(Arc<Account>, ErasureId), AdminError> {
         let id = self.account(account).await?.id;
         let grace = self.app.erasures.grace_seconds;
+        self.confirm().await?;
         let requested = self.app.store.request_erasure(Which::Id(id), grace, &self.origin).await;
         let erasure = self.keep_operator(requested, "request_erasure").await?;
         Ok((self.changed_account(id).await?, erasure))
@@ -38,6 +39,7 @@ impl Admin<'_> {
     /// Cancels a requested erasure that has not begun.
     pub async fn cancel_erasure(&self, account: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
         let id = self.account(account).await?.id;
+        self.confirm().await?;
         self.app.store.cancel_erasure(Which::Id(id), &self.origin).await?;
         self.changed_account(id).await
     }

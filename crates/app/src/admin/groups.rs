@@ -53,6 +53,7 @@ impl Admin<'_> {
         account: &Which<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
+        self.confirm().await?;
         self.app.store.add_to_group(Which::Id(group), Which::Id(account), &self.origin).await?;
         self.changed_group(group).await
     }
@@ -64,6 +65,7 @@ impl Admin<'_> {
         account: &Which<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
+        self.confirm().await?;
         self.app.store.remove_from_group(Which::Id(group), Which::Id(account), &self.origin).await?;
         self.changed_group(group).await
     }

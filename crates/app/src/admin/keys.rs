@@ -122,6 +122,7 @@ impl Admin<'_> {
     }
 
     async fn add(&self, new: NewKey) -> Result<(), AdminError> {
+        self.confirm().await?;
         self.app.store.add_key(new, &self.origin).await?;
         self.app.refresh_directory().await?;
         Ok(())

@@ -28,6 +28,7 @@ impl Admin<'_> {
     /// Changes a user. The last operator with access must remain.
     pub async fn edit_user(&self, user: &Which<UserId>, changes: UserChanges) -> Result<UserDetails, AdminError> {
         let id = self.get_user(user).await?.id;
+        self.confirm().await?;
         let edited = self.app.store.edit_user(Which::Id(id), changes, &self.origin).await;
         self.keep_operator(edited, "edit_user").await?;
         self.changed_user(id).await

@@ -47,7 +47,7 @@ async fn watch_directory(app: Weak<App>) {
     }
 }
 
-/// Carries out erasures. One that is cut short goes on at the next start.
+/// Carries out erasures, and retries an interrupted one every second.
 async fn erase_when_due(app: Weak<App>) {
     let mut ticks = every(ERASURE_INTERVAL);
     loop {

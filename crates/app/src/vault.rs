@@ -152,7 +152,7 @@ impl Vault {
         sign(&self.pepper, &[api_key.as_bytes()])
     }
 
-    /// A keyed digest that tells requests apart and reveals nothing about them.
+    /// A keyed digest that distinguishes requests and reveals nothing about them.
     pub(crate) fn fingerprint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
         sign(&self.fingerprints, parts)
     }

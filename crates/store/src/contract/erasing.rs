@@ -11,7 +11,7 @@ use std::{
     task::Poll,
 };
 
-/// An erasure by a caller who saw the customer where it is, and expects nothing.
+/// An erasure by a caller who read the customer in its account and expects no version.
 fn erase(customer: &NewCustomer) -> EraseCustomer {
     EraseCustomer { id: customer.id, seen_in: customer.account, expected_versions: None }
 }
@@ -42,7 +42,7 @@ pub async fn an_erased_customer_cannot_be_erased_or_edited_again(store: &dyn Sto
     assert_eq!(conflict(store.edit_customer(edit(&erased), &ORIGIN, None).await), Conflict::NoSuchCustomer);
 }
 
-pub async fn erasure_conflicts_are_found_in_their_order(store: &dyn Store) {
+pub async fn an_erasure_reports_the_first_conflict_in_order(store: &dyn Store) {
     let account = account(store, "acme").await;
     let kept = customer(store, account, "Kept").await;
     let elsewhere =
@@ -57,7 +57,7 @@ pub async fn erasure_conflicts_are_found_in_their_order(store: &dyn Store) {
     store.erase_customer(seen, &ORIGIN).await.expect("is erased");
 }
 
-pub async fn a_customer_is_erased_also_while_its_account_is(store: &dyn Store) {
+pub async fn a_customer_can_be_erased_while_the_erasure_of_its_account_waits(store: &dyn Store) {
     let account = account(store, "acme").await;
     let erased = customer(store, account, "Gone").await;
     store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
@@ -65,7 +65,7 @@ pub async fn a_customer_is_erased_also_while_its_account_is(store: &dyn Store) {
     assert_eq!(store.customer(erased.id).await.expect("the store can be read"), None);
 }
 
-pub async fn a_purge_covers_the_erasures_since_the_one_before(store: &dyn Store) {
+pub async fn a_purge_covers_the_erasures_since_the_last_one(store: &dyn Store) {
     let account = account(store, "acme").await;
     let purge = async || store.purge().await.expect("the store works");
     assert_eq!(purge().await.erasures, 0);

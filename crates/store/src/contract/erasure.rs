@@ -121,7 +121,7 @@ pub async fn an_erased_account_s_name_and_its_users_names_are_free(store: &dyn S
     store.create_user(ann.clone(), &ORIGIN).await.expect("is created");
     for key_id in ["k1", "k2"] {
         let (digest, kind) = (key_id.as_bytes().to_vec(), KeyKind::Issued);
-        let (key_id, label) = (key_id.into(), Some("of ann".into()));
+        let (key_id, label) = (key_id.into(), Some("laptop of ann".into()));
         let (user, allowed) = ("ann".into(), Vec::new());
         let key = NewKey { key_id, user, digest, kind, label, expires_at: None, allowed };
         store.add_key(key, &ORIGIN).await.expect("is added");
@@ -132,9 +132,12 @@ pub async fn an_erased_account_s_name_and_its_users_names_are_free(store: &dyn S
     assert_eq!((erased.users, erased.keys, erased.customers), (1, 2, 0));
 
     let directory = store.directory().await.expect("is read");
-    assert!(directory.version > before + 1, "everybody must read it again");
-    let left = &directory.accounts[0];
-    assert_eq!((left.id, left.state, &*left.name, left.wrapped_key.is_empty()), (acme, AccountState::Erased, "", true));
+    assert!(directory.version > before + 1, "every process must read the directory again");
+    let erased = &directory.accounts[0];
+    assert_eq!(
+        (erased.id, erased.state, &*erased.name, erased.wrapped_key.is_empty()),
+        (acme, AccountState::Erased, "", true)
+    );
     assert!(directory.groups[0].accounts.is_empty() && directory.keys.is_empty());
     let user = &directory.users[0];
     assert!(!user.enabled && user.name.is_none() && user.group.is_none());
@@ -167,14 +170,18 @@ pub async fn an_interrupted_erasure_is_continued_until_it_has_a_receipt(store: &
 pub async fn an_erasure_can_be_cancelled_until_it_is_claimed(store: &dyn Store) {
     let acme = account(store, "acme").await;
     let first = request(store, "acme", 0).await;
-    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("it has not begun");
+    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("it is not claimed");
     assert_eq!(claim(store).await, None);
     let kept = customer(store, acme, "Kept").await;
     let second = request(store, "acme", 0).await;
     claim(store).await.expect("it is due");
     assert_eq!(conflict(store.cancel_erasure("acme".into(), &ORIGIN).await), Conflict::ErasureRunning);
     let late = draft(store, acme, "Late").await;
-    assert_eq!(conflict(store.create_customer(late, &ORIGIN, None).await), Conflict::ErasureInProgress, "it goes on");
+    assert_eq!(
+        conflict(store.create_customer(late, &ORIGIN, None).await),
+        Conflict::ErasureInProgress,
+        "the erasure continues"
+    );
     run(store, second).await;
     assert_eq!(store.customer(kept.id).await.expect("the store can be read"), None);
     let states = store.erasures().await.expect("are listed");

@@ -92,9 +92,9 @@ macro_rules! contract_tests {
             erasing {
                 an_erased_customer_is_gone_and_its_name_is_free
                 an_erased_customer_cannot_be_erased_or_edited_again
-                erasure_conflicts_are_found_in_their_order
-                a_customer_is_erased_also_while_its_account_is
-                a_purge_covers_the_erasures_since_the_one_before
+                an_erasure_reports_the_first_conflict_in_order
+                a_customer_can_be_erased_while_the_erasure_of_its_account_waits
+                a_purge_covers_the_erasures_since_the_last_one
                 an_erasure_during_a_purge_is_covered_by_this_one_or_the_next
             }
             erasure {

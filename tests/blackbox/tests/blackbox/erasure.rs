@@ -7,11 +7,11 @@ use blackbox::{CUSTOMERS, Client, Place, Server, Site, sample, wait};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
-/// What makes an erasure due at once.
-const AT_ONCE: &str = "--erasure-grace=0";
+/// Makes an erasure due at once.
+const NO_GRACE: &str = "--erasure-grace=0";
 
 fn request(place: &Place, account: &str) -> String {
-    place.cli(&["account", "request-erasure", account, AT_ONCE, "--reason", "contract ended"]).line()
+    place.cli(&["account", "request-erasure", account, NO_GRACE, "--reason", "contract ended"]).line()
 }
 
 /// Waits for the receipt of an erasure.
@@ -38,14 +38,14 @@ fn create_many(client: &Client, account: &str, count: usize) -> Vec<u64> {
         .collect()
 }
 
-/// An account beside `Acme`, with a user.
+/// A second account with a user; returns a client of the user.
 fn neighbour(site: &Site) -> Client {
     site.place.account("Neighbour");
     site.server.client_of(&site.place.user("nora", "Neighbour", &[]))
 }
 
 #[test]
-fn an_erased_account_is_gone_with_everything_in_it_and_nothing_else() {
+fn an_erasure_deletes_the_account_with_its_customers_and_users_and_nothing_else() {
     let site = Site::start();
     let nora = neighbour(&site);
     let opal = site.server.client_of(&site.place.user("opal", "Neighbour", &["--role", "OPERATOR"]));
@@ -61,8 +61,8 @@ fn an_erased_account_is_gone_with_everything_in_it_and_nothing_else() {
     let accounts = opal.get("/rws/api/v1/accounts").json();
     assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1), "{accounts}");
     sample::assert_shows(&nora.read(kept).json(), &sample::full("Kept", "Neighbour"), kept);
-    let told = [("customers", 250), ("users", 1), ("keys", 1), ("accountId", 1)];
-    for (key, count) in told {
+    let counts = [("customers", 250), ("users", 1), ("keys", 1), ("accountId", 1)];
+    for (key, count) in counts {
         assert_eq!(receipt[key], count, "{receipt}");
     }
     assert_eq!((&receipt["requestedBy"], &receipt["reason"]), (&json!("command_line"), &json!("contract ended")));
@@ -74,25 +74,25 @@ fn an_erased_account_is_gone_with_everything_in_it_and_nothing_else() {
     site.place.account("Acme");
     let new = site.place.user("ada", "Acme", &[]);
     let again = site.server.client_of(&new).create(&sample::full("Customer 0", "Acme")).customer_id();
-    assert!(again > ids[249], "ids are never given again");
+    assert!(again > ids[249], "ids are never assigned again");
 }
 
 #[test]
-fn a_receipt_can_be_checked_and_not_be_altered() {
+fn an_altered_receipt_fails_the_check() {
     let site = Site::start();
     let erasure = request(&site.place, "Acme");
     receipt(&site.place, &erasure);
     let text = site.place.cli(&["account", "receipt", &erasure]).line();
     assert!(check(&site.place, &text));
     for (from, to) in [("\"customers\":0", "\"customers\":1"), ("contract", "Contract"), ("command_line", "user:1")] {
-        assert!(text.contains(from) && !check(&site.place, &text.replace(from, to)), "{from} became {to}");
+        assert!(text.contains(from) && !check(&site.place, &text.replace(from, to)), "{from} changed to {to}");
     }
     assert!(!check(&site.place, "{}") && !check(&site.place, ""));
     site.place.cli(&["account", "receipt", "99"]).fails(1);
 }
 
 #[test]
-fn nothing_personal_of_an_erased_account_is_in_any_file() {
+fn no_file_contains_personal_data_of_an_erased_account() {
     const ACCOUNT: &str = "Quetzalcoatlus & Daughters";
     const USER: &str = "opisthocoelicaudia";
     const LABEL: &str = "laptop of Parasaurolophus";
@@ -114,13 +114,16 @@ fn nothing_personal_of_an_erased_account_is_in_any_file() {
             client.edit(id, &customer).must_succeed("an edit");
         }
     }
-    assert!(holds(&place, &planted(1)) && holds(&place, ACCOUNT) && holds(&place, LABEL), "else this proves nothing");
+    assert!(
+        holds(&place, &planted(1)) && holds(&place, ACCOUNT) && holds(&place, LABEL),
+        "the data was never in a file, so this test proves nothing"
+    );
     let erasure = request(&place, ACCOUNT);
     receipt(&place, &erasure);
     let secrets = [ACCOUNT, USER, LABEL, "Therizinosaurus", &login.key];
     for secret in secrets {
         assert!(!holds(&place, secret), "{secret} is left in a file");
-        assert!(!server.log().contains(secret), "{secret} stands in the log");
+        assert!(!server.log().contains(secret), "{secret} is in the log");
     }
     server.stop();
     for secret in secrets {
@@ -137,7 +140,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn after_a_hundred_erasures_nothing_is_left_of_any_nor_in_an_older_backup_with_the_newest_ledger() {
+fn after_a_hundred_erasures_no_file_and_no_restored_backup_contains_an_erased_account() {
     const ACCOUNTS: usize = 100;
     let site = Site::start();
     let opal = site.server.client_of(&site.place.user("opal", "Acme", &["--role", "OPERATOR"]));
@@ -156,7 +159,7 @@ fn after_a_hundred_erasures_nothing_is_left_of_any_nor_in_an_older_backup_with_t
     for number in 0..ACCOUNTS {
         request(&site.place, &account(number));
     }
-    wait::until("all have receipts", wait::PROCESS, || {
+    wait::until("all erasures have receipts", wait::PROCESS, || {
         let all = erasures(&site.place);
         let mut all = all.as_array().expect("a listing").iter();
         (all.len() == ACCOUNTS && all.all(|erasure| erasure["status"] == "RECEIPTED")).then_some(())
@@ -167,19 +170,22 @@ fn after_a_hundred_erasures_nothing_is_left_of_any_nor_in_an_older_backup_with_t
         [site.server.log().into_bytes(), fs::read(backup).expect("is there"), fs::read(ledger).expect("is there")];
     for text in planted {
         assert!(!holds(&site.place, text), "{text} is left in a file");
-        assert!(outside.iter().all(|bytes| !contains(bytes, text)), "{text} is left outside");
+        assert!(
+            outside.iter().all(|bytes| !contains(bytes, text)),
+            "{text} is left in the log, the backup or the ledger"
+        );
     }
     let other = Place::new();
     fs::create_dir(other.data()).expect("can be made");
     fs::copy(site.place.data().join("master.key"), other.data().join("master.key")).expect("can be copied");
     other.cli(&["restore", backup, "--ledger", ledger]).done();
-    assert!(planted.into_iter().all(|text| !holds(&other, text)), "something came back");
+    assert!(planted.into_iter().all(|text| !holds(&other, text)), "erased data was restored");
     let restored = other.serve();
     sample::assert_shows(&restored.client_of(&site.ada).read(kept).json(), &sample::full("Kept", "Acme"), kept);
 }
 
 #[test]
-fn an_erasure_waits_for_its_time_and_can_be_taken_back_until_then() {
+fn an_erasure_can_be_cancelled_during_the_grace_period() {
     let site = Site::start();
     let client = site.client();
     let id = client.create(&sample::full("Kept", "Acme")).customer_id();
@@ -189,8 +195,8 @@ fn an_erasure_waits_for_its_time_and_can_be_taken_back_until_then() {
     let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
     assert_eq!(entry["status"], "WAITING");
     assert!(at("dueAt")[..10] > at("requestedAt")[..10], "{entry}");
-    client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while it waits");
-    client.erase(gone).must_succeed("to erase a customer is to erase all the sooner");
+    client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while the erasure waits");
+    client.erase(gone).must_succeed("a customer of an account that is to be erased");
     sample::assert_shows(&client.read(id).json(), &sample::full("Kept", "Acme"), id);
     site.place.cli(&["account", "receipt", "1"]).fails(1);
     site.place.cli(&["account", "cancel-erasure", "Acme"]).done();
@@ -201,20 +207,20 @@ fn an_erasure_waits_for_its_time_and_can_be_taken_back_until_then() {
 }
 
 #[test]
-fn an_erasure_that_was_killed_goes_on_until_all_is_erased() {
+fn a_killed_erasure_is_continued_until_every_customer_is_erased() {
     const CUSTOMERS_OF_ACME: usize = 2000;
     let mut site = Site::start();
     create_many(&site.client(), "Acme", CUSTOMERS_OF_ACME);
     let erasure = request(&site.place, "Acme");
     let mut kills = 0;
-    // Killed as soon as it has come a step further, until there is nothing left to go on with.
+    // The server is killed after each transaction that is seen, until the erasure is complete.
     let mut seen = 0;
     while let Some(now) = wait_for_progress(&site.place, seen) {
         seen = now;
         site.server = restart_after_kill(site.server, &site.place);
         kills += 1;
     }
-    assert!(kills > 0, "it was never killed half way");
+    assert!(kills > 0, "the server was never killed during the erasure");
     let receipt = receipt(&site.place, &erasure);
     assert_eq!(receipt["customers"], CUSTOMERS_OF_ACME);
     site.place.cli(&["audit", "verify"]).done();
@@ -225,11 +231,11 @@ fn restart_after_kill(server: Server, place: &Place) -> Server {
     place.serve()
 }
 
-/// How many customers are erased, once these are more than before; nothing once the erasure is through.
+/// Waits until more customers are erased than before and returns their number; `None` once the erasure is complete.
 fn wait_for_progress(place: &Place, seen: u64) -> Option<u64> {
     let database = Database::open(place.data().join("carnelian.db")).expect("opens");
     let select = "SELECT state < 2, customers FROM erasure";
-    wait::until("the erasure goes on", wait::PROCESS, || {
+    wait::until("the erasure makes progress", wait::PROCESS, || {
         let row = database.query_row(select, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
         let (runs, customers): (bool, i64) = row.expect("it can be read");
         match (runs, u64::try_from(customers).expect("a count")) {

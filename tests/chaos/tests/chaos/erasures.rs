@@ -1,4 +1,4 @@
-//! An account is erased while the ground breaks.
+//! Erasing an account through kills, a power cut and a full disk.
 
 use std::path::Path;
 
@@ -11,44 +11,40 @@ use rusqlite::Connection as Database;
 
 use crate::power_cuts::prepare;
 
-/// How many customers the account has that is erased: several steps of the erasure.
+/// The number of customers in the erased account: many transactions of the erasure.
 const CUSTOMERS: usize = 350;
 
-/// A text that stands in every part of the account that is erased.
+/// A text in every part of the erased account.
 const PLANTED: &str = "Therizinosaurus";
 
-/// Fills an account that is to go, through a server, and asks for its erasure at once; all of it under a shim.
-fn prepare_leaver(place: &Place, shim: &Shim) -> Server {
+/// Creates an account with customers and requests its erasure, due at once; the server runs under the shim.
+fn request_erasure(place: &Place, shim: &Shim) -> Server {
     shim.cli(place, &["account", "create", PLANTED]);
     let user = shim.user(place, &format!("of {PLANTED}"), PLANTED);
     let server = shim.under(place.launch()).start();
     let client = server.client_of(&user);
     for number in 0..CUSTOMERS {
-        client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer that will go");
+        client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer to be erased");
     }
     shim.cli(place, &["account", "request-erasure", PLANTED, "--erasure-grace=0"]);
     server
 }
 
-/// Whether the one erasure of a registry has its receipt.
+/// Whether the only erasure of a registry has its receipt.
 fn has_receipt(data: &Path) -> bool {
     let database = Database::open(data.join("carnelian.db")).expect("opens");
-    database.query_row("SELECT state = 3 FROM erasure", [], |row| row.get(0)).expect("there is one")
+    database.query_row("SELECT state = 3 FROM erasure", [], |row| row.get(0)).expect("there is an erasure")
 }
 
 fn wait_for_receipt(data: &Path) {
     wait::until("there is a receipt", wait::PATIENCE, || has_receipt(data).then_some(()));
 }
 
-/// Asserts that nothing of the account and its customers is left in a registry that nobody serves, and that its log is
-/// whole.
-fn must_be_gone(place: &Place, data: &Path, customers: usize) {
+/// Asserts that no file of a stopped registry contains anything of the account or its customers, and that the audit log
+/// verifies.
+fn must_be_erased(place: &Place, data: &Path, customers: usize) {
     for entry in std::fs::read_dir(data).expect("there is a registry") {
         let path = entry.expect("can be listed").path();
-        // The root of a file system may have folders of its own.
-        if path.is_dir() {
-            continue;
-        }
         let bytes = std::fs::read(&path).expect("can be read");
         let found = bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes());
         assert!(!found, "{PLANTED} is left in {}", path.display());
@@ -60,7 +56,7 @@ fn must_be_gone(place: &Place, data: &Path, customers: usize) {
 }
 
 #[test]
-fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
+fn a_killed_erasure_is_continued_and_other_accounts_are_unchanged() {
     use Action::*;
     let rules: [(Action, &str, &str, std::ops::Range<usize>); 7] = [
         (KillBefore, "write", "-wal", 1..120),
@@ -75,7 +71,7 @@ fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
     let mut kills_in_all = 0;
     for round in 0..seed::rounds(5) {
         let mut scene = Scene::new();
-        let server = prepare_leaver(&scene.place, &Shim::new(&scene.data()));
+        let server = request_erasure(&scene.place, &Shim::new(&scene.data()));
         let load = Load { prefix: "Others".to_owned(), workers: 2, requests: 60, large: 0 };
         scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
         server.kill();
@@ -88,7 +84,7 @@ fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
                 kills += 1;
                 continue;
             };
-            let ended = wait::until("it is killed, or through", wait::PATIENCE, || {
+            let ended = wait::until("the server is killed or the erasure has its receipt", wait::PATIENCE, || {
                 let ended = !server.is_running();
                 (ended || has_receipt(&scene.data())).then_some(ended)
             });
@@ -97,23 +93,23 @@ fn an_erasure_that_is_killed_anywhere_goes_on_and_nobody_else_is_touched() {
         let server = scene.place.serve();
         wait_for_receipt(&scene.data());
         server.stop();
-        must_be_gone(&scene.place, &scene.data(), CUSTOMERS);
+        must_be_erased(&scene.place, &scene.data(), CUSTOMERS);
         scene.must_hold(&format!("round {round}, {kills} kills"), &mut random);
         kills_in_all += kills;
     }
-    assert!(kills_in_all > 0, "nothing was killed");
+    assert!(kills_in_all > 0, "no server was killed");
     eprintln!("{kills_in_all} kills");
 }
 
 #[test]
-fn an_erasure_goes_on_after_a_power_cut_at_any_moment_of_it() {
+fn an_erasure_is_continued_after_a_power_cut_at_any_event() {
     let mut random = Random::of_test("power cuts while erasing");
     let (place, log, _ada) = prepare();
-    let server = prepare_leaver(&place, &Shim::new(&place.data()).record(&log));
+    let server = request_erasure(&place, &Shim::new(&place.data()).record(&log));
     wait_for_receipt(&place.data());
     server.kill();
     let recording = Recording::read(&log);
-    // The last third has all of the erasure in it, and the end of what came before.
+    // The last third contains the whole erasure and the end of the preparation.
     let (first, end) = (recording.events.len() * 2 / 3, recording.events.len() + 1);
     for image in 0..seed::rounds(12) {
         let unsynced = *random.pick(&[Unsynced::Dropped, Unsynced::Torn(4096)]);
@@ -125,7 +121,7 @@ fn an_erasure_goes_on_after_a_power_cut_at_any_moment_of_it() {
         if requested.expect("can be read") {
             wait_for_receipt(&left.data);
             server.stop();
-            must_be_gone(&place, &left.data, CUSTOMERS);
+            must_be_erased(&place, &left.data, CUSTOMERS);
         }
         eprintln!("image {image}, cut at {cut}");
     }
@@ -135,7 +131,7 @@ fn an_erasure_goes_on_after_a_power_cut_at_any_moment_of_it() {
 fn an_erasure_on_a_full_disk_waits_for_space_and_loses_nothing() {
     let mut random = Random::of_test("full disk while erasing");
     let mut scene = Scene::new();
-    let server = prepare_leaver(&scene.place, &Shim::new(&scene.data()));
+    let server = request_erasure(&scene.place, &Shim::new(&scene.data()));
     server.kill();
     let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "-wal", number: 1 };
     let shim = Shim::new(&scene.data()).rule(&rule).armed_by_signal();
@@ -149,7 +145,7 @@ fn an_erasure_on_a_full_disk_waits_for_space_and_loses_nothing() {
     server.signal("USR2");
     wait_for_receipt(&scene.data());
     server.stop();
-    must_be_gone(&scene.place, &scene.data(), CUSTOMERS);
+    must_be_erased(&scene.place, &scene.data(), CUSTOMERS);
     scene.must_hold("after the disk was full", &mut random);
     assert!(Model::of(&scene.stories).certain() > 0);
 }

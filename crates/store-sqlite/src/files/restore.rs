@@ -19,10 +19,10 @@ use crate::{
     error::OpenError,
     files::{
         directory::make_directory,
+        erased::Erased,
         lock::OpenLock,
         schema::{self, DATABASE},
     },
-    port::backup::Erased,
 };
 use rusqlite::{Connection, ErrorCode};
 use std::{

@@ -44,16 +44,10 @@ pub enum CliError {
     Usage(String),
 }
 
-type Refusal = CliError;
-
 impl CliError {
     /// An error of the command itself.
     pub(crate) fn failed(message: impl ToString) -> CliError {
         CliError::Failed(message.to_string())
-    }
-
-    pub(crate) fn refused(message: impl ToString) -> CliError {
-        CliError::failed(message)
     }
 
     /// An invalid argument or setting.

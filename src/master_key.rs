@@ -1,6 +1,6 @@
 //! The file that holds the master key: made at first start, private, and never written again.
 
-use crate::{Refusal, backend, config::Settings};
+use crate::{CliError, backend, config::Settings};
 use carnelian_app::{Entropy, MasterKey};
 use data_encoding::HEXLOWER;
 use std::{
@@ -20,14 +20,14 @@ const FILE: &str = "master.key";
 const OTHERS: u32 = 0o007;
 
 /// Reads the master key; makes one if the registry is new and no file was named.
-pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterKey, Refusal> {
+pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterKey, CliError> {
     if let Some(path) = &settings.master_key_file {
         return read(path);
     }
     let path = settings.data.join(FILE);
     let settled = match path.try_exists() {
         Ok(false) if backend::exists(&settings.data) => {
-            return Err(Refusal::refused(format!(
+            return Err(CliError::failed(format!(
                 "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
                 path.display()
             )));
@@ -42,23 +42,23 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
 }
 
 /// Reads the master key where it must be.
-pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, Refusal> {
+pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, CliError> {
     let path = settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE));
     if path.exists() {
         return read(&path);
     }
     let advice = "put the master key of the backup there, or name it with --master-key-file";
-    Err(Refusal::refused(format!("{} is missing: {advice}", path.display())))
+    Err(CliError::failed(format!("{} is missing: {advice}", path.display())))
 }
 
-fn read(path: &Path) -> Result<MasterKey, Refusal> {
+fn read(path: &Path) -> Result<MasterKey, CliError> {
     let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
     let mode = fs::metadata(path).map_err(|error| explain(path, &error))?.permissions().mode();
     if mode & OTHERS != 0 {
         let advice = "everybody can get at it; take that away with chmod o-rwx";
-        return Err(Refusal::refused(format!("{}: {advice}", path.display())));
+        return Err(CliError::failed(format!("{}: {advice}", path.display())));
     }
-    parse(&text).ok_or_else(|| Refusal::refused(format!("{}: this is not a master key", path.display())))
+    parse(&text).ok_or_else(|| CliError::failed(format!("{}: this is not a master key", path.display())))
 }
 
 /// Reads the text of a master key's file; total for any text.
@@ -87,8 +87,8 @@ fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn explain(path: &Path, error: &io::Error) -> Refusal {
-    Refusal::refused(format!("{}: {error}", path.display()))
+fn explain(path: &Path, error: &io::Error) -> CliError {
+    CliError::failed(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use crate::Refusal;
+use crate::CliError;
 use std::{
     fmt,
     fs::{self, File},
@@ -24,9 +24,9 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
 }
 
 /// Refuses to overwrite files, unless that is asked for.
-pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), Refusal> {
+pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), CliError> {
     match files.into_iter().find(|file| !replace && file.symlink_metadata().is_ok()) {
-        Some(file) => Err(Refusal::refused(format!("{} is there already; --replace overwrites it", file.display()))),
+        Some(file) => Err(CliError::failed(format!("{} is there already; --replace overwrites it", file.display()))),
         None => Ok(()),
     }
 }
@@ -38,13 +38,13 @@ pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
 }
 
 /// An error of a file, with its name.
-pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> Refusal {
-    Refusal::refused(format!("{}: {error}", path.display()))
+pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> CliError {
+    CliError::failed(format!("{}: {error}", path.display()))
 }
 
 impl Draft {
     /// Begins a file that only its owner can read.
-    pub(crate) fn new(path: &Path) -> Result<Draft, Refusal> {
+    pub(crate) fn new(path: &Path) -> Result<Draft, CliError> {
         let draft = draft_of(path);
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
         let file = BufWriter::new(file.map_err(|error| explain(&draft, &error))?);
@@ -57,12 +57,12 @@ impl Draft {
     }
 
     /// Writes bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.file.write_all(bytes).map_err(|error| explain(&self.draft, &error))
     }
 
     /// Makes sure that all of it is on stable storage, and gives it its name.
-    pub(crate) fn keep(mut self) -> Result<(), Refusal> {
+    pub(crate) fn keep(mut self) -> Result<(), CliError> {
         let kept = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         let kept = kept.and_then(|()| fs::rename(&self.draft, &self.path));
         kept.and_then(|()| sync_name(&self.path)).map_err(|error| explain(&self.path, &error))

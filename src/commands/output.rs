@@ -3,8 +3,6 @@
 use crate::CliError;
 use std::io::{self, Write};
 
-pub(crate) use print_result as data;
-
 /// Prints one line to stdout.
 pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();

@@ -2,7 +2,7 @@
 
 use super::{demo, output};
 use crate::{
-    Refusal,
+    CliError,
     backend::Purpose,
     cli::Serve,
     config::Settings,
@@ -42,12 +42,12 @@ const BACKLOG: u32 = 4096;
 const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop.
-pub(super) fn run(settings: Settings, command: Serve) -> Result<(), Refusal> {
+pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     check_address(&settings)?;
     let what = what(&settings, &command)?;
     let tls = tls(&settings)?;
-    let _log = logging::start(settings.log).map_err(Refusal::refused)?;
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Refusal::refused)?;
+    let _log = logging::start(settings.log).map_err(CliError::failed)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let outcome = runtime.block_on(serve(&settings, tls, what));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     // Closing the store waits for what is still to be written; a sandbox's folder goes after that.
@@ -62,13 +62,13 @@ enum What {
 }
 
 /// Finds out what is to be served, before anything is made.
-fn what(settings: &Settings, command: &Serve) -> Result<What, Refusal> {
+fn what(settings: &Settings, command: &Serve) -> Result<What, CliError> {
     if command.sandbox {
         return Ok(What::Sandbox(Arc::new(sandbox::read_seed(command.seed.as_deref(), settings)?)));
     }
     if sandbox::is_marked(&settings.data) {
         let why = "belongs to a sandbox, whose keys are no secret; it is served with --sandbox alone";
-        return Err(Refusal::refused(format!("{} {why}", settings.data.display())));
+        return Err(CliError::failed(format!("{} {why}", settings.data.display())));
     }
     Ok(if command.demo { What::Demo } else { What::Registry })
 }
@@ -87,7 +87,7 @@ struct Opened {
     last: Box<dyn Any>,
 }
 
-async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<Opened, Refusal> {
+async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<Opened, CliError> {
     if let What::Sandbox(seed) = what {
         let prepared = sandbox::prepare(seed.clone(), settings, on_failure).await?;
         let Prepared { sandbox, first, root, is_existing, last } = prepared;
@@ -110,18 +110,18 @@ async fn serve(
     settings: &Settings,
     tls: Option<TlsFiles>,
     what: What,
-) -> Result<(Box<dyn Any>, Result<(), Refusal>), Refusal> {
+) -> Result<(Box<dyn Any>, Result<(), CliError>), CliError> {
     let (failed, failure) = watch::channel(None);
     let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // A new certificate may come while a large registry is opened, and ends nobody.
-    let hangup = signal(SignalKind::hangup()).map_err(Refusal::refused)?;
+    let hangup = signal(SignalKind::hangup()).map_err(CliError::failed)?;
     let opened = open(settings, what, on_failure).await?;
-    let signals = Signals::new(hangup).map_err(Refusal::refused)?;
+    let signals = Signals::new(hangup).map_err(CliError::failed)?;
     let listener = listen(settings.listen);
     let listener =
-        listener.map_err(|error| Refusal::refused(format!("cannot listen on {}: {error}", settings.listen)))?;
+        listener.map_err(|error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen)))?;
     if let Some(app) = &opened.registry {
-        app.note_settings(&settings.in_force()).await.map_err(Refusal::refused)?;
+        app.note_settings(&settings.in_force()).await.map_err(CliError::failed)?;
     }
     announce(&listener, tls.is_some(), &opened)?;
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
@@ -131,7 +131,7 @@ async fn serve(
     let _watching = opened.registry.as_ref().map(watch_registry);
     carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings), stop)
         .await
-        .map_err(Refusal::refused)?;
+        .map_err(CliError::failed)?;
     let why = failure.borrow().clone();
     if why.is_none() {
         if let Some(app) = &opened.registry {
@@ -139,7 +139,7 @@ async fn serve(
         }
         tracing::info!("stopped");
     }
-    Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(Refusal::refused(why)))))
+    Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(CliError::failed(why)))))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -164,12 +164,12 @@ fn http_settings(settings: &Settings) -> ServerSettings {
 }
 
 /// Without TLS everybody on the way could read keys and personal data.
-fn check_address(settings: &Settings) -> Result<(), Refusal> {
+fn check_address(settings: &Settings) -> Result<(), CliError> {
     let protected = settings.tls_cert.is_some() || settings.insecure_http || settings.listen.ip().is_loopback();
     if protected {
         return Ok(());
     }
-    Err(Refusal::refused(format!(
+    Err(CliError::failed(format!(
         "{} can be reached from other machines and TLS is off: give --tls-cert and --tls-key, or --insecure-http if \
          something in front of the server does TLS",
         settings.listen
@@ -177,14 +177,14 @@ fn check_address(settings: &Settings) -> Result<(), Refusal> {
 }
 
 /// Says where the server is and where its data is: the only words of `serve` on stdout.
-fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), Refusal> {
-    let address = listener.local_addr().map_err(Refusal::refused)?;
+fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), CliError> {
+    let address = listener.local_addr().map_err(CliError::failed)?;
     let url = format!("{}://{address}", if tls { "https" } else { "http" });
-    let data = fs::canonicalize(&opened.data).map_err(Refusal::refused)?;
-    output::data(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
-    output::data(format_args!("Listening on {url}"))?;
-    output::data(format_args!("Data in {}", data.display()))?;
-    opened.instructions.as_ref().map_or(Ok(()), |instructions| output::data(instructions(&url)))
+    let data = fs::canonicalize(&opened.data).map_err(CliError::failed)?;
+    output::print_result(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
+    output::print_result(format_args!("Listening on {url}"))?;
+    output::print_result(format_args!("Data in {}", data.display()))?;
+    opened.instructions.as_ref().map_or(Ok(()), |instructions| output::print_result(instructions(&url)))
 }
 
 struct Signals {
@@ -228,11 +228,11 @@ struct TlsFiles {
     tls: Tls,
 }
 
-fn tls(settings: &Settings) -> Result<Option<TlsFiles>, Refusal> {
+fn tls(settings: &Settings) -> Result<Option<TlsFiles>, CliError> {
     match (&settings.tls_cert, &settings.tls_key) {
         (None, None) => Ok(None),
-        (Some(_), None) => Err(Refusal::usage("--tls-cert needs --tls-key")),
-        (None, Some(_)) => Err(Refusal::usage("--tls-key needs --tls-cert")),
+        (Some(_), None) => Err(CliError::usage("--tls-cert needs --tls-key")),
+        (None, Some(_)) => Err(CliError::usage("--tls-key needs --tls-cert")),
         (Some(cert), Some(key)) => {
             let (cert_pem, key_pem) = (read(cert)?, read(key)?);
             let tls = Tls::from_pem(&cert_pem, &key_pem).map_err(|error| tls_refusal(cert, key, &error))?;
@@ -241,12 +241,12 @@ fn tls(settings: &Settings) -> Result<Option<TlsFiles>, Refusal> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    fs::read(path).map_err(|error| Refusal::refused(format!("{}: {error}", path.display())))
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
 }
 
-fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> Refusal {
-    Refusal::refused(format!("{}, {}: {error}", cert.display(), key.display()))
+fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> CliError {
+    CliError::failed(format!("{}, {}: {error}", cert.display(), key.display()))
 }
 
 /// Takes the files' certificate for new connections; one that cannot be used changes nothing.

@@ -82,7 +82,7 @@ impl SqliteStore {
 
     fn open_database(options: Options, locks: RegistryLocks) -> Result<SqliteStore, OpenError> {
         let path = options.directory.join(DATABASE);
-        // Whoever gets the serving lock knows that no server has the registry open.
+        // With the serving lock, no server can have the registry open.
         let alone = locks.serving.is_some();
         let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
         if connection.query_row("SELECT restoring FROM registry", [], |row| row.get(0))? {

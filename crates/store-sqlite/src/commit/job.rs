@@ -115,7 +115,7 @@ impl<T: Send, W: FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send> Job fo
         };
         // Released first, so that the caller can use the place for its next write.
         drop(self.place);
-        // The caller may have stopped waiting; the write stands all the same.
+        // The caller may have stopped waiting; the write stays.
         let _ = self.reply.send(answer);
     }
 }

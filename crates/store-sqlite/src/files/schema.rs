@@ -1,4 +1,4 @@
-//! Opening the database: settings, recognition, migrations.
+//! Opens the database: settings, checks and migrations.
 
 use crate::{
     error::OpenError,
@@ -16,7 +16,7 @@ use std::{
 /// The name of the database.
 pub(crate) const DATABASE: &str = "carnelian.db";
 
-/// Marks a database file as ours: "CRNL".
+/// The application id in the header of the database: "CRNL".
 const APPLICATION_ID: u32 = 0x4352_4e4c;
 
 /// The statements that make each version of the schema from the one before; a released one is never edited.
@@ -25,22 +25,22 @@ const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_registry.sql")
 /// Before this release, a checkpoint racing a commit could corrupt the write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How long a writer waits for another process, which never holds a transaction for long.
+/// How long a transaction waits for one of another process. Transactions are short.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refuses a SQLite that cannot be trusted.
+/// Refuses a SQLite with a known bug in the write-ahead log.
 pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE { Err(OpenError::OldSqlite(rusqlite::version())) } else { Ok(()) }
 }
 
-/// Opens the database for writing; makes it or brings it up to date first.
+/// Opens the database for writing. Creates it if it does not exist, and migrates an older schema.
 ///
-/// `alone` says that no server has it open, so that what an earlier process left in the log can be made sure of.
+/// `alone` means that no server has it open, so that the log of an earlier process can be rewritten and truncated.
 pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain) -> Result<Connection, OpenError> {
     let explain = |source| OpenError::Directory { path: path.to_owned(), source };
     make_private(path).map_err(explain)?;
-    // SQLite goes on when it cannot sync the directory. So this is done for every name by hand, before SQLite tries:
-    // here for the database, below for the log. Neither name changes before the last connection is closed.
+    // SQLite ignores a failed sync of the directory. So each name is synced here before SQLite does: the database's
+    // now, the log's below. Neither name changes before the last connection is closed.
     sync_directory_of(path).map_err(explain)?;
     let mut connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -54,26 +54,26 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain)
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -4_096)?;
-    // What is erased is overwritten, not only forgotten.
+    // Overwrites deleted rows.
     let _: bool = connection.pragma_update_and_check(None, "secure_delete", true, |row| row.get(0))?;
     if alone {
         renew_log(&connection, path)?;
     }
     migrate(&mut connection, MIGRATIONS, chain)?;
     if alone {
-        // The log may hold what was erased since.
+        // The log may hold erased data.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
-    // From here on commits are synced by the writer's own hand, before anybody hears of them.
+    // From now on the syncer syncs each commit before its replies.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
 }
 
-/// Writes what is in the log once more, and syncs it.
+/// Writes the content of the log again, and syncs it.
 ///
-/// An earlier process may have failed to sync it. The kernel still shows such bytes and will not write them again, so
-/// whatever was appended behind them would be lost with them in a power cut, however well it was synced itself. Nobody
-/// can append meanwhile: the transaction keeps all others out.
+/// A sync of an earlier process may have failed. The kernel then keeps such pages in its cache and does not write them
+/// again, so a power cut would lose them and with them all later commits, although those were synced. No process can
+/// append to the log meanwhile, since the transaction holds the write lock.
 fn renew_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let renewed = write_again(&log_of(path));
@@ -98,9 +98,9 @@ fn sync_directory_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| fs::File::open(directory)?.sync_all())
 }
 
-/// Makes the file, if it is not there, before SQLite would make it readable for others.
+/// Creates the database file readable for its owner only, if it does not exist: SQLite would let others read it.
 ///
-/// One that is there is not touched: to close a file frees every lock that this process has on it.
+/// An existing file is not opened, since closing it would release all locks that this process has on it.
 fn make_private(path: &Path) -> io::Result<()> {
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -126,7 +126,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Erro
     Ok(connection)
 }
 
-/// A connection never leaves the thread that uses it at the time, so SQLite need not lock within it.
+/// Only one thread uses a connection at a time, so SQLite need not lock it.
 fn flags(access: OpenFlags) -> OpenFlags {
     access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE
 }

@@ -19,8 +19,8 @@
 //! ```
 //!
 //! The generation changes after the commit and before its reply, so a read that begins after a reply sees the write.
-//! A read whose snapshot became old while it ran ends it before the connection is put back: whoever ended the snapshots
-//! of idle connections did not see that one. Only this process counts generations, so data that other processes write
+//! A read whose snapshot became old while it ran ends it before the connection is put back, because a checkpoint ends the
+//! snapshots of idle connections only. Only this process counts generations, so data that other processes write
 //! (the directory, the audit log) is always read in a new snapshot ([`Readers::read_fresh`]).
 //!
 //! The list of idle connections is locked to take one out and to put one back, never while a query runs.

@@ -1,4 +1,4 @@
-//! Customers: create, read, list, edit and erase. A permit comes first, so that nothing is looked at for a caller who may not.
+//! Customers: create, read, list, edit and erase. The permission is checked before anything is read.
 
 mod changes;
 
@@ -21,23 +21,23 @@ use std::{borrow::Cow, sync::Arc};
 pub use carnelian_store::Written;
 pub(crate) use changes::changed_fields;
 
-/// How often a write is tried again when the customer moves to another account meanwhile.
+/// The number of attempts at a write if the customer is concurrently moved to another account.
 const TRIES: usize = 3;
 
-/// A caller who may read customers.
+/// The permission of a caller to read customers.
 pub struct CustomerReader<'a> {
     app: &'a App,
     caller: &'a Caller,
 }
 
-/// A caller who may write customers.
+/// The permission of a caller to write customers.
 pub struct CustomerWriter<'a> {
     app: &'a App,
     caller: &'a Caller,
     origin: &'a Origin,
 }
 
-/// A customer as a caller may see it.
+/// A customer as visible to a caller.
 #[derive(Debug)]
 pub struct CustomerDetails {
     /// Its id.
@@ -46,24 +46,24 @@ pub struct CustomerDetails {
     pub account: AccountId,
     /// That account's name.
     pub account_name: Arc<str>,
-    /// Its name as it was sent.
+    /// Its name as received.
     pub name: String,
     /// Whether the billing address is shown as the shipping address.
     pub ship_to_bill_address: bool,
-    /// Everything else; without the security answer if the caller may not write.
+    /// Its other data, without the security answer if the caller may not write customers.
     pub details: PersonalDetails,
-    /// Counts its writes, from 1.
+    /// Its version: the number of its writes.
     pub version: u64,
 }
 
 impl App {
-    /// A permit to read customers, if the caller's role allows it.
+    /// The permission to read customers, if the caller's role grants it.
     pub fn customer_reader<'a>(&'a self, caller: &'a Caller) -> Result<CustomerReader<'a>, Failure> {
         permit(caller, Permission::ReadCustomers)?;
         Ok(CustomerReader { app: self, caller })
     }
 
-    /// A permit to write customers, if the caller's role allows it.
+    /// The permission to write customers, if the caller's role grants it.
     pub fn customer_writer<'a>(
         &'a self,
         caller: &'a Caller,
@@ -73,7 +73,7 @@ impl App {
         Ok(CustomerWriter { app: self, caller, origin })
     }
 
-    /// The account of that name within the caller's scope; one that another process has just made is found too.
+    /// The account with a name in the caller's scope, also if another process has just created it.
     async fn account_in_scope(&self, caller: &Caller, name: &str) -> Result<Arc<Account>, Failure> {
         let find = || self.directory.load().account_named(name, &caller.scope).cloned();
         if let Some(account) = find() {
@@ -83,7 +83,7 @@ impl App {
         find().ok_or_else(|| Problem::AccountNotFound.into())
     }
 
-    /// A customer within the caller's scope, and its account.
+    /// A customer in the caller's scope, and its account.
     async fn customer_in_scope(
         &self,
         caller: &Caller,
@@ -99,7 +99,7 @@ impl App {
         Ok((customer, account.ok_or(Problem::CustomerNotFound)?))
     }
 
-    /// The draft as the store takes it, sealed for the account that it is to live in.
+    /// The draft in the store's form, sealed with the key of its account.
     pub(crate) fn sealed(
         &self,
         id: CustomerId,
@@ -116,7 +116,7 @@ impl App {
         })
     }
 
-    /// The customer with everything personal.
+    /// The customer with its personal data opened.
     pub(crate) fn opened(
         &self,
         id: CustomerId,
@@ -138,9 +138,9 @@ impl App {
 }
 
 impl CustomerWriter<'_> {
-    /// Creates a customer; once it returns, the customer is on stable storage.
+    /// Creates a customer. Once this returns, the customer is on stable storage.
     ///
-    /// A request that may be sent again is carried out once, and answered the same way then.
+    /// A request with an idempotency key takes effect once; a repetition returns the same result.
     pub async fn create_customer(
         &self,
         raw: &RawCustomer<'_>,
@@ -153,7 +153,7 @@ impl CustomerWriter<'_> {
         let draft = self.app.rules.check(raw)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
         let id = self.app.customer_ids.next(account.id).await?;
-        // The reservation of ids may have taken long.
+        // The caller's rights may have changed while ids were reserved.
         let account = match self.confirmed().await? {
             Cow::Borrowed(_) => account,
             Cow::Owned(caller) => self.app.account_in_scope(&caller, draft.account_name.as_str()).await?,
@@ -162,7 +162,7 @@ impl CustomerWriter<'_> {
         Ok(self.app.store.create_customer(new, self.origin, guard.as_ref().map(InFlightGuard::key)).await?)
     }
 
-    /// Replaces a customer, and moves it if it names another account of the caller's scope.
+    /// Replaces a customer, and moves it if the request names another account in the caller's scope.
     ///
     /// The id is `None` when the path held none; that is one violation among those of the body. If versions are
     /// expected, the customer must have one of them; otherwise the last write wins. A request that may be sent again is
@@ -182,7 +182,7 @@ impl CustomerWriter<'_> {
         let (draft, id) = self.check_edit(id, raw)?;
         for _ in 0..TRIES {
             let (current, old_account) = self.app.customer_in_scope(self.caller, id).await?;
-            // The reads may have taken long.
+            // The caller's rights may have changed during the reads.
             let caller = self.confirmed_in(current.account).await?;
             let account = self.app.account_in_scope(&caller, draft.account_name.as_str()).await?;
             let edit = EditCustomer {
@@ -254,7 +254,7 @@ impl CustomerReader<'_> {
         self.details(id, customer, &account)
     }
 
-    /// Lists customers in the order of their ids, and says what of them is asked for.
+    /// Lists customers in the order of their ids, and returns the requested fields.
     pub async fn list_customers(
         &self,
         raw: &RawListing<'_>,
@@ -271,7 +271,7 @@ impl CustomerReader<'_> {
         }
         let directory = self.app.directory.load();
         let details = |(id, customer): (CustomerId, StoredCustomer)| {
-            // What belonged to an account that has been erased meanwhile is gone.
+            // Customers of an account that was erased meanwhile are left out.
             let account = directory.account(customer.account)?;
             Some(self.details(id, customer, account))
         };
@@ -280,7 +280,7 @@ impl CustomerReader<'_> {
         Ok((Page { number: page.number, entries, last: page.last }, listing.fields))
     }
 
-    /// The accounts that a listing is about; `None` for every account.
+    /// The accounts of a listing; `None` for every account.
     async fn accounts_of(&self, listing: &Listing) -> Result<Option<Vec<AccountId>>, Failure> {
         if let Some(name) = &listing.account_name {
             return Ok(Some(vec![self.app.account_in_scope(self.caller, name).await?.id]));
@@ -291,7 +291,7 @@ impl CustomerReader<'_> {
         })
     }
 
-    /// A customer as the caller may see it.
+    /// A customer as visible to the caller.
     fn details(&self, id: CustomerId, customer: StoredCustomer, account: &Account) -> Result<CustomerDetails, Failure> {
         let mut customer = self.app.opened(id, customer, account)?;
         if !self.caller.role.allows(Permission::WriteCustomers) {

@@ -1,6 +1,6 @@
-//! When keys were last used: noted in memory on every request, and in the store from time to time.
+//! The last uses of keys: recorded in memory on every request, and written to the store once a minute.
 //!
-//! What was not written when the process is killed is lost; it changes nothing that anybody relies on.
+//! If the process is killed, uses since the last write are lost. Nothing depends on them.
 
 use crate::App;
 use carnelian_domain::Timestamp;
@@ -14,20 +14,20 @@ use std::{
     },
 };
 
-/// How much later a use must be to be noted, in milliseconds: a busy key costs a read, not a write, of shared memory.
+/// The minimum time between two recorded uses, in milliseconds, so that most uses only read shared memory.
 const GRAIN: i64 = 1000;
 
-/// The last use of one key; nothing is ordered by it.
+/// The last use of one key. Relaxed ordering is enough, because no other data depends on it.
 #[derive(Debug, Default)]
 pub(crate) struct LastUse {
-    /// In milliseconds; 0 if there was none since the process started.
+    /// The time in milliseconds; 0 if there was no use since the process started.
     noted: AtomicI64,
-    /// What of it the store has.
+    /// The time that was last written to the store.
     written: AtomicI64,
 }
 
 impl LastUse {
-    /// Notes a use.
+    /// Records a use.
     pub(crate) fn note(&self, now: Timestamp) {
         if now.0 >= self.noted.load(Ordering::Relaxed) + GRAIN {
             self.noted.store(now.0, Ordering::Relaxed);
@@ -51,7 +51,7 @@ pub(crate) struct KeyUses {
 }
 
 impl KeyUses {
-    /// That of a key.
+    /// The last use of a key.
     pub(crate) fn get(&self, key_id: &str) -> Arc<LastUse> {
         let mut by_key = self.by_key.lock();
         by_key.entry(key_id.to_owned()).or_default().clone()
@@ -64,7 +64,7 @@ impl KeyUses {
 }
 
 impl App {
-    /// Writes down when keys were last used, all in one write; none if none was used since.
+    /// Writes the last uses since the previous call to the store, in one transaction.
     pub async fn write_key_uses(&self) -> Result<(), StoreError> {
         let uses = self.directory.key_uses.unwritten();
         if uses.is_empty() {

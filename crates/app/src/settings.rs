@@ -1,4 +1,4 @@
-//! Which settings are other than when the registry was served last. Of their values only keyed digests are kept.
+//! Recording changed settings in the audit log. The store keeps only keyed digests of their values.
 
 use crate::App;
 use carnelian_domain::{Actor, Origin};
@@ -7,16 +7,16 @@ use carnelian_store::{SettingRecord, StoreError};
 /// A setting in force.
 #[derive(Clone, Debug)]
 pub struct SettingInForce {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Its value, as it would be written, if it has one.
+    /// Its value in text form, if it has one.
     pub value: Option<String>,
-    /// The value that it has if nobody sets it.
+    /// Its default, if it has one.
     pub default: Option<String>,
 }
 
 impl App {
-    /// Notes with which settings the registry is served, and in the audit log which of them have changed.
+    /// Records the settings in force, and in the audit log those that have changed since the last start.
     pub async fn note_settings(&self, settings: &[SettingInForce]) -> Result<(), StoreError> {
         let record = |setting: &SettingInForce| {
             let digest =
@@ -24,7 +24,7 @@ impl App {
             let (digest, default) = (digest(&setting.value), digest(&setting.default));
             SettingRecord { name: setting.name.to_owned(), digest, default }
         };
-        // Nobody can tell who has changed them: the server finds them changed when it starts.
+        // The author of a change is not known: the server detects it when it starts.
         self.store.note_settings(settings.iter().map(record).collect(), &Origin::new(Actor::Server)).await
     }
 }

@@ -11,7 +11,7 @@
 //! * [`records`]: CSV records with a maximum length
 //! * [`source`]: reads and checks rows ahead of the import
 //! * [`import`]: sends rows to the store
-//! * [`file`]: file names, formats and errors
+//! * [`mod@file`]: file names, formats and errors
 //! * [`report`], [`rejects`], [`progress`]: the output of an import
 //! * [`export`]: writes customers to a file
 

@@ -3,7 +3,7 @@
 
 use carnelian_app::{
     sealing,
-    vault::{UnsealError, KEY_BYTES, SealingKey},
+    vault::{KEY_BYTES, SealingKey, UnsealError},
 };
 use carnelian_fuzz::entropy::Repeating;
 use libfuzzer_sys::fuzz_target;

@@ -7,7 +7,7 @@ use carnelian_app::{
 };
 use carnelian_domain::{Actor, Origin, Role};
 use carnelian_http::{json::Json, raw_customer};
-use carnelian_store::{NewUser, Which};
+use carnelian_store::{IdOrName, NewUser};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// The built-in seed of a sandbox and of the demo.
@@ -90,7 +90,7 @@ impl Seed {
         for user in &self.users {
             let id = admin.create_user(user.new_user()).await?.id;
             for key in &user.keys {
-                admin.add_fixed_key(&Which::Id(id), key).await?;
+                admin.add_fixed_key(&IdOrName::Id(id), key).await?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Administration: one function per operation, for the HTTP API and the command line alike.
 //!
 //! An operation is a method of [`Admin`], which holds the permission. Input is checked before: requests of the API by
-//! [`input`], arguments of the command line by their types. A target is named by id or by name ([`Which`]); the operation
+//! [`input`], arguments of the command line by their types. A target is named by id or by name ([`IdOrName`]); the operation
 //! resolves it and changes it by its id, because a name can be reused and an id never is.
 //!
 //! * [`accounts`], [`groups`], [`users`], [`keys`]: the directory
@@ -17,7 +17,7 @@ pub mod input;
 pub mod keys;
 pub mod users;
 
-pub use carnelian_store::Which;
+pub use carnelian_store::IdOrName;
 
 use crate::{
     App, Failure,
@@ -150,27 +150,27 @@ impl Admin<'_> {
         DirectoryReader::new(self.app, &EVERY_ACCOUNT)
     }
 
-    async fn account(&self, which: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
+    async fn account(&self, which: &IdOrName<AccountId>) -> Result<Arc<Account>, AdminError> {
         let account = match which {
-            Which::Id(id) => self.reader().find(|directory| directory.account(*id).cloned()).await?,
-            Which::Called(name) => {
+            IdOrName::Id(id) => self.reader().find(|directory| directory.account(*id).cloned()).await?,
+            IdOrName::Name(name) => {
                 self.reader().find(|directory| directory.account_named(name, &EVERY_ACCOUNT).cloned()).await?
             }
         };
         account.ok_or(AdminError::Conflict(Conflict::NoSuchAccount))
     }
 
-    async fn group(&self, which: &Which<GroupId>) -> Result<GroupRecord, AdminError> {
+    async fn group(&self, which: &IdOrName<GroupId>) -> Result<GroupRecord, AdminError> {
         let is = |group: &&GroupRecord| which.is(group.id, &group.name);
         let group = self.reader().find(|directory| directory.groups().iter().find(is).cloned()).await?;
         group.ok_or(AdminError::Conflict(Conflict::NoSuchGroup))
     }
 
-    async fn user(&self, which: &Which<UserId>) -> Result<UserId, AdminError> {
+    async fn user(&self, which: &IdOrName<UserId>) -> Result<UserId, AdminError> {
         let id = |user: &User| user.caller.user;
         let user = match which {
-            Which::Id(id_) => self.reader().find(|directory| directory.user_of_id(*id_).map(id)).await?,
-            Which::Called(name) => self.reader().find(|directory| directory.user(name).map(id)).await?,
+            IdOrName::Id(id_) => self.reader().find(|directory| directory.user_of_id(*id_).map(id)).await?,
+            IdOrName::Name(name) => self.reader().find(|directory| directory.user(name).map(id)).await?,
         };
         user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))
     }

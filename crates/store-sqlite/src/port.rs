@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod customers;
 pub(crate) mod directory;
 pub(crate) mod erasure;
+pub(crate) mod erasure_rows;
 pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod listing;

@@ -1,7 +1,7 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
-use crate::StoreError;
-use carnelian_domain::{AccountId, AccountState, AddressRange, ErasureId, GroupId, Origin, Role, Timestamp, UserId};
+use crate::{ErasureRecord, StoreError};
+use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId};
 use std::sync::Arc;
 
 /// An account.
@@ -79,29 +79,29 @@ pub struct KeyRecord {
     pub allowed: Vec<AddressRange>,
 }
 
-/// Which account, group or user is meant. A name may be given again, an id never is: it means the same one for ever.
+/// An account, a group or a user, by id or by name. A name may be given again, an id never is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which<Id> {
+pub enum IdOrName<Id> {
     /// The one with this id.
     Id(Id),
-    /// The one that is called so when the change is made.
-    Called(String),
+    /// The one that has this name when the change is made.
+    Name(String),
 }
 
-impl<Id: Copy + PartialEq> Which<Id> {
+impl<Id: Copy + PartialEq> IdOrName<Id> {
     /// The id, if that is what is known.
     pub fn id(&self) -> Option<Id> {
         match self {
-            Which::Id(id) => Some(*id),
-            Which::Called(_) => None,
+            IdOrName::Id(id) => Some(*id),
+            IdOrName::Name(_) => None,
         }
     }
 
     /// The name, if that is what is known.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Which::Id(_) => None,
-            Which::Called(name) => Some(name),
+            IdOrName::Id(_) => None,
+            IdOrName::Name(name) => Some(name),
         }
     }
 
@@ -111,15 +111,15 @@ impl<Id: Copy + PartialEq> Which<Id> {
     }
 }
 
-impl<Id> From<String> for Which<Id> {
-    fn from(name: String) -> Which<Id> {
-        Which::Called(name)
+impl<Id> From<String> for IdOrName<Id> {
+    fn from(name: String) -> IdOrName<Id> {
+        IdOrName::Name(name)
     }
 }
 
-impl<Id> From<&str> for Which<Id> {
-    fn from(name: &str) -> Which<Id> {
-        Which::Called(name.to_owned())
+impl<Id> From<&str> for IdOrName<Id> {
+    fn from(name: &str) -> IdOrName<Id> {
+        IdOrName::Name(name.to_owned())
     }
 }
 
@@ -142,7 +142,7 @@ pub struct NewKey {
     /// Its id.
     pub key_id: String,
     /// Its user.
-    pub user: Which<UserId>,
+    pub user: IdOrName<UserId>,
     /// The keyed digest of the key.
     pub digest: Vec<u8>,
     /// Where it comes from.
@@ -184,65 +184,101 @@ pub struct DirectorySnapshot {
 /// Makes the wrapped data key of a new account. It may be called more than once: an engine may run a transaction again.
 pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 
-/// Accounts, groups, users and keys.
+/// Accounts, groups, users and keys. A change returns the record that it wrote.
+///
+/// Each method names the conflicts that it fails with, in the order in which they are checked. Every read may also fail with
+/// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`.
 #[async_trait::async_trait]
 pub trait Directory: Send + Sync {
     /// Stores the proof by which the registry knows its master key, unless there is one, and returns the stored one.
     async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
-    /// The number that grows with every change of the directory; cheap to ask.
+    /// The number that grows with every change of the directory. The read is cheap.
     async fn directory_version(&self) -> Result<u64, StoreError>;
 
-    /// Reads the whole directory.
+    /// Reads the whole directory, at one moment.
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError>;
 
-    /// Creates an account.
-    async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError>;
+    /// Reads the keys of a user, in the order of their creation; none if there is no such user.
+    async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Puts an account into "erasure in progress": from this commit on nothing is created or edited in it.
-    /// It is due after a time of grace. A user cannot have the account erased without which there is no operator any more;
-    /// a command can.
+    /// Creates an account.
+    ///
+    /// Fails with `NameTaken`.
+    async fn create_account(
+        &self,
+        name: String,
+        wrap_key: WrapKey,
+        origin: &Origin,
+    ) -> Result<AccountRecord, StoreError>;
+
+    /// Requests the erasure of an account. From this commit on nothing is created or edited in it. The erasure is due after
+    /// a grace period.
+    ///
+    /// Fails with `NoSuchAccount`, `ErasureInProgress`, and for a user with `LastOperator` if every operator with access has
+    /// this home account; a command may erase it all the same.
     async fn request_erasure(
         &self,
-        account: Which<AccountId>,
+        account: IdOrName<AccountId>,
         grace_seconds: u64,
         origin: &Origin,
-    ) -> Result<ErasureId, StoreError>;
+    ) -> Result<ErasureRecord, StoreError>;
 
-    /// Takes an erasure request back, unless the erasure has begun.
-    async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError>;
+    /// Cancels a requested erasure that has not begun, and returns it.
+    ///
+    /// Fails with `NoSuchAccount`, `NoErasureInProgress` or `ErasureRunning`.
+    async fn cancel_erasure(&self, account: IdOrName<AccountId>, origin: &Origin) -> Result<ErasureRecord, StoreError>;
 
     /// Creates a group without accounts.
-    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError>;
+    ///
+    /// Fails with `NameTaken`.
+    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupRecord, StoreError>;
 
     /// Adds an account to a group.
+    ///
+    /// Fails with `NoSuchGroup`, `NoSuchAccount` or `AlreadyInGroup`.
     async fn add_to_group(
         &self,
-        group: Which<GroupId>,
-        account: Which<AccountId>,
+        group: IdOrName<GroupId>,
+        account: IdOrName<AccountId>,
         origin: &Origin,
-    ) -> Result<(), StoreError>;
+    ) -> Result<GroupRecord, StoreError>;
 
-    /// Takes an account out of a group.
+    /// Removes an account from a group.
+    ///
+    /// Fails with `NoSuchGroup`, `NoSuchAccount` or `NotInGroup`.
     async fn remove_from_group(
         &self,
-        group: Which<GroupId>,
-        account: Which<AccountId>,
+        group: IdOrName<GroupId>,
+        account: IdOrName<AccountId>,
         origin: &Origin,
-    ) -> Result<(), StoreError>;
+    ) -> Result<GroupRecord, StoreError>;
 
     /// Creates a user.
-    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError>;
+    ///
+    /// Fails with `NameTaken`, `NoSuchAccount` or `NoSuchGroup`.
+    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserRecord, StoreError>;
 
-    /// Changes a user, unless nobody of role OPERATOR could sign in any more.
-    async fn edit_user(&self, user: Which<UserId>, changes: UserChanges, origin: &Origin) -> Result<(), StoreError>;
+    /// Changes a user.
+    ///
+    /// Fails with `NoSuchUser`, `NoSuchGroup`, or `LastOperator` if no operator with access would remain.
+    async fn edit_user(
+        &self,
+        user: IdOrName<UserId>,
+        changes: UserChanges,
+        origin: &Origin,
+    ) -> Result<UserRecord, StoreError>;
 
     /// Adds a key to a user.
-    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError>;
+    ///
+    /// Fails with `NoSuchUser` or `KeyKnown`.
+    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<KeyRecord, StoreError>;
 
     /// Revokes a key.
-    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError>;
+    ///
+    /// Fails with `NoSuchKey` or `AlreadyRevoked`.
+    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<KeyRecord, StoreError>;
 
-    /// Notes when keys were last used, unless they have been used since. It is no change of the directory, and nobody's.
+    /// Stores when keys were last used, unless a later use is stored. It does not change the version of the directory.
     async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError>;
 }

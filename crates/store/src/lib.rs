@@ -41,8 +41,8 @@ pub use customers::{
     Written,
 };
 pub use directory::{
-    AccountRecord, Directory, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, NewKey, NewUser, UserChanges,
-    UserRecord, Which, WrapKey,
+    AccountRecord, Directory, DirectorySnapshot, GroupRecord, IdOrName, KeyKind, KeyRecord, NewKey, NewUser,
+    UserChanges, UserRecord, WrapKey,
 };
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, StoreError};

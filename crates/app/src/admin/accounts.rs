@@ -3,7 +3,7 @@
 use super::{Admin, AdminError, check_named};
 use crate::directory::Account;
 use carnelian_domain::{AccountId, ErasureId, Page, Paging, directory::check_name};
-use carnelian_store::{Conflict, Which};
+use carnelian_store::{Conflict, IdOrName};
 use std::sync::Arc;
 
 impl Admin<'_> {
@@ -12,8 +12,8 @@ impl Admin<'_> {
         check_named("an account", name, check_name)?;
         let vault = self.app.keys.vault.clone();
         let wrap_key = Arc::new(move |id| vault.new_data_key(id));
-        let id = self.app.store.create_account(name.to_owned(), wrap_key, &self.origin).await?;
-        self.changed_account(id).await
+        let created = self.app.store.create_account(name.to_owned(), wrap_key, &self.origin).await?;
+        self.changed_account(created.id).await
     }
 
     /// Lists the accounts that are not erased, in the order of their ids.
@@ -22,25 +22,28 @@ impl Admin<'_> {
     }
 
     /// Reads an account.
-    pub async fn get_account(&self, account: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
+    pub async fn get_account(&self, account: &IdOrName<AccountId>) -> Result<Arc<Account>, AdminError> {
         self.account(account).await
     }
 
     /// Requests the erasure of an account. It is carried out after the grace period; until then it can be cancelled.
-    pub async fn request_erasure(&self, account: &Which<AccountId>) -> Result<(Arc<Account>, ErasureId), AdminError> {
+    pub async fn request_erasure(
+        &self,
+        account: &IdOrName<AccountId>,
+    ) -> Result<(Arc<Account>, ErasureId), AdminError> {
         let id = self.account(account).await?.id;
         let grace = self.app.erasures.grace_seconds;
         self.confirm().await?;
-        let requested = self.app.store.request_erasure(Which::Id(id), grace, &self.origin).await;
+        let requested = self.app.store.request_erasure(IdOrName::Id(id), grace, &self.origin).await;
         let erasure = self.keep_operator(requested, "request_erasure").await?;
-        Ok((self.changed_account(id).await?, erasure))
+        Ok((self.changed_account(id).await?, erasure.id))
     }
 
     /// Cancels a requested erasure that has not begun.
-    pub async fn cancel_erasure(&self, account: &Which<AccountId>) -> Result<Arc<Account>, AdminError> {
+    pub async fn cancel_erasure(&self, account: &IdOrName<AccountId>) -> Result<Arc<Account>, AdminError> {
         let id = self.account(account).await?.id;
         self.confirm().await?;
-        self.app.store.cancel_erasure(Which::Id(id), &self.origin).await?;
+        self.app.store.cancel_erasure(IdOrName::Id(id), &self.origin).await?;
         self.changed_account(id).await
     }
 

@@ -3,7 +3,7 @@
 use super::{Admin, AdminError, check_named};
 use crate::directory::{Account, LoadedDirectory};
 use carnelian_domain::{AccountId, GroupId, Page, Paging, directory::check_name};
-use carnelian_store::{GroupRecord, Which};
+use carnelian_store::{GroupRecord, IdOrName};
 use std::sync::Arc;
 
 /// A group and its accounts.
@@ -28,8 +28,8 @@ impl Admin<'_> {
     /// Creates a group without accounts.
     pub async fn create_group(&self, name: &str) -> Result<GroupDetails, AdminError> {
         check_named("a group", name, check_name)?;
-        let id = self.app.store.create_group(name.to_owned(), &self.origin).await?;
-        self.changed_group(id).await
+        let created = self.app.store.create_group(name.to_owned(), &self.origin).await?;
+        self.changed_group(created.id).await
     }
 
     /// Lists the groups, in the order of their ids.
@@ -40,7 +40,7 @@ impl Admin<'_> {
     }
 
     /// Reads a group.
-    pub async fn get_group(&self, group: &Which<GroupId>) -> Result<GroupDetails, AdminError> {
+    pub async fn get_group(&self, group: &IdOrName<GroupId>) -> Result<GroupDetails, AdminError> {
         self.app.refresh_directory().await?;
         let group = self.group(group).await?;
         Ok(GroupDetails::new(&group, &self.app.directory.load()))
@@ -49,28 +49,28 @@ impl Admin<'_> {
     /// Adds an account to a group.
     pub async fn add_to_group(
         &self,
-        group: &Which<GroupId>,
-        account: &Which<AccountId>,
+        group: &IdOrName<GroupId>,
+        account: &IdOrName<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
         self.confirm().await?;
-        self.app.store.add_to_group(Which::Id(group), Which::Id(account), &self.origin).await?;
+        self.app.store.add_to_group(IdOrName::Id(group), IdOrName::Id(account), &self.origin).await?;
         self.changed_group(group).await
     }
 
     /// Removes an account from a group.
     pub async fn remove_from_group(
         &self,
-        group: &Which<GroupId>,
-        account: &Which<AccountId>,
+        group: &IdOrName<GroupId>,
+        account: &IdOrName<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
         self.confirm().await?;
-        self.app.store.remove_from_group(Which::Id(group), Which::Id(account), &self.origin).await?;
+        self.app.store.remove_from_group(IdOrName::Id(group), IdOrName::Id(account), &self.origin).await?;
         self.changed_group(group).await
     }
 
     async fn changed_group(&self, id: GroupId) -> Result<GroupDetails, AdminError> {
-        self.get_group(&Which::Id(id)).await
+        self.get_group(&IdOrName::Id(id)).await
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     api_key::{IssuedKey, can_be_fixed, is_importable, new_key_id},
 };
 use carnelian_domain::{AddressRange, Page, Paging, Timestamp, UserId, directory::check_name};
-use carnelian_store::{Conflict, KeyKind, KeyRecord, NewKey, Which};
+use carnelian_store::{IdOrName, KeyKind, KeyRecord, NewKey};
 
 /// A key as it is listed, without the key itself.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Admin<'_> {
     /// Issues a key for a user, or imports one that was made elsewhere.
     pub async fn issue_key(
         &self,
-        user: &Which<UserId>,
+        user: &IdOrName<UserId>,
         imported: Option<&str>,
         terms: KeyTerms,
     ) -> Result<AddedKey, AdminError> {
@@ -91,7 +91,7 @@ impl Admin<'_> {
     }
 
     /// Gives a user of a sandbox a key that its seed contains; see [`can_be_fixed`].
-    pub async fn add_fixed_key(&self, user: &Which<UserId>, key: &str) -> Result<(), AdminError> {
+    pub async fn add_fixed_key(&self, user: &IdOrName<UserId>, key: &str) -> Result<(), AdminError> {
         if !can_be_fixed(key) {
             return Err(AdminError::NotFixable);
         }
@@ -100,19 +100,17 @@ impl Admin<'_> {
     }
 
     /// Lists a user's keys, in the order of their creation.
-    pub async fn list_keys(&self, user: &Which<UserId>, paging: Paging) -> Result<Page<KeyEntry>, AdminError> {
+    pub async fn list_keys(&self, user: &IdOrName<UserId>, paging: Paging) -> Result<Page<KeyEntry>, AdminError> {
         let user = self.get_user(user).await?.id;
-        let keys = self.app.store.directory().await?.keys;
-        Ok(paging.page(keys.into_iter().filter(|key| key.user == user).map(|key| self.key_entry(key))))
+        let keys = self.app.store.user_keys(user).await?;
+        Ok(paging.page(keys.into_iter().map(|key| self.key_entry(key))))
     }
 
     /// Revokes a key. Once this returns, this server no longer accepts it.
     pub async fn revoke_key(&self, key_id: &str) -> Result<KeyEntry, AdminError> {
-        self.app.store.revoke_key(key_id.to_owned(), &self.origin).await?;
+        let revoked = self.app.store.revoke_key(key_id.to_owned(), &self.origin).await?;
         self.app.refresh_directory().await?;
-        let keys = self.app.store.directory().await?.keys;
-        let key = keys.into_iter().find(|key| key.key_id == key_id);
-        Ok(self.key_entry(key.ok_or(AdminError::Conflict(Conflict::NoSuchKey))?))
+        Ok(self.key_entry(revoked))
     }
 
     async fn import(&self, user: UserId, key: &str, terms: KeyTerms) -> Result<AddedKey, AdminError> {
@@ -142,7 +140,7 @@ impl Admin<'_> {
         let App { keys, clock, .. } = self.app;
         Ok(NewKey {
             key_id,
-            user: Which::Id(user),
+            user: IdOrName::Id(user),
             digest: keys.vault.digest(key).to_vec(),
             kind,
             label: terms.label,

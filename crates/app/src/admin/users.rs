@@ -3,14 +3,14 @@
 use super::{Admin, AdminError, check_named};
 use crate::directory::UserDetails;
 use carnelian_domain::{Page, Paging, UserId, directory::check_user_name};
-use carnelian_store::{Conflict, NewUser, UserChanges, Which};
+use carnelian_store::{Conflict, IdOrName, NewUser, UserChanges};
 
 impl Admin<'_> {
     /// Creates a user.
     pub async fn create_user(&self, new: NewUser) -> Result<UserDetails, AdminError> {
         check_named("a user", &new.name, check_user_name)?;
-        let id = self.app.store.create_user(new, &self.origin).await?;
-        self.changed_user(id).await
+        let created = self.app.store.create_user(new, &self.origin).await?;
+        self.changed_user(created.id).await
     }
 
     /// Lists the users whose home account is not erased, in the order of their ids.
@@ -19,23 +19,23 @@ impl Admin<'_> {
     }
 
     /// Reads a user.
-    pub async fn get_user(&self, user: &Which<UserId>) -> Result<UserDetails, AdminError> {
+    pub async fn get_user(&self, user: &IdOrName<UserId>) -> Result<UserDetails, AdminError> {
         let id = self.user(user).await?;
         let user = self.reader().find_user(id).await?;
         user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))
     }
 
     /// Changes a user. The last operator with access must remain.
-    pub async fn edit_user(&self, user: &Which<UserId>, changes: UserChanges) -> Result<UserDetails, AdminError> {
+    pub async fn edit_user(&self, user: &IdOrName<UserId>, changes: UserChanges) -> Result<UserDetails, AdminError> {
         let id = self.get_user(user).await?.id;
         self.confirm().await?;
-        let edited = self.app.store.edit_user(Which::Id(id), changes, &self.origin).await;
+        let edited = self.app.store.edit_user(IdOrName::Id(id), changes, &self.origin).await;
         self.keep_operator(edited, "edit_user").await?;
         self.changed_user(id).await
     }
 
     async fn changed_user(&self, id: UserId) -> Result<UserDetails, AdminError> {
         self.app.refresh_directory().await?;
-        self.get_user(&Which::Id(id)).await
+        self.get_user(&IdOrName::Id(id)).await
     }
 }

@@ -43,9 +43,9 @@
 //! | lock | held by | while |
 //! |---|---|---|
 //! | SQLite's write lock | the writer, or another process | from `BEGIN IMMEDIATE` to `COMMIT`; a waiter gives up after five seconds |
-//! | [`Indexes`] | a job or a read | it looks up or changes one entry |
-//! | [`DurabilityBarrier`] | writer, syncer, reads | customers are added, removed or looked up |
-//! | idle connections of [`Readers`] | reads, checkpoint thread | a connection is taken or put back; never during a query |
+//! | `Indexes` | a job or a read | it looks up or changes one entry |
+//! | `DurabilityBarrier` | writer, syncer, reads | customers are added, removed or looked up |
+//! | idle connections of `Readers` | reads, checkpoint thread | a connection is taken or put back; never during a query |
 //!
 //! The writer takes the others while it holds SQLite's write lock. No thread takes two of the others at the same time.
 //!

@@ -4,7 +4,7 @@
 //! is slower, the thread waits. Meanwhile the write-ahead log cannot start again at its beginning, so it grows by what is
 //! written during the backup.
 
-use crate::{error::closed, port::erasure, store::SqliteStore};
+use crate::{error::closed, port::erasure_rows, store::SqliteStore};
 use carnelian_domain::{AccountId, AccountState, CustomerId};
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, PartitionId, Record, RecordSink, StoreError,
@@ -112,7 +112,7 @@ fn read_all(connection: &Connection, batch: &mut Batch) -> Result<(), rusqlite::
     read("SELECT name, digest FROM setting ORDER BY name", |row| {
         Ok(Record::Setting { name: row.get(0)?, digest: row.get(1)? })
     })?;
-    read(&format!("{} ORDER BY id", erasure::SELECT), erasure_record)?;
+    read(&format!("{} ORDER BY id", erasure_rows::SELECT), erasure_record)?;
     read("SELECT id FROM erased_customer ORDER BY id", |row| Ok(Record::ErasedCustomer { id: row.get(0)? }))?;
     read("SELECT sequence, at, entry, link FROM audit ORDER BY sequence", |row| {
         let (sequence, at, entry, link) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
@@ -169,7 +169,7 @@ fn key(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
 }
 
 fn erasure_record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
-    let erasure = erasure::record(row)?;
+    let erasure = erasure_rows::record(row)?;
     Ok(Record::Erasure(BackupErasure {
         id: erasure.id.0,
         account: erasure.account.0,

@@ -14,11 +14,13 @@ pub(crate) use change::Change;
 
 use crate::{
     commit::job::{WorkError, WriteTx},
+    port::erasure_rows,
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
-    Conflict, Directory, DirectorySnapshot, KeyKind, NewKey, NewUser, StoreError, UserChanges, Which, WrapKey,
+    AccountRecord, Conflict, Directory, DirectorySnapshot, ErasureRecord, GroupRecord, IdOrName, KeyKind, KeyRecord,
+    NewKey, NewUser, StoreError, UserChanges, UserRecord, WrapKey,
 };
 use rusqlite::params;
 
@@ -49,7 +51,16 @@ impl Directory for SqliteStore {
         self.read_synced(snapshot::read).await
     }
 
-    async fn create_account(&self, name: String, wrap_key: WrapKey, origin: &Origin) -> Result<AccountId, StoreError> {
+    async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {
+        self.read_synced(move |connection| snapshot::keys_of_user(connection, user)).await
+    }
+
+    async fn create_account(
+        &self,
+        name: String,
+        wrap_key: WrapKey,
+        origin: &Origin,
+    ) -> Result<AccountRecord, StoreError> {
         self.change(origin, move |change| {
             let taken = "SELECT 1 FROM account WHERE name = ?1 AND state <> 2";
             change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
@@ -58,17 +69,17 @@ impl Directory for SqliteStore {
             let insert = "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, ?2, 0, ?3, ?4)";
             change.execute(insert, params![id.0, name, wrap_key(id), change.now()])?;
             change.record(Action::CreateAccount, Object::Account(id), Some(id))?;
-            Ok(id)
+            Ok(snapshot::account_by_id(change.connection(), id)?)
         })
         .await
     }
 
     async fn request_erasure(
         &self,
-        account: Which<AccountId>,
+        account: IdOrName<AccountId>,
         grace_seconds: u64,
         origin: &Origin,
-    ) -> Result<ErasureId, StoreError> {
+    ) -> Result<ErasureRecord, StoreError> {
         self.change(origin, move |change| {
             let id = change.account_in(&account, 0, Conflict::ErasureInProgress)?;
             if matches!(change.origin.actor, Actor::User(_)) && change.holds_every_operator(id)? {
@@ -82,64 +93,68 @@ impl Directory for SqliteStore {
             change.execute(insert, params![id.0, change.now(), actor, reason, due_at])?;
             let erasure = ErasureId(change.connection().last_insert_rowid() as u64);
             change.record(Action::RequestErasure, Object::Account(id), Some(id))?;
-            Ok(erasure)
+            erasure_rows::find(change.connection(), erasure)
         })
         .await
     }
 
-    async fn cancel_erasure(&self, account: Which<AccountId>, origin: &Origin) -> Result<(), StoreError> {
+    async fn cancel_erasure(&self, account: IdOrName<AccountId>, origin: &Origin) -> Result<ErasureRecord, StoreError> {
         self.change(origin, move |change| {
             let id = change.account_in(&account, 1, Conflict::NoErasureInProgress)?;
-            let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0";
-            refuse_if_unchanged(change.execute(cancel, [id.0])?, Conflict::ErasureRunning)?;
+            let cancel = "UPDATE erasure SET state = 4 WHERE account_id = ?1 AND state = 0 RETURNING id";
+            let cancelled = change.find(cancel, [id.0], |row| Ok(ErasureId(row.get(0)?)))?;
+            let cancelled = cancelled.ok_or(Conflict::ErasureRunning)?;
             change.set_state(id, 0)?;
-            change.record(Action::CancelErasure, Object::Account(id), Some(id))
+            change.record(Action::CancelErasure, Object::Account(id), Some(id))?;
+            erasure_rows::find(change.connection(), cancelled)
         })
         .await
     }
 
-    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupId, StoreError> {
+    async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupRecord, StoreError> {
         self.change(origin, move |change| {
             change.refuse_if_found("SELECT 1 FROM account_group WHERE name = ?1", &name, Conflict::NameTaken)?;
             change.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
             let id = GroupId(change.connection().last_insert_rowid() as u64);
             change.record(Action::CreateGroup, Object::Group(id), None)?;
-            Ok(id)
+            Ok(snapshot::group_by_id(change.connection(), id)?)
         })
         .await
     }
 
     async fn add_to_group(
         &self,
-        group: Which<GroupId>,
-        account: Which<AccountId>,
+        group: IdOrName<GroupId>,
+        account: IdOrName<AccountId>,
         origin: &Origin,
-    ) -> Result<(), StoreError> {
+    ) -> Result<GroupRecord, StoreError> {
         self.change(origin, move |change| {
             let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let insert = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             refuse_if_unchanged(change.execute(insert, [group.0, account.0])?, Conflict::AlreadyInGroup)?;
-            change.record(Action::AddToGroup, Object::Group(group), Some(account))
+            change.record(Action::AddToGroup, Object::Group(group), Some(account))?;
+            Ok(snapshot::group_by_id(change.connection(), group)?)
         })
         .await
     }
 
     async fn remove_from_group(
         &self,
-        group: Which<GroupId>,
-        account: Which<AccountId>,
+        group: IdOrName<GroupId>,
+        account: IdOrName<AccountId>,
         origin: &Origin,
-    ) -> Result<(), StoreError> {
+    ) -> Result<GroupRecord, StoreError> {
         self.change(origin, move |change| {
             let (group, account) = (change.group(&group)?, change.account(&account)?.0);
             let delete = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
             refuse_if_unchanged(change.execute(delete, [group.0, account.0])?, Conflict::NotInGroup)?;
-            change.record(Action::RemoveFromGroup, Object::Group(group), Some(account))
+            change.record(Action::RemoveFromGroup, Object::Group(group), Some(account))?;
+            Ok(snapshot::group_by_id(change.connection(), group)?)
         })
         .await
     }
 
-    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserId, StoreError> {
+    async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserRecord, StoreError> {
         self.change(origin, move |change| {
             change.refuse_if_found("SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
             let account = change.account(&new.account.into())?.0;
@@ -150,16 +165,25 @@ impl Directory for SqliteStore {
             change.execute(insert, params![new.name, account.0, group, new.role.name(), change.now()])?;
             let id = UserId(change.connection().last_insert_rowid() as u64);
             change.record(Action::CreateUser, Object::User(id), Some(account))?;
-            Ok(id)
+            Ok(snapshot::user_by_id(change.connection(), id)?)
         })
         .await
     }
 
-    async fn edit_user(&self, user: Which<UserId>, changes: UserChanges, origin: &Origin) -> Result<(), StoreError> {
-        self.change(origin, move |change| change.edit_user(&user, changes)).await
+    async fn edit_user(
+        &self,
+        user: IdOrName<UserId>,
+        changes: UserChanges,
+        origin: &Origin,
+    ) -> Result<UserRecord, StoreError> {
+        self.change(origin, move |change| {
+            let id = change.edit_user(&user, changes)?;
+            Ok(snapshot::user_by_id(change.connection(), id)?)
+        })
+        .await
     }
 
-    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<(), StoreError> {
+    async fn add_key(&self, new: NewKey, origin: &Origin) -> Result<KeyRecord, StoreError> {
         self.change(origin, move |change| {
             let (user, account) = change.user(&new.user)?;
             let insert = "INSERT INTO api_key (key_id, user_id, digest, kind, label, created_at, expires_at, allowed)
@@ -171,17 +195,19 @@ impl Directory for SqliteStore {
             let values = params![new.key_id, user.0, new.digest, kind, new.label, change.now(), expires_at, allowed];
             refuse_if_unchanged(change.execute(insert, values)?, Conflict::KeyKnown)?;
             let action = if imported { Action::ImportKey } else { Action::IssueKey };
-            change.record(action, Object::Key(&new.key_id), Some(account))
+            change.record(action, Object::Key(&new.key_id), Some(account))?;
+            Ok(snapshot::key_by_id(change.connection(), &new.key_id)?)
         })
         .await
     }
 
-    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<(), StoreError> {
+    async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<KeyRecord, StoreError> {
         self.change(origin, move |change| {
             let account = change.account_of_key(&key_id)?;
             let update = "UPDATE api_key SET revoked_at = ?2 WHERE key_id = ?1 AND revoked_at IS NULL";
             refuse_if_unchanged(change.execute(update, params![key_id, change.now()])?, Conflict::AlreadyRevoked)?;
-            change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))
+            change.record(Action::RevokeKey, Object::Key(&key_id), Some(account))?;
+            Ok(snapshot::key_by_id(change.connection(), &key_id)?)
         })
         .await
     }

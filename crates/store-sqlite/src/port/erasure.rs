@@ -20,17 +20,17 @@ use crate::{
     commit::job::{WorkError, WriteTx},
     files::page_scrub::{self, Progress},
     memory::hash_index::KeyedHash,
-    port::{directory::Change, idempotency::forget_users},
+    port::{
+        directory::Change,
+        erasure_rows::{SELECT, find, record},
+        idempotency::forget_users,
+    },
     store::SqliteStore,
 };
-use carnelian_domain::{AccountId, Action, CustomerId, ErasureId, Object, Origin, Timestamp};
+use carnelian_domain::{Action, CustomerId, ErasureId, Object, Origin};
 use carnelian_store::{Conflict, ErasureRecord, ErasureState, Erasures, Purged, StoreError, WorkerId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::{sync::atomic::Ordering, time::Duration};
-
-pub(crate) const SELECT: &str =
-    "SELECT id, account_id, state, requested_at, requested_by, reason, due_at, erased_at, customers,
-    users, keys, receipt FROM erasure";
 
 /// How many customers one transaction erases. With 100 an erasure of 100,000 customers took 11 s instead of 82 to 90 s,
 /// but raised the 99th percentile of other writes from 1.5 to 13 ms.
@@ -42,15 +42,6 @@ const PAUSE: u32 = 3;
 /// How many remembered idempotent writes are deleted in the time of one customer: their rows are adjacent, and deleting
 /// them must outpace the account's users, who can add more until the end.
 const WRITES_PER_CUSTOMER: usize = 100;
-
-/// Every state, at the index by which it is stored.
-pub(crate) const STATES: [ErasureState; 5] = [
-    ErasureState::Waiting,
-    ErasureState::Running,
-    ErasureState::Erased,
-    ErasureState::Receipted,
-    ErasureState::Cancelled,
-];
 
 #[async_trait::async_trait]
 impl Erasures for SqliteStore {
@@ -201,11 +192,6 @@ fn leased_until(tx: &WriteTx<'_>, lease: Duration) -> i64 {
     tx.now.0.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn find(connection: &Connection, id: ErasureId) -> Result<ErasureRecord, WorkError> {
-    let found = connection.query_row(&format!("{SELECT} WHERE id = ?1"), [id.0], record).optional()?;
-    Ok(found.ok_or(Conflict::NoSuchErasure)?)
-}
-
 /// Erases up to [`STEP`] customers of the account; returns how many.
 fn erase_customers(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result<usize, WorkError> {
     let indexes = change.tx.indexes()?;
@@ -251,23 +237,4 @@ fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result
     change.execute(done, params![erasure.id.0, change.now(), users, keys])?;
     add_pending_purge(change.connection())?;
     change.record(Action::EraseAccount, Object::Account(erasure.account), Some(erasure.account))
-}
-
-pub(crate) fn record(row: &Row<'_>) -> Result<ErasureRecord, rusqlite::Error> {
-    let state: i64 = row.get(2)?;
-    let known = usize::try_from(state).ok().and_then(|index| STATES.get(index));
-    Ok(ErasureRecord {
-        id: ErasureId(row.get(0)?),
-        account: AccountId(row.get(1)?),
-        state: *known.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, state))?,
-        requested_at: Timestamp(row.get(3)?),
-        requested_by: row.get(4)?,
-        reason: row.get(5)?,
-        due_at: Timestamp(row.get(6)?),
-        erased_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
-        customers: row.get(8)?,
-        users: row.get(9)?,
-        keys: row.get(10)?,
-        receipt: row.get(11)?,
-    })
 }

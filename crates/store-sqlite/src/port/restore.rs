@@ -4,7 +4,7 @@ use crate::{
     commit::job::{WorkError, WriteTx},
     error::DatabaseError,
     memory::hash_index::HashKey,
-    port::erasure,
+    port::erasure_rows,
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, AccountState};
@@ -138,7 +138,7 @@ fn insert_key(connection: &Connection, key: &BackupKey) -> Result<(), WorkError>
 fn insert_erasure(connection: &Connection, erasure: &BackupErasure) -> Result<(), WorkError> {
     let BackupErasure { id, account, state, requested_at, requested_by, reason, due_at, .. } = erasure;
     let BackupErasure { erased_at, customers, users, keys, receipt, .. } = erasure;
-    let state = erasure::STATES.iter().position(|known| known == state);
+    let state = erasure_rows::STATES.iter().position(|known| known == state);
     let insert = "INSERT INTO erasure (id, account_id, state, requested_at, requested_by, reason, due_at, erased_at,
         customers, users, keys, receipt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let values = params![

@@ -25,7 +25,11 @@ use std::{
 const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
 
 async fn account(store: &SqliteStore) -> AccountId {
-    store.create_account("acme".into(), std::sync::Arc::new(|_| vec![1]), &ORIGIN).await.expect("an account is created")
+    store
+        .create_account("acme".into(), std::sync::Arc::new(|_| vec![1]), &ORIGIN)
+        .await
+        .expect("an account is created")
+        .id
 }
 
 fn customer(id: u64, account: AccountId, sealed: Vec<u8>) -> NewCustomer {
@@ -205,7 +209,7 @@ async fn an_erasure_is_taken_over_at_once_after_a_restart_although_its_lease_is_
     let lease = Duration::from_secs(3600);
     let store = open(directory.path());
     account(&store).await;
-    let id = store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
+    let id = store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested").id;
     let claimed = store.claim_erasure(WorkerId([1; 16]), lease).await.expect("the store works");
     assert_eq!(claimed.map(|claimed| claimed.id), Some(id));
     drop(store);

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{ORIGIN, account, conflict, erasure::erase, set_enabled, together};
-use crate::{Conflict, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord, Which};
+use crate::{Conflict, IdOrName, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord};
 use carnelian_domain::{Actor, GroupId, Origin, Role, Timestamp, UserId};
 
 async fn users(store: &dyn Store) -> Vec<UserRecord> {
@@ -20,7 +20,7 @@ async fn user(store: &dyn Store, name: &str, role: Role) -> UserId {
 
 async fn user_of(store: &dyn Store, account: &str, name: &str, role: Role) -> UserId {
     let new = NewUser { name: name.into(), account: account.into(), group: None, role };
-    store.create_user(new, &ORIGIN).await.expect("a user is created")
+    store.create_user(new, &ORIGIN).await.expect("a user is created").id
 }
 
 fn demoted() -> UserChanges {
@@ -41,7 +41,7 @@ fn new_key(key_id: &str, allowed: &[&str]) -> NewKey {
 
 pub async fn an_edit_changes_what_it_names_and_no_more(store: &dyn Store) {
     account(store, "acme").await;
-    let west = store.create_group("west".into(), &ORIGIN).await.expect("a group is created");
+    let west = store.create_group("west".into(), &ORIGIN).await.expect("a group is created").id;
     user(store, "ann", Role::AccountAdmin).await;
     user(store, "bob", Role::AccountAdmin).await;
     let edit = async |changes| {
@@ -67,31 +67,31 @@ pub async fn an_edit_changes_what_it_names_and_no_more(store: &dyn Store) {
 
 pub async fn an_id_means_the_same_one_for_ever(store: &dyn Store) {
     let (old, old_ann) = (account(store, "acme").await, user(store, "ann", Role::AccountAdmin).await);
-    let west = Which::Id(store.create_group("west".into(), &ORIGIN).await.expect("a group is created"));
-    let erasure = store.request_erasure(Which::Id(old), 0, &ORIGIN).await.expect("is requested");
+    let west = IdOrName::Id(store.create_group("west".into(), &ORIGIN).await.expect("a group is created").id);
+    let erasure = store.request_erasure(IdOrName::Id(old), 0, &ORIGIN).await.expect("is requested").id;
     erase(store, erasure).await;
     let (new, new_ann) = (account(store, "acme").await, user(store, "ann", Role::AccountAdmin).await);
 
     let told = async || format!("{:?}", store.directory().await.expect("the directory is read"));
     let before = told().await;
-    let (gone, nobody) = (Which::Id(old), Which::Id(old_ann));
-    let key = |user: &Which<UserId>| NewKey { user: user.clone(), ..new_key("k1", &[]) };
+    let (gone, nobody) = (IdOrName::Id(old), IdOrName::Id(old_ann));
+    let key = |user: &IdOrName<UserId>| NewKey { user: user.clone(), ..new_key("k1", &[]) };
     assert_eq!(conflict(store.request_erasure(gone.clone(), 0, &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.cancel_erasure(gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.add_to_group(west.clone(), gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.remove_from_group(west.clone(), gone, &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.edit_user(nobody.clone(), demoted(), &ORIGIN).await), Conflict::NoSuchUser);
     assert_eq!(conflict(store.add_key(key(&nobody), &ORIGIN).await), Conflict::NoSuchUser);
-    let nowhere = Which::Id(GroupId(1000));
-    assert_eq!(conflict(store.add_to_group(nowhere, Which::Id(new), &ORIGIN).await), Conflict::NoSuchGroup);
+    let nowhere = IdOrName::Id(GroupId(1000));
+    assert_eq!(conflict(store.add_to_group(nowhere, IdOrName::Id(new), &ORIGIN).await), Conflict::NoSuchGroup);
     assert_eq!(told().await, before);
 
-    store.add_to_group(west.clone(), Which::Id(new), &ORIGIN).await.expect("is added");
-    store.remove_from_group(west, Which::Id(new), &ORIGIN).await.expect("is taken out");
-    store.edit_user(Which::Id(new_ann), demoted(), &ORIGIN).await.expect("is edited");
-    store.add_key(key(&Which::Id(new_ann)), &ORIGIN).await.expect("is added");
-    store.request_erasure(Which::Id(new), 0, &ORIGIN).await.expect("is requested");
-    store.cancel_erasure(Which::Id(new), &ORIGIN).await.expect("is taken back");
+    store.add_to_group(west.clone(), IdOrName::Id(new), &ORIGIN).await.expect("is added");
+    store.remove_from_group(west, IdOrName::Id(new), &ORIGIN).await.expect("is taken out");
+    store.edit_user(IdOrName::Id(new_ann), demoted(), &ORIGIN).await.expect("is edited");
+    store.add_key(key(&IdOrName::Id(new_ann)), &ORIGIN).await.expect("is added");
+    store.request_erasure(IdOrName::Id(new), 0, &ORIGIN).await.expect("is requested");
+    store.cancel_erasure(IdOrName::Id(new), &ORIGIN).await.expect("is taken back");
     assert_eq!(keys(store).await[0].user, new_ann);
 }
 
@@ -116,13 +116,13 @@ pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
 pub async fn a_user_cannot_have_the_last_operator_erased_and_a_command_can(store: &dyn Store) {
     let (home, other) = (account(store, "acme").await, account(store, "rival").await);
     let by_olga = Origin { actor: Actor::User(user(store, "olga", Role::Operator).await), ..ORIGIN };
-    let erase = async |account, origin: &Origin| store.request_erasure(Which::Id(account), 60, origin).await;
+    let erase = async |account, origin: &Origin| store.request_erasure(IdOrName::Id(account), 60, origin).await;
     assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator);
     erase(other, &by_olga).await.expect("nobody administers from there");
     user_of(store, "rival", "oda", Role::Operator).await;
     assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator, "oda will be gone as well");
     assert_eq!(conflict(store.edit_user("olga".into(), demoted(), &ORIGIN).await), Conflict::LastOperator);
-    store.cancel_erasure(Which::Id(other), &ORIGIN).await.expect("is taken back");
+    store.cancel_erasure(IdOrName::Id(other), &ORIGIN).await.expect("is taken back");
     erase(home, &by_olga).await.expect("oda stays");
     assert_eq!(conflict(erase(other, &by_olga).await), Conflict::LastOperator, "olga will be gone");
     erase(other, &ORIGIN).await.expect("a command may");

@@ -56,11 +56,11 @@ pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
 
 pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
     let home = account(store, "acme").await;
-    let group = store.create_group("west".into(), &ORIGIN).await.expect("is created");
+    let group = store.create_group("west".into(), &ORIGIN).await.expect("is created").id;
     store.add_to_group("west".into(), "acme".into(), &ORIGIN).await.expect("is added");
     store.remove_from_group("west".into(), "acme".into(), &ORIGIN).await.expect("is taken out");
     let new = NewUser { name: "ann".into(), account: "acme".into(), group: None, role: Role::AccountAdmin };
-    let user = store.create_user(new, &ORIGIN).await.expect("is created");
+    let user = store.create_user(new, &ORIGIN).await.expect("is created").id;
     set_enabled(store, "ann", false).await.expect("is disabled");
     set_enabled(store, "ann", true).await.expect("is enabled");
     for (key_id, kind) in [("k1", KeyKind::Issued), ("k2", KeyKind::Imported)] {

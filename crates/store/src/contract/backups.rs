@@ -137,7 +137,7 @@ pub async fn a_restored_registry_goes_on_and_gives_no_id_twice(source: &dyn Stor
     assert!(account(target, "new").await > directory.accounts.last().expect("there are accounts").id);
     let new = NewUser { name: "new".into(), account: "acme".into(), group: None, role: Role::AccountAdmin };
     let user = target.create_user(new, &ORIGIN).await.expect("a user is created");
-    assert!(user > directory.users.last().expect("there are users").id);
+    assert!(user.id > directory.users.last().expect("there are users").id);
     let acme = directory.accounts[0].id;
     let taken = draft(target, acme, "Edited").await;
     assert_eq!(conflict(target.create_customer(taken, &ORIGIN, None).await), Conflict::NameTaken);

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, ORIGIN, account, assert_one_succeeded, conflict, customer, draft, edit, read, together};
+use super::{Call, ORIGIN, account, assert_one_succeeded, conflict, customer, draft, edit, read, together};
 use crate::{Conflict, NewCustomer, PartitionId, Store, StoreError, StoredCustomer, Written};
 use carnelian_domain::{AccountId, CustomerId};
 
@@ -154,7 +154,7 @@ pub async fn one_of_many_concurrent_creates_of_a_name_succeeds(store: &dyn Store
 
 pub async fn concurrent_writes_of_every_kind_are_all_answered(store: &dyn Store) {
     let account = account(store, "acme").await;
-    let mut asked: Vec<Asked<'_, Result<Option<Written>, StoreError>>> = Vec::new();
+    let mut calls: Vec<Call<'_, Result<Option<Written>, StoreError>>> = Vec::new();
     let (mut created, mut edited, mut refused) = (Vec::new(), Vec::new(), 0);
     for turn in 0..40 {
         let existing = customer(store, account, &format!("Existing {turn}")).await;
@@ -164,13 +164,13 @@ pub async fn concurrent_writes_of_every_kind_are_all_answered(store: &dyn Store)
         created.push(new.id);
         edited.push(existing.id);
         refused += 1;
-        asked.push(Box::pin(async { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
-        asked.push(Box::pin(async { store.edit_customer(change, &ORIGIN, None).await.map(Some) }));
-        asked.push(Box::pin(async { store.create_customer(taken, &ORIGIN, None).await.map(Some) }));
-        asked.push(Box::pin(async { store.reserve_customer_ids(PartitionId::FIRST, 3).await.map(|_| None) }));
-        asked.push(Box::pin(async move { store.create_group(format!("group {turn}"), &ORIGIN).await.map(|_| None) }));
+        calls.push(Box::pin(async { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
+        calls.push(Box::pin(async { store.edit_customer(change, &ORIGIN, None).await.map(Some) }));
+        calls.push(Box::pin(async { store.create_customer(taken, &ORIGIN, None).await.map(Some) }));
+        calls.push(Box::pin(async { store.reserve_customer_ids(PartitionId::FIRST, 3).await.map(|_| None) }));
+        calls.push(Box::pin(async move { store.create_group(format!("group {turn}"), &ORIGIN).await.map(|_| None) }));
     }
-    let answers = together(asked).await;
+    let answers = together(calls).await;
 
     let conflicts: Vec<_> = answers.into_iter().filter(Result::is_err).map(conflict).collect();
     assert_eq!(conflicts, vec![Conflict::NameTaken; refused]);

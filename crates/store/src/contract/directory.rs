@@ -2,8 +2,8 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, ORIGIN, account, assert_one_succeeded, customer, edit, set_enabled, together};
-use crate::{Conflict, DirectorySnapshot, KeyKind, NewKey, NewUser, Store, StoreError};
+use super::{Call, ORIGIN, account, assert_one_succeeded, customer, edit, outcome, set_enabled, together};
+use crate::{Conflict, DirectorySnapshot, ErasureState, KeyKind, NewKey, NewUser, Store, StoreError};
 use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
 use std::sync::{Arc, mpsc};
 
@@ -12,7 +12,7 @@ pub(super) async fn snapshot(store: &dyn Store) -> DirectorySnapshot {
 }
 
 async fn group(store: &dyn Store, name: &str) -> GroupId {
-    store.create_group(name.into(), &ORIGIN).await.expect("a group is created")
+    store.create_group(name.into(), &ORIGIN).await.expect("a group is created").id
 }
 
 pub(super) fn new_user(name: &str, account: &str) -> NewUser {
@@ -20,7 +20,7 @@ pub(super) fn new_user(name: &str, account: &str) -> NewUser {
 }
 
 pub(super) async fn user(store: &dyn Store, name: &str, account: &str) -> UserId {
-    store.create_user(new_user(name, account), &ORIGIN).await.expect("a user is created")
+    store.create_user(new_user(name, account), &ORIGIN).await.expect("a user is created").id
 }
 
 pub(super) fn new_key(key_id: &str, user: &str) -> NewKey {
@@ -56,8 +56,8 @@ pub async fn a_new_registry_has_an_empty_directory(store: &dyn Store) {
 
 pub async fn the_snapshot_shows_accounts_and_their_states(store: &dyn Store) {
     let wrap = |bytes: &'static [u8]| Arc::new(move |_| bytes.to_vec());
-    let first = store.create_account("first".into(), wrap(b"\x00\xff"), &ORIGIN).await.expect("is created");
-    let second = store.create_account("zweiter Ä".into(), wrap(b"other"), &ORIGIN).await.expect("is created");
+    let first = store.create_account("first".into(), wrap(b"\x00\xff"), &ORIGIN).await.expect("is created").id;
+    let second = store.create_account("zweiter Ä".into(), wrap(b"other"), &ORIGIN).await.expect("is created").id;
     store.request_erasure("first".into(), 0, &ORIGIN).await.expect("is requested");
 
     let shown = |snapshot: DirectorySnapshot| -> Vec<_> {
@@ -98,11 +98,11 @@ pub async fn the_snapshot_shows_users(store: &dyn Store) {
     let mut ids = Vec::new();
     for role in Role::ALL {
         ids.push(
-            store.create_user(NewUser { role, ..new_user(role.name(), "home") }, &ORIGIN).await.expect("is created"),
+            store.create_user(NewUser { role, ..new_user(role.name(), "home") }, &ORIGIN).await.expect("is created").id,
         );
     }
     let member = NewUser { group: Some("team".into()), ..new_user("member", "home") };
-    ids.push(store.create_user(member, &ORIGIN).await.expect("is created"));
+    ids.push(store.create_user(member, &ORIGIN).await.expect("is created").id);
     set_enabled(store, "member", false).await.expect("is disabled");
 
     let shown = snapshot(store).await.users;
@@ -148,26 +148,26 @@ pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store)
         tell.send(id).expect("the case listens");
         format!("key of {id}").into_bytes()
     };
-    let id = store.create_account("acme".into(), Arc::new(wrap), &ORIGIN).await.expect("is created");
+    let id = store.create_account("acme".into(), Arc::new(wrap), &ORIGIN).await.expect("is created").id;
     assert_eq!(told.iter().last(), Some(id));
     assert_eq!(snapshot(store).await.accounts[1].wrapped_key, format!("key of {id}").into_bytes());
 }
 
 pub async fn the_version_grows_with_every_change(store: &dyn Store) {
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
-    let changes: [Asked<'_, Result<(), StoreError>>; 12] = [
-        Box::pin(async { store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
-        Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
-        store.add_to_group(europe().into(), acme().into(), &ORIGIN),
-        Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
-        store.add_key(new_key("k1", "alice"), &ORIGIN),
-        store.revoke_key("k1".into(), &ORIGIN),
-        set_enabled(store, "alice", false),
-        set_enabled(store, "alice", true),
-        Box::pin(async { store.request_erasure(acme().into(), 0, &ORIGIN).await.map(|_| ()) }),
-        store.cancel_erasure(acme().into(), &ORIGIN),
-        store.remove_from_group(europe().into(), acme().into(), &ORIGIN),
-        store.add_to_group(europe().into(), acme().into(), &ORIGIN),
+    let changes: [Call<'_, Result<(), StoreError>>; 12] = [
+        outcome(store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN)),
+        outcome(store.create_group(europe(), &ORIGIN)),
+        outcome(store.add_to_group(europe().into(), acme().into(), &ORIGIN)),
+        outcome(store.create_user(new_user("alice", "acme"), &ORIGIN)),
+        outcome(store.add_key(new_key("k1", "alice"), &ORIGIN)),
+        outcome(store.revoke_key("k1".into(), &ORIGIN)),
+        outcome(set_enabled(store, "alice", false)),
+        outcome(set_enabled(store, "alice", true)),
+        outcome(store.request_erasure(acme().into(), 0, &ORIGIN)),
+        outcome(store.cancel_erasure(acme().into(), &ORIGIN)),
+        outcome(store.remove_from_group(europe().into(), acme().into(), &ORIGIN)),
+        outcome(store.add_to_group(europe().into(), acme().into(), &ORIGIN)),
     ];
     let mut last = snapshot(store).await.version;
     for (turn, change) in changes.into_iter().enumerate() {
@@ -211,8 +211,34 @@ pub async fn one_of_many_concurrent_creates_of_an_account_succeeds(store: &dyn S
     assert_one_succeeded(answers, Conflict::NameTaken);
     let others =
         together((0..20).map(|turn| store.create_account(format!("{turn}"), Arc::new(|_| vec![1]), &ORIGIN))).await;
-    let mut ids: Vec<_> = others.into_iter().map(|answer| answer.expect("is created")).collect();
+    let mut ids: Vec<_> = others.into_iter().map(|answer| answer.expect("is created").id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 20);
+}
+
+pub async fn a_change_returns_the_record_that_it_wrote(store: &dyn Store) {
+    let account = store.create_account("acme".into(), Arc::new(|_| vec![7]), &ORIGIN).await.expect("is created");
+    let created = (account.name.as_str(), account.state, account.wrapped_key.as_slice());
+    assert_eq!(created, ("acme", AccountState::Active, [7].as_slice()));
+    let group = store.create_group("team".into(), &ORIGIN).await.expect("is created");
+    assert_eq!((group.name.as_str(), group.accounts), ("team", vec![]));
+    let joined = store.add_to_group("team".into(), "acme".into(), &ORIGIN).await.expect("is added");
+    assert_eq!((joined.id, joined.accounts), (group.id, vec![account.id]));
+    let left = store.remove_from_group("team".into(), "acme".into(), &ORIGIN).await.expect("is removed");
+    assert_eq!(left.accounts, vec![]);
+    let user = store.create_user(new_user("ann", "acme"), &ORIGIN).await.expect("is created");
+    assert_eq!((user.name.as_deref(), user.account, user.enabled), (Some("ann"), account.id, true));
+    let disabled = set_enabled(store, "ann", false).await.expect("is disabled");
+    assert_eq!((disabled.id, disabled.enabled), (user.id, false));
+    let key = store.add_key(new_key("k1", "ann"), &ORIGIN).await.expect("is added");
+    assert_eq!((key.key_id.as_str(), key.user, key.revoked_at), ("k1", user.id, None));
+    let revoked = store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
+    assert!(revoked.revoked_at.is_some());
+    let keys = store.user_keys(user.id).await.expect("are read");
+    assert_eq!(keys.iter().map(|key| &key.key_id).collect::<Vec<_>>(), ["k1"]);
+    let erasure = store.request_erasure("acme".into(), 60, &ORIGIN).await.expect("is requested");
+    assert_eq!((erasure.account, erasure.state), (account.id, ErasureState::Waiting));
+    let cancelled = store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
+    assert_eq!((cancelled.id, cancelled.state), (erasure.id, ErasureState::Cancelled));
 }

@@ -20,7 +20,7 @@ const OTHER_WORKER: WorkerId = WorkerId([2; 16]);
 const LEASE: Duration = Duration::from_secs(3600);
 
 async fn request(store: &dyn Store, account: &str, grace_seconds: u64) -> ErasureId {
-    store.request_erasure(account.into(), grace_seconds, &ORIGIN).await.expect("is requested")
+    store.request_erasure(account.into(), grace_seconds, &ORIGIN).await.expect("is requested").id
 }
 
 async fn claim(store: &dyn Store) -> Option<ErasureRecord> {
@@ -205,7 +205,7 @@ pub async fn idempotent_writes_of_erased_users_are_forgotten(store: &dyn Store) 
     let other = account(store, "other").await;
     let user = async |name: &str, account: &str| {
         let new = NewUser { name: name.into(), account: account.into(), group: None, role: Role::Operator };
-        store.create_user(new, &ORIGIN).await.expect("is created")
+        store.create_user(new, &ORIGIN).await.expect("is created").id
     };
     let (ann, bob) = (user("ann", "acme").await, user("bob", "other").await);
     let mut keys = Vec::new();

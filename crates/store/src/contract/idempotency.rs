@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, ORIGIN, account, conflict, customer, draft, edit, read, together};
+use super::{Call, ORIGIN, account, conflict, customer, draft, edit, read, together};
 use crate::{Conflict, IdempotencyKey, NewCustomer, Store, StoreError, Written};
 use carnelian_domain::{CustomerId, UserId};
 
@@ -41,8 +41,8 @@ pub async fn a_key_belongs_to_one_request_of_one_user(store: &dyn Store) {
     let second = draft(store, account, "Second").await;
     let other = store.create_customer(second.clone(), &ORIGIN, key(1, "k", 8)).await;
     assert_eq!(conflict(other), Conflict::IdempotencyKeyReused);
-    let asked = store.find_idempotent_write(&key(1, "k", 8).expect("a key")).await;
-    assert_eq!(conflict(asked), Conflict::IdempotencyKeyReused);
+    let reused = store.find_idempotent_write(&key(1, "k", 8).expect("a key")).await;
+    assert_eq!(conflict(reused), Conflict::IdempotencyKeyReused);
     store.create_customer(second, &ORIGIN, key(2, "k", 8)).await.expect("another user's key is another one");
 }
 
@@ -62,10 +62,10 @@ pub async fn of_many_creates_under_one_key_one_happens(store: &dyn Store) {
     for _ in 0..8 {
         drafts.push(draft(store, account, "Once").await);
     }
-    let asked = drafts.iter().map(|draft| -> Asked<'_, Result<Written, StoreError>> {
+    let calls = drafts.iter().map(|draft| -> Call<'_, Result<Written, StoreError>> {
         Box::pin(store.create_customer(draft.clone(), &ORIGIN, key(1, "k", 7)))
     });
-    let written: Vec<_> = together(asked).await.into_iter().map(|answer| answer.expect("one answer")).collect();
+    let written: Vec<_> = together(calls).await.into_iter().map(|answer| answer.expect("one answer")).collect();
     assert!(written.iter().all(|answer| *answer == written[0]), "{written:?}");
     for draft in drafts {
         let found = store.customer(draft.id).await.expect("the store can be read");

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Asked, ORIGIN, account, customer, draft, edit, read, together};
+use super::{Call, ORIGIN, account, customer, draft, edit, read, together};
 use crate::{
     CustomerFilter, EditCustomer, ListCustomers, NewCustomer, PartitionId, Store, StoreError, StoredCustomer, Written,
 };
@@ -203,17 +203,17 @@ pub async fn a_listing_is_of_what_was_written_since(store: &dyn Store) {
 pub async fn a_long_walk_lists_everyone_once_while_others_are_created(store: &dyn Store) {
     let (one, two) = (account(store, "one").await, account(store, "two").await);
     let before = many(store, &[one, two, two], 2400).await;
-    let mut asked: Vec<Asked<'_, Result<Option<Written>, StoreError>>> = Vec::new();
+    let mut calls: Vec<Call<'_, Result<Option<Written>, StoreError>>> = Vec::new();
     let later = store.reserve_customer_ids(PartitionId::FIRST, 200).await.expect("are reserved");
     for id in later {
         let name = format!("Later {id}");
         let new = NewCustomer { id, unique_name: name.clone(), name, ..before[0].clone() };
-        asked.push(Box::pin(async move { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
+        calls.push(Box::pin(async move { store.create_customer(new, &ORIGIN, None).await.map(Some) }));
     }
     for filter in [CustomerFilter::default(), within(&[one, two]), within(&[two]), beginning("Customer")] {
         let meant = |new: &&NewCustomer| filter.accounts.as_ref().is_none_or(|only| only.contains(&new.account));
         let expected: Vec<_> = before.iter().filter(meant).map(|new| new.id.0).collect();
-        asked.push(Box::pin(async move {
+        calls.push(Box::pin(async move {
             let (mut walked, mut after) = (Vec::new(), 0);
             loop {
                 let page = part(store, filter.clone(), after, 0, 700).await;
@@ -226,7 +226,7 @@ pub async fn a_long_walk_lists_everyone_once_while_others_are_created(store: &dy
             Ok(None)
         }));
     }
-    for answer in together(asked).await {
+    for answer in together(calls).await {
         answer.expect("is created");
     }
 }

@@ -32,7 +32,7 @@ pub mod settings;
 
 use crate::{
     AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, StoredEntry,
-    UserChanges,
+    UserChanges, UserRecord,
 };
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
@@ -173,6 +173,7 @@ macro_rules! contract_tests {
                 the_snapshot_shows_keys_in_the_order_of_creation
                 a_key_is_wrapped_for_the_account_that_is_created
                 the_version_grows_with_every_change
+                a_change_returns_the_record_that_it_wrote
                 customer_writes_leave_the_version_alone
                 names_are_unique_among_their_kind_and_to_the_byte
                 the_first_key_proof_stays
@@ -224,19 +225,28 @@ const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id:
 
 /// Creates an account.
 async fn account(store: &dyn Store, name: &str) -> AccountId {
-    store.create_account(name.into(), Arc::new(|_| b"wrapped".to_vec()), &ORIGIN).await.expect("an account is created")
+    store
+        .create_account(name.into(), Arc::new(|_| b"wrapped".to_vec()), &ORIGIN)
+        .await
+        .expect("an account is created")
+        .id
 }
 
-/// Lets a user sign in, or not.
-fn set_enabled<'a>(store: &'a dyn Store, user: &str, enabled: bool) -> Asked<'a, Result<(), StoreError>> {
+/// Enables or disables a user.
+fn set_enabled<'a>(store: &'a dyn Store, user: &str, enabled: bool) -> Call<'a, Result<UserRecord, StoreError>> {
     store.edit_user(user.into(), UserChanges { enabled: Some(enabled), ..UserChanges::default() }, &ORIGIN)
+}
+
+/// The outcome of a change without what it returns.
+fn outcome<'a, T: 'a>(change: Call<'a, Result<T, StoreError>>) -> Call<'a, Result<(), StoreError>> {
+    Box::pin(async move { change.await.map(drop) })
 }
 
 /// A customer that could be created, with an id of its own.
 async fn draft(store: &dyn Store, account: AccountId, name: &str) -> NewCustomer {
     let mut ids = store.reserve_customer_ids(store.partition_of(account), 1).await.expect("an id is reserved");
     NewCustomer {
-        id: ids.next().expect("one was asked for"),
+        id: ids.next().expect("one was reserved"),
         account,
         name: name.into(),
         unique_name: name.into(),
@@ -286,22 +296,22 @@ fn conflict<T: Debug>(answer: Result<T, StoreError>) -> Conflict {
     }
 }
 
-/// Something that the store is asked for, as one of many.
-type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A call of the store that runs concurrently with others.
+type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Asks for everything at once and returns the answers in the order of the questions.
-async fn together<T>(asked: impl IntoIterator<Item = Asked<'_, T>>) -> Vec<T> {
-    let mut asked: Vec<_> = asked.into_iter().map(|future| (future, None)).collect();
+async fn together<T>(calls: impl IntoIterator<Item = Call<'_, T>>) -> Vec<T> {
+    let mut calls: Vec<_> = calls.into_iter().map(|future| (future, None)).collect();
     poll_fn(move |context| {
-        for (future, answer) in asked.iter_mut().filter(|(_, answer)| answer.is_none()) {
+        for (future, answer) in calls.iter_mut().filter(|(_, answer)| answer.is_none()) {
             if let Poll::Ready(now) = future.as_mut().poll(context) {
                 *answer = Some(now);
             }
         }
-        if asked.iter().any(|(_, answer)| answer.is_none()) {
+        if calls.iter().any(|(_, answer)| answer.is_none()) {
             return Poll::Pending;
         }
-        Poll::Ready(asked.iter_mut().filter_map(|(_, answer)| answer.take()).collect())
+        Poll::Ready(calls.iter_mut().filter_map(|(_, answer)| answer.take()).collect())
     })
     .await
 }

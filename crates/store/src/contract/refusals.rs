@@ -3,9 +3,9 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{
-    Asked, ORIGIN, account, conflict,
+    Call, ORIGIN, account, conflict,
     directory::{new_key, new_user, populate, snapshot, user},
-    set_enabled,
+    outcome, set_enabled,
 };
 use crate::{Conflict, NewKey, NewUser, Store, StoreError};
 use std::sync::Arc;
@@ -15,17 +15,17 @@ pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
     store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
     let before = format!("{:?}", snapshot(store).await);
     let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
-    let refused: [Asked<'_, Result<(), StoreError>>; 10] = [
-        Box::pin(async { store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN).await.map(|_| ()) }),
-        Box::pin(async { store.create_group(europe(), &ORIGIN).await.map(|_| ()) }),
-        Box::pin(async { store.create_user(new_user("alice", "acme"), &ORIGIN).await.map(|_| ()) }),
-        store.add_to_group(europe().into(), acme().into(), &ORIGIN),
-        store.remove_from_group(europe().into(), "nobody".into(), &ORIGIN),
-        store.add_key(new_key("k1", "alice"), &ORIGIN),
-        store.revoke_key("k1".into(), &ORIGIN),
-        Box::pin(async { store.request_erasure("nobody".into(), 0, &ORIGIN).await.map(|_| ()) }),
-        set_enabled(store, "nobody", false),
-        store.cancel_erasure(acme().into(), &ORIGIN),
+    let refused: [Call<'_, Result<(), StoreError>>; 10] = [
+        outcome(store.create_account(acme(), Arc::new(|_| vec![1]), &ORIGIN)),
+        outcome(store.create_group(europe(), &ORIGIN)),
+        outcome(store.create_user(new_user("alice", "acme"), &ORIGIN)),
+        outcome(store.add_to_group(europe().into(), acme().into(), &ORIGIN)),
+        outcome(store.remove_from_group(europe().into(), "nobody".into(), &ORIGIN)),
+        outcome(store.add_key(new_key("k1", "alice"), &ORIGIN)),
+        outcome(store.revoke_key("k1".into(), &ORIGIN)),
+        outcome(store.request_erasure("nobody".into(), 0, &ORIGIN)),
+        outcome(set_enabled(store, "nobody", false)),
+        outcome(store.cancel_erasure(acme().into(), &ORIGIN)),
     ];
     for change in refused {
         conflict(change.await);

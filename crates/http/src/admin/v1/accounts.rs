@@ -10,7 +10,7 @@ use crate::{
 };
 use carnelian_app::{
     admin::{
-        Which,
+        IdOrName,
         input::{self, RawName},
     },
     directory::Account,
@@ -73,8 +73,8 @@ pub(crate) async fn cancel_erasure(
     Ok(reply(&*admin.because(reason).cancel_erasure(&account_id(request.path.get(0))?).await?))
 }
 
-pub(super) fn account_id(text: Option<&str>) -> Result<Which<AccountId>, Problem> {
-    text.and_then(AccountId::from_digits).map(Which::Id).ok_or(Problem::AccountNotFound)
+pub(super) fn account_id(text: Option<&str>) -> Result<IdOrName<AccountId>, Problem> {
+    text.and_then(AccountId::from_digits).map(IdOrName::Id).ok_or(Problem::AccountNotFound)
 }
 
 fn reply(account: &Account) -> Response {

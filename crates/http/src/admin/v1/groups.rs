@@ -12,7 +12,7 @@ use crate::{
     rws::v1::wire::PageReply,
 };
 use carnelian_app::admin::{
-    Which,
+    IdOrName,
     groups::GroupDetails,
     input::{self, RawName},
 };
@@ -73,8 +73,8 @@ pub(crate) async fn remove_from_group(
     Ok(reply(&admin.because(reason).remove_from_group(&group, &account).await?))
 }
 
-fn group_id(text: Option<&str>) -> Result<Which<GroupId>, Problem> {
-    text.and_then(GroupId::from_digits).map(Which::Id).ok_or(Problem::GroupNotFound)
+fn group_id(text: Option<&str>) -> Result<IdOrName<GroupId>, Problem> {
+    text.and_then(GroupId::from_digits).map(IdOrName::Id).ok_or(Problem::GroupNotFound)
 }
 
 fn reply(group: &GroupDetails) -> Response {

@@ -9,7 +9,7 @@ use crate::{
 };
 use carnelian_app::{
     admin::{
-        Which,
+        IdOrName,
         input::{RawUser, RawUserChanges},
     },
     directory::UserDetails,
@@ -73,8 +73,8 @@ pub(crate) async fn edit_user(
     Ok(reply(&admin.because(reason).edit_user(&user_id(request.path.get(0))?, changes).await?))
 }
 
-pub(super) fn user_id(text: Option<&str>) -> Result<Which<UserId>, Problem> {
-    text.and_then(UserId::from_digits).map(Which::Id).ok_or(Problem::UserNotFound)
+pub(super) fn user_id(text: Option<&str>) -> Result<IdOrName<UserId>, Problem> {
+    text.and_then(UserId::from_digits).map(IdOrName::Id).ok_or(Problem::UserNotFound)
 }
 
 fn reply(user: &UserDetails) -> Response {

@@ -3,7 +3,7 @@
 use super::snapshot;
 use crate::commit::job::{WorkError, WriteTx};
 use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId};
-use carnelian_store::{AuditEntry, Conflict, UserChanges, Which};
+use carnelian_store::{AuditEntry, Conflict, IdOrName, UserChanges};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 /// A change of the directory while it is made.
@@ -46,10 +46,9 @@ impl Change<'_, '_> {
         self.tx.record(&AuditEntry::record(self.origin, action, object, account, fields))
     }
 
-    pub(super) fn edit_user(&mut self, user: &Which<UserId>, changes: UserChanges) -> Result<(), WorkError> {
+    pub(super) fn edit_user(&mut self, user: &IdOrName<UserId>, changes: UserChanges) -> Result<UserId, WorkError> {
         let (id, account) = self.user(user)?;
-        let select = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user WHERE id = ?1";
-        let before = self.connection().query_row(select, [id.0], snapshot::user)?;
+        let before = snapshot::user_by_id(self.connection(), id)?;
         let group = match changes.group {
             Some(group) => group.map(|name| self.group(&name.into())).transpose()?,
             None => before.group,
@@ -67,11 +66,11 @@ impl Change<'_, '_> {
         if !changed.is_empty() {
             self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed)?;
         }
-        match changes.enabled {
-            Some(true) => self.record(Action::EnableUser, Object::User(id), Some(account)),
-            Some(false) => self.record(Action::DisableUser, Object::User(id), Some(account)),
-            None => Ok(()),
+        if let Some(enabled) = changes.enabled {
+            let action = if enabled { Action::EnableUser } else { Action::DisableUser };
+            self.record(action, Object::User(id), Some(account))?;
         }
+        Ok(id)
     }
 
     /// Whether somebody else can administer the registry: if the user's home account stays, somebody whose account does.
@@ -104,7 +103,7 @@ impl Change<'_, '_> {
         self.execute("UPDATE registry SET directory_version = directory_version + 1", []).map(drop)
     }
 
-    fn find<T>(
+    pub(super) fn find<T>(
         &self,
         select: &str,
         values: impl Params,
@@ -120,14 +119,14 @@ impl Change<'_, '_> {
         }
     }
 
-    pub(super) fn group(&self, group: &Which<GroupId>) -> Result<GroupId, WorkError> {
+    pub(super) fn group(&self, group: &IdOrName<GroupId>) -> Result<GroupId, WorkError> {
         let select = "SELECT id FROM account_group WHERE id = ?1 OR name = ?2";
         let values = params![group.id().map(|id| id.0), group.name()];
         Ok(self.find(select, values, |row| Ok(GroupId(row.get(0)?)))?.ok_or(Conflict::NoSuchGroup)?)
     }
 
     /// A user and its home account. One whose home account is erased is nobody.
-    pub(super) fn user(&self, user: &Which<UserId>) -> Result<(UserId, AccountId), WorkError> {
+    pub(super) fn user(&self, user: &IdOrName<UserId>) -> Result<(UserId, AccountId), WorkError> {
         let select = "SELECT registry_user.id, account.id FROM registry_user JOIN account ON account.id = account_id
             WHERE (registry_user.id = ?1 OR registry_user.name = ?2) AND state <> 2";
         let values = params![user.id().map(|id| id.0), user.name()];
@@ -136,7 +135,7 @@ impl Change<'_, '_> {
     }
 
     /// An account that is not erased, and its state.
-    pub(super) fn account(&self, account: &Which<AccountId>) -> Result<(AccountId, u8), WorkError> {
+    pub(super) fn account(&self, account: &IdOrName<AccountId>) -> Result<(AccountId, u8), WorkError> {
         let select = "SELECT id, state FROM account WHERE (id = ?1 OR name = ?2) AND state <> 2";
         let values = params![account.id().map(|id| id.0), account.name()];
         let row = |row: &Row<'_>| Ok((AccountId(row.get(0)?), row.get(1)?));
@@ -153,7 +152,7 @@ impl Change<'_, '_> {
     /// An account that must be in a state.
     pub(super) fn account_in(
         &self,
-        account: &Which<AccountId>,
+        account: &IdOrName<AccountId>,
         state: u8,
         otherwise: Conflict,
     ) -> Result<AccountId, WorkError> {

@@ -7,6 +7,12 @@ use rusqlite::{Connection, Row, types::Type};
 /// What stands between two ranges of addresses.
 const SEPARATOR: &str = ",";
 
+const ACCOUNTS: &str = "SELECT id, name, state, wrapped_key FROM account";
+const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user";
+const KEYS: &str =
+    "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
+    FROM api_key";
+
 /// Reads everything in one transaction, so that all parts are of the same moment.
 pub(super) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
     let moment = connection.transaction()?;
@@ -22,20 +28,35 @@ pub(super) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rus
     };
     Ok(DirectorySnapshot {
         version: moment.query_row("SELECT directory_version FROM registry", [], |row| row.get(0))?,
-        accounts: list(&moment, "SELECT id, name, state, wrapped_key FROM account ORDER BY id", account)?,
+        accounts: list(&moment, &format!("{ACCOUNTS} ORDER BY id"), account)?,
         groups: groups.into_iter().map(group).collect(),
-        users: list(
-            &moment,
-            "SELECT id, name, account_id, group_id, role, enabled FROM registry_user ORDER BY id",
-            user,
-        )?,
-        keys: list(
-            &moment,
-            "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
-                FROM api_key ORDER BY id",
-            key,
-        )?,
+        users: list(&moment, &format!("{USERS} ORDER BY id"), user)?,
+        keys: list(&moment, &format!("{KEYS} ORDER BY id"), key)?,
     })
+}
+
+pub(super) fn account_by_id(connection: &Connection, id: AccountId) -> Result<AccountRecord, rusqlite::Error> {
+    connection.query_row(&format!("{ACCOUNTS} WHERE id = ?1"), [id.0], account)
+}
+
+pub(super) fn group_by_id(connection: &Connection, id: GroupId) -> Result<GroupRecord, rusqlite::Error> {
+    let mut members =
+        connection.prepare("SELECT account_id FROM group_account WHERE group_id = ?1 ORDER BY account_id")?;
+    let accounts = members.query_map([id.0], |row| Ok(AccountId(row.get(0)?)))?.collect::<Result<_, _>>()?;
+    let name = connection.query_row("SELECT name FROM account_group WHERE id = ?1", [id.0], |row| row.get(0))?;
+    Ok(GroupRecord { id, name, accounts })
+}
+
+pub(super) fn user_by_id(connection: &Connection, id: UserId) -> Result<UserRecord, rusqlite::Error> {
+    connection.query_row(&format!("{USERS} WHERE id = ?1"), [id.0], user)
+}
+
+pub(super) fn key_by_id(connection: &Connection, key_id: &str) -> Result<KeyRecord, rusqlite::Error> {
+    connection.query_row(&format!("{KEYS} WHERE key_id = ?1"), [key_id], key)
+}
+
+pub(super) fn keys_of_user(connection: &Connection, user: UserId) -> Result<Vec<KeyRecord>, rusqlite::Error> {
+    connection.prepare(&format!("{KEYS} WHERE user_id = ?1 ORDER BY id"))?.query_map([user.0], key)?.collect()
 }
 
 fn list<T>(
@@ -61,7 +82,7 @@ fn account(row: &Row<'_>) -> Result<AccountRecord, rusqlite::Error> {
     Ok(AccountRecord { id: AccountId(row.get(0)?), name: row.get(1)?, state, wrapped_key: row.get(3)? })
 }
 
-pub(super) fn user(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
+fn user(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
     let role: String = row.get(4)?;
     let role =
         role.parse().map_err(|error: String| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, error.into()))?;

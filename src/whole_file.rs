@@ -23,7 +23,7 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
     draft.into()
 }
 
-/// Refuses to overwrite files, unless that is asked for.
+/// Refuses to overwrite files, unless `replace` allows it.
 pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), CliError> {
     match files.into_iter().find(|file| !replace && file.symlink_metadata().is_ok()) {
         Some(file) => Err(CliError::failed(format!("{} is there already; --replace overwrites it", file.display()))),

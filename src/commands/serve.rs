@@ -34,14 +34,14 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long answers that are already known may take to leave when the store has failed.
 const FAILURE_GRACE: Duration = Duration::from_millis(500);
 
-/// How many connections may wait to be accepted, as far as the system permits: whoever finds no place there tries again
+/// How many connections may wait to be accepted, as far as the system permits: a client that finds no place there tries again
 /// only a second later.
 const BACKLOG: u32 = 4096;
 
 /// How long anything still running may take once the server has stopped.
 const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
-/// Serves until it is told to stop.
+/// Serves until a signal stops it.
 pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     check_address(&settings)?;
     let what = what(&settings, &command)?;
@@ -113,7 +113,7 @@ async fn serve(
 ) -> Result<(Box<dyn Any>, Result<(), CliError>), CliError> {
     let (failed, failure) = watch::channel(None);
     let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
-    // A new certificate may come while a large registry is opened, and ends nobody.
+    // SIGHUP may arrive while a large registry is opened, and must not end the process.
     let hangup = signal(SignalKind::hangup()).map_err(CliError::failed)?;
     let opened = open(settings, what, on_failure).await?;
     let signals = Signals::new(hangup).map_err(CliError::failed)?;

@@ -1,6 +1,9 @@
 //! The format of API keys: `crk1_`, then key id, secret and checksum in the alphabet `0`–`9`, `a`–`v`.
 //!
 //! With the prefix and the checksum, a scanner can find leaked keys without false positives.
+//!
+//! The key id has 16 characters (80 bits), the secret 52 (256 bits), the checksum 7 (CRC-32). The stored digest covers the whole
+//! key. An imported key is UUID-shaped and has no id, so it is compared with every imported key of its user.
 
 use crate::Entropy;
 use data_encoding::BASE32HEX_NOPAD;

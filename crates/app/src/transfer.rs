@@ -90,7 +90,7 @@ pub struct Importer<'a> {
     app: &'a App,
     origin: &'a Origin,
     options: ImportOptions,
-    /// What tells it from any other import; `None` if it cannot go on later.
+    /// Its identity; `None` if it cannot be resumed.
     identity: Option<Vec<u8>>,
     /// How many rows are on their way or done.
     rows: u64,
@@ -109,7 +109,7 @@ pub struct PendingBatch {
 impl App {
     /// An import, and how far it came before if it was cut short.
     ///
-    /// `parts` tell it from any other one, together with the rules in force; without them it cannot go on later.
+    /// `parts` and the rules in force identify it; without them it cannot be resumed.
     pub async fn import_customers<'a>(
         &'a self,
         options: ImportOptions,
@@ -147,7 +147,7 @@ impl App {
 impl Importer<'_> {
     /// Sends the next rows to the store, so many of the import being done with them.
     ///
-    /// They keep their order, and what became of them can be asked for later.
+    /// Rows keep their order; the returned value resolves to their outcomes.
     pub async fn send(&mut self, drafts: Vec<(u64, CustomerDraft)>, to: u64) -> Result<PendingBatch, Failure> {
         let on_duplicate = self.options.on_duplicate;
         if self.options.dry_run {
@@ -211,7 +211,7 @@ impl Importer<'_> {
         })
     }
 
-    /// The account of that name; it is created first if that is asked for.
+    /// The account of that name; created first if the options say so.
     async fn account(&self, name: &str) -> Result<Option<Arc<Account>>, Failure> {
         let found = self.app.account_for_transfer(name).await?;
         if found.is_some() || !self.options.create_accounts {

@@ -8,6 +8,12 @@
 //!                    +-- backup key: seals the rows of backups that belong to no account
 //!                    +-- Ed25519 seed: signs receipts
 //! ```
+//!
+//! Each derivation is HKDF-SHA-256 with the salt `carnelian` and a label of its own that ends in a version.
+//!
+//! Sealed bytes are a version (1 byte, 1), a nonce (12 bytes) and an AES-256-GCM-SIV ciphertext with its tag (16 bytes). The
+//! associated data bind them to their place: the account id for a data key, account id and customer id for a customer's
+//! details, each as 8 bytes, big-endian.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},

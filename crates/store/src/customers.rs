@@ -31,7 +31,7 @@ pub struct EditCustomer {
     pub seen_version: u64,
     /// The names of the fields that are other than in that version, for the audit log.
     pub changed_fields: Vec<&'static str>,
-    /// The versions of which it must have one, if the caller asks for some.
+    /// The versions that the caller accepts; `None` for any.
     pub expected_versions: Option<Vec<u64>>,
 }
 
@@ -42,18 +42,18 @@ pub struct EraseCustomer {
     pub id: CustomerId,
     /// The account that the caller saw it in.
     pub seen_in: AccountId,
-    /// The versions of which it must have one, if the caller asks for some.
+    /// The versions that the caller accepts; `None` for any.
     pub expected_versions: Option<Vec<u64>>,
 }
 
-/// What makes a write happen once, however often it is asked for.
+/// Makes a write take effect once, however often the request is sent.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
     /// Whose key it is: keys of different users have nothing to do with each other.
     pub user: UserId,
     /// The key.
     pub key: String,
-    /// What tells this request from another one with the same key.
+    /// A digest of the request, which differs from that of another request with the same key.
     pub fingerprint: Vec<u8>,
 }
 
@@ -77,7 +77,7 @@ pub struct StoredCustomer {
     pub version: u64,
 }
 
-/// Which customers are asked for: those that meet every condition that is there.
+/// A filter for customers: those that match every condition that is set.
 #[derive(Clone, Debug, Default)]
 pub struct CustomerFilter {
     /// The accounts that they are in; `None` for every account.
@@ -125,11 +125,13 @@ pub trait Customers: Send + Sync {
     /// division by it. They are at least 1.
     async fn reserve_customer_ids(&self, partition: PartitionId, count: u64) -> Result<IdBlock, StoreError>;
 
-    /// Creates a customer, unless its account is gone or being erased or the name is taken; the conflicts are found in
-    /// this order.
+    /// Creates a customer.
     ///
-    /// A write that was made under the same idempotency key is found before everything else: it is the answer, or a
-    /// conflict if it was asked for in other words. What was refused is not remembered.
+    /// A write that was made with the same idempotency key is looked up first: it is the result, or fails with
+    /// `IdempotencyKeyReused` if the request was another one. A refused write is not remembered.
+    ///
+    /// Then fails with `NoSuchAccount`, `ErasureInProgress` or `NameTaken`, and with `Busy`, `Unavailable`, `Unknown` or
+    /// `Corrupt`.
     async fn create_customer(
         &self,
         new: NewCustomer,
@@ -144,18 +146,19 @@ pub trait Customers: Send + Sync {
     /// `Busy`, `Unavailable` or `Corrupt`.
     async fn find_idempotent_write(&self, key: &IdempotencyKey) -> Result<Option<Written>, StoreError>;
 
-    /// Reads a customer.
+    /// Reads a customer. Fails with `Busy`, `Unavailable` or `Corrupt`, as every read does.
     async fn customer(&self, id: CustomerId) -> Result<Option<StoredCustomer>, StoreError>;
 
     /// Lists customers in the order of their ids.
     ///
-    /// This may take several transactions. A customer that meets the conditions all the time is listed, exactly once;
+    /// This may take several transactions. A customer that matches throughout is listed exactly once;
     /// one that is written meanwhile may be.
     async fn list_customers(&self, list: &ListCustomers) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError>;
 
-    /// Replaces a customer, unless it is not there or has moved, the account that it is to live in or the one that it
-    /// lives in is gone or being erased, it has another version than expected, or the name is taken; the conflicts are
-    /// found in this order. The idempotency key is as with [`Customers::create_customer`].
+    /// Replaces a customer. The idempotency key is as with [`Customers::create_customer`].
+    ///
+    /// Fails with `NoSuchCustomer`, `CustomerMoved`; `NoSuchAccount` or `ErasureInProgress` for the account that it moves to,
+    /// then for the one that it is in; `StaleVersion`; `NameTaken`; and with `Busy`, `Unavailable`, `Unknown` or `Corrupt`.
     async fn edit_customer(
         &self,
         edit: EditCustomer,
@@ -163,10 +166,12 @@ pub trait Customers: Send + Sync {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written, StoreError>;
 
-    /// Erases a customer, unless it is not there, has moved, or has another version than expected; the conflicts are
-    /// found in this order. Its name is free from then on. What was stored of it is soon overwritten.
+    /// Erases a customer. Its name is free at once, and a later [`purge`](crate::Erasures::purge) removes what the engine may
+    /// have kept of it.
+    ///
+    /// Fails with `NoSuchCustomer`, `CustomerMoved` or `StaleVersion`, and with `Busy`, `Unavailable`, `Unknown` or `Corrupt`.
     async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError>;
 
-    /// Says whether the store can be read.
+    /// Checks that the store can be read.
     async fn ready(&self) -> Result<(), StoreError>;
 }

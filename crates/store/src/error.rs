@@ -59,7 +59,7 @@ pub enum Conflict {
     /// The key was revoked before.
     #[error("the key is already revoked")]
     AlreadyRevoked,
-    /// It would leave nobody who can administer the registry.
+    /// No operator with access would remain.
     #[error("the last operator who can sign in must remain")]
     LastOperator,
     /// A registry that is to be filled from a backup is not empty.

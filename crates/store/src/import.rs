@@ -1,13 +1,13 @@
-//! Imports: many customers in one transaction, and how far they have come.
+//! Imports: many customers in one transaction, and the progress of each import.
 //!
-//! What is stored of an import's progress changes in the transaction that stores the customers. So an import that was cut
-//! short, however it was, goes on behind the last row that was stored.
+//! The progress is stored in the transaction that stores the customers, so an interrupted import resumes after the last row that
+//! was stored.
 
 use crate::{Conflict, NewCustomer, StoreError, StoredCustomer};
 use carnelian_domain::{CustomerId, Origin};
 use std::sync::Arc;
 
-/// What a customer that has the name already is replaced by.
+/// The new values of a customer that already has the name.
 pub struct Replacement {
     /// Everything personal but the name, sealed for that customer.
     pub sealed: Vec<u8>,
@@ -25,21 +25,21 @@ pub enum ImportRow {
     Customer {
         /// The customer.
         new: NewCustomer,
-        /// What becomes of the customer of the account that has the name already; without it, the row is refused.
+        /// Replaces the customer of the account that already has the name; without it, the row is refused.
         replace: Option<Replace>,
     },
-    /// A row that is refused before it comes to the store, but not by anything that the row itself shows.
+    /// A row that the caller refuses, for a reason that is not in the row itself.
     Refused(Conflict),
 }
 
-/// Which import a batch belongs to.
+/// The import that a batch belongs to, and its position.
 #[derive(Clone, Debug)]
 pub struct ImportStep {
-    /// What tells the import from any other one.
+    /// The identity of the import.
     pub import: Vec<u8>,
-    /// How many rows were done before the batch, by what the caller knows.
+    /// Number of rows done before the batch, as the caller believes.
     pub from: u64,
-    /// How many rows are done with it.
+    /// Number of rows done after the batch.
     pub to: u64,
 }
 
@@ -47,11 +47,11 @@ pub struct ImportStep {
 pub struct ImportBatch {
     /// The rows with their numbers, in the order in which they are stored.
     pub rows: Vec<(u64, ImportRow)>,
-    /// How far the import comes with them; `None` for one that cannot go on later.
+    /// The progress that they make; `None` for an import that cannot be resumed.
     pub step: Option<ImportStep>,
 }
 
-/// What became of a row that was not refused.
+/// The result of a row that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
     /// A customer was created.
@@ -60,35 +60,35 @@ pub enum Imported {
     Replaced(CustomerId),
 }
 
-/// What became of a row.
+/// The outcome of a row.
 pub type RowOutcome = Result<Imported, Conflict>;
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportProgress {
-    /// How many rows are done.
+    /// Number of rows done.
     pub rows: u64,
     /// The rows that were refused, in their order.
     pub refused: Vec<(u64, Conflict)>,
 }
 
 impl ImportProgress {
-    /// For how long it is kept at least if nobody goes on with the import.
+    /// How long the progress of an import that is not resumed is kept at least, in milliseconds.
     pub const KEPT_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
 }
 
 /// Imports of customers.
 #[async_trait::async_trait]
 pub trait Imports: Send + Sync {
-    /// Creates or replaces the customers of a batch, and notes how far the import has come with it.
+    /// Creates or replaces the customers of a batch, and stores the progress of its import.
     ///
-    /// A row that is refused changes nothing, and the others are stored all the same. If the import is not where the
-    /// caller takes it to be, the whole batch is refused.
+    /// A refused row changes nothing, and the others are stored. The whole batch fails with `ImportMovedOn` if the import is at
+    /// another row than the caller believes, and with `Busy`, `Unavailable`, `Unknown` or `Corrupt`.
     async fn import_customers(&self, batch: ImportBatch, origin: &Origin) -> Result<Vec<RowOutcome>, StoreError>;
 
-    /// How far an import has come; `None` for one that is unknown or finished, or that nobody has gone on with for long.
+    /// The progress of an import; `None` if it is unknown, finished or expired. Fails with `Busy`, `Unavailable` or `Corrupt`.
     async fn import_progress(&self, import: &[u8]) -> Result<Option<ImportProgress>, StoreError>;
 
-    /// Forgets how far an import has come.
+    /// Deletes the progress of an import. Fails with `Busy`, `Unavailable` or `Unknown`.
     async fn finish_import(&self, import: &[u8]) -> Result<(), StoreError>;
 }

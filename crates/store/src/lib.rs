@@ -5,7 +5,7 @@
 //! * [`import`]: many customers at once, and how far an import has come
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
-//! * [`audit`]: who changed what
+//! * [`audit`]: the log of all changes
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment, out and in
@@ -13,7 +13,26 @@
 //! * [`judge`]: the conflicts of customer writes, in the order in which every adapter reports them
 //! * `contract` (feature `contract`): the suite that every adapter must pass
 //!
-//! One method is one transaction, unless it says else. What is not there is `None`. A write that returned `Ok` is on stable storage.
+//! # Writing an adapter
+//!
+//! An adapter is a crate that implements [`Store`] for one engine and passes the contract suite. It holds no policy.
+//!
+//! 1. **One method is one transaction**, unless its documentation says otherwise. A write stores its audit entries in its own
+//!    transaction: [`audit`] links them, the adapter stores what comes out. `Ok` means that the write is on stable storage.
+//! 2. **Look up, then ask.** For a customer write the adapter reads what the functions of [`judge`] take, inside the
+//!    transaction, and fails with the conflict that they return. It never checks before the transaction begins.
+//! 3. **Functions may run again.** [`WrapKey`] and [`Replace`] are called inside a transaction that the engine may repeat.
+//! 4. **Errors say what happened**: [`StoreError::Busy`] and [`StoreError::Unavailable`] if nothing was done,
+//!    [`StoreError::Unknown`] if a write may have happened (a commit or a sync failed, a connection broke after the commit was
+//!    sent), [`StoreError::Corrupt`] if what is stored makes no sense. When in doubt, a write is `Unknown`. Absence is `None`.
+//! 5. **Reads show only what is on stable storage**: nothing that is shown may be lost later.
+//! 6. **The clock is passed in.** The time of a write is that of its transaction.
+//! 7. **Order belongs to a partition** ([`partition`]): its audit log and its family of customer ids. An engine that does not
+//!    spread its data has one.
+//! 8. **Erasures are leased** ([`erasure`]): of many servers one carries an erasure out, and losing the lease is harmless.
+//! 9. **Pace is the adapter's**: batch sizes, pauses, retries and pools do not appear in the port.
+//!
+//! Call [`contract_tests!`] and [`backup_contract_tests!`] in the adapter's tests; a case runs against an empty registry.
 
 pub mod audit;
 pub mod backup;
@@ -61,7 +80,7 @@ pub trait Store:
 
 impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + Settings> Store for T {}
 
-/// Tells the time; the one that reads the system's clock is made where the program is wired together.
+/// A clock. The one that reads the system's time is made where the program is wired together.
 pub trait Clock: Send + Sync {
     /// The moment it is now.
     fn now(&self) -> Timestamp;

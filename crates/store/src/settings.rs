@@ -1,23 +1,23 @@
-//! The settings that a registry is served with, as far as it remembers them: their names, and never a value.
+//! The settings that a registry was served with last: names and digests, never values.
 
 use crate::StoreError;
 use carnelian_domain::Origin;
 
-/// A setting in force. What stands for a value is a keyed digest, which can be compared and tells nothing.
+/// A setting in force. Its value is stored as a keyed digest, which can be compared but not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingRecord {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Stands for its value.
+    /// The digest of its value.
     pub digest: Vec<u8>,
-    /// Stands for the value that it has if nobody sets it.
+    /// The digest of its default.
     pub default: Vec<u8>,
 }
 
 /// The settings that a registry was served with last.
 #[async_trait::async_trait]
 pub trait Settings: Send + Sync {
-    /// Remembers the settings in force. If any is other than it was, an entry of the audit log tells their names. One that
-    /// was never remembered had its default.
+    /// Stores the settings in force. If any differ from the stored ones, an entry of the audit log lists their names. A setting
+    /// that was never stored counts as its default. Fails with `Busy`, `Unavailable` or `Unknown`.
     async fn note_settings(&self, settings: Vec<SettingRecord>, origin: &Origin) -> Result<(), StoreError>;
 }

@@ -111,7 +111,7 @@ impl Restore<'_> {
         self.put(record).await
     }
 
-    /// Leaves out a record of somebody who was erased since the backup. Its id stays taken.
+    /// Leaves out a record of a customer or an account that was erased since the backup. Its id stays taken.
     async fn leave_out(&mut self, header: &Header, account: AccountId) -> Result<(), BackupError> {
         match &*header.kind {
             ACCOUNT => {

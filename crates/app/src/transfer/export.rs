@@ -15,7 +15,7 @@ pub struct CustomerExport<'a> {
 }
 
 impl App {
-    /// Begins to read customers out, of one account or of all, and notes in the audit log that somebody did.
+    /// Starts an export of one account or of all, and records it in the audit log.
     pub async fn export_customers(
         &self,
         account: Option<&str>,

@@ -1,4 +1,7 @@
-//! Writes that happen once, however often they are asked for: what was answered is remembered with the write itself.
+//! Writes with an idempotency key. They are remembered in their own transaction, with the result that was returned.
+//!
+//! Rows are appended in the order of the writes, and an index in memory finds them by key. Each new one deletes up to two that
+//! are older than a day, so the table stays bounded without a job.
 
 use crate::{
     commit::job::{WorkError, WriteTx},
@@ -21,7 +24,7 @@ pub(crate) fn candidates(indexes: &Indexes, key: &IdempotencyKey) -> Vec<u64> {
     candidates
 }
 
-/// The one of the candidates that was made under a key; a conflict if it was asked for in other words.
+/// The candidate that was made with a key; a conflict if the request was another one.
 pub(crate) fn find(
     connection: &Connection,
     candidates: &[u64],

@@ -1,4 +1,4 @@
-//! Imports: many customers in one transaction, and how far they have come.
+//! Imports: many customers in one transaction, and the progress of each import.
 
 use crate::{
     commit::job::{WorkError, WriteTx},
@@ -73,7 +73,7 @@ fn advance(tx: &WriteTx<'_>, step: &ImportStep) -> Result<(), WorkError> {
     Ok(())
 }
 
-/// Forgets the imports that nobody has gone on with for too long.
+/// Deletes the progress of imports that have not been resumed for too long.
 fn forget_old(tx: &WriteTx<'_>) -> Result<(), rusqlite::Error> {
     let oldest = tx.now.0.saturating_sub(ImportProgress::KEPT_MILLIS);
     let refusals = "DELETE FROM import_refusal WHERE import_id IN (SELECT id FROM import WHERE at < ?1)";

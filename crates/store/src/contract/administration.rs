@@ -72,19 +72,19 @@ pub async fn an_id_means_the_same_one_for_ever(store: &dyn Store) {
     erase(store, erasure).await;
     let (new, new_ann) = (account(store, "acme").await, user(store, "ann", Role::AccountAdmin).await);
 
-    let told = async || format!("{:?}", store.directory().await.expect("the directory is read"));
-    let before = told().await;
-    let (gone, nobody) = (IdOrName::Id(old), IdOrName::Id(old_ann));
+    let shown = async || format!("{:?}", store.directory().await.expect("the directory is read"));
+    let before = shown().await;
+    let (gone, gone_user) = (IdOrName::Id(old), IdOrName::Id(old_ann));
     let key = |user: &IdOrName<UserId>| NewKey { user: user.clone(), ..new_key("k1", &[]) };
     assert_eq!(conflict(store.request_erasure(gone.clone(), 0, &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.cancel_erasure(gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.add_to_group(west.clone(), gone.clone(), &ORIGIN).await), Conflict::NoSuchAccount);
     assert_eq!(conflict(store.remove_from_group(west.clone(), gone, &ORIGIN).await), Conflict::NoSuchAccount);
-    assert_eq!(conflict(store.edit_user(nobody.clone(), demoted(), &ORIGIN).await), Conflict::NoSuchUser);
-    assert_eq!(conflict(store.add_key(key(&nobody), &ORIGIN).await), Conflict::NoSuchUser);
+    assert_eq!(conflict(store.edit_user(gone_user.clone(), demoted(), &ORIGIN).await), Conflict::NoSuchUser);
+    assert_eq!(conflict(store.add_key(key(&gone_user), &ORIGIN).await), Conflict::NoSuchUser);
     let nowhere = IdOrName::Id(GroupId(1000));
     assert_eq!(conflict(store.add_to_group(nowhere, IdOrName::Id(new), &ORIGIN).await), Conflict::NoSuchGroup);
-    assert_eq!(told().await, before);
+    assert_eq!(shown().await, before);
 
     store.add_to_group(west.clone(), IdOrName::Id(new), &ORIGIN).await.expect("is added");
     store.remove_from_group(west, IdOrName::Id(new), &ORIGIN).await.expect("is taken out");
@@ -95,7 +95,7 @@ pub async fn an_id_means_the_same_one_for_ever(store: &dyn Store) {
     assert_eq!(keys(store).await[0].user, new_ann);
 }
 
-pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
+pub async fn the_last_operator_with_access_remains(store: &dyn Store) {
     account(store, "acme").await;
     user(store, "olga", Role::Operator).await;
     user(store, "omar", Role::Operator).await;
@@ -105,7 +105,7 @@ pub async fn the_last_operator_who_can_sign_in_stays(store: &dyn Store) {
     assert_eq!(conflict(set_enabled(store, "olga", false).await), Conflict::LastOperator);
     assert_eq!(conflict(store.edit_user("olga".into(), demoted(), &ORIGIN).await), Conflict::LastOperator);
     assert_eq!(format!("{:?}", users(store).await), before);
-    // Who is no operator, or cannot sign in, leaves nobody behind.
+    // A user who is no operator, or cannot sign in, may always leave.
     set_enabled(store, "ann", false).await.expect("is disabled");
     store.edit_user("omar".into(), demoted(), &ORIGIN).await.expect("is demoted");
     set_enabled(store, "olga", true).await.expect("stays what it is");
@@ -118,7 +118,7 @@ pub async fn a_user_cannot_have_the_last_operator_erased_and_a_command_can(store
     let by_olga = Origin { actor: Actor::User(user(store, "olga", Role::Operator).await), ..ORIGIN };
     let erase = async |account, origin: &Origin| store.request_erasure(IdOrName::Id(account), 60, origin).await;
     assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator);
-    erase(other, &by_olga).await.expect("nobody administers from there");
+    erase(other, &by_olga).await.expect("no operator has this home account");
     user_of(store, "rival", "oda", Role::Operator).await;
     assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator, "oda will be gone as well");
     assert_eq!(conflict(store.edit_user("olga".into(), demoted(), &ORIGIN).await), Conflict::LastOperator);
@@ -130,7 +130,7 @@ pub async fn a_user_cannot_have_the_last_operator_erased_and_a_command_can(store
     assert_eq!(conflict(set_enabled(store, "oda", false).await), Conflict::LastOperator);
 }
 
-pub async fn of_operators_who_leave_at_once_one_stays(store: &dyn Store) {
+pub async fn of_operators_that_leave_at_once_one_remains(store: &dyn Store) {
     account(store, "acme").await;
     let names: Vec<_> = (0..8).map(|turn| format!("operator {turn}")).collect();
     for name in &names {
@@ -169,7 +169,7 @@ pub async fn the_last_use_of_a_key_is_noted_and_changes_nothing_else(store: &dyn
     assert_eq!(last_uses().await, [None, None]);
     let version = store.directory_version().await.expect("is read");
     let end = store.audit_ends().await.expect("is read");
-    let uses = vec![("k1".into(), Timestamp(2000)), ("nobody's".into(), Timestamp(1))];
+    let uses = vec![("k1".into(), Timestamp(2000)), ("unknown".into(), Timestamp(1))];
     store.note_key_uses(uses).await.expect("is noted");
     assert_eq!(last_uses().await, [Some(Timestamp(2000)), None]);
     let uses = vec![("k1".into(), Timestamp(1000)), ("k2".into(), Timestamp(3000))];

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// What the entries say, without the actor, who is always the same here.
-async fn told(store: &dyn Store) -> Vec<String> {
+async fn logged(store: &dyn Store) -> Vec<String> {
     let entries = audit_log(store).await;
     entries.iter().map(|stored| stored.entry.replace(r#","actor":"server""#, "")).collect()
 }
@@ -24,7 +24,7 @@ pub async fn a_new_registry_has_an_empty_log(store: &dyn Store) {
     assert_eq!(store.audit_ends().await.expect("can be read"), empty.collect::<Vec<_>>());
 }
 
-pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
+pub async fn every_change_of_a_customer_is_in_the_audit_log(store: &dyn Store) {
     let home = account(store, "acme").await;
     let created = customer(store, home, "A").await;
     let id = created.id;
@@ -51,10 +51,10 @@ pub async fn every_change_of_a_customer_is_told(store: &dyn Store) {
         ),
         format!(r#"{{"action":"erase_customer","object":"customer:{id}","accountId":{other}}}"#),
     ];
-    assert_eq!(told(store).await, expected);
+    assert_eq!(logged(store).await, expected);
 }
 
-pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
+pub async fn every_change_of_the_directory_is_in_the_audit_log(store: &dyn Store) {
     let home = account(store, "acme").await;
     let group = store.create_group("west".into(), &ORIGIN).await.expect("is created").id;
     store.add_to_group("west".into(), "acme".into(), &ORIGIN).await.expect("is added");
@@ -94,10 +94,10 @@ pub async fn every_change_of_the_directory_is_told(store: &dyn Store) {
         let fields = if action == "edit_user" { r#","fields":["role"]"# } else { "" };
         format!(r#"{{"action":"{action}","object":"{object}"{account}{fields}}}"#)
     });
-    assert_eq!(told(store).await, expected);
+    assert_eq!(logged(store).await, expected);
 }
 
-pub async fn an_entry_tells_who_from_where_and_why(store: &dyn Store) {
+pub async fn an_entry_has_actor_address_request_and_reason(store: &dyn Store) {
     let home = account(store, "acme").await;
     let origin = Origin {
         actor: Actor::User(UserId(7)),
@@ -115,7 +115,7 @@ pub async fn an_entry_tells_who_from_where_and_why(store: &dyn Store) {
     assert_eq!(entry.reason.as_deref(), Some("they asked"));
 }
 
-pub async fn what_was_refused_is_not_told(store: &dyn Store) {
+pub async fn a_refused_change_has_no_entry(store: &dyn Store) {
     let home = account(store, "acme").await;
     let created = customer(store, home, "A").await;
     let before = audit_log(store).await;

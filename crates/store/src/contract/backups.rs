@@ -124,7 +124,7 @@ pub async fn a_restored_registry_shows_what_the_first_one_shows(source: &dyn Sto
     assert_eq!(back_up(target).await, records, "a backup of it is the same backup");
 }
 
-pub async fn a_restored_registry_goes_on_and_gives_no_id_twice(source: &dyn Store, target: &dyn Store) {
+pub async fn a_restored_registry_takes_writes_and_gives_no_id_twice(source: &dyn Store, target: &dyn Store) {
     fill(source).await;
     let lost = source.reserve_customer_ids(PartitionId::FIRST, 100).await.expect("are reserved");
     let records = back_up(source).await;

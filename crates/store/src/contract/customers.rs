@@ -104,7 +104,7 @@ pub async fn a_create_finds_the_erasure_before_the_taken_name(store: &dyn Store)
     assert_eq!(conflict(store.create_customer(again, &ORIGIN, None).await), Conflict::NameTaken);
 }
 
-pub async fn a_refused_create_leaves_nothing_behind(store: &dyn Store) {
+pub async fn a_refused_create_stores_nothing(store: &dyn Store) {
     let (account, other) = (account(store, "acme").await, account(store, "other").await);
     customer(store, account, "Taken").await;
     let refused = draft(store, account, "Taken").await;

@@ -143,13 +143,13 @@ pub async fn the_snapshot_shows_keys_in_the_order_of_creation(store: &dyn Store)
 
 pub async fn a_key_is_wrapped_for_the_account_that_is_created(store: &dyn Store) {
     account(store, "earlier").await;
-    let (tell, told) = mpsc::channel();
+    let (sender, ids) = mpsc::channel();
     let wrap = move |id: AccountId| {
-        tell.send(id).expect("the case listens");
+        sender.send(id).expect("the case listens");
         format!("key of {id}").into_bytes()
     };
     let id = store.create_account("acme".into(), Arc::new(wrap), &ORIGIN).await.expect("is created").id;
-    assert_eq!(told.iter().last(), Some(id));
+    assert_eq!(ids.iter().last(), Some(id));
     assert_eq!(snapshot(store).await.accounts[1].wrapped_key, format!("key of {id}").into_bytes());
 }
 

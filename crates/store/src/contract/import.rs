@@ -25,7 +25,7 @@ async fn entries(store: &dyn Store) -> usize {
     audit_log(store).await.len()
 }
 
-pub async fn a_batch_is_stored_together_and_told_row_by_row(store: &dyn Store) {
+pub async fn a_batch_is_stored_together_with_an_outcome_for_each_row(store: &dyn Store) {
     let account = account(store, "acme").await;
     let (one, two) = (draft(store, account, "One").await, draft(store, account, "Two").await);
     let before = entries(store).await;
@@ -90,7 +90,7 @@ pub async fn a_finished_import_is_forgotten(store: &dyn Store) {
     assert_eq!(progress(store).await, None);
 }
 
-pub async fn a_customer_that_has_the_name_is_replaced_if_that_is_asked_for(store: &dyn Store) {
+pub async fn a_customer_that_has_the_name_is_replaced_if_the_row_allows_it(store: &dyn Store) {
     let account = account(store, "acme").await;
     let old = customer(store, account, "Same").await;
     let row = |new: &NewCustomer| {

@@ -60,7 +60,7 @@ async fn many(store: &dyn Store, accounts: &[AccountId], count: usize) -> Vec<Ne
     all
 }
 
-pub async fn a_new_registry_lists_nobody(store: &dyn Store) {
+pub async fn a_new_registry_lists_no_customers(store: &dyn Store) {
     assert!(ids(store, CustomerFilter::default()).await.is_empty());
     let acme = account(store, "acme").await;
     for filter in [within(&[acme]), within(&[]), named("Nobody"), beginning("N")] {

@@ -24,7 +24,7 @@ async fn noted(store: &dyn Store, settings: &[(&str, &str)]) -> Vec<Vec<String>>
     names.collect()
 }
 
-pub async fn settings_are_told_where_they_are_other_than_before(store: &dyn Store) {
+pub async fn changed_settings_are_in_the_audit_log(store: &dyn Store) {
     assert_eq!(noted(store, &[("a", "1"), ("b", "1"), ("c", "1")]).await, [["a", "b", "c"]]);
     assert!(noted(store, &[("a", "1"), ("b", "1"), ("c", "1")]).await.is_empty());
     assert_eq!(noted(store, &[("a", "2"), ("b", "1"), ("c", "default")]).await, [["a", "c"]]);

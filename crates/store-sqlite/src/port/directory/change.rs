@@ -25,7 +25,7 @@ impl Change<'_, '_> {
         Ok(self.connection().execute(statement, values)?)
     }
 
-    /// Writes the change down in the audit log.
+    /// Writes an entry of the audit log for the change.
     pub(crate) fn record(
         &mut self,
         action: Action,
@@ -73,14 +73,14 @@ impl Change<'_, '_> {
         Ok(id)
     }
 
-    /// Whether somebody else can administer the registry: if the user's home account stays, somebody whose account does.
+    /// Whether another operator can sign in. If the user's home account is not being erased, neither may that of the other be.
     fn has_operator_beside(&self, user: UserId) -> Result<bool, WorkError> {
         let operators = self.operators()?;
         let stays = operators.iter().any(|operator| operator.user == user && operator.stays);
         Ok(operators.iter().any(|other| other.user != user && (other.stays || !stays)))
     }
 
-    /// Whether nobody can administer the registry any more once this account is erased, and somebody in it can now.
+    /// Whether every operator that can sign in has this home account.
     pub(super) fn holds_every_operator(&self, account: AccountId) -> Result<bool, WorkError> {
         let mut staying = self.operators()?;
         staying.retain(|operator| operator.stays);
@@ -125,7 +125,7 @@ impl Change<'_, '_> {
         Ok(self.find(select, values, |row| Ok(GroupId(row.get(0)?)))?.ok_or(Conflict::NoSuchGroup)?)
     }
 
-    /// A user and its home account. One whose home account is erased is nobody.
+    /// A user and its home account. A user whose home account is erased does not exist.
     pub(super) fn user(&self, user: &IdOrName<UserId>) -> Result<(UserId, AccountId), WorkError> {
         let select = "SELECT registry_user.id, account.id FROM registry_user JOIN account ON account.id = account_id
             WHERE (registry_user.id = ?1 OR registry_user.name = ?2) AND state <> 2";

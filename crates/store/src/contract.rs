@@ -6,7 +6,7 @@
 //! * [`erasing`]: erasing customers
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers at once
-//! * [`audit`]: who changed what
+//! * [`audit`]: the log of all changes
 //! * [`settings`]: which settings have changed
 //! * [`backups`]: everything out of one registry and into another
 //! * [`erasure`]: erasing accounts
@@ -53,7 +53,7 @@ macro_rules! contract_tests {
     ($open:path) => {
         $crate::backup_contract_tests! { $open, $open:
             a_restored_registry_shows_what_the_first_one_shows
-            a_restored_registry_goes_on_and_gives_no_id_twice
+            a_restored_registry_takes_writes_and_gives_no_id_twice
             entries_of_a_restore_continue_the_audit_log
             a_registry_that_was_used_is_not_restored_into
             a_backup_is_of_one_moment_while_others_write
@@ -70,7 +70,7 @@ macro_rules! contract_tests {
                 nothing_is_created_under_an_id_that_is_taken
                 nothing_is_created_while_erasure_is_in_progress
                 a_create_finds_the_erasure_before_the_taken_name
-                a_refused_create_leaves_nothing_behind
+                a_refused_create_stores_nothing
                 reserved_ids_are_positive_and_safe_in_json
                 reserved_ids_never_overlap
                 one_of_many_concurrent_creates_of_a_name_succeeds
@@ -117,28 +117,28 @@ macro_rules! contract_tests {
                 of_many_creates_under_one_key_one_happens
             }
             import {
-                a_batch_is_stored_together_and_told_row_by_row
+                a_batch_is_stored_together_with_an_outcome_for_each_row
                 a_refused_row_does_not_undo_the_others
                 a_batch_that_is_not_the_next_one_is_refused_whole
                 a_finished_import_is_forgotten
-                a_customer_that_has_the_name_is_replaced_if_that_is_asked_for
+                a_customer_that_has_the_name_is_replaced_if_the_row_allows_it
                 nothing_is_replaced_while_erasure_is_in_progress
             }
             audit {
                 a_new_registry_has_an_empty_log
-                every_change_of_a_customer_is_told
-                every_change_of_the_directory_is_told
-                an_entry_tells_who_from_where_and_why
-                what_was_refused_is_not_told
+                every_change_of_a_customer_is_in_the_audit_log
+                every_change_of_the_directory_is_in_the_audit_log
+                an_entry_has_actor_address_request_and_reason
+                a_refused_change_has_no_entry
                 each_entry_is_linked_to_the_one_before
             }
             settings {
-                settings_are_told_where_they_are_other_than_before
+                changed_settings_are_in_the_audit_log
                 a_setting_that_was_never_noted_had_its_default
                 noting_settings_leaves_the_directory_alone
             }
             listing {
-                a_new_registry_lists_nobody
+                a_new_registry_lists_no_customers
                 a_listing_shows_what_a_read_shows
                 a_part_begins_after_a_customer_passes_some_over_and_ends_at_its_limit
                 a_listing_keeps_to_its_accounts
@@ -152,9 +152,9 @@ macro_rules! contract_tests {
             administration {
                 an_edit_changes_what_it_names_and_no_more
                 an_id_means_the_same_one_for_ever
-                the_last_operator_who_can_sign_in_stays
+                the_last_operator_with_access_remains
                 a_user_cannot_have_the_last_operator_erased_and_a_command_can
-                of_operators_who_leave_at_once_one_stays
+                of_operators_that_leave_at_once_one_remains
                 a_key_says_where_it_works
                 the_last_use_of_a_key_is_noted_and_changes_nothing_else
             }
@@ -203,7 +203,7 @@ macro_rules! backup_contract_tests {
     )+ };
 }
 
-/// Links entries of the audit log without a key, so that a test can tell which link comes next.
+/// Links entries of the audit log without a key, so that a test can compute the next link.
 pub struct KeylessChain;
 
 impl AuditChain for KeylessChain {
@@ -220,7 +220,7 @@ impl AuditChain for KeylessChain {
     }
 }
 
-/// Whoever changes something where it does not matter who does.
+/// The origin of changes whose origin does not matter.
 const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
 
 /// Creates an account.
@@ -328,21 +328,21 @@ fn assert_one_succeeded<T: Debug>(answers: Vec<Result<T, StoreError>>, otherwise
 mod tests {
     #[test]
     fn every_case_becomes_a_test() {
-        let listed: Vec<_> = include_str!("mod.rs").lines().map(str::trim).collect();
+        let listed: Vec<_> = include_str!("contract.rs").lines().map(str::trim).collect();
         let sources = [
-            include_str!("administration.rs"),
-            include_str!("audit.rs"),
-            include_str!("backups.rs"),
-            include_str!("customers.rs"),
-            include_str!("edits.rs"),
-            include_str!("erasing.rs"),
-            include_str!("erasure.rs"),
-            include_str!("idempotency.rs"),
-            include_str!("import.rs"),
-            include_str!("listing.rs"),
-            include_str!("refusals.rs"),
-            include_str!("settings.rs"),
-            include_str!("directory.rs"),
+            include_str!("contract/administration.rs"),
+            include_str!("contract/audit.rs"),
+            include_str!("contract/backups.rs"),
+            include_str!("contract/customers.rs"),
+            include_str!("contract/edits.rs"),
+            include_str!("contract/erasing.rs"),
+            include_str!("contract/erasure.rs"),
+            include_str!("contract/idempotency.rs"),
+            include_str!("contract/import.rs"),
+            include_str!("contract/listing.rs"),
+            include_str!("contract/refusals.rs"),
+            include_str!("contract/settings.rs"),
+            include_str!("contract/directory.rs"),
         ];
         let cases = sources.iter().flat_map(|source| source.lines()).filter_map(|line| {
             let (name, _) = line.strip_prefix("pub async fn ")?.split_once('(')?;

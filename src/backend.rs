@@ -1,6 +1,6 @@
 //! The storage engine: the only file of the program that names one. Locks and files of an embedded engine stay in here.
 
-use crate::{CliError, config::Settings, wiring::cores};
+use crate::{CliError, config::Settings, machine::cores};
 use carnelian_store::{AuditChain, Clock, Store};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{path::Path, sync::Arc};

@@ -11,7 +11,7 @@
 //! * [`whole_file`]: files that are written atomically
 //! * [`sandbox`]: registries created from a seed file
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
-//! * [`open_files`]: the limit of open files
+//! * [`machine`]: processors and the limit of open files
 //! * [`commands`]: one file per command
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
@@ -21,8 +21,8 @@ pub mod cli;
 mod commands;
 pub mod config;
 mod logging;
+mod machine;
 pub mod master_key;
-mod open_files;
 mod sandbox;
 mod seconds;
 pub mod transfer;

@@ -12,7 +12,6 @@ use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::Clock;
 use std::{
     sync::Arc,
-    thread::available_parallelism,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -63,11 +62,6 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemEntropy.fill(&mut bytes);
     bytes
-}
-
-/// How many cores there are to use.
-pub(crate) fn cores() -> usize {
-    available_parallelism().map_or(2, usize::from)
 }
 
 /// Opens the registry of the settings; makes it first if there is none.

@@ -6,7 +6,7 @@ use crate::{
     backend::Purpose,
     cli::Serve,
     config::Settings,
-    logging, open_files,
+    logging, machine,
     sandbox::{self, OnFailure, Prepared, Seed},
     watching::{note_key_uses, watch as watch_registry},
     wiring,
@@ -151,7 +151,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn http_settings(settings: &Settings) -> ServerSettings {
-    let connections = open_files::room_for_connections(settings.connections);
+    let connections = machine::room_for_connections(settings.connections);
     if connections < settings.connections {
         let wanted = settings.connections;
         tracing::warn!(connections, wanted, "the limit of open files leaves room for fewer connections than allowed");
@@ -159,7 +159,7 @@ fn http_settings(settings: &Settings) -> ServerSettings {
     ServerSettings {
         connections,
         header_timeout: Duration::from_secs(settings.header_seconds),
-        threads: wiring::cores(),
+        threads: machine::cores(),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The limit of open files, and the number of connections that it allows.
+//! What the machine offers: processors, and open files with the number of connections that they allow.
 //!
 //! A server without free file descriptors cannot open its own files. It therefore accepts only as many connections as the
 //! limit leaves after the descriptors that the server itself needs, and answers further clients with 503.
 
-use crate::wiring;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use std::thread::available_parallelism;
 
 /// File descriptors of the server itself: the database and its log, stderr, signals, the listener.
 const RESERVED: u64 = 48;
@@ -12,10 +12,15 @@ const RESERVED: u64 = 48;
 /// File descriptors per processor: the store's read connections, and the event queue of a serving thread.
 const RESERVED_PER_PROCESSOR: u64 = 8;
 
+/// Number of processors that the process may use.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(2, usize::from)
+}
+
 /// Raises the soft limit of open files as far as needed and permitted, and returns how many of `wanted` connections it
 /// allows.
 pub(crate) fn room_for_connections(wanted: usize) -> usize {
-    let reserved = RESERVED + wiring::cores() as u64 * RESERVED_PER_PROCESSOR;
+    let reserved = RESERVED + cores() as u64 * RESERVED_PER_PROCESSOR;
     let (limit, maximum) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
     let raised = raised(limit, maximum, reserved.saturating_add(wanted as u64));
     let granted = if setrlimit(Resource::RLIMIT_NOFILE, raised, maximum).is_ok() { raised } else { limit };

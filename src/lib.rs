@@ -8,7 +8,7 @@
 //! * [`logging`]: asynchronous log output
 //! * [`transfer`]: import and export, and their file formats
 //! * [`seconds`]: durations such as `90d`
-//! * [`whole_file`]: files that are written atomically
+//! * [`atomic_file`]: files that are written atomically
 //! * [`sandbox`]: registries created from a seed file
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
 //! * [`machine`]: processors and the limit of open files
@@ -16,6 +16,7 @@
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
 
+mod atomic_file;
 mod backend;
 pub mod cli;
 mod commands;
@@ -27,7 +28,6 @@ mod sandbox;
 mod seconds;
 pub mod transfer;
 mod watching;
-mod whole_file;
 mod wiring;
 
 pub use commands::settings;

@@ -1,12 +1,17 @@
-//! The file that holds the master key: made at first start, private, and never written again.
+//! The file with the master key: it is made when a registry is made, readable by its owner alone, and never changed.
 
-use crate::{CliError, backend, config::Settings};
+use crate::{
+    CliError,
+    atomic_file::{create_draft, sync_name},
+    backend,
+    config::Settings,
+};
 use carnelian_app::{Entropy, MasterKey};
 use data_encoding::HEXLOWER;
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -33,8 +38,8 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
             )));
         }
         Ok(false) => make(&settings.data, &path, &MasterKey::generate(entropy)),
-        // Whoever made it may have ended before its name was on stable storage, and a registry is about to need it.
-        _ if !backend::exists(&settings.data) => sync(&settings.data),
+        // The process that made the key may have been killed before it synced the name, and a registry needs it next.
+        _ if !backend::exists(&settings.data) => sync_name(&path),
         _ => Ok(()),
     };
     settled.map_err(|error| explain(&path, &error))?;
@@ -55,7 +60,7 @@ fn read(path: &Path) -> Result<MasterKey, CliError> {
     let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
     let mode = fs::metadata(path).map_err(|error| explain(path, &error))?.permissions().mode();
     if mode & OTHERS != 0 {
-        let advice = "everybody can get at it; take that away with chmod o-rwx";
+        let advice = "every user of the system has access to it; run chmod o-rwx on it";
         return Err(CliError::failed(format!("{}: {advice}", path.display())));
     }
     parse(&text).ok_or_else(|| CliError::failed(format!("{}: this is not a master key", path.display())))
@@ -70,21 +75,17 @@ pub fn parse(text: &str) -> Option<MasterKey> {
 /// Writes the key so that the file is either whole or not there, and never takes the place of another one.
 fn make(directory: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
     let draft = directory.join(format!("{FILE}.{}", std::process::id()));
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = create_draft(&draft)?;
     writeln!(file, "{PREFIX}{}", HEXLOWER.encode(key.as_bytes()))?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match linked {
-        // Another process was quicker; its key counts.
+        // Another process has made a key at the same time, which is the one to use.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
     }
-    sync(directory)
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+    sync_name(path)
 }
 
 fn explain(path: &Path, error: &io::Error) -> CliError {

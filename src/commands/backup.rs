@@ -1,7 +1,7 @@
 //! `carnelian backup` and `carnelian ledger`.
 
 use super::output::print_message;
-use crate::{CliError, whole_file};
+use crate::{CliError, atomic_file};
 use carnelian_app::App;
 use carnelian_domain::Origin;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ pub(super) fn ledger_of(backup: &Path) -> PathBuf {
 
 pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), CliError> {
     let ledger = ledger_of(file);
-    whole_file::refuse_if_there([file, &ledger], replace)?;
-    let mut draft = whole_file::Draft::new(file)?;
-    let records = app.back_up(draft.file(), origin).await.map_err(|error| whole_file::explain(file, &error))?;
+    atomic_file::refuse_if_there([file, &ledger], replace)?;
+    let mut draft = atomic_file::Draft::new(file)?;
+    let records = app.back_up(draft.file(), origin).await.map_err(|error| atomic_file::explain(file, &error))?;
     // Written after it, so that the ledger knows every account that is in the backup.
     write_ledger(app, &ledger).await?;
     draft.keep()?;
@@ -29,13 +29,13 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
 }
 
 pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), CliError> {
-    whole_file::refuse_if_there([file], replace)?;
+    atomic_file::refuse_if_there([file], replace)?;
     write_ledger(app, file).await
 }
 
 async fn write_ledger(app: &App, file: &Path) -> Result<(), CliError> {
     let text = app.ledger().await.map_err(CliError::failed)?;
-    let mut draft = whole_file::Draft::new(file)?;
+    let mut draft = atomic_file::Draft::new(file)?;
     draft.write(text.as_bytes())?;
     draft.keep()
 }

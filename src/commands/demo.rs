@@ -1,14 +1,14 @@
 //! `carnelian serve --demo`: a persistent registry with the default seed and generated keys.
 
 use super::quickstart::{DemoLogin, quickstart};
-use crate::{CliError, config::Settings, sandbox::Seed};
+use crate::{CliError, atomic_file, config::Settings, sandbox::Seed};
 use carnelian_app::{
     App,
     admin::{Admin, keys::KeyTerms},
 };
 use carnelian_domain::{Actor, Origin, Paging};
 use serde::{Deserialize, Serialize};
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io::Write, path::Path};
 
 /// The default data directory of a demo.
 const DIRECTORY: &str = "./carnelian-demo";
@@ -92,10 +92,9 @@ async fn fill(admin: &Admin<'_>) -> Result<Demo, CliError> {
 
 fn save(path: &Path, demo: &Demo) -> std::io::Result<()> {
     let draft = path.with_extension("draft");
-    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = atomic_file::create_draft(&draft)?;
     file.write_all(&serde_json::to_vec_pretty(demo)?)?;
-    file.sync_all()?;
-    fs::rename(draft, path)
+    atomic_file::publish(&file, &draft, path)
 }
 
 impl Demo {

@@ -2,12 +2,12 @@
 
 use super::{backup, output::print_message, runtime};
 use crate::{
-    CliError,
+    CliError, atomic_file,
     backend::{Purpose, RestoreTarget},
     config::Settings,
     master_key,
     sandbox::is_marked,
-    whole_file, wiring,
+    wiring,
 };
 use carnelian_app::{
     AuditKey, BackupVault,
@@ -35,8 +35,8 @@ pub(super) fn run(
     let master_key = master_key::existing(settings)?;
     let vault = BackupVault::new(&master_key);
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
-    let text = fs::read_to_string(&ledger_path).map_err(|error| whole_file::explain(&ledger_path, &error))?;
-    let ledger = read_ledger(&vault, &text).map_err(|error| whole_file::explain(&ledger_path, &error))?;
+    let text = fs::read_to_string(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let ledger = read_ledger(&vault, &text).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();
         print_message(format_args!(
@@ -45,12 +45,12 @@ pub(super) fn run(
     }
     let (clock, audit_chain) = (wiring::system_clock(), Arc::new(AuditKey::new(&master_key)));
     let target = RestoreTarget::new(settings, replace, clock.clone(), audit_chain)?;
-    let open = || File::open(file).map(BufReader::new).map_err(|error| whole_file::explain(file, &error));
+    let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
-    check(&vault, &mut open()?).map_err(|error| whole_file::explain(file, &error))?;
+    check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;
     let restored = runtime()?.block_on(restore(target.store(), &vault, &ledger, &mut open()?, origin));
     let Restored { records, accounts_left_out: accounts, customers_left_out: customers } =
-        restored.map_err(|error| whole_file::explain(file, &error))?;
+        restored.map_err(|error| atomic_file::explain(file, &error))?;
     target.finish()?;
     // Opening it removes the registry that was replaced.
     let opened = wiring::open_app(settings, Purpose::Administration, clock, Box::new(drop));

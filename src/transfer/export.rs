@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     CliError,
+    atomic_file::{Draft, refuse_if_there},
     cli::{Export, Format},
-    whole_file::{Draft, refuse_if_there},
 };
 use carnelian_app::{App, customers::CustomerDetails};
 use carnelian_domain::{Origin, Rules};

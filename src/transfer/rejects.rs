@@ -8,13 +8,12 @@ use super::{
 };
 use crate::{
     CliError,
-    whole_file::{draft_of, sync_name},
+    atomic_file::{create_draft, draft_of, publish, sync_name},
 };
 use ::csv::ByteRecord;
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -60,8 +59,7 @@ impl Rejects {
 
     fn begin(&self, raw: &Raw) -> Result<Output, CliError> {
         let path = draft_of(&self.path);
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let file = file.map_err(file_error(&path))?;
+        let file = create_draft(&path).map_err(file_error(&path))?;
         Ok(match raw {
             Raw::Record(_) => {
                 let mut output = writer(file);
@@ -80,12 +78,11 @@ impl Rejects {
             Some(Output::Csv(output)) => output.into_inner().map_err(|error| error.into_error()),
             Some(Output::Lines(output)) => output.into_inner().map_err(|error| error.into_error()),
         };
-        file.and_then(|file| file.sync_all()).map_err(file_error(&self.path))?;
+        let file = file.map_err(file_error(&self.path))?;
         let draft = draft_of(&self.path);
         if self.path.symlink_metadata().is_err() {
             // The stored progress of the import is deleted next, so the rename must be durable.
-            let named = fs::rename(draft, &self.path).and_then(|()| sync_name(&self.path));
-            return named.map_err(file_error(&self.path));
+            return publish(&file, &draft, &self.path).map_err(file_error(&self.path));
         }
         // An earlier run may have been interrupted right after the rename.
         let same = fs::read(&draft).and_then(|draft| Ok(draft == fs::read(&self.path)?));

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are written atomically: a draft is written and synced, renamed, and the directory is synced.
 
 use crate::CliError;
 use std::{
@@ -9,69 +9,80 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that gets its name when it is whole; dropped before, it is gone.
+/// A file that gets its name when it is complete. If it is dropped before, the draft is removed.
 pub(crate) struct Draft {
     path: PathBuf,
     draft: PathBuf,
     file: BufWriter<File>,
 }
 
-/// Where a file is written before it is whole: the same place each time, so that what a kill leaves is written over.
+/// The path of a file's draft. It is always the same, so that the next attempt overwrites what a killed process has left.
 pub(crate) fn draft_of(path: &Path) -> PathBuf {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     draft.into()
 }
 
-/// Refuses to overwrite files, unless `replace` allows it.
+/// Fails if a file exists, unless it may be replaced.
 pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), CliError> {
     match files.into_iter().find(|file| !replace && file.symlink_metadata().is_ok()) {
-        Some(file) => Err(CliError::failed(format!("{} is there already; --replace overwrites it", file.display()))),
+        Some(file) => Err(CliError::failed(format!("{} already exists; --replace overwrites it", file.display()))),
         None => Ok(()),
     }
 }
 
-/// Makes sure that a file's name is still there after a power cut.
+/// Syncs the directory of a file, so that the file's name survives a power cut.
 pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 
-/// An error of a file, with its name.
+/// An error about a file.
 pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> CliError {
     CliError::failed(format!("{}: {error}", path.display()))
 }
 
+/// Creates a draft that only its owner can read.
+pub(crate) fn create_draft(draft: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(draft)
+}
+
+/// Syncs a draft that was written, and renames it to its final name.
+pub(crate) fn publish(file: &File, draft: &Path, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(draft, path)?;
+    sync_name(path)
+}
+
 impl Draft {
-    /// Begins a file that only its owner can read.
+    /// Creates the draft of a file.
     pub(crate) fn new(path: &Path) -> Result<Draft, CliError> {
         let draft = draft_of(path);
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+        let file = create_draft(&draft);
         let file = BufWriter::new(file.map_err(|error| explain(&draft, &error))?);
         Ok(Draft { path: path.to_owned(), draft, file })
     }
 
-    /// Where to write.
+    /// The writer.
     pub(crate) fn file(&mut self) -> &mut (dyn Write + Send) {
         &mut self.file
     }
 
-    /// Writes bytes.
+    /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.file.write_all(bytes).map_err(|error| explain(&self.draft, &error))
     }
 
-    /// Makes sure that all of it is on stable storage, and gives it its name.
+    /// Puts the file on stable storage under its final name.
     pub(crate) fn keep(mut self) -> Result<(), CliError> {
-        let kept = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        let kept = kept.and_then(|()| fs::rename(&self.draft, &self.path));
-        kept.and_then(|()| sync_name(&self.path)).map_err(|error| explain(&self.path, &error))
+        let kept = self.file.flush().and_then(|()| publish(self.file.get_ref(), &self.draft, &self.path));
+        kept.map_err(|error| explain(&self.path, &error))
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Once it has its name, there is no draft left.
+        // After the rename there is no draft left.
         let _ = fs::remove_file(&self.draft);
     }
 }

@@ -32,7 +32,7 @@
 //! 8. **Erasures are leased** ([`erasure`]): of many servers one carries an erasure out, and losing the lease is harmless.
 //! 9. **Pace is the adapter's**: batch sizes, pauses, retries and pools do not appear in the port.
 //!
-//! Call [`contract_tests!`] and [`backup_contract_tests!`] in the adapter's tests; a case runs against an empty registry.
+//! Call `contract_tests!` and `backup_contract_tests!` (feature `contract`) in the adapter's tests; a case runs against an empty registry.
 
 pub mod audit;
 pub mod backup;

@@ -70,7 +70,7 @@ pub enum OpenError {
     RestoreInterrupted {
         /// The data directory.
         directory: PathBuf,
-        /// The database that was moved aside.
+        /// The database that was renamed to keep it.
         replaced: PathBuf,
     },
     /// There is a registry, and it is not to be replaced.

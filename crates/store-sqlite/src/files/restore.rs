@@ -12,7 +12,7 @@
 //! A process that is killed before the rename leaves the old registry, later the new one; so does a power cut. What else
 //! is left (`restore.tmp`, the second name) is removed when the registry is opened next, or by the next restore.
 //!
-//! A database that cannot be read may have a log that belongs to it, so it is moved aside as a whole before the rename,
+//! A database that cannot be read may have a log that belongs to it, so both are renamed before the new one is put in place,
 //! the database first. Meanwhile there is no registry: opening the directory is refused, and the restore can be repeated.
 
 use crate::{

@@ -16,6 +16,9 @@ const WAITING: usize = 4096;
 /// How many writes are sent.
 const WRITES: usize = WAITING + 500;
 
+/// How many creates prepare for edits at once: fewer than may wait.
+const CREATES_AT_ONCE: usize = 1000;
+
 /// A registry whose disk can be made to hang.
 struct HungDisk {
     scene: Scene,
@@ -152,13 +155,17 @@ fn on_a_hung_disk_excess_edits_are_refused_at_once_and_reads_succeed() {
     let hung = HungDisk::new();
     let Some(connections) = connections(&hung) else { return };
     let login = &hung.scene.ada;
-    let connections = connections.into_iter().enumerate();
-    let mut created: Vec<_> = connections
-        .map(|(number, connection)| Write::create(connection, login, &format!("Customer {number}")))
-        .collect();
-    wait::until("every connection has a customer", wait::PATIENCE, || {
-        (answered(&mut created) == created.len()).then_some(())
-    });
+    let total = connections.len();
+    let mut created: Vec<Write> = Vec::new();
+    for connection in connections {
+        created.push(Write::create(connection, login, &format!("Customer {}", created.len())));
+        // On a slow disk, more creates at once than may wait would be refused.
+        if created.len() % CREATES_AT_ONCE == 0 || created.len() == total {
+            wait::until("every connection has a customer", wait::PATIENCE, || {
+                (answered(&mut created) == created.len()).then_some(())
+            });
+        }
+    }
     let held = hung.hold();
     let edit = |write: Write| {
         let (story, connection) = write.finish();

@@ -64,13 +64,20 @@ impl CliError {
 }
 
 /// Parses the command line and runs the command.
-#[expect(clippy::print_stderr, reason = "messages go to stderr, and logging may not have started")]
 pub fn run() -> ExitCode {
-    let (message, code) = match commands::run(cli::Cli::parse()) {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            commands::output::print_message(error.to_string().trim_end());
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    let (message, code) = match commands::run(cli) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(CliError::Failed(message)) => (message, 1),
         Err(CliError::Usage(message)) => (message, 2),
     };
-    eprintln!("error: {message}");
+    commands::output::print_message(format_args!("error: {message}"));
     ExitCode::from(code)
 }

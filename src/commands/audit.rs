@@ -1,6 +1,6 @@
 //! `carnelian audit`.
 
-use super::output::{print_listing, print_message, print_result};
+use super::output::{print_listing, print_message, print_result, printable};
 use crate::{CliError, cli::Audit};
 use carnelian_app::{
     App,
@@ -81,7 +81,7 @@ async fn export_partition(app: &App, partition: PartitionId, names_partition: bo
                 Value::Object(part) => Some(part),
                 _ => None,
             });
-            print_result(Value::Object(parts.flatten().collect()))?;
+            print_result(printable(&Value::Object(parts.flatten().collect()).to_string()))?;
         }
     }
 }

@@ -1,7 +1,36 @@
 //! Output: results go to stdout, messages to stderr.
 
 use crate::CliError;
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+/// The text with every character escaped that a terminal could act on: control characters other than a line break, and
+/// the characters that change the direction of text. They are escaped as in JSON, so JSON keeps its meaning.
+///
+/// Names may contain such characters: only the ASCII control characters are forbidden in them.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_escaped(character) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn is_escaped(character: char) -> bool {
+    let is_bidirectional =
+        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_bidirectional || (character.is_control() && character != '\n')
+}
 
 /// Prints one line to stdout.
 pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError> {
@@ -11,7 +40,7 @@ pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError>
 
 /// Prints a message to stderr. Errors are ignored: a closed stderr does not stop a command.
 pub(crate) fn print_message(message: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", printable(&message.to_string()));
 }
 
 /// Prints a listing as JSON or as an aligned table.
@@ -22,7 +51,7 @@ pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_js
         };
         let objects: Vec<_> = rows.into_iter().map(object).collect();
         let text = serde_json::to_string_pretty(&objects).map_err(CliError::failed)?;
-        return print_result(text);
+        return print_result(printable(&text));
     }
     let mut table = vec![columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()];
     table.extend(rows.iter().map(|row| row.iter().map(cell).collect()));
@@ -38,8 +67,24 @@ pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_js
 fn cell(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => "-".to_owned(),
-        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::String(text) => printable(text).into_owned(),
         serde_json::Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_could_act_on_is_escaped_as_in_json() {
+        let name = "A\u{85}\u{9b}31m\u{202e}\u{2066}\u{200f}\u{61c}\u{7f}\u{1b}\t\r";
+        let escaped = printable(name);
+        assert_eq!(escaped, r"A\u0085\u009b31m\u202e\u2066\u200f\u061c\u007f\u001b\u0009\u000d");
+        assert_eq!(serde_json::from_str::<String>(&format!("\"{escaped}\"")).expect("a string"), name);
+        for plain in ["two\nlines", "Zoë", "שלום", "😀\u{200d}"] {
+            assert_eq!(printable(plain), plain);
+        }
     }
 }

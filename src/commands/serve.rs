@@ -184,7 +184,10 @@ fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), Cl
     output::print_result(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
     output::print_result(format_args!("Listening on {url}"))?;
     output::print_result(format_args!("Data in {}", data.display()))?;
-    opened.instructions.as_ref().map_or(Ok(()), |instructions| output::print_result(instructions(&url)))
+    opened
+        .instructions
+        .as_ref()
+        .map_or(Ok(()), |instructions| output::print_result(output::printable(&instructions(&url))))
 }
 
 struct Signals {

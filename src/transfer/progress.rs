@@ -55,10 +55,9 @@ impl<'a> Progress<'a> {
     /// Prints a message, overwriting the bar.
     pub(super) fn print(&self, message: impl Display) {
         if self.terminal {
-            print_message(format_args!("\r\x1b[K{message}"));
-        } else {
-            print_message(message);
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
+        print_message(message);
     }
 }
 

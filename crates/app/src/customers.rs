@@ -147,7 +147,7 @@ impl CustomerWriter<'_> {
         request: Option<Idempotent<'_>>,
     ) -> Result<Written, Failure> {
         let guard = match self.app.check_idempotency(self.caller, request, &[b"create_customer"]).await? {
-            IdempotencyCheck::Done(written) => return Ok(written),
+            IdempotencyCheck::Done(written) => return self.replayed(written, Problem::AccountNotFound).await,
             IdempotencyCheck::New(guard) => guard,
         };
         let draft = self.app.rules.check(raw)?;
@@ -176,7 +176,7 @@ impl CustomerWriter<'_> {
     ) -> Result<Written, Failure> {
         let target = id.map_or([0; 8], |id| id.0.to_be_bytes());
         let guard = match self.app.check_idempotency(self.caller, request, &[b"edit_customer", &target]).await? {
-            IdempotencyCheck::Done(written) => return Ok(written),
+            IdempotencyCheck::Done(written) => return self.replayed(written, Problem::CustomerNotFound).await,
             IdempotencyCheck::New(guard) => guard,
         };
         let (draft, id) = self.check_edit(id, raw)?;
@@ -214,6 +214,13 @@ impl CustomerWriter<'_> {
             }
         }
         Err(kept_moving())
+    }
+
+    /// An earlier write as the answer to a repetition. The caller's rights may have ended since the write, also while it was
+    /// looked up; outside the scope it is answered as an unknown object.
+    async fn replayed(&self, written: Written, unknown: Problem) -> Result<Written, Failure> {
+        let caller = self.confirmed().await?;
+        if caller.scope.includes(written.account) { Ok(written) } else { Err(unknown.into()) }
     }
 
     /// The caller with the newest rights, if they still allow writes.

@@ -8,6 +8,7 @@ mod groups;
 mod import;
 mod keys;
 mod restore;
+mod terminal;
 mod usage;
 mod users;
 

@@ -88,6 +88,35 @@ fn a_key_belongs_to_one_user() {
 }
 
 #[test]
+fn a_write_outside_the_scope_of_its_user_is_not_answered_again() {
+    let world = World::start();
+    let client = world.client(&world.ada);
+    let body = sample::minimal("A", "Acme East");
+    let created = create(&client, KEY, &body);
+    let target = format!("{CUSTOMERS}/{}", created.customer_id());
+    let edit = request("PUT", &target, "edit", &sample::minimal("B", "Acme East"));
+    client.send(edit.clone()).must_succeed("an edit");
+    world.place.cli(&["user", "edit", "ada", "--no-group"]).done();
+    let answered = wait::until("the scope has ended", wait::NOTICE, || {
+        let reply = create(&client, KEY, &body);
+        (reply.status != 200).then_some(reply)
+    });
+    answered.must_be(&ACCOUNT_NOT_FOUND, "a create");
+    assert_eq!(answered.comparable(), create(&client, "new", &sample::minimal("A", "No such account")).comparable());
+    let edited = client.send(edit);
+    edited.must_be(&CUSTOMER_NOT_FOUND, "an edit");
+    let unknown = client.send(request("PUT", &format!("{CUSTOMERS}/4711"), "new", &body));
+    assert_eq!(edited.comparable(), unknown.comparable());
+    world.place.cli(&["user", "edit", "ada", "--group", "West", "--role", "ACCOUNTREADONLY"]).done();
+    wait::until("the role has ended", wait::NOTICE, || create(&client, KEY, &body).is(&ROLE_NOT_ALLOWED).then_some(()));
+    world.place.cli(&["user", "edit", "ada", "--role", "ACCOUNTADMIN"]).done();
+    wait::until("the rights are back", wait::NOTICE, || {
+        let reply = create(&client, KEY, &body);
+        (reply.text() == created.text()).then_some(())
+    });
+}
+
+#[test]
 fn a_request_that_was_refused_may_be_mended_under_its_key() {
     let site = Site::start();
     let client = site.client();

@@ -58,7 +58,7 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
         Account::CheckReceipt { file } => {
             let text = fs::read_to_string(&file);
             let text = text.map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
-            if !app.is_receipt(text.trim()) {
+            if !app.is_receipt(text.strip_suffix("\n").unwrap_or(&text)) {
                 return Err(CliError::failed(format!(
                     "{}: not a receipt of this registry, or altered",
                     file.display()

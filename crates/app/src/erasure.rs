@@ -12,12 +12,12 @@
 
 pub use carnelian_store::{ErasureRecord, ErasureState};
 
-use crate::{App, failure::Failure, vault::ReceiptKey};
+use crate::{App, exact::parse_exact, failure::Failure, vault::ReceiptKey};
 use carnelian_domain::{Actor, Origin, Timestamp};
 use carnelian_store::{Conflict, Purged, StoreError};
 use data_encoding::BASE64;
-use serde_json::{Map, Value, json};
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, time::Duration};
 
 /// How long a claim of an erasure lasts without being renewed: far longer than a transaction takes, also on a slow disk.
 const LEASE: Duration = Duration::from_secs(30);
@@ -25,8 +25,11 @@ const LEASE: Duration = Duration::from_secs(30);
 /// The time between two purges for customers who were erased one by one.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// The name of the signature in a receipt.
-const SIGNATURE: &str = "signature";
+/// What comes before the signature, which ends a receipt.
+const SIGNATURE: &str = ",\"signature\":\"";
+
+/// What comes after it.
+const END: &str = "\"}";
 
 impl App {
     /// Carries out every erasure that is due or was interrupted, unless another server does; then writes receipts.
@@ -83,39 +86,59 @@ impl App {
         Ok(purged)
     }
 
-    /// Whether a receipt was signed by this registry and is unaltered.
-    pub fn is_receipt(&self, receipt: &str) -> bool {
-        let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(receipt) else { return false };
-        let Some(Value::String(signature)) = fields.shift_remove(SIGNATURE) else { return false };
-        let signature = BASE64.decode(signature.as_bytes());
-        signature.is_ok_and(|signature| self.keys.receipts.has_signed(signed_text(&fields).as_bytes(), &signature))
+    /// Whether this is the text of a receipt, byte for byte, as this registry has signed it.
+    pub fn is_receipt(&self, text: &str) -> bool {
+        is_receipt(&self.keys.receipts, text)
     }
+}
+
+/// What a receipt says, in the order in which it says it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Receipt<'a> {
+    erasure_id: u64,
+    account_id: u64,
+    requested_by: Cow<'a, str>,
+    requested_at: Cow<'a, str>,
+    reason: Option<Cow<'a, str>>,
+    customers: u64,
+    users: u64,
+    keys: u64,
+    data_key_destroyed_at: Option<Cow<'a, str>>,
+    files_overwritten_at: Option<Cow<'a, str>>,
+    public_key: Cow<'a, str>,
 }
 
 /// A signed statement of what was erased and when.
 fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Timestamp>) -> String {
-    let fields = json!({
-        "erasureId": erasure.id.0,
-        "accountId": erasure.account.0,
-        "requestedBy": erasure.requested_by,
-        "requestedAt": erasure.requested_at.to_iso8601(),
-        "reason": erasure.reason,
-        "customers": erasure.customers,
-        "users": erasure.users,
-        "keys": erasure.keys,
-        "dataKeyDestroyedAt": erasure.erased_at.map(Timestamp::to_iso8601),
-        "filesOverwrittenAt": overwritten_at.map(Timestamp::to_iso8601),
-        "publicKey": BASE64.encode(key.public().as_ref()),
-    });
-    let Value::Object(mut fields) = fields else { return String::new() };
-    let signature = key.sign(signed_text(&fields).as_bytes());
-    fields.insert(SIGNATURE.to_owned(), BASE64.encode(&signature).into());
-    Value::Object(fields).to_string()
+    let receipt = Receipt {
+        erasure_id: erasure.id.0,
+        account_id: erasure.account.0,
+        requested_by: (&*erasure.requested_by).into(),
+        requested_at: erasure.requested_at.to_iso8601().into(),
+        reason: erasure.reason.as_deref().map(Cow::from),
+        customers: erasure.customers,
+        users: erasure.users,
+        keys: erasure.keys,
+        data_key_destroyed_at: erasure.erased_at.map(|at| at.to_iso8601().into()),
+        files_overwritten_at: overwritten_at.map(|at| at.to_iso8601().into()),
+        public_key: BASE64.encode(key.public().as_ref()).into(),
+    };
+    let text = serde_json::to_string(&receipt).expect("a receipt is made of numbers and strings");
+    let signature = BASE64.encode(&key.sign(text.as_bytes()));
+    let fields = text.strip_suffix('}').expect("it is an object");
+    format!("{fields}{SIGNATURE}{signature}{END}")
 }
 
-/// The signed text of a receipt: all fields but the signature, as JSON without white space.
-fn signed_text(fields: &Map<String, Value>) -> String {
-    Value::Object(fields.clone()).to_string()
+/// Whether a text is a receipt, byte for byte, that was signed with a key. The signed bytes are those before the signature
+/// and the brace that closes them; there is one way to write the signature itself.
+fn is_receipt(key: &ReceiptKey, text: &str) -> bool {
+    let Some((fields, signature)) = text.strip_suffix(END).and_then(|text| text.rsplit_once(SIGNATURE)) else {
+        return false;
+    };
+    let signed = format!("{fields}}}");
+    BASE64.decode(signature.as_bytes()).is_ok_and(|signature| key.has_signed(signed.as_bytes(), &signature))
+        && parse_exact::<Receipt<'_>>(signed.as_bytes()).is_some()
 }
 
 #[cfg(test)]
@@ -124,8 +147,7 @@ mod tests {
     use crate::vault::MasterKey;
     use carnelian_domain::{AccountId, ErasureId};
 
-    #[test]
-    fn a_receipt_contains_every_fact_and_its_signature_covers_them() {
+    fn signed() -> (ReceiptKey, String) {
         let key = ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"));
         let erasure = ErasureRecord {
             id: ErasureId(3),
@@ -133,7 +155,7 @@ mod tests {
             state: ErasureState::Erased,
             requested_at: Timestamp(0),
             requested_by: "user:2".into(),
-            reason: Some("contract ended".into()),
+            reason: Some("contract \"ended\"".into()),
             due_at: Timestamp(0),
             erased_at: Some(Timestamp(1000)),
             customers: 41,
@@ -142,14 +164,75 @@ mod tests {
             receipt: None,
         };
         let receipt = receipt(&key, &erasure, Some(Timestamp(2000)));
+        (key, receipt)
+    }
+
+    #[test]
+    fn a_receipt_contains_every_fact_and_its_signature_covers_them() {
+        let (key, receipt) = signed();
         let (fields, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
         let expected = "{\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
-            \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract ended\",\"customers\":41,\"users\":2,\
+            \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract \\\"ended\\\"\",\"customers\":41,\"users\":2,\
             \"keys\":4,\"dataKeyDestroyedAt\":\"1970-01-01T00:00:01.000Z\",\
             \"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"publicKey\":";
         assert!(fields.starts_with(expected), "{fields}");
         let signature = BASE64.decode(signature.trim_end_matches("\"}").as_bytes()).expect("is Base64");
         assert!(key.has_signed(format!("{fields}}}").as_bytes(), &signature));
         assert!(!key.has_signed(format!("{}}}", fields.replace("41", "40")).as_bytes(), &signature));
+    }
+
+    #[test]
+    fn a_receipt_is_the_very_bytes_that_were_signed() {
+        let (key, receipt) = signed();
+        assert!(is_receipt(&key, &receipt));
+        let signature = &receipt[receipt.find(SIGNATURE).expect("it is signed")..receipt.len() - 1];
+        let fields = &receipt[1..receipt.len() - signature.len() - 1];
+        let moved = format!("{{{}{}{signature}}}", "\"accountId\":5,", fields.replace("\"accountId\":5,", ""));
+        let others = [
+            ("a repeated key before", receipt.replacen('{', "{\"customers\":41,", 1)),
+            ("another value before the signed one", receipt.replacen('{', "{\"customers\":1,", 1)),
+            ("a repeated key after", receipt.replace(",\"signature\"", ",\"customers\":41,\"signature\"")),
+            ("a repeated signature", format!("{{{fields}{signature}{signature}}}")),
+            ("the signature first", format!("{{{},{fields}}}", &signature[1..])),
+            ("another order", moved),
+            ("another member", receipt.replace(",\"signature\"", ",\"note\":null,\"signature\"")),
+            ("a member less", receipt.replace("\"users\":2,", "")),
+            ("a member after the signature", format!("{{{fields}{signature},\"users\":2}}")),
+            ("white space", receipt.replacen(':', ": ", 1)),
+            ("white space before", format!(" {receipt}")),
+            ("white space after", format!("{receipt} ")),
+            ("a line break after", format!("{receipt}\n")),
+            ("data after it", format!("{receipt}{receipt}")),
+            ("an escape", receipt.replace("contract", "\\u0063ontract")),
+            ("another number", receipt.replace("41", "41.0")),
+            ("padding less", receipt.replace("=\"}", "\"}")),
+            ("without a signature", format!("{{{fields}}}")),
+            ("nothing", String::new()),
+        ];
+        for (case, other) in others {
+            assert_ne!(other, receipt, "{case}");
+            assert!(!is_receipt(&key, &other), "{case}: {other}");
+        }
+        for at in 0..receipt.len() {
+            for bit in 0..7 {
+                let mut bytes = receipt.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let other = String::from_utf8(bytes).expect("seven bits are a character");
+                assert!(!is_receipt(&key, &other), "bit {bit} of byte {at}: {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_receipt_is_none_even_if_it_is_signed() {
+        let (key, receipt) = signed();
+        let fields = &receipt[..receipt.find(SIGNATURE).expect("it is signed")];
+        let repeated = fields.replacen('{', "{\"customers\":1,", 1);
+        let spaced = fields.replacen(':', ": ", 1);
+        let more = format!("{fields},\"note\":1");
+        for fields in [&repeated, &spaced, &more, "{"] {
+            let signature = BASE64.encode(&key.sign(format!("{fields}}}").as_bytes()));
+            assert!(!is_receipt(&key, &format!("{fields}{SIGNATURE}{signature}{END}")), "{fields}");
+        }
     }
 }

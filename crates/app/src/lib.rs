@@ -12,6 +12,7 @@
 //! * [`audit`]: reading and verifying the audit log
 //! * [`backup`]: backups, and the ledger that opens them
 //! * [`settings`]: recording changed settings
+//! * `exact`: what is signed or sealed as JSON, read byte for byte
 //! * [`vault`], [`sealing`]: keys, and the personal data that they protect
 //! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
 //! * [`ids`]: customer ids, reserved in blocks
@@ -40,6 +41,7 @@ pub mod backup;
 pub mod customers;
 pub mod directory;
 pub mod erasure;
+mod exact;
 pub mod failure;
 pub mod idempotency;
 mod ids;

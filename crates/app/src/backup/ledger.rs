@@ -1,7 +1,7 @@
 //! The ledger: the keys that open backups, and the customers that no restore brings back.
 
 use super::BackupError;
-use crate::{App, vault::BackupVault};
+use crate::{App, exact::parse_exact, vault::BackupVault};
 use carnelian_domain::{AccountId, CustomerId};
 use carnelian_store::Ledger;
 use data_encoding::BASE64;
@@ -67,14 +67,15 @@ impl LedgerFile {
 
 /// Reads a ledger from the text of its file.
 pub fn read_ledger(vault: &BackupVault, text: &str) -> Result<KnownLedger, BackupError> {
-    let (text, signature) = text.trim_end().rsplit_once(' ').ok_or(BackupError::NotALedger)?;
+    let (text, signature) =
+        text.strip_suffix('\n').and_then(|text| text.rsplit_once(' ')).ok_or(BackupError::NotALedger)?;
     let mut signed = vault.sign();
     signed.update(text.as_bytes());
     let signature = BASE64.decode(signature.as_bytes()).map_err(|_| BackupError::NotALedger)?;
     if !signed.verify(&signature) {
         return Err(BackupError::NotALedger);
     }
-    let file: LedgerFile = serde_json::from_str(text).map_err(|_| BackupError::NotALedger)?;
+    let file: LedgerFile = parse_exact(text.as_bytes()).ok_or(BackupError::NotALedger)?;
     let key = |(account, key): (u64, String)| Some((AccountId(account), BASE64.decode(key.as_bytes()).ok()?));
     let keys = file.keys.into_iter().map(key).collect::<Option<_>>().ok_or(BackupError::NotALedger)?;
     Ok(KnownLedger {

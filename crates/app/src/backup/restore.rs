@@ -1,7 +1,10 @@
 //! Restoring: the records of a backup that a ledger opens, into an empty registry.
 
 use super::{ACCOUNT, BackupError, CUSTOMER, END, Header, KnownLedger, MAGIC, RECORD, USER};
-use crate::vault::{BackupVault, SealingKey, Signing, UnsealError};
+use crate::{
+    exact::parse_exact,
+    vault::{BackupVault, SealingKey, Signing, UnsealError},
+};
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Role};
 use carnelian_store::{AuditEntry, BackupUser, Record, Restores, Restoring};
 use std::{
@@ -94,7 +97,7 @@ impl Restore<'_> {
             },
         };
         let opened = key.open(&header.to_bytes(), sealed).map_err(|UnsealError| BackupError::NotWhole)?;
-        let mut record: Record = serde_json::from_slice(&opened).map_err(|_| BackupError::Newer)?;
+        let mut record: Record = parse_exact(&opened).ok_or(BackupError::Newer)?;
         match &mut record {
             Record::Registry { next_customer_id, .. } => {
                 *next_customer_id = (*next_customer_id).max(self.ledger.ledger.next_customer_id);
@@ -198,7 +201,7 @@ impl<'a> Frames<'a> {
         }
         let content = self.exactly(length)?;
         if head[0] == END {
-            let is_whole = self.signature.verify(&content) && self.exactly(1).is_err();
+            let is_whole = self.signature.verify(&content) && io::copy(self.from, &mut io::sink())? == 0;
             return if is_whole { Ok(None) } else { Err(BackupError::NotWhole) };
         }
         self.signature.update(&head);

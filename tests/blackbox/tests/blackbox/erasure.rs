@@ -87,6 +87,17 @@ fn an_altered_receipt_fails_the_check() {
     for (from, to) in [("\"customers\":0", "\"customers\":1"), ("contract", "Contract"), ("command_line", "user:1")] {
         assert!(text.contains(from) && !check(&site.place, &text.replace(from, to)), "{from} changed to {to}");
     }
+    let others = [
+        ("a repeated key", text.replacen('{', "{\"customers\":7,", 1)),
+        ("white space", text.replacen(':', ": ", 1)),
+        ("data after it", format!("{text}\n{text}\n")),
+        ("a line more", format!("{text}\n\n")),
+        ("white space before it", format!(" {text}")),
+    ];
+    for (case, other) in others {
+        assert!(!check(&site.place, &other), "{case}");
+    }
+    assert!(check(&site.place, &format!("{text}\n")), "as the command prints it");
     assert!(!check(&site.place, "{}") && !check(&site.place, ""));
     site.place.cli(&["account", "receipt", "99"]).fails(1);
 }

@@ -16,6 +16,8 @@
 
 mod ledger;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 pub use ledger::{KnownLedger, read_ledger};
 pub use restore::{Restored, check, restore};
@@ -65,16 +67,7 @@ impl App {
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
         let entry = AuditEntry::record(origin, Action::BackUp, Object::Registry, None, &[]);
         self.store.append_audit(PartitionId::FIRST, entry).await?;
-        let mut file = BackupFile {
-            file: to,
-            signature: self.keys.backups.sign(),
-            vault: &self.keys.backups,
-            entropy: &*self.entropy,
-            keys: HashMap::new(),
-            records: 0,
-            failed: None,
-        };
-        file.write(MAGIC)?;
+        let mut file = BackupFile::begin(to, &self.keys.backups, &*self.entropy)?;
         let backed_up = self.store.back_up(&mut file).await;
         match file.failed.take() {
             Some(error) => return Err(error.into()),
@@ -147,7 +140,18 @@ struct BackupFile<'a> {
     failed: Option<io::Error>,
 }
 
-impl BackupFile<'_> {
+impl<'a> BackupFile<'a> {
+    fn begin(
+        file: &'a mut (dyn Write + Send),
+        vault: &'a BackupVault,
+        entropy: &'a dyn Entropy,
+    ) -> io::Result<BackupFile<'a>> {
+        let (signature, keys) = (vault.sign(), HashMap::new());
+        let mut backup = BackupFile { file, signature, vault, entropy, keys, records: 0, failed: None };
+        backup.write(MAGIC)?;
+        Ok(backup)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.signature.update(bytes);
         self.file.write_all(bytes)

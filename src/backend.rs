@@ -1,7 +1,7 @@
 //! The storage engine: the only file of the program that names one. Locks and files of an embedded engine stay in here.
 
 use crate::{CliError, config::Settings, machine::cores};
-use carnelian_store::{AuditChain, Clock, Store};
+use carnelian_store::{Clock, RegistryKeys, Store};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{path::Path, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -26,7 +26,7 @@ pub(crate) type OnFailure = Box<dyn Fn(String) + Send + Sync>;
 pub(crate) struct Opening {
     pub(crate) purpose: Purpose,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) audit_chain: Arc<dyn AuditChain>,
+    pub(crate) keys: Arc<dyn RegistryKeys>,
     pub(crate) on_failure: OnFailure,
 }
 
@@ -42,14 +42,14 @@ pub(crate) fn make_data_directory(directory: &Path) -> Result<(), CliError> {
 
 /// Opens the registry of the settings; makes it first if there is none.
 pub(crate) async fn open(settings: &Settings, opening: Opening) -> Result<Arc<dyn Store>, CliError> {
-    let Opening { purpose, clock, audit_chain, on_failure } = opening;
+    let Opening { purpose, clock, keys, on_failure } = opening;
     let directory = settings.data.clone();
     let readers = match purpose {
         Purpose::Serving | Purpose::Sandbox => cores(),
         Purpose::Importing | Purpose::Administration => 1,
     };
     let writes_customers = purpose != Purpose::Administration;
-    let options = Options { directory, readers, writes_customers, clock, audit_chain, on_failure };
+    let options = Options { directory, readers, writes_customers, clock, keys, on_failure };
     // Opening a large registry takes seconds, in which the thread serves others.
     let store = spawn_blocking(move || SqliteStore::open(options)).await.map_err(CliError::failed)?;
     Ok(Arc::new(store.map_err(|error| explain(&error, purpose))?))
@@ -78,13 +78,13 @@ impl RestoreTarget {
         settings: &Settings,
         replace: bool,
         clock: Arc<dyn Clock>,
-        audit_chain: Arc<dyn AuditChain>,
+        keys: Arc<dyn RegistryKeys>,
     ) -> Result<RestoreTarget, CliError> {
         let restore = Restore::begin(&settings.data, replace).map_err(CliError::failed)?;
         let directory = restore.staging().to_owned();
         // An error of the store fails the command, which needs no other notice.
         let on_failure = Box::new(drop);
-        let options = Options { directory, readers: 1, writes_customers: false, clock, audit_chain, on_failure };
+        let options = Options { directory, readers: 1, writes_customers: false, clock, keys, on_failure };
         Ok(RestoreTarget { store: SqliteStore::open(options).map_err(CliError::failed)?, restore })
     }
 

@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     master_key,
 };
-use carnelian_app::{App, AuditKey, Entropy, Parts};
+use carnelian_app::{App, Entropy, Parts};
 use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::Clock;
 use std::{
@@ -73,8 +73,8 @@ pub(crate) async fn open_app(
 ) -> Result<Arc<App>, CliError> {
     backend::make_data_directory(&settings.data)?;
     let master_key = master_key::load(settings, &SystemEntropy)?;
-    let audit_chain = Arc::new(AuditKey::new(&master_key));
-    let store = backend::open(settings, Opening { purpose, clock: clock.clone(), audit_chain, on_failure }).await?;
+    let keys = Arc::new(master_key.clone());
+    let store = backend::open(settings, Opening { purpose, clock: clock.clone(), keys, on_failure }).await?;
     let parts = Parts {
         store,
         master_key,

@@ -10,7 +10,7 @@ use crate::{
     wiring,
 };
 use carnelian_app::{
-    AuditKey, BackupVault,
+    BackupVault,
     backup::{Restored, check, read_ledger, restore},
 };
 use carnelian_domain::Origin;
@@ -33,18 +33,18 @@ pub(super) fn run(
         return Err(CliError::failed(format!("{data} belongs to a sandbox, which is made from a seed, not a backup")));
     }
     let master_key = master_key::existing(settings)?;
-    let vault = BackupVault::new(&master_key);
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
     let text = fs::read_to_string(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
-    let ledger = read_ledger(&vault, &text).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let ledger = read_ledger(&master_key, &text).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();
         print_message(format_args!(
             "warning: people erased after {path} was written are restored; pass a newer ledger with --ledger"
         ));
     }
-    let (clock, audit_chain) = (wiring::system_clock(), Arc::new(AuditKey::new(&master_key)));
-    let target = RestoreTarget::new(settings, replace, clock.clone(), audit_chain)?;
+    let vault = BackupVault::new(&master_key, ledger.registry());
+    let (clock, keys) = (wiring::system_clock(), Arc::new(master_key));
+    let target = RestoreTarget::new(settings, replace, clock.clone(), keys)?;
     let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
     check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;

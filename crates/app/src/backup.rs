@@ -5,14 +5,15 @@
 //! is sealed under a key derived from the master key.
 //!
 //! ```text
-//! file    MAGIC, frame, frame, …, end frame
+//! file    MAGIC, the registry's id (16 bytes), frame, frame, …, end frame
 //! frame   kind (1 byte), length (4 bytes), content
 //!   'R'   a record: account (8 bytes, 0 for none), id (8 bytes), length of the name of its kind (1 byte), that name;
 //!         then the record as JSON, sealed with all of that as context
 //!   'E'   the end: a signature of every byte before it
 //! ```
 //!
-//! The ledger is one line of JSON, a space and a signature.
+//! The ledger is one line of JSON, a space and a signature. It names the registry, too: a backup opens only with a ledger of
+//! the same one.
 
 mod ledger;
 mod restore;
@@ -34,7 +35,7 @@ use std::{
 };
 
 /// What a backup begins with; the number is the version of the format.
-const MAGIC: &[u8] = b"carnelian backup 2\n";
+const MAGIC: &[u8] = b"carnelian backup 3\n";
 
 const RECORD: u8 = b'R';
 const END: u8 = b'E';
@@ -48,6 +49,9 @@ pub enum BackupError {
     /// The same of a ledger.
     #[error("this is no whole ledger of a registry with this master key")]
     NotALedger,
+    /// The ledger is that of another registry.
+    #[error("the ledger is that of another registry")]
+    OtherRegistry,
     /// It has records that this release does not know.
     #[error("the backup was made by a newer release")]
     Newer,
@@ -149,6 +153,7 @@ impl<'a> BackupFile<'a> {
         let (signature, keys) = (vault.sign(), HashMap::new());
         let mut backup = BackupFile { file, signature, vault, entropy, keys, records: 0, failed: None };
         backup.write(MAGIC)?;
+        backup.write(&vault.registry().0)?;
         Ok(backup)
     }
 

@@ -96,6 +96,7 @@ impl App {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Receipt<'a> {
+    registry_id: Cow<'a, str>,
     erasure_id: u64,
     account_id: u64,
     requested_by: Cow<'a, str>,
@@ -112,6 +113,7 @@ struct Receipt<'a> {
 /// A signed statement of what was erased and when.
 fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Timestamp>) -> String {
     let receipt = Receipt {
+        registry_id: key.registry().to_string().into(),
         erasure_id: erasure.id.0,
         account_id: erasure.account.0,
         requested_by: (&*erasure.requested_by).into(),
@@ -146,9 +148,10 @@ mod tests {
     use super::*;
     use crate::vault::MasterKey;
     use carnelian_domain::{AccountId, ErasureId};
+    use carnelian_store::RegistryId;
 
     fn signed() -> (ReceiptKey, String) {
-        let key = ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"));
+        let key = ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"), RegistryId([3; 16]));
         let erasure = ErasureRecord {
             id: ErasureId(3),
             account: AccountId(5),
@@ -171,7 +174,7 @@ mod tests {
     fn a_receipt_contains_every_fact_and_its_signature_covers_them() {
         let (key, receipt) = signed();
         let (fields, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
-        let expected = "{\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
+        let expected = "{\"registryId\":\"03030303030303030303030303030303\",\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
             \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract \\\"ended\\\"\",\"customers\":41,\"users\":2,\
             \"keys\":4,\"dataKeyDestroyedAt\":\"1970-01-01T00:00:01.000Z\",\
             \"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"publicKey\":";

@@ -56,7 +56,7 @@ pub mod vault;
 pub use carnelian_store::Clock;
 pub use failure::Failure;
 pub use throttle::ActiveCall;
-pub use vault::{AuditKey, BackupVault, Entropy, MasterKey};
+pub use vault::{BackupVault, Entropy, MasterKey};
 
 use carnelian_domain::{Caller, Permission, Problem, Rules};
 use carnelian_store::{Store, StoreError, WorkerId};
@@ -66,7 +66,7 @@ use ids::CustomerIds;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use throttle::Limits;
-use vault::{ReceiptKey, Vault};
+use vault::{AuditKey, ReceiptKey, Vault};
 
 /// What the application is built from.
 pub struct Parts {
@@ -139,7 +139,8 @@ impl App {
     /// Opens the application on a store. Fails if the registry was created with another master key.
     pub async fn open(parts: Parts) -> Result<App, StartError> {
         let Parts { store, master_key, clock, entropy, rules, .. } = parts;
-        let vault = Arc::new(Vault::new(&master_key, entropy.clone()));
+        let registry = store.registry_id().await?;
+        let vault = Arc::new(Vault::new(&master_key, registry, entropy.clone()));
         let proof = store.key_proof(vault.proof().to_vec()).await?;
         if proof != vault.proof() {
             return Err(StartError::WrongMasterKey);
@@ -158,9 +159,9 @@ impl App {
             },
             keys: Keys {
                 vault,
-                audit: AuditKey::new(&master_key),
-                receipts: ReceiptKey::new(&master_key),
-                backups: BackupVault::new(&master_key),
+                audit: AuditKey::new(&master_key, registry),
+                receipts: ReceiptKey::new(&master_key, registry),
+                backups: BackupVault::new(&master_key, registry),
             },
             store,
             clock,

@@ -9,7 +9,9 @@
 //!                    +-- Ed25519 seed: signs receipts
 //! ```
 //!
-//! Each derivation is HKDF-SHA-256 with the salt `carnelian` and a label of its own that ends in a version.
+//! Each derivation is HKDF-SHA-256 with the salt `carnelian`, followed by the registry's id, and a label of its own that ends
+//! in a version. With the id, registries with the same master key have no key in common: nothing of one is taken for that of
+//! another. (What seals an account's rows in backups comes from its random data key, without the id.)
 //!
 //! Sealed bytes are a version (1 byte, 1), a nonce (12 bytes) and an AES-256-GCM-SIV ciphertext with its tag (16 bytes). The
 //! associated data bind them to their place: the account id for a data key, account id and customer id for a customer's
@@ -23,7 +25,7 @@ use aws_lc_rs::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use carnelian_domain::{AccountId, Timestamp};
-use carnelian_store::{AuditChain, AuditHead, Link};
+use carnelian_store::{AuditChain, AuditHead, Link, RegistryId, RegistryKeys};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -56,6 +58,12 @@ impl MasterKey {
     /// The bytes, to be stored.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_slice()
+    }
+}
+
+impl RegistryKeys for MasterKey {
+    fn audit_chain(&self, registry: RegistryId) -> Arc<dyn AuditChain> {
+        Arc::new(AuditKey::new(self, registry))
     }
 }
 
@@ -124,8 +132,8 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    pub(crate) fn new(master: &MasterKey, entropy: Arc<dyn Entropy>) -> Vault {
-        let root = root(master);
+    pub(crate) fn new(master: &MasterKey, registry: RegistryId, entropy: Arc<dyn Entropy>) -> Vault {
+        let root = root(master, registry);
         Vault {
             wrapping: SealingKey::new(derive(&root, WRAPPING).as_slice()).expect("a key of 32 bytes"),
             pepper: hmac_key(&root, b"api key pepper 1"),
@@ -171,15 +179,15 @@ impl Vault {
 }
 
 /// Links the entries of the audit log and seals its end: without the master key neither can be forged.
-pub struct AuditKey {
+pub(crate) struct AuditKey {
     chain: hmac::Key,
     end: hmac::Key,
 }
 
 impl AuditKey {
-    /// Derives the key from the master key.
-    pub fn new(master: &MasterKey) -> AuditKey {
-        let root = root(master);
+    /// Derives the key of a registry.
+    pub(crate) fn new(master: &MasterKey, registry: RegistryId) -> AuditKey {
+        let root = root(master, registry);
         let (chain, end) = (hmac_key(&root, b"audit chain 1"), hmac_key(&root, b"audit end 1"));
         AuditKey { chain, end }
     }
@@ -197,21 +205,28 @@ impl AuditChain for AuditKey {
 
 /// Seals and signs backups.
 pub struct BackupVault {
+    registry: RegistryId,
     wrapping: SealingKey,
     general: SealingKey,
     signing: hmac::Key,
 }
 
 impl BackupVault {
-    /// Derives the keys from the master key.
-    pub fn new(master: &MasterKey) -> BackupVault {
-        let root = root(master);
+    /// Derives the keys of a registry.
+    pub fn new(master: &MasterKey, registry: RegistryId) -> BackupVault {
+        let root = root(master, registry);
         let sealing = |purpose: &[u8]| SealingKey::new(derive(&root, purpose).as_slice()).expect("a key of 32 bytes");
         BackupVault {
+            registry,
             wrapping: sealing(WRAPPING),
             general: sealing(b"backup sealing 1"),
             signing: hmac_key(&root, b"backup signing 1"),
         }
+    }
+
+    /// The registry whose keys these are.
+    pub(crate) fn registry(&self) -> RegistryId {
+        self.registry
     }
 
     /// The key for rows that belong to no account.
@@ -250,23 +265,32 @@ impl Signing {
 }
 
 /// Signs receipts; anyone with the public key can check them.
-pub(crate) struct ReceiptKey(Ed25519KeyPair);
+pub(crate) struct ReceiptKey {
+    pair: Ed25519KeyPair,
+    registry: RegistryId,
+}
 
 impl ReceiptKey {
-    /// Derives the key from the master key.
-    pub(crate) fn new(master: &MasterKey) -> ReceiptKey {
-        let seed = derive(&root(master), b"receipt signing 1");
-        ReceiptKey(Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("a seed of 32 bytes"))
+    /// Derives the key of a registry.
+    pub(crate) fn new(master: &MasterKey, registry: RegistryId) -> ReceiptKey {
+        let seed = derive(&root(master, registry), b"receipt signing 1");
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("a seed of 32 bytes");
+        ReceiptKey { pair, registry }
+    }
+
+    /// The registry whose key this is.
+    pub(crate) fn registry(&self) -> RegistryId {
+        self.registry
     }
 
     /// The public key.
     pub(crate) fn public(&self) -> &impl AsRef<[u8]> {
-        self.0.public_key()
+        self.pair.public_key()
     }
 
     /// An Ed25519 signature.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.0.sign(message).as_ref().to_vec()
+        self.pair.sign(message).as_ref().to_vec()
     }
 
     /// Whether a signature was made with this key.
@@ -289,9 +313,9 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
     signature
 }
 
-/// The HKDF key from which every other key is derived.
-fn root(master: &MasterKey) -> Prk {
-    Salt::new(HKDF_SHA256, b"carnelian").extract(master.as_bytes())
+/// The HKDF key from which every other key of a registry is derived.
+fn root(master: &MasterKey, registry: RegistryId) -> Prk {
+    Salt::new(HKDF_SHA256, &[b"carnelian".as_slice(), &registry.0].concat()).extract(master.as_bytes())
 }
 
 fn hmac_key(root: &Prk, purpose: &[u8]) -> hmac::Key {
@@ -326,6 +350,7 @@ fn derive(root: &Prk, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use carnelian_store::PartitionId;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     /// Returns consecutive numbers, so that tests are repeatable.
@@ -340,9 +365,12 @@ pub(crate) mod tests {
         }
     }
 
+    /// The registry of all tests but those of its id.
+    pub(crate) const REGISTRY: RegistryId = RegistryId([3; 16]);
+
     pub(crate) fn vault() -> Vault {
         let entropy = Arc::new(Counting::default());
-        Vault::new(&MasterKey::generate(&*entropy), entropy)
+        Vault::new(&MasterKey::generate(&*entropy), REGISTRY, entropy)
     }
 
     #[test]
@@ -372,16 +400,45 @@ pub(crate) mod tests {
     #[test]
     fn keys_for_different_purposes_and_masters_differ() {
         let (one, entropy) = (vault(), Arc::new(Counting::default()));
-        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), entropy);
+        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), REGISTRY, entropy);
         assert_ne!(one.proof(), other.proof());
         assert_ne!(one.digest("key"), other.digest("key"));
         assert_ne!(one.digest("key"), one.digest("kez"));
     }
 
     #[test]
+    fn no_key_of_a_registry_is_that_of_another_registry_with_the_same_master_key() {
+        let master = MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes");
+        let of = |registry: RegistryId| {
+            let (vault, audit) =
+                (Vault::new(&master, registry, Arc::new(Counting::default())), AuditKey::new(&master, registry));
+            let (backups, receipts) = (BackupVault::new(&master, registry), ReceiptKey::new(&master, registry));
+            let head = AuditHead::empty(PartitionId::FIRST);
+            let seals = [
+                vault.proof().to_vec(),
+                vault.digest("key").to_vec(),
+                vault.fingerprint(&[b"request"]).to_vec(),
+                vault.setting_digest("listen", None).to_vec(),
+                audit.link(&head.link, 1, Timestamp(1), "entry").to_vec(),
+                audit.seal(&head).to_vec(),
+                backups.sign().finish(),
+                receipts.public().as_ref().to_vec(),
+                vault.new_data_key(AccountId(1)),
+                backups.general.seal(&Counting::default(), b"", b"text"),
+            ];
+            assert!(vault.data_key(AccountId(1), &seals[8]).is_ok());
+            seals
+        };
+        let (one, other) = (of(REGISTRY), of(RegistryId([4; 16])));
+        for (at, (one, other)) in one.iter().zip(&other).enumerate() {
+            assert_ne!(one, other, "key {at}");
+        }
+    }
+
+    #[test]
     fn a_setting_s_digest_depends_on_its_name_its_value_and_the_master_key() {
         let (one, entropy) = (vault(), Arc::new(Counting::default()));
-        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), entropy);
+        let other = Vault::new(&MasterKey::from_bytes(&[7; KEY_BYTES]).expect("32 bytes"), REGISTRY, entropy);
         let digest = one.setting_digest("listen", Some("127.0.0.1:8080"));
         assert_eq!(digest, one.setting_digest("listen", Some("127.0.0.1:8080")));
         assert_ne!(digest, other.setting_digest("listen", Some("127.0.0.1:8080")));

@@ -1,6 +1,7 @@
 -- One row: the state of the registry as a whole.
 CREATE TABLE registry (
     one INTEGER PRIMARY KEY CHECK (one = 1),
+    id BLOB NOT NULL CHECK (length(id) = 16),
     directory_version INTEGER NOT NULL,
     next_customer_id INTEGER NOT NULL,
     key_proof BLOB,
@@ -12,7 +13,7 @@ CREATE TABLE registry (
 ) STRICT;
 
 -- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
-INSERT INTO registry VALUES (1, 1, 1, NULL, randomblob(16), 0, x'', 0, 0);
+INSERT INTO registry VALUES (1, randomblob(16), 1, 1, NULL, randomblob(16), 0, x'', 0, 0);
 
 -- state: 0 active, 1 erasure in progress, 2 erased
 CREATE TABLE account (

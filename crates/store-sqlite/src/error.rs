@@ -90,9 +90,12 @@ pub enum OpenError {
         /// How many customers that were erased one by one.
         customers: usize,
     },
-    /// What was restored belongs to another master key.
-    #[error("the registry in {} was made with another master key than the backup", .0.display())]
-    OtherKey(PathBuf),
+    /// What was restored is another registry, or one of another master key.
+    #[error(
+        "{} holds another registry than the backup, or one of another master key: restore into an empty directory",
+        .0.display()
+    )]
+    OtherRegistry(PathBuf),
     /// What was restored is in its place and cannot be opened.
     #[error("the restored registry cannot be opened: {error}; the one before it is kept as {}", kept.display())]
     RestoredNotOpened {

@@ -19,8 +19,8 @@ use crate::{
     memory::indexes::Indexes,
     read::readers::Readers,
 };
-use carnelian_store::{AuditChain, Clock, StoreError};
-use rusqlite::Connection;
+use carnelian_store::{Clock, RegistryId, RegistryKeys, StoreError};
+use rusqlite::{Connection, Row};
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -37,8 +37,8 @@ pub struct Options {
     pub writes_customers: bool,
     /// The clock. All writes of a transaction have the time at which it began.
     pub clock: Arc<dyn Clock>,
-    /// Links the entries of the audit log.
-    pub audit_chain: Arc<dyn AuditChain>,
+    /// The keys of the registry.
+    pub keys: Arc<dyn RegistryKeys>,
     /// Called when the store has failed: every later write is refused, and the process must restart.
     pub on_failure: OnFailure,
 }
@@ -52,6 +52,7 @@ pub struct SqliteStore {
     /// The indexes in memory; `None` in a process that may not write customers.
     pub(crate) indexes: Option<Arc<Indexes>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: Arc<dyn RegistryKeys>,
     /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
     pub(crate) has_claimed: AtomicBool,
     /// Dropped last, when no connection is open any more.
@@ -84,8 +85,10 @@ impl SqliteStore {
         let path = options.directory.join(DATABASE);
         // With the serving lock, no server can have the registry open.
         let alone = locks.serving.is_some();
-        let connection = schema::open_for_writing(&path, alone, &*options.audit_chain)?;
-        if connection.query_row("SELECT restoring FROM registry", [], |row| row.get(0))? {
+        let connection = schema::open_for_writing(&path, alone, &*options.keys)?;
+        let read = |row: &Row<'_>| Ok((RegistryId(row.get(0)?), row.get(1)?));
+        let (id, restoring) = connection.query_row("SELECT id, restoring FROM registry", [], read)?;
+        if restoring {
             return Err(OpenError::RestoreUnfinished(options.directory));
         }
         let explain = |source| OpenError::Directory { path: path.clone(), source };
@@ -98,7 +101,7 @@ impl SqliteStore {
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),
-            audit: AuditTail::new(options.audit_chain),
+            audit: AuditTail::new(options.keys.audit_chain(id)),
             clock: options.clock.clone(),
             on_failure: options.on_failure,
             readers: readers.clone(),
@@ -117,6 +120,7 @@ impl SqliteStore {
             wal_truncation,
             indexes,
             clock: options.clock,
+            keys: options.keys,
             has_claimed: AtomicBool::new(false),
             _files: files,
         })

@@ -23,7 +23,7 @@ pub type Link = [u8; 32];
 /// The link of no entry: what is appended to a log whose end was tampered with never makes it whole again.
 const BROKEN: Link = [0xff; 32];
 
-/// Makes links and seals. The implementation with the key comes from where the program is wired together.
+/// Makes links and seals with the keys of one registry ([`RegistryKeys`](crate::RegistryKeys)).
 pub trait AuditChain: Send + Sync {
     /// The link of an entry that follows another one.
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link;
@@ -171,28 +171,30 @@ pub trait Audit: Send + Sync {
 #[cfg(all(test, feature = "contract"))]
 mod tests {
     use super::*;
-    use crate::contract::KeylessChain;
+    use crate::{RegistryId, contract::TestChain};
+
+    const CHAIN: TestChain = TestChain(RegistryId([7; 16]));
 
     fn of_two_entries(partition: PartitionId) -> AuditHead {
         let mut head = AuditHead::empty(partition);
-        head.append(&KeylessChain, Timestamp(1), "first");
-        head.append(&KeylessChain, Timestamp(2), "second");
+        head.append(&CHAIN, Timestamp(1), "first");
+        head.append(&CHAIN, Timestamp(2), "second");
         head
     }
 
     #[test]
     fn a_log_continues_where_its_stored_end_says_and_an_end_that_was_tampered_with_stays_broken() {
         let head = of_two_entries(PartitionId(3));
-        let end = head.end(&KeylessChain);
-        let resume = |end: &AuditEnd, last| AuditHead::resume(&KeylessChain, end, last);
+        let end = head.end(&CHAIN);
+        let resume = |end: &AuditEnd, last| AuditHead::resume(&CHAIN, end, last);
         assert_eq!(resume(&end, Some(head.link)), head);
         let empty = AuditHead::empty(PartitionId(3));
-        assert_eq!(resume(&empty.end(&KeylessChain), None), empty);
+        assert_eq!(resume(&empty.end(&CHAIN), None), empty);
         for (end, last) in [
             (end, None),
             (end, Some(empty.link)),
             (AuditEnd { seal: [7; 32], ..end }, Some(head.link)),
-            (AuditEnd { partition: PartitionId(2), sequence: 0, ..empty.end(&KeylessChain) }, None),
+            (AuditEnd { partition: PartitionId(2), sequence: 0, ..empty.end(&CHAIN) }, None),
         ] {
             assert_eq!(
                 resume(&end, last),

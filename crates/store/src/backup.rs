@@ -4,7 +4,7 @@
 //! indexes, hashes of names, counters of the directory. Remembered idempotent writes and unfinished imports are left out,
 //! since they mean nothing to another registry.
 
-use crate::{ErasureState, PartitionId, StoreError};
+use crate::{ErasureState, PartitionId, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, CustomerId, Role};
 use serde::{Deserialize, Serialize};
 
@@ -270,9 +270,10 @@ pub trait Restoring: Send {
 #[async_trait::async_trait]
 pub trait Restores: Send + Sync {
     /// Begins to fill the registry, which must be empty, else it fails with
-    /// [`Conflict::NotEmpty`](crate::Conflict::NotEmpty). Until the end it must not be used otherwise: one that was not
-    /// finished cannot be opened.
-    async fn begin_restore(&self) -> Result<Box<dyn Restoring + '_>, StoreError>;
+    /// [`Conflict::NotEmpty`](crate::Conflict::NotEmpty). It takes the id of the registry that was backed up, and from now
+    /// on uses the keys of that id. Until the end it must not be used otherwise: one that was not finished cannot be
+    /// opened.
+    async fn begin_restore(&self, registry: RegistryId) -> Result<Box<dyn Restoring + '_>, StoreError>;
 }
 
 /// Bytes as text, since JSON has none.

@@ -31,8 +31,8 @@ pub mod refusals;
 pub mod settings;
 
 use crate::{
-    AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, Store, StoreError, StoredCustomer, StoredEntry,
-    UserChanges, UserRecord,
+    AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, RegistryId, RegistryKeys, Store, StoreError,
+    StoredCustomer, StoredEntry, UserChanges, UserRecord,
 };
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
@@ -53,6 +53,7 @@ macro_rules! contract_tests {
     ($open:path) => {
         $crate::backup_contract_tests! { $open, $open:
             a_restored_registry_shows_what_the_first_one_shows
+            a_restored_registry_has_the_id_and_the_keys_of_the_first_one
             a_restored_registry_takes_writes_and_gives_no_id_twice
             entries_of_a_restore_continue_the_audit_log
             a_registry_that_was_used_is_not_restored_into
@@ -177,6 +178,7 @@ macro_rules! contract_tests {
                 customer_writes_leave_the_version_alone
                 names_are_unique_among_their_kind_and_to_the_byte
                 the_first_key_proof_stays
+                a_registry_keeps_its_id
                 one_of_many_concurrent_creates_of_an_account_succeeds
             }
         }
@@ -203,25 +205,41 @@ macro_rules! backup_contract_tests {
     )+ };
 }
 
-/// Links entries of the audit log without a key, so that a test can compute the next link.
-pub struct KeylessChain;
+/// Keys that are no secret, so that a test can compute what a registry stores.
+pub struct TestKeys;
 
-impl AuditChain for KeylessChain {
+impl RegistryKeys for TestKeys {
+    fn audit_chain(&self, registry: RegistryId) -> Arc<dyn AuditChain> {
+        Arc::new(TestChain(registry))
+    }
+}
+
+/// Links entries of the audit log of a registry without a secret.
+pub struct TestChain(pub RegistryId);
+
+impl AuditChain for TestChain {
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link {
         let mut hash = DefaultHasher::new();
-        (previous, sequence, at.0, entry).hash(&mut hash);
+        (self.0, previous, sequence, at.0, entry).hash(&mut hash);
         let mut link = [0; 32];
         link[..8].copy_from_slice(&hash.finish().to_be_bytes());
         link
     }
 
     fn seal(&self, head: &AuditHead) -> Link {
-        head.link.map(|byte| !byte)
+        let mut seal = head.link.map(|byte| !byte);
+        seal.iter_mut().zip(self.0.0).for_each(|(byte, id)| *byte ^= id);
+        seal
     }
 }
 
 /// The origin of changes whose origin does not matter.
 const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+
+/// What links the audit log of a registry.
+async fn test_chain(store: &dyn Store) -> TestChain {
+    TestChain(store.registry_id().await.expect("a registry has an id"))
+}
 
 /// Creates an account.
 async fn account(store: &dyn Store, name: &str) -> AccountId {

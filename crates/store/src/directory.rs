@@ -1,6 +1,6 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
-use crate::{ErasureRecord, StoreError};
+use crate::{ErasureRecord, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId};
 use std::sync::Arc;
 
@@ -190,6 +190,9 @@ pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 /// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`.
 #[async_trait::async_trait]
 pub trait Directory: Send + Sync {
+    /// The id that the registry got when it was made, or that of the backup that it was restored from.
+    async fn registry_id(&self) -> Result<RegistryId, StoreError>;
+
     /// Stores the proof by which the registry knows its master key, unless there is one, and returns the stored one.
     async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 

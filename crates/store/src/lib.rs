@@ -6,6 +6,7 @@
 //! * [`directory`]: accounts, groups, users and keys
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: the log of all changes
+//! * [`keys`]: the id of a registry, and the keys that are derived with it
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment, out and in
@@ -31,6 +32,7 @@
 //!    spread its data has one.
 //! 8. **Erasures are leased** ([`erasure`]): of many servers one carries an erasure out, and losing the lease is harmless.
 //! 9. **Pace is the adapter's**: batch sizes, pauses, retries and pools do not appear in the port.
+//! 10. **Keys belong to one registry** ([`keys`]): the adapter makes a random id with a registry and keeps it in its row.
 //!
 //! Call `contract_tests!` and `backup_contract_tests!` (feature `contract`) in the adapter's tests; a case runs against an empty registry.
 
@@ -45,6 +47,7 @@ pub mod error;
 pub mod ids;
 pub mod import;
 pub mod judge;
+pub mod keys;
 pub mod partition;
 pub mod settings;
 
@@ -69,6 +72,7 @@ pub use ids::IdBlock;
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
 };
+pub use keys::{RegistryId, RegistryKeys};
 pub use partition::{PartitionId, Partitions};
 pub use settings::{SettingRecord, Settings};
 

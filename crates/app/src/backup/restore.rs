@@ -51,7 +51,7 @@ pub async fn restore(
         keys: keys.filter_map(|(id, key)| Some((*id, (vault.account_key(*id, key).ok()?, key.clone())))).collect(),
         vault,
         ledger,
-        restoring: store.begin_restore().await?,
+        restoring: store.begin_restore(vault.registry()).await?,
         batch: Vec::new(),
         known_erased: HashSet::new(),
         left_out: HashMap::new(),
@@ -189,7 +189,12 @@ impl<'a> Frames<'a> {
         let mut frames = Frames { from, signature: vault.sign() };
         let magic = frames.exactly(MAGIC.len())?;
         frames.signature.update(&magic);
-        if magic == MAGIC { Ok(frames) } else { Err(BackupError::NotWhole) }
+        if magic != MAGIC {
+            return Err(BackupError::NotWhole);
+        }
+        let registry = frames.exactly(vault.registry().0.len())?;
+        frames.signature.update(&registry);
+        if registry == vault.registry().0 { Ok(frames) } else { Err(BackupError::OtherRegistry) }
     }
 
     /// The kind and the content of the next frame; `None` at a valid end.

@@ -1,12 +1,20 @@
 //! Backups that were tampered with.
 
 use super::{BackupError, BackupFile, END, KnownLedger, MAGIC, check, restore};
-use crate::vault::{BackupVault, MasterKey, Vault, tests::Counting};
+use crate::vault::{
+    BackupVault, MasterKey, Vault,
+    tests::{Counting, REGISTRY},
+};
 use carnelian_domain::{AccountId, AccountState, Actor, Origin};
-use carnelian_store::{BackupCustomer, Ledger, PartitionId, Record, RecordSink, Restores, Restoring, StoreError};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use carnelian_store::{
+    BackupCustomer, Ledger, PartitionId, Record, RecordSink, RegistryId, Restores, Restoring, StoreError,
+};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 const PARTITIONS: u16 = 3;
@@ -21,7 +29,7 @@ struct Filling<'a>(&'a Target);
 
 #[async_trait::async_trait]
 impl Restores for Target {
-    async fn begin_restore(&self) -> Result<Box<dyn Restoring + '_>, StoreError> {
+    async fn begin_restore(&self, _: RegistryId) -> Result<Box<dyn Restoring + '_>, StoreError> {
         Ok(Box::new(Filling(self)))
     }
 }
@@ -94,7 +102,7 @@ impl Made {
     async fn new() -> Made {
         let master = MasterKey::from_bytes(&[7; 32]).expect("32 bytes");
         let entropy = Arc::new(Counting::default());
-        let (vault, keys) = (BackupVault::new(&master), Vault::new(&master, entropy.clone()));
+        let (vault, keys) = (BackupVault::new(&master, REGISTRY), Vault::new(&master, REGISTRY, entropy.clone()));
         let records = records(&keys);
         let keys = records.iter().filter_map(|record| match record {
             Record::Account { id, wrapped_key, .. } => Some((AccountId(*id), wrapped_key.clone())),
@@ -106,7 +114,7 @@ impl Made {
         let mut file = BackupFile::begin(&mut bytes, &vault, &*entropy).expect("is written");
         file.put(records).await.expect("is written");
         file.end().expect("is written");
-        let mut rest = &bytes[MAGIC.len()..];
+        let mut rest = &bytes[MAGIC.len() + REGISTRY.0.len()..];
         let mut frames = Vec::new();
         while let Some(length) = rest.get(1..5) {
             let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
@@ -115,12 +123,12 @@ impl Made {
             rest = after;
         }
         assert_eq!(frames.len(), count + 1);
-        Made { vault, ledger: KnownLedger { ledger, ..KnownLedger::default() }, frames }
+        Made { vault, ledger: KnownLedger { registry: REGISTRY, ledger, erased_customers: HashSet::new() }, frames }
     }
 
     /// Whether a backup of these frames is found whole, and whether it is restored.
     async fn is_accepted(&self, frames: &[Vec<u8>]) -> (bool, bool) {
-        let bytes = [MAGIC, &frames.concat()].concat();
+        let bytes = [MAGIC, &REGISTRY.0, &frames.concat()].concat();
         let (target, origin) = (Target::default(), Origin::new(Actor::CommandLine));
         let checked = check(&self.vault, &mut &*bytes);
         let restored = restore(&target, &self.vault, &self.ledger, &mut &*bytes, &origin).await;

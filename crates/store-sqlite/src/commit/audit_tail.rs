@@ -47,6 +47,11 @@ impl AuditTail {
         Ok(())
     }
 
+    /// Goes on with the keys of another registry, whose log is restored.
+    pub(crate) fn adopt(&mut self, chain: Arc<dyn AuditChain>) {
+        self.chain = chain;
+    }
+
     /// Discards the head of a transaction that was rolled back.
     pub(crate) fn forget(&mut self) {
         self.head = None;

@@ -105,7 +105,7 @@ impl Restore {
     fn check(&self, path: &Path, old: &Old) -> Result<(), OpenError> {
         let new = schema::open_for_reading(&self.staging.join(DATABASE))?;
         if old.key_proof.is_some() && old.key_proof != key_proof(&new)? {
-            return Err(OpenError::OtherKey(self.directory.clone()));
+            return Err(OpenError::OtherRegistry(self.directory.clone()));
         }
         let back = old.erased.present_in(&new)?;
         let (accounts, customers) = (back.accounts.len(), back.customers.len());

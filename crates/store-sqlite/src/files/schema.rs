@@ -4,7 +4,7 @@ use crate::{
     error::OpenError,
     files::{file_system::log_of, page_scrub},
 };
-use carnelian_store::{AuditChain, AuditHead, PartitionId};
+use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     fs, io,
@@ -36,7 +36,7 @@ pub(crate) fn assert_sqlite_version() -> Result<(), OpenError> {
 /// Opens the database for writing. Creates it if it does not exist, and migrates an older schema.
 ///
 /// `alone` means that no server has it open, so that the log of an earlier process can be rewritten and truncated.
-pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain) -> Result<Connection, OpenError> {
+pub(crate) fn open_for_writing(path: &Path, alone: bool, keys: &dyn RegistryKeys) -> Result<Connection, OpenError> {
     let explain = |source| OpenError::Directory { path: path.to_owned(), source };
     make_private(path).map_err(explain)?;
     // SQLite ignores a failed sync of the directory. So each name is synced here before SQLite does: the database's
@@ -59,7 +59,7 @@ pub(crate) fn open_for_writing(path: &Path, alone: bool, chain: &dyn AuditChain)
     if alone {
         renew_log(&connection, path)?;
     }
-    migrate(&mut connection, MIGRATIONS, chain)?;
+    migrate(&mut connection, MIGRATIONS, keys)?;
     if alone {
         // The log may hold erased data.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -138,7 +138,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), OpenError> {
 }
 
 /// Brings a database to the newest schema in one transaction: wholly or not at all.
-fn migrate(connection: &mut Connection, migrations: &[&str], chain: &dyn AuditChain) -> Result<(), OpenError> {
+fn migrate(connection: &mut Connection, migrations: &[&str], keys: &dyn RegistryKeys) -> Result<(), OpenError> {
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     let found: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = migrations.len();
@@ -152,7 +152,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str], chain: &dyn AuditCh
         transaction.execute_batch(migration)?;
     }
     if found == 0 {
-        seal_empty_audit_log(&transaction, chain)?;
+        seal_empty_audit_log(&transaction, keys)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", known)?;
@@ -160,15 +160,16 @@ fn migrate(connection: &mut Connection, migrations: &[&str], chain: &dyn AuditCh
 }
 
 /// Seals the end of an audit log without entries.
-fn seal_empty_audit_log(connection: &Connection, chain: &dyn AuditChain) -> Result<(), rusqlite::Error> {
-    let end = AuditHead::empty(PartitionId::FIRST).end(chain);
+fn seal_empty_audit_log(connection: &Connection, keys: &dyn RegistryKeys) -> Result<(), rusqlite::Error> {
+    let id = connection.query_row("SELECT id FROM registry", [], |row| row.get(0).map(RegistryId))?;
+    let end = AuditHead::empty(PartitionId::FIRST).end(&*keys.audit_chain(id));
     connection.execute("UPDATE registry SET audit_seal = ?1", [end.seal]).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carnelian_store::contract::KeylessChain;
+    use carnelian_store::contract::TestKeys;
     use rusqlite::hooks::{AuthContext, Authorization};
     use std::{
         collections::BTreeSet,
@@ -183,7 +184,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let connection = open_for_writing(&path, true, &TestKeys).expect("opens");
         let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(setting("journal_mode"), Ok("wal".to_owned().into()));
         assert_eq!(setting("synchronous"), Ok(1.into()));
@@ -194,12 +195,12 @@ mod tests {
     fn a_schema_from_the_future_and_a_foreign_file_are_refused() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let connection = open_for_writing(&path, true, &TestKeys).expect("opens");
         connection.pragma_update(None, "user_version", 1000).expect("updates");
-        assert!(matches!(open_for_writing(&path, true, &KeylessChain), Err(OpenError::TooNew { found: 1000, .. })));
+        assert!(matches!(open_for_writing(&path, true, &TestKeys), Err(OpenError::TooNew { found: 1000, .. })));
         let other = directory.path().join("other.db");
         Connection::open(&other).and_then(|db| db.execute_batch("CREATE TABLE t (x)")).expect("makes");
-        assert!(matches!(open_for_writing(&other, true, &KeylessChain), Err(OpenError::Foreign(_))));
+        assert!(matches!(open_for_writing(&other, true, &TestKeys), Err(OpenError::Foreign(_))));
     }
 
     /// A made-up next version: a column more, a table that is made anew, an index, and a row changed.
@@ -215,7 +216,7 @@ mod tests {
     /// A registry of version 1 with many rows; its connection keeps so few pages that a large transaction reaches the log
     /// before it is committed.
     fn version_1(path: &Path) -> Connection {
-        let connection = open_for_writing(path, true, &KeylessChain).expect("opens");
+        let connection = open_for_writing(path, true, &TestKeys).expect("opens");
         let fill = "
             INSERT INTO account VALUES (1, 'Acme', 0, x'01', 5);
             INSERT INTO account_group VALUES (1, 'West');
@@ -245,7 +246,7 @@ mod tests {
         let mut connection = version_1(&directory.path().join(DATABASE));
         let (version, rows) = state(&connection);
         assert_eq!(version, 1);
-        migrate(&mut connection, &[MIGRATIONS[0], NEXT], &KeylessChain).expect("migrates");
+        migrate(&mut connection, &[MIGRATIONS[0], NEXT], &TestKeys).expect("migrates");
         assert_eq!(state(&connection), (2, rows));
         connection.execute("UPDATE account SET note = NULL", []).expect("there is a new column");
     }
@@ -256,7 +257,7 @@ mod tests {
         let mut connection = version_1(&directory.path().join(DATABASE));
         let before = state(&connection);
         let failing = [NEXT, "INSERT INTO missing VALUES (1)"].concat();
-        migrate(&mut connection, &[MIGRATIONS[0], &failing], &KeylessChain).expect_err("the last statement fails");
+        migrate(&mut connection, &[MIGRATIONS[0], &failing], &TestKeys).expect_err("the last statement fails");
         assert_eq!(state(&connection), before);
     }
 
@@ -280,7 +281,7 @@ mod tests {
             }))
             .expect("is set");
         let migrations = [MIGRATIONS[0], NEXT];
-        migrate(&mut connection, &migrations, &KeylessChain).expect("migrates");
+        migrate(&mut connection, &migrations, &TestKeys).expect("migrates");
         connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).expect("is set");
         let kills = kills.load(Ordering::SeqCst);
         let log = |kill: u32| log_of(&directory.path().join(kill.to_string()).join(DATABASE));
@@ -290,7 +291,7 @@ mod tests {
             let path = directory.path().join(kill.to_string()).join(DATABASE);
             let mut left = Connection::open(&path).expect("opens");
             assert_eq!(state(&left), (1, rows.clone()), "kill {kill}");
-            migrate(&mut left, &migrations, &KeylessChain).expect("migrates");
+            migrate(&mut left, &migrations, &TestKeys).expect("migrates");
             assert_eq!(state(&left), (2, rows.clone()), "kill {kill}");
         }
     }
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn the_page_about_the_schema_shows_every_table_column_and_index() {
         let directory = tempfile::tempdir().expect("a directory");
-        let connection = open_for_writing(&directory.path().join(DATABASE), true, &KeylessChain).expect("opens");
+        let connection = open_for_writing(&directory.path().join(DATABASE), true, &TestKeys).expect("opens");
         let select = "SELECT t.name || ' ' || c.name || ' ' || c.type FROM pragma_table_list AS t, pragma_table_info(t.name) AS c
                 WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite%'
             UNION ALL SELECT name || ' ' || tbl_name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";

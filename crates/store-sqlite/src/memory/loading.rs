@@ -173,11 +173,11 @@ pub(crate) fn idempotent_write(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carnelian_store::contract::KeylessChain;
+    use carnelian_store::contract::TestKeys;
 
     /// A registry with this many customers: two of three in account 2, the others in accounts with few customers.
     fn registry(path: &Path, customers: i64) -> Connection {
-        let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
+        let connection = schema::open_for_writing(path, true, &TestKeys).expect("opens");
         let fill = "
             WITH RECURSIVE number (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM number WHERE id < ?1)
             INSERT INTO customer (id, account_id, name, version, ship_to_bill_address, created_at, modified_at, sealed,
@@ -207,7 +207,7 @@ mod tests {
     fn a_registry_without_customers_has_no_names() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let connection = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
         let names = load(&path, &connection, PIECE).expect("loads");
         assert_eq!(names.candidates(KeyedHash(0)).count(), 0);
     }

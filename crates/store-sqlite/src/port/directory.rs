@@ -20,12 +20,19 @@ use crate::{
 use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
     AccountRecord, Conflict, Directory, DirectorySnapshot, ErasureRecord, GroupRecord, IdOrName, KeyKind, KeyRecord,
-    NewKey, NewUser, StoreError, UserChanges, UserRecord, WrapKey,
+    NewKey, NewUser, RegistryId, StoreError, UserChanges, UserRecord, WrapKey,
 };
 use rusqlite::params;
 
 #[async_trait::async_trait]
 impl Directory for SqliteStore {
+    async fn registry_id(&self) -> Result<RegistryId, StoreError> {
+        let select = "SELECT id FROM registry";
+        self.readers
+            .read_fresh(move |connection| connection.query_row(select, [], |row| row.get(0).map(RegistryId)))
+            .await
+    }
+
     async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         // Nearly always there is one, and nothing to write: not on a full disk either.
         let select = "SELECT key_proof FROM registry";

@@ -251,7 +251,10 @@ pub(crate) mod tests {
         store::OpenFiles,
     };
     use carnelian_domain::{Actor, Origin};
-    use carnelian_store::{Clock, CustomerFilter, Customers, NewCustomer, contract::KeylessChain};
+    use carnelian_store::{
+        Clock, CustomerFilter, Customers, NewCustomer, RegistryId,
+        contract::{TestChain, TestKeys},
+    };
     use std::{
         cell::Cell,
         fs::File,
@@ -276,7 +279,7 @@ pub(crate) mod tests {
 
     /// A registry with one account, with a sync function of the test.
     pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
-        let connection = schema::open_for_writing(path, true, &KeylessChain).expect("opens");
+        let connection = schema::open_for_writing(path, true, &TestKeys).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
@@ -285,7 +288,7 @@ pub(crate) mod tests {
         let parts = WriterParts {
             connection,
             indexes: indexes.clone(),
-            audit: AuditTail::new(Arc::new(KeylessChain)),
+            audit: AuditTail::new(Arc::new(TestChain(RegistryId([7; 16])))),
             clock: Arc::new(StoppedClock),
             on_failure: Box::new(|detail| panic!("{detail}")),
             readers: readers.clone(),
@@ -306,6 +309,7 @@ pub(crate) mod tests {
             wal_truncation,
             indexes,
             clock: Arc::new(StoppedClock),
+            keys: Arc::new(TestKeys),
             has_claimed: AtomicBool::new(false),
             _files: files,
         })
@@ -315,7 +319,7 @@ pub(crate) mod tests {
     fn a_name_that_moves_to_another_customer_during_a_lookup_is_found() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let connection = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
         let insert = "INSERT INTO customer (id, account_id, name, name_hash, version, ship_to_bill_address, created_at,
             modified_at, sealed) VALUES (2, 1, 'Customer', 0, 1, 0, 0, 0, x'')";
         connection.execute(insert, []).expect("is inserted");

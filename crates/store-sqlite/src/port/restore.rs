@@ -9,8 +9,8 @@ use crate::{
 };
 use carnelian_domain::{AccountId, AccountState};
 use carnelian_store::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Conflict, PartitionId, Record, Restores, Restoring,
-    StoreError,
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Conflict, PartitionId, Record, RegistryId, Restores,
+    Restoring, StoreError,
 };
 use rusqlite::{Connection, params};
 
@@ -20,12 +20,14 @@ const IS_USED: &str = "SELECT 1 FROM registry WHERE next_customer_id > 1 OR key_
 
 #[async_trait::async_trait]
 impl Restores for SqliteStore {
-    async fn begin_restore(&self) -> Result<Box<dyn Restoring + '_>, StoreError> {
-        self.write(|writing| {
+    async fn begin_restore(&self, registry: RegistryId) -> Result<Box<dyn Restoring + '_>, StoreError> {
+        let chain = self.keys.audit_chain(registry);
+        self.write(move |writing| {
             if writing.connection.prepare(IS_USED)?.exists([])? {
                 return Err(Conflict::NotEmpty.into());
             }
-            Ok(writing.connection.execute("UPDATE registry SET restoring = 1", [])?)
+            writing.audit.adopt(chain);
+            Ok(writing.connection.execute("UPDATE registry SET id = ?1, restoring = 1", [registry.0])?)
         })
         .await?;
         Ok(Box::new(Filling { store: self }))

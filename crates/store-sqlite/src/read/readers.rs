@@ -217,14 +217,14 @@ impl Readers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carnelian_store::contract::KeylessChain;
+    use carnelian_store::contract::TestKeys;
     use std::thread;
 
     #[tokio::test]
     async fn only_reads_of_a_database_that_memory_cannot_hold_run_on_another_thread() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
-        let _writer = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+        let _writer = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
         let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
         for is_cached in [true, false] {
             readers.is_cached.store(is_cached, Ordering::Relaxed);

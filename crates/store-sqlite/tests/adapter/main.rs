@@ -5,7 +5,7 @@ mod files;
 mod restores;
 
 use carnelian_domain::Timestamp;
-use carnelian_store::{Clock, contract::KeylessChain};
+use carnelian_store::{Clock, contract::TestKeys};
 use carnelian_store_sqlite::{Options, SqliteStore};
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ fn options(directory: &Path, writes_customers: bool) -> Options {
         readers: 2,
         writes_customers,
         clock: Arc::new(StoppedClock),
-        audit_chain: Arc::new(KeylessChain),
+        keys: Arc::new(TestKeys),
         on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
     }
 }

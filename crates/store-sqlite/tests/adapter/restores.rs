@@ -168,7 +168,7 @@ async fn a_registry_of_another_master_key_is_not_replaced() {
         let restore = built(directory.path()).await;
         prove(restore.staging(), proof);
         let finished = restore.finish();
-        assert_eq!(matches!(finished, Err(OpenError::OtherKey(_))), !is_same, "{finished:?}");
+        assert_eq!(matches!(finished, Err(OpenError::OtherRegistry(_))), !is_same, "{finished:?}");
         assert_eq!(finished.is_ok(), is_same);
     }
 }

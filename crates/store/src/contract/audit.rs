@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{KeylessChain, ORIGIN, account, audit_log, customer, draft, edit, set_enabled};
+use super::{ORIGIN, account, audit_log, customer, draft, edit, set_enabled, test_chain};
 use crate::{
     AuditEntry, AuditHead, EditCustomer, EraseCustomer, KeyKind, NewCustomer, NewKey, NewUser, Store, UserChanges,
 };
@@ -20,7 +20,8 @@ async fn logged(store: &dyn Store) -> Vec<String> {
 
 pub async fn a_new_registry_has_an_empty_log(store: &dyn Store) {
     assert_eq!(audit_log(store).await, []);
-    let empty = store.partitions().into_iter().map(|partition| AuditHead::empty(partition).end(&KeylessChain));
+    let chain = test_chain(store).await;
+    let empty = store.partitions().into_iter().map(|partition| AuditHead::empty(partition).end(&chain));
     assert_eq!(store.audit_ends().await.expect("can be read"), empty.collect::<Vec<_>>());
 }
 
@@ -131,15 +132,15 @@ pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
         customer(store, home, name).await;
     }
     store.append_audit(store.partition_of(home), "{}".into()).await.expect("is appended");
-    let log = audit_log(store).await;
+    let (log, chain) = (audit_log(store).await, test_chain(store).await);
     let mut ends = Vec::new();
     for partition in store.partitions() {
         let mut head = AuditHead::empty(partition);
         for stored in log.iter().filter(|stored| stored.partition == partition) {
-            head.append(&KeylessChain, stored.at, &stored.entry);
+            head.append(&chain, stored.at, &stored.entry);
             assert_eq!((stored.sequence, &stored.link[..]), (head.sequence, &head.link[..]));
         }
-        ends.push(head.end(&KeylessChain));
+        ends.push(head.end(&chain));
     }
     assert_eq!(store.audit_ends().await.expect("can be read"), ends);
     let of_home: Vec<_> = log.into_iter().filter(|stored| stored.partition == store.partition_of(home)).collect();

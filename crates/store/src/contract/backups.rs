@@ -4,8 +4,8 @@
 
 use super::{ORIGIN, account, conflict, customer, draft, edit, read};
 use crate::{
-    Conflict, CustomerFilter, EraseCustomer, KeyKind, ListCustomers, NewKey, NewUser, PartitionId, Record, RecordSink,
-    SettingRecord, Store, StoreError,
+    AuditHead, Conflict, CustomerFilter, EraseCustomer, KeyKind, ListCustomers, NewKey, NewUser, PartitionId, Record,
+    RecordSink, RegistryId, SettingRecord, Store, StoreError,
 };
 use carnelian_domain::{CustomerId, Role, Timestamp};
 
@@ -88,8 +88,8 @@ async fn back_up(store: &dyn Store) -> Vec<Record> {
     kept.0
 }
 
-async fn restore(store: &dyn Store, records: &[Record]) {
-    let mut restoring = store.begin_restore().await.expect("begins");
+async fn restore(store: &dyn Store, id: RegistryId, records: &[Record]) {
+    let mut restoring = store.begin_restore(id).await.expect("begins");
     for records in records.chunks(700) {
         restoring.put(records.to_vec()).await.expect("is stored");
     }
@@ -113,10 +113,30 @@ async fn shown(store: &dyn Store) -> String {
     )
 }
 
+async fn id_of(store: &dyn Store) -> RegistryId {
+    store.registry_id().await.expect("a registry has an id")
+}
+
+pub async fn a_restored_registry_has_the_id_and_the_keys_of_the_first_one(source: &dyn Store, target: &dyn Store) {
+    fill(source).await;
+    let (id, records) = (id_of(source).await, back_up(source).await);
+    assert_ne!(id_of(target).await, id, "each registry has an id of its own");
+    restore(target, id, &records).await;
+    assert_eq!(id_of(target).await, id);
+    target.append_audit(PartitionId::FIRST, "{}".into()).await.expect("is appended");
+    let log = target.audit_entries(PartitionId::FIRST, 0, 10_000).await.expect("are read");
+    let (mut head, chain) = (AuditHead::empty(PartitionId::FIRST), super::test_chain(source).await);
+    for stored in &log {
+        head.append(&chain, stored.at, &stored.entry);
+        assert_eq!(stored.link, head.link, "entry {}", stored.sequence);
+    }
+    assert_eq!(target.audit_ends().await.expect("are read")[0], head.end(&chain));
+}
+
 pub async fn a_restored_registry_shows_what_the_first_one_shows(source: &dyn Store, target: &dyn Store) {
     fill(source).await;
     let records = back_up(source).await;
-    restore(target, &records).await;
+    restore(target, id_of(source).await, &records).await;
     let (expected, found) = (shown(source).await, shown(target).await);
     assert!(expected == found, "{:?}", expected.lines().zip(found.lines()).find(|(one, other)| one != other));
     assert_eq!(source.ledger().await.expect("is read"), target.ledger().await.expect("is read"));
@@ -128,7 +148,7 @@ pub async fn a_restored_registry_takes_writes_and_gives_no_id_twice(source: &dyn
     fill(source).await;
     let lost = source.reserve_customer_ids(PartitionId::FIRST, 100).await.expect("are reserved");
     let records = back_up(source).await;
-    restore(target, &records).await;
+    restore(target, id_of(source).await, &records).await;
     assert!(
         target.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first
             >= lost.first + lost.count * lost.step
@@ -148,7 +168,7 @@ pub async fn a_restored_registry_takes_writes_and_gives_no_id_twice(source: &dyn
 pub async fn entries_of_a_restore_continue_the_audit_log(source: &dyn Store, target: &dyn Store) {
     fill(source).await;
     let records = back_up(source).await;
-    let mut restoring = target.begin_restore().await.expect("begins");
+    let mut restoring = target.begin_restore(id_of(source).await).await.expect("begins");
     restoring.put(records).await.expect("is stored");
     restoring.append_audit(vec!["{\"action\":\"restore\",\"actor\":\"server\"}".into()]).await.expect("is appended");
     restoring.finish().await.expect("is finished");
@@ -162,10 +182,10 @@ pub async fn entries_of_a_restore_continue_the_audit_log(source: &dyn Store, tar
 
 pub async fn a_registry_that_was_used_is_not_restored_into(source: &dyn Store, target: &dyn Store) {
     for _ in 0..2 {
-        drop(source.begin_restore().await.expect("nothing was restored yet"));
+        drop(source.begin_restore(RegistryId([7; 16])).await.expect("nothing was restored yet"));
     }
     account(target, "acme").await;
-    assert_eq!(conflict(target.begin_restore().await.map(drop)), Conflict::NotEmpty);
+    assert_eq!(conflict(target.begin_restore(RegistryId([7; 16])).await.map(drop)), Conflict::NotEmpty);
 }
 
 pub async fn a_backup_is_of_one_moment_while_others_write(source: &dyn Store, _: &dyn Store) {

@@ -199,6 +199,13 @@ pub async fn names_are_unique_among_their_kind_and_to_the_byte(store: &dyn Store
     assert!(shown.users.iter().zip(&shown.accounts).all(|(user, account)| user.account == account.id));
 }
 
+pub async fn a_registry_keeps_its_id(store: &dyn Store) {
+    let id = store.registry_id().await.expect("a registry has an id");
+    assert_ne!(id.0, [0; 16]);
+    account(store, "acme").await;
+    assert_eq!(store.registry_id().await.expect("a registry has an id"), id);
+}
+
 pub async fn the_first_key_proof_stays(store: &dyn Store) {
     for offered in [b"first".to_vec(), b"second".to_vec(), Vec::new()] {
         assert_eq!(store.key_proof(offered).await.expect("is settled"), b"first");

@@ -8,7 +8,10 @@ use crate::{
     read::readers::Readers,
 };
 use carnelian_domain::Timestamp;
-use carnelian_store::{Clock, Conflict, contract::KeylessChain};
+use carnelian_store::{
+    Clock, Conflict, RegistryId,
+    contract::{TestChain, TestKeys},
+};
 use rusqlite::Connection;
 use std::{
     fs::File,
@@ -46,14 +49,14 @@ fn start() -> (TempDir, Writer, mpsc::Receiver<String>) {
 fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("carnelian.db");
-    let connection = schema::open_for_writing(&path, true, &KeylessChain).expect("opens");
+    let connection = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
     connection.busy_timeout(Duration::ZERO).expect("is set");
     let (failed, failures) = mpsc::channel();
     let on_failure = Box::new(move |detail| failed.send(detail).expect("the test listens"));
     let clock = Arc::new(CountingClock(AtomicI64::new(0)));
     let indexes = Some(Arc::new(Indexes::load(&path, &connection).expect("loads")));
     let readers = Arc::new(Readers::open(&path, 1, true).expect("opens"));
-    let (audit, barrier) = (AuditTail::new(Arc::new(KeylessChain)), Arc::default());
+    let (audit, barrier) = (AuditTail::new(Arc::new(TestChain(RegistryId([7; 16])))), Arc::default());
     let database = Arc::new(File::open(&path).expect("is there"));
     let parts = WriterParts {
         connection,

@@ -4,7 +4,7 @@ use blackbox::{CUSTOMERS, Launch, Place, Request, Site, sample};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
-use super::assert_keys;
+use super::{assert_keys, backup::elsewhere};
 
 fn list(place: &Place) -> Vec<Value> {
     let listing = place.cli(&["audit", "list", "--json", "--limit", "1000"]).json();
@@ -145,6 +145,29 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         site.place.account("Later");
         site.place.cli(&["audit", "verify"]).fails(1);
     }
+}
+
+#[test]
+fn the_log_of_another_registry_with_the_same_master_key_does_not_verify() {
+    let place = Place::new();
+    place.account("Acme");
+    let other = elsewhere(&place);
+    ["Acme", "Evil"].map(|name| other.account(name));
+    other.cli(&["audit", "verify"]).done();
+    let database = other.data().join("carnelian.db");
+    let attach = format!("ATTACH '{}' AS other;", database.display());
+    let copy = "DELETE FROM audit; INSERT INTO audit SELECT * FROM other.audit;
+        UPDATE registry SET (audit_sequence, audit_seal) = (SELECT audit_sequence, audit_seal FROM other.registry);";
+    change(&place, &(attach + copy));
+    let why = place.cli(&["audit", "verify"]).fails(1);
+    assert!(why.contains("entry 1: it was altered"), "{why}");
+    // With the id as well it is the other registry, and has none of the accounts' keys: the master key is refused.
+    change(
+        &place,
+        &format!("ATTACH '{}' AS other; UPDATE registry SET id = (SELECT id FROM other.registry)", database.display()),
+    );
+    let why = place.cli(&["audit", "verify"]).fails(1);
+    assert!(why.contains("master key"), "{why}");
 }
 
 /// The changed settings that each start of a server has logged.

@@ -48,6 +48,38 @@ pub(super) fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
+fn nothing_of_another_registry_with_the_same_master_key_is_taken_for_the_own() {
+    let site = Site::start();
+    let file = back_up(&site.place, "backup");
+    let other = elsewhere(&site.place);
+    other.account("Acme");
+    let others = back_up(&other, "backup");
+    let others_ledger = others.with_extension("ledger");
+    let why = restore(&elsewhere(&site.place), &file, &["--ledger", plain(&others_ledger)]).fails(1);
+    assert!(why.contains("the ledger is that of another registry"), "{why}");
+    let why = restore(&other, &file, &["--replace"]).fails(1);
+    assert!(why.contains("holds another registry"), "{why}");
+    // A ledger that claims to be the other registry's, by its id alone, is none.
+    let [mine, theirs] = [file.with_extension("ledger"), others_ledger.clone()].map(|ledger| {
+        let text = fs::read_to_string(ledger).expect("is there");
+        let id = text.split_once("\"registry\":\"").expect("a ledger names its registry").1[..32].to_owned();
+        (text, id)
+    });
+    assert_ne!(mine.1, theirs.1);
+    fs::write(&others_ledger, theirs.0.replace(&theirs.1, &mine.1)).expect("can be written");
+    let why = restore(&elsewhere(&site.place), &file, &["--ledger", plain(&others_ledger)]).fails(1);
+    assert!(why.contains("no whole ledger"), "{why}");
+
+    site.place.account("Leaving");
+    erase_account(&site, "Leaving");
+    let receipt = site.place.cli(&["account", "receipt", "1"]).line();
+    assert!(receipt.contains(&format!("\"registryId\":\"{}\"", mine.1)), "{receipt}");
+    let receipt = site.place.write("receipt.json", &receipt);
+    site.place.cli(&["account", "check-receipt", plain(&receipt)]).done();
+    other.cli(&["account", "check-receipt", plain(&receipt)]).fails(1);
+}
+
+#[test]
 fn a_backup_made_under_a_server_is_restored_identically_elsewhere() {
     let site = Site::start();
     site.place.group("West", &["Acme"]);

@@ -7,11 +7,15 @@ mod customer;
 pub(crate) use customer::{Customer, Export, Format, Import, OnDuplicate};
 
 use crate::{
+    commands::input::is_dash,
     config::{EveryCommand, Flags, ServeCommand},
     seconds::Seconds,
 };
 use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 use std::{path::PathBuf, sync::Arc};
 
 /// A self-hosted customer registry that speaks the rws REST API.
@@ -48,6 +52,7 @@ pub(crate) enum Command {
     /// A server may be running. The ledger holds the keys of all accounts that are not erased.
     Backup {
         /// The backup file to write; the ledger is written to FILE.ledger
+        #[arg(value_parser = named_file("a backup and its ledger are two files"))]
         file: PathBuf,
         /// Overwrite existing files
         #[arg(long)]
@@ -58,7 +63,7 @@ pub(crate) enum Command {
     },
     /// Write the ledger: the keys of all accounts that are not erased
     Ledger {
-        /// The ledger file to write
+        /// The ledger file to write, or - for stdout
         file: PathBuf,
         /// Overwrite an existing file
         #[arg(long)]
@@ -69,8 +74,9 @@ pub(crate) enum Command {
     /// Accounts that were erased after the backup are not restored: the newest ledger has no key for them.
     Restore {
         /// The backup file
+        #[arg(value_parser = named_file("a backup is read twice"))]
         file: PathBuf,
-        /// The ledger file [default: FILE.ledger]
+        /// The ledger file, or - for stdin [default: FILE.ledger]
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
         /// Replace the registry that is there
@@ -100,7 +106,7 @@ pub(crate) struct Serve {
     #[arg(long, conflicts_with = "demo")]
     pub(crate) sandbox: bool,
 
-    /// The initial data of the sandbox: a TOML file with accounts, groups, users and customers
+    /// The initial data of the sandbox: a TOML file with accounts, groups, users and customers, or - for stdin
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(crate) seed: Option<PathBuf>,
 
@@ -149,7 +155,7 @@ pub(crate) enum Account {
     },
     /// Verify that a receipt was signed by this registry
     CheckReceipt {
-        /// The receipt file
+        /// The receipt file, or - for stdin
         file: PathBuf,
     },
 }
@@ -323,6 +329,14 @@ pub(crate) enum Page {
     CommandLine,
     /// The API, as an OpenAPI document in JSON
     Openapi,
+}
+
+/// Parses a file name other than `-`, for the given reason.
+fn named_file(why: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(move |path| match is_dash(&path) {
+        true => Err(format!("{why}, so it needs a file name; write ./- for a file called -")),
+        false => Ok(path),
+    })
 }
 
 fn parse_reason(text: &str) -> Result<Arc<str>, String> {

@@ -6,6 +6,7 @@ mod backup;
 mod customer;
 mod demo;
 mod group;
+pub(crate) mod input;
 mod key;
 pub(crate) mod output;
 mod quickstart;

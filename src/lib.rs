@@ -33,6 +33,7 @@ mod wiring;
 pub use commands::settings;
 
 use clap::Parser;
+use commands::output;
 use std::process::ExitCode;
 
 /// The error of a command, with the message for stderr.
@@ -42,6 +43,8 @@ pub enum CliError {
     Failed(String),
     /// A command-line argument or a setting is invalid: exit code 2.
     Usage(String),
+    /// The reader of stdout has closed the pipe, because it needs no more: exit code 0, without a message.
+    StdoutClosed,
 }
 
 impl CliError {
@@ -59,25 +62,27 @@ impl CliError {
     pub(crate) fn message(&self) -> &str {
         match self {
             CliError::Failed(message) | CliError::Usage(message) => message,
+            CliError::StdoutClosed => "stdout was closed",
         }
     }
 }
 
 /// Parses the command line and runs the command.
 pub fn run() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
-        Ok(cli) => cli,
+    let outcome = match cli::Cli::try_parse() {
+        Ok(cli) => commands::run(cli),
         Err(error) if error.use_stderr() => {
-            commands::output::print_message(error.to_string().trim_end());
+            output::print_message(error.to_string().trim_end());
             return ExitCode::from(2);
         }
-        Err(help) => help.exit(),
+        // Help and version are results.
+        Err(help) => help.print().map_err(output::stdout_error),
     };
-    let (message, code) = match commands::run(cli) {
-        Ok(()) => return ExitCode::SUCCESS,
+    let (message, code) = match outcome {
+        Ok(()) | Err(CliError::StdoutClosed) => return ExitCode::SUCCESS,
         Err(CliError::Failed(message)) => (message, 1),
         Err(CliError::Usage(message)) => (message, 2),
     };
-    commands::output::print_message(format_args!("error: {message}"));
+    output::print_message(format_args!("error: {message}"));
     ExitCode::from(code)
 }

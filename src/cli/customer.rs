@@ -1,5 +1,6 @@
 //! The arguments of `carnelian customer`.
 
+use super::named_file;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -31,7 +32,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "ACTION", default_value = "fail")]
     pub(crate) on_duplicate: OnDuplicate,
     /// Write rejected rows to this file, in the format of the input and with the reason
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = named_file("rejected rows are completed at the end"))]
     pub(crate) rejects: Option<PathBuf>,
     /// Check all rows without importing them
     #[arg(long)]

@@ -1,12 +1,14 @@
 //! `carnelian account`.
 
-use super::output::{print_listing, print_message, print_result};
+use super::{
+    input::read_text,
+    output::{print_listing, print_message, print_result},
+};
 use crate::{CliError, cli::Account};
 use carnelian_app::App;
 use carnelian_domain::{ErasureId, Origin, Paging, Timestamp};
 use carnelian_store::ErasureRecord;
 use serde_json::{Value, json};
-use std::fs;
 
 pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<(), CliError> {
     let admin = app.local_admin(origin);
@@ -56,8 +58,7 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
             print_result(receipt.ok_or_else(|| CliError::failed(format!("erasure {erasure} has no receipt yet")))?)
         }
         Account::CheckReceipt { file } => {
-            let text = fs::read_to_string(&file);
-            let text = text.map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
+            let text = read_text(&file).map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
             if !app.is_receipt(text.strip_suffix("\n").unwrap_or(&text)) {
                 return Err(CliError::failed(format!(
                     "{}: not a receipt of this registry, or altered",

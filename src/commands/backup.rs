@@ -1,6 +1,9 @@
 //! `carnelian backup` and `carnelian ledger`.
 
-use super::output::print_message;
+use super::{
+    input::is_dash,
+    output::{print_message, print_result},
+};
 use crate::{CliError, atomic_file};
 use carnelian_app::App;
 use carnelian_domain::Origin;
@@ -29,6 +32,9 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
 }
 
 pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), CliError> {
+    if is_dash(file) {
+        return print_result(app.ledger().await.map_err(CliError::failed)?.trim_end());
+    }
     atomic_file::refuse_if_there([file], replace)?;
     write_ledger(app, file).await
 }

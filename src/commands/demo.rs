@@ -4,7 +4,10 @@ use super::quickstart::{DemoLogin, quickstart};
 use crate::{CliError, atomic_file, config::Settings, sandbox::Seed};
 use carnelian_app::{
     App,
-    admin::{Admin, keys::KeyTerms},
+    admin::{
+        Admin,
+        keys::{KeyEntry, KeyStatus, KeyTerms},
+    },
 };
 use carnelian_domain::{Actor, Origin, Paging};
 use serde::{Deserialize, Serialize};
@@ -15,6 +18,9 @@ const DIRECTORY: &str = "./carnelian-demo";
 
 /// The file in the data directory with the demo's credentials, which are printed on every start.
 const FILE: &str = "demo.json";
+
+/// The label of the demo's keys.
+const LABEL: &str = "demo";
 
 /// The credentials of the demo's users.
 #[derive(Debug, Deserialize, Serialize)]
@@ -82,12 +88,23 @@ async fn fill(admin: &Admin<'_>) -> Result<Demo, CliError> {
         if present.iter().all(|present| *present.name != *user.name) {
             admin.create_user(user.new_user()).await.map_err(failed)?;
         }
-        let terms = KeyTerms { label: Some("demo".into()), ..KeyTerms::default() };
+        revoke_unseen(admin, &user.name).await?;
+        let terms = KeyTerms { label: Some(LABEL.into()), ..KeyTerms::default() };
         let added = admin.issue_key(&user.name.as_str().into(), None, terms).await.map_err(failed)?;
         let key = added.key.map(|key| key.reveal().to_owned()).unwrap_or_default();
         users.push(DemoUser { account: user.account, user: user.name, key });
     }
     Ok(Demo { users })
+}
+
+/// Revokes the keys of an attempt that was interrupted before it could show them.
+async fn revoke_unseen(admin: &Admin<'_>, user: &str) -> Result<(), CliError> {
+    let keys = admin.list_keys(&user.into(), Paging::ALL).await.map_err(CliError::failed)?.entries;
+    let unseen = |key: &&KeyEntry| key.label.as_deref() == Some(LABEL) && key.status != KeyStatus::Revoked;
+    for key in keys.iter().filter(unseen) {
+        admin.revoke_key(&key.key_id).await.map_err(CliError::failed)?;
+    }
+    Ok(())
 }
 
 fn save(path: &Path, demo: &Demo) -> std::io::Result<()> {

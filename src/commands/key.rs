@@ -5,7 +5,13 @@ use crate::{
     CliError,
     cli::{Key, Terms},
 };
-use carnelian_app::{App, admin::keys::KeyTerms};
+use carnelian_app::{
+    App,
+    admin::{
+        Admin,
+        keys::{AddedKey, KeyTerms},
+    },
+};
 use carnelian_domain::{Origin, Paging, Timestamp};
 use serde_json::json;
 use std::io::{self, Read};
@@ -18,12 +24,13 @@ pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), 
     match command {
         Key::Issue { username, terms } => {
             let added = admin.issue_key(&username.as_str().into(), None, terms.into()).await;
-            let added = added.map_err(CliError::failed)?;
-            print_message(format_args!(
-                "created key {} for user {username:?}; the key is shown only once",
-                added.key_id
-            ));
-            added.key.map_or(Ok(()), |issued| print_result(issued.reveal()))
+            let AddedKey { key_id, key } = added.map_err(CliError::failed)?;
+            let shown = key.map_or(Ok(()), |issued| print_result(issued.reveal()));
+            if let Err(error) = shown {
+                return Err(revoke_unseen(&admin, &key_id, error.message()).await);
+            }
+            print_message(format_args!("created key {key_id} for user {username:?}; the key is shown only once"));
+            Ok(())
         }
         Key::Import { username, terms } => {
             let mut key = String::new();
@@ -40,9 +47,9 @@ pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), 
                 vec![
                     json!(key.key_id),
                     json!(key.label),
-                    json!(key.created_at.unix_seconds()),
-                    json!(key.expires_at.map(Timestamp::unix_seconds)),
-                    json!(key.last_used_at.map(Timestamp::unix_seconds)),
+                    json!(key.created_at.to_iso8601()),
+                    json!(key.expires_at.map(Timestamp::to_iso8601)),
+                    json!(key.last_used_at.map(Timestamp::to_iso8601)),
                     json!(allowed),
                     json!(key.status.name()),
                 ]
@@ -56,6 +63,16 @@ pub(super) async fn run(app: &App, command: Key, origin: &Origin) -> Result<(), 
             Ok(())
         }
     }
+}
+
+/// Revokes a key that could not be shown, and returns the error of the command.
+async fn revoke_unseen(admin: &Admin<'_>, key_id: &str, why: &str) -> CliError {
+    CliError::failed(match admin.revoke_key(key_id).await {
+        Ok(_) => format!("the key could not be shown and was revoked: {why}"),
+        Err(error) => {
+            format!("the key could not be shown: {why}; revoke it with `carnelian key revoke {key_id}`: {error}")
+        }
+    })
 }
 
 impl From<Terms> for KeyTerms {

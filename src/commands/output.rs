@@ -1,4 +1,4 @@
-//! Output: results go to stdout, messages to stderr.
+//! Output: results go to stdout, messages to stderr. If the reader of stdout closes the pipe, a command ends silently.
 
 use crate::CliError;
 use std::{
@@ -35,7 +35,16 @@ fn is_escaped(character: char) -> bool {
 /// Prints one line to stdout.
 pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(CliError::failed)
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(stdout_error)
+}
+
+/// An error of writing to stdout.
+pub(crate) fn stdout_error(error: impl Into<io::Error>) -> CliError {
+    let error = error.into();
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => CliError::StdoutClosed,
+        _ => CliError::failed(format!("stdout: {error}")),
+    }
 }
 
 /// Prints a message to stderr. Errors are ignored: a closed stderr does not stop a command.

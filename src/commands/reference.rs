@@ -110,7 +110,9 @@ fn configuration() -> String {
 
 fn command_line() -> String {
     let mut text = String::from(
-        "# Command line\n\nResults go to stdout, messages to stderr. Exit codes: 0 success, 1 failure, 2 invalid arguments or settings.\n",
+        "# Command line\n\nResults go to stdout, messages to stderr. `-` as a file name is stdin or stdout. Moments are in \
+         UTC, in the form of ISO 8601. Exit codes: 0 success, also if the reader of stdout closes the pipe; 1 failure; 2 invalid \
+         arguments or settings.\n",
     );
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();

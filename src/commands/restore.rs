@@ -1,6 +1,6 @@
 //! `carnelian restore`.
 
-use super::{backup, output::print_message, runtime};
+use super::{backup, input::read_text, output::print_message, runtime};
 use crate::{
     CliError, atomic_file,
     backend::{Purpose, RestoreTarget},
@@ -14,12 +14,7 @@ use carnelian_app::{
     backup::{Restored, check, read_ledger, restore},
 };
 use carnelian_domain::Origin;
-use std::{
-    fs::{self, File},
-    io::BufReader,
-    path::Path,
-    sync::Arc,
-};
+use std::{fs::File, io::BufReader, path::Path, sync::Arc};
 
 pub(super) fn run(
     settings: &Settings,
@@ -32,9 +27,12 @@ pub(super) fn run(
         let data = settings.data.display();
         return Err(CliError::failed(format!("{data} belongs to a sandbox, which is made from a seed, not a backup")));
     }
+    if !file.metadata().map_err(|error| atomic_file::explain(file, &error))?.is_file() {
+        return Err(atomic_file::explain(file, &"a backup is read twice, so it must be a regular file"));
+    }
     let master_key = master_key::existing(settings)?;
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
-    let text = fs::read_to_string(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let text = read_text(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
     let ledger = read_ledger(&master_key, &text).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();

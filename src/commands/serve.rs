@@ -123,7 +123,11 @@ async fn serve(
     if let Some(app) = &opened.registry {
         app.note_settings(&settings.in_force()).await.map_err(CliError::failed)?;
     }
-    announce(&listener, tls.is_some(), &opened)?;
+    match announce(&listener, tls.is_some(), &opened) {
+        // It serves, whether or not anybody reads that.
+        Ok(()) | Err(CliError::StdoutClosed) => {}
+        Err(error) => return Err(error),
+    }
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
     let body_timeout = Duration::from_secs(settings.body_seconds);

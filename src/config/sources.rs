@@ -4,7 +4,7 @@ use super::{
     ENV_PREFIX, SETTINGS, Setting, Settings,
     flags::{EveryCommand, Flags, ServeCommand},
 };
-use crate::CliError;
+use crate::{CliError, commands::input::is_dash};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -48,6 +48,11 @@ impl Settings {
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), CliError> {
+        if is_dash(path) {
+            return Err(CliError::usage(
+                "the configuration is read from a file, not from stdin; write ./- for a file -",
+            ));
+        }
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
         self.read_toml(&text, path)

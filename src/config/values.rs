@@ -58,7 +58,8 @@ values!(bool, usize, u32, u64, SocketAddr, LogFormat, Seconds);
 
 impl Value for PathBuf {
     fn read(&mut self, text: &str) -> Result<(), ()> {
-        if text.is_empty() {
+        // What a setting names is opened again later, so it cannot be stdin.
+        if text.is_empty() || text == "-" {
             return Err(());
         }
         *self = text.into();

@@ -2,7 +2,7 @@
 //! rules of the API.
 
 use super::seed::{Seed, SeedUser, document};
-use crate::CliError;
+use crate::{CliError, commands::input::read_text};
 use carnelian_app::{Failure, admin::AdminError, api_key::can_be_fixed};
 use carnelian_domain::{
     CustomerField, NameError, Rules, Violation,
@@ -10,12 +10,12 @@ use carnelian_domain::{
     rules::TextRule,
 };
 use carnelian_http::raw_customer;
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, path::Path};
 
 /// Reads and validates a seed. The error names every invalid part with its position.
 pub(super) fn read(path: &Path, rules: &Rules) -> Result<Seed, CliError> {
     let place = path.display();
-    let text = fs::read_to_string(path).map_err(|error| CliError::usage(format!("{place}: {error}")))?;
+    let text = read_text(path).map_err(|error| CliError::usage(format!("{place}: {error}")))?;
     let seed: Seed = toml::from_str(&text).map_err(|error| CliError::usage(format!("{place}: {error}")))?;
     let errors = check(&seed, rules);
     if errors.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{
     csv::CsvWriter,
-    file::{failure_error, format_of_name, is_dash},
+    file::{failure_error, file_error, format_of_name},
     jsonl::JsonWriter,
     progress::Progress,
 };
@@ -10,6 +10,7 @@ use crate::{
     CliError,
     atomic_file::{Draft, refuse_if_there},
     cli::{Export, Format},
+    commands::{input::is_dash, output::stdout_error},
 };
 use carnelian_app::{App, customers::CustomerDetails};
 use carnelian_domain::{Origin, Rules};
@@ -20,24 +21,24 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
     let path = &export.output;
     let format = export.format.or_else(|| format_of_name(path)).unwrap_or(Format::Csv);
     if is_dash(path) {
-        return write_all(app, export, format, BufWriter::new(io::stdout().lock()), origin).await.map(drop);
+        let output = Writer::new(format, BufWriter::new(io::stdout().lock()), app.rules(), stdout_error)?;
+        return write_all(app, export, output, origin).await;
     }
     refuse_if_there([path.as_path()], export.replace)?;
     let mut draft = Draft::new(path)?;
     // An incomplete export contains personal data and is of no use: an error removes the draft.
-    write_all(app, export, format, draft.file(), origin).await?;
+    let output = Writer::new(format, draft.file(), app.rules(), file_error(path))?;
+    write_all(app, export, output, origin).await?;
     draft.keep()
 }
 
-async fn write_all(
+async fn write_all<W: Write, E: Fn(io::Error) -> CliError>(
     app: &App,
     export: &Export,
-    format: Format,
-    output: impl Write,
+    mut writer: Writer<W, E>,
     origin: &Origin,
 ) -> Result<(), CliError> {
     let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(failure_error)?;
-    let mut writer = Writer::new(format, output, app.rules())?;
     let (mut progress, mut count) = (Progress::new(app.clock(), None), 0);
     while let Some(page) = customers.next_page().await.map_err(failure_error)? {
         for customer in &page {
@@ -51,31 +52,40 @@ async fn write_all(
     Ok(())
 }
 
-enum Writer<W: Write> {
+/// Writes customers in one of the formats.
+struct Writer<W: Write, E> {
+    output: Output<W>,
+    /// Explains an error of the output.
+    explain: E,
+}
+
+enum Output<W: Write> {
     Csv(Box<CsvWriter<W>>),
     Json(JsonWriter<W>),
 }
 
-impl<W: Write> Writer<W> {
-    fn new(format: Format, output: W, rules: &Rules) -> Result<Writer<W>, CliError> {
-        Ok(match format {
-            Format::Csv => Writer::Csv(Box::new(CsvWriter::new(output, rules).map_err(CliError::failed)?)),
-            Format::Jsonl => Writer::Json(JsonWriter::new(output)),
-        })
+impl<W: Write, E: Fn(io::Error) -> CliError> Writer<W, E> {
+    fn new(format: Format, output: W, rules: &Rules, explain: E) -> Result<Writer<W, E>, CliError> {
+        let output = match format {
+            Format::Csv => Output::Csv(Box::new(CsvWriter::new(output, rules).map_err(|error| explain(error.into()))?)),
+            Format::Jsonl => Output::Json(JsonWriter::new(output)),
+        };
+        Ok(Writer { output, explain })
     }
 
     fn write(&mut self, rules: &Rules, customer: &CustomerDetails) -> Result<(), CliError> {
-        match self {
-            Writer::Csv(writer) => writer.write(customer).map_err(CliError::failed),
-            Writer::Json(writer) => writer.write(rules, customer).map_err(CliError::failed),
-        }
+        let written = match &mut self.output {
+            Output::Csv(writer) => writer.write(customer).map_err(io::Error::from),
+            Output::Json(writer) => writer.write(rules, customer),
+        };
+        written.map_err(&self.explain)
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
-        let flushed = match self {
-            Writer::Csv(writer) => writer.flush(),
-            Writer::Json(writer) => writer.flush(),
+        let flushed = match &mut self.output {
+            Output::Csv(writer) => writer.flush(),
+            Output::Json(writer) => writer.flush(),
         };
-        flushed.map_err(CliError::failed)
+        flushed.map_err(&self.explain)
     }
 }

@@ -14,11 +14,6 @@ pub(super) fn format_of_name(path: &Path) -> Option<Format> {
     }
 }
 
-/// Whether a path means stdin or stdout.
-pub(super) fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 /// Adds a file's path to an I/O error.
 pub(super) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> CliError {
     move |error| CliError::failed(format!("{}: {error}", path.display()))

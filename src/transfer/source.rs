@@ -2,13 +2,14 @@
 
 use super::{
     csv::CsvRows,
-    file::{file_error, format_of_name, is_dash},
+    file::{file_error, format_of_name},
     jsonl::JsonRows,
     row::Row,
 };
 use crate::{
     CliError,
     cli::{Format, Import},
+    commands::input::is_dash,
 };
 use ::csv::ByteRecord;
 use aws_lc_rs::digest::{Context, SHA256};

@@ -8,6 +8,7 @@ mod groups;
 mod import;
 mod keys;
 mod restore;
+mod streams;
 mod terminal;
 mod usage;
 mod users;

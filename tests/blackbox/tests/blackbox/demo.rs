@@ -90,3 +90,18 @@ fn it_has_a_group_of_two_accounts_one_outside_and_a_user_in_each_case() {
     let log = place.cli(&["audit", "export"]).done();
     assert_eq!(log.matches("change_settings").count(), 1, "a demo is a registry: {log}");
 }
+
+#[test]
+fn keys_of_a_first_start_that_could_not_show_them_are_revoked() {
+    let place = Place::new();
+    let data = place.data();
+    let data = data.to_str().expect("a plain path");
+    let demo = || place.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0", "--data", data]).start();
+    demo().stop();
+    // As if the first start had been interrupted before it had noted the keys that it made.
+    std::fs::remove_file(place.data().join("demo.json")).expect("there is one");
+    demo().stop();
+    let keys = place.cli(&["key", "list", "ann", "--json"]).json();
+    let status: Vec<_> = keys.as_array().into_iter().flatten().map(|key| key["status"].as_str()).collect();
+    assert_eq!(status, [Some("REVOKED"), Some("ACTIVE")], "{keys}");
+}

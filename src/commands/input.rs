@@ -1,0 +1,13 @@
+//! Input: `-` as the name of a file means stdin, and stdout for a file to write.
+
+use std::{fs, io, path::Path};
+
+/// Whether a path means stdin or stdout.
+pub(crate) fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads a whole text, from stdin if the path is `-`.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    if is_dash(path) { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) }
+}

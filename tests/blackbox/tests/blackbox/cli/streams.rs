@@ -1,0 +1,162 @@
+//! stdin and stdout: a closed pipe, a full device, and `-` as the name of a file.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use blackbox::{Client, Outcome, Place, wait};
+
+use super::backup::{elsewhere, plain};
+
+/// Every command that prints a result, on a registry of [`prepared`].
+const RESULTS: [&[&str]; 18] = [
+    &["--help"],
+    &["--version"],
+    &["serve", "--help"],
+    &["reference", "openapi"],
+    &["reference", "command-line"],
+    &["account", "list"],
+    &["account", "list", "--json"],
+    &["account", "erasures"],
+    &["group", "list"],
+    &["user", "list"],
+    &["key", "list", "ada"],
+    &["audit", "list"],
+    &["audit", "list", "--json"],
+    &["audit", "export"],
+    &["audit", "verify"],
+    &["customer", "export"],
+    &["customer", "export", "--format", "jsonl"],
+    &["ledger", "-"],
+];
+
+fn prepared() -> Place {
+    let place = Place::new();
+    place.account("Acme");
+    place.user("ada", "Acme", &[]);
+    place.write("customers.csv", "name,accountName\nOne,Acme\n");
+    place.cli(&["customer", "import", "customers.csv"]).done();
+    place
+}
+
+/// Runs a command whose stdout is `stdout`.
+fn run_into(place: &Place, arguments: &[&str], stdout: impl Into<Stdio>) -> Outcome {
+    let mut command = place.command();
+    command.args(arguments).arg("--data").arg(place.data()).stdin(Stdio::null()).stdout(stdout);
+    let output = command.stderr(Stdio::piped()).output().expect("the binary can be run");
+    let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    Outcome { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr }
+}
+
+/// A pipe that nobody reads any more.
+fn closed_pipe() -> io::PipeWriter {
+    let (reader, writer) = io::pipe().expect("a pipe can be made");
+    drop(reader);
+    writer
+}
+
+fn full_device() -> File {
+    File::options().write(true).open("/dev/full").expect("there is a full device")
+}
+
+#[test]
+fn a_closed_pipe_ends_every_command_silently() {
+    let place = prepared();
+    for arguments in RESULTS {
+        let outcome = run_into(&place, arguments, closed_pipe());
+        let stderr = outcome.stderr.replace("verified ", "");
+        let said: Vec<_> = stderr.lines().filter(|line| !line.ends_with(" entries")).collect();
+        assert_eq!((outcome.code, said), (0, vec![]), "{arguments:?}");
+    }
+    let mut command = place.command();
+    command.arg("frobnicate").stderr(closed_pipe());
+    assert_eq!(command.status().expect("the binary can be run").code(), Some(2), "and so does one of stderr");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let place = prepared();
+    for arguments in RESULTS {
+        let outcome = run_into(&place, arguments, full_device());
+        let is_named = outcome.stderr.contains("error: stdout: No space left on device");
+        assert!(outcome.code == 1 && is_named, "{arguments:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_server_whose_stdout_is_closed_serves() {
+    let place = prepared();
+    let port = TcpListener::bind("127.7.7.7:0").expect("a port is free");
+    let address = port.local_addr().expect("it has an address");
+    drop(port);
+    let mut command = place.command();
+    command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(place.data());
+    let mut server = command.stdout(closed_pipe()).stderr(Stdio::null()).spawn().expect("the binary can be run");
+    let ready = || Client::new(address, None).try_get("/health/ready").is_ok_and(|reply| reply.status == 200);
+    wait::until("the server is ready or ends", wait::PROCESS, || {
+        (ready() || server.try_wait().expect("a child can be waited for").is_some()).then_some(())
+    });
+    let is_running = server.try_wait().expect("a child can be waited for").is_none();
+    let _ = server.kill();
+    server.wait().expect("a child can be waited for");
+    assert!(is_running);
+}
+
+#[test]
+fn a_key_that_could_not_be_shown_is_revoked() {
+    let place = prepared();
+    let active = |place: &Place| place.cli(&["key", "list", "ada"]).done().matches("ACTIVE").count();
+    for (stdout, why) in
+        [(Stdio::from(full_device()), "No space left on device"), (closed_pipe().into(), "stdout was closed")]
+    {
+        let outcome = run_into(&place, &["key", "issue", "ada"], stdout);
+        let is_told = outcome.stderr.contains("revoked") && outcome.stderr.contains(why);
+        assert!(outcome.code == 1 && is_told, "{outcome:?}");
+        assert_eq!(active(&place), 1, "only the key that was seen is accepted");
+    }
+    let keys = place.cli(&["key", "list", "ada"]).done();
+    assert_eq!(keys.matches("REVOKED").count(), 2, "{keys}");
+    place.key("ada", &[]);
+    assert_eq!(active(&place), 2);
+}
+
+#[test]
+fn a_dash_is_stdin_or_stdout() {
+    let place = prepared();
+    let ledger = place.cli(&["ledger", "-"]).done();
+    let file = place.root().join("backup");
+    place.cli(&["backup", plain(&file)]).done();
+    assert_eq!(ledger, fs::read_to_string(place.root().join("backup.ledger")).expect("there is a ledger"));
+    let other = elsewhere(&place);
+    other.cli_with_input(&["restore", plain(&file), "--ledger", "-"], &ledger).done();
+    assert_eq!(other.cli(&["customer", "export", "--output", "-"]).done().lines().count(), 2);
+    let wrong = place.cli_with_input(&["account", "check-receipt", "-"], "no receipt").fails(1);
+    assert!(wrong.contains("not a receipt"), "{wrong}");
+    let seed = place.cli_with_input(&["serve", "--sandbox", "--seed", "-"], "accounts = 1").fails(2);
+    assert!(seed.contains("accounts"), "the seed is read: {seed}");
+}
+
+#[test]
+fn a_dash_is_refused_where_a_file_is_needed() {
+    let place = prepared();
+    let cases: [(&[&str], &str); 8] = [
+        (&["backup", "-"], "two files"),
+        (&["restore", "-"], "read twice"),
+        (&["customer", "import", "customers.csv", "--rejects", "-"], "rejected rows"),
+        (&["account", "list", "--config", "-"], "not from stdin"),
+        (&["account", "list", "--master-key-file", "-"], "expected a file"),
+        (&["serve", "--tls-cert", "-"], "expected a file"),
+        (&["serve", "--tls-key", "-"], "expected a file"),
+        (&["account", "list", "--data=-"], "expected a directory"),
+    ];
+    for (arguments, why) in cases {
+        let refused = place.bare_cli(arguments).fails(2);
+        assert!(refused.contains(why), "{arguments:?}: {refused}");
+    }
+    let refused = place.cli(&["restore", "/dev/null", "--ledger", "/dev/null"]).fails(1);
+    assert!(refused.contains("regular file"), "{refused}");
+    let names: Vec<_> =
+        fs::read_dir(place.root()).expect("is listed").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('-')), "{names:?}");
+}

@@ -12,6 +12,7 @@ use crate::{
     seconds::Seconds,
 };
 use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
+use carnelian_store::AuditHead;
 use clap::{
     Args, Parser, Subcommand,
     builder::{PathBufValueParser, TypedValueParser},
@@ -301,8 +302,14 @@ pub(crate) enum Audit {
         #[command(flatten)]
         listing: Listing,
     },
-    /// Verify that no entry was changed or removed, and print the number and link of the last entry
-    Verify,
+    /// Verify that no entry was changed or removed, and print the head of the log: the number and link of the last entry
+    ///
+    /// A server logs the head when it starts, once an hour, and when it stops.
+    Verify {
+        /// A head that was noted earlier: the log must contain this entry, with this link; repeatable
+        #[arg(long, value_name = "SEQUENCE:LINK")]
+        expect: Vec<AuditHead>,
+    },
     /// Print all entries as JSON Lines
     Export,
 }

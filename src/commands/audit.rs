@@ -38,14 +38,11 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
             ];
             print_listing(options.json, &columns, rows)
         }
-        Audit::Verify => match app.verify_audit().await.map_err(CliError::failed)? {
+        Audit::Verify { expect } => match app.verify_audit(&expect).await.map_err(CliError::failed)? {
             AuditVerdict::Whole(heads) => {
                 let entries: u64 = heads.iter().map(|head| head.sequence).sum();
                 print_message(format_args!("verified {entries} entries"));
-                heads.iter().try_for_each(|head| {
-                    let partition = if heads.len() > 1 { format!("{} ", head.partition) } else { String::new() };
-                    print_result(format_args!("{partition}{} {}", head.sequence, HEXLOWER.encode(&head.link)))
-                })
+                heads.iter().try_for_each(print_result)
             }
             AuditVerdict::Broken { partition, sequence, why } => {
                 let partition =

@@ -8,7 +8,7 @@ use crate::{
     config::Settings,
     logging, machine,
     sandbox::{self, OnFailure, Prepared, Seed},
-    watching::{note_key_uses, watch as watch_registry},
+    watching::{log_audit_heads, note_key_uses, watch as watch_registry},
     wiring,
 };
 use carnelian_app::App;
@@ -140,6 +140,7 @@ async fn serve(
     if why.is_none() {
         if let Some(app) = &opened.registry {
             note_key_uses(app).await;
+            log_audit_heads(app).await;
         }
         tracing::info!("stopped");
     }

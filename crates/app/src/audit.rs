@@ -60,6 +60,12 @@ pub enum AuditVerdict {
     },
 }
 
+/// What is wrong with an entry that was noted as the head of the log and is not there.
+const MISSING_HEAD: &str = "it was noted as the last one, and is missing";
+
+/// What is wrong with an entry that has another link than the one that was noted.
+const OTHER_HEAD: &str = "it is not the one that was noted";
+
 /// The first entry that is not what was written.
 struct BrokenEntry {
     sequence: u64,
@@ -129,12 +135,29 @@ impl App {
         filter.account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account))
     }
 
-    /// Reads every entry, and verifies that all are there as they were written.
-    pub async fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
+    /// The head of each partition's log as it is stored, to be noted elsewhere. It is not verified.
+    pub async fn audit_heads(&self) -> Result<Vec<AuditHead>, StoreError> {
+        let mut heads = Vec::new();
+        for AuditEnd { partition, sequence, .. } in self.store.audit_ends().await? {
+            let last = self.store.audit_entries(partition, sequence.saturating_sub(1), 1).await?;
+            let link = last.first().and_then(|last| last.link.as_slice().try_into().ok());
+            heads.push(AuditHead { sequence, link: link.unwrap_or(AuditHead::empty(partition).link), partition });
+        }
+        Ok(heads)
+    }
+
+    /// Reads every entry, and verifies that all are there as they were written, and that the log goes on from each of the
+    /// noted heads.
+    pub async fn verify_audit(&self, noted: &[AuditHead]) -> Result<AuditVerdict, StoreError> {
         let mut heads = Vec::new();
         // Entries that are appended meanwhile come after these ends.
-        for end in self.store.audit_ends().await? {
-            match self.verify_partition(&end).await? {
+        let ends = self.store.audit_ends().await?;
+        if let Some(head) = noted.iter().find(|head| ends.iter().all(|end| end.partition != head.partition)) {
+            let AuditHead { partition, sequence, .. } = *head;
+            return Ok(AuditVerdict::Broken { partition, sequence, why: MISSING_HEAD });
+        }
+        for end in ends {
+            match self.verify_partition(&end, noted).await? {
                 Ok(head) => heads.push(head),
                 Err(BrokenEntry { sequence, why }) => {
                     return Ok(AuditVerdict::Broken { partition: end.partition, sequence, why });
@@ -144,23 +167,39 @@ impl App {
         Ok(AuditVerdict::Whole(heads))
     }
 
-    async fn verify_partition(&self, end: &AuditEnd) -> Result<Result<AuditHead, BrokenEntry>, StoreError> {
+    async fn verify_partition(
+        &self,
+        end: &AuditEnd,
+        noted: &[AuditHead],
+    ) -> Result<Result<AuditHead, BrokenEntry>, StoreError> {
+        let noted = || noted.iter().filter(|noted| noted.partition == end.partition);
         let mut head = AuditHead::empty(end.partition);
+        let differs =
+            |head: &AuditHead| noted().any(|noted| noted.sequence == head.sequence && noted.link != head.link);
+        if differs(&head) {
+            return Ok(Err(BrokenEntry { sequence: 0, why: OTHER_HEAD }));
+        }
         while head.sequence < end.sequence {
             let part = self.store.audit_entries(end.partition, head.sequence, PART).await?;
             if part.is_empty() {
                 return Ok(Err(BrokenEntry { sequence: head.sequence + 1, why: "it is missing at the end" }));
             }
             for entry in part.iter().take_while(|entry| entry.sequence <= end.sequence) {
-                if let Err(why) = self.verify_entry(&mut head, entry) {
+                let mut verified = self.verify_entry(&mut head, entry);
+                if verified.is_ok() && differs(&head) {
+                    verified = Err(OTHER_HEAD);
+                }
+                if let Err(why) = verified {
                     return Ok(Err(BrokenEntry { sequence: head.sequence, why }));
                 }
             }
         }
-        if same_digest(&head.end(&self.keys.audit).seal, &end.seal) {
-            Ok(Ok(head))
-        } else {
-            Ok(Err(BrokenEntry { sequence: head.sequence, why: "it is not the last one that was written" }))
+        if !same_digest(&head.end(&self.keys.audit).seal, &end.seal) {
+            return Ok(Err(BrokenEntry { sequence: head.sequence, why: "it is not the last one that was written" }));
+        }
+        match noted().find(|noted| noted.sequence > head.sequence) {
+            Some(missing) => Ok(Err(BrokenEntry { sequence: missing.sequence, why: MISSING_HEAD })),
+            None => Ok(Ok(head)),
         }
     }
 

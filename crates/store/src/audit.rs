@@ -14,8 +14,9 @@
 
 use crate::{PartitionId, StoreError};
 use carnelian_domain::{AccountId, Action, Object, Origin, Timestamp};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, fmt, net::IpAddr, str::FromStr};
 
 /// A digest of an entry and of all entries before it.
 pub type Link = [u8; 32];
@@ -137,6 +138,33 @@ impl AuditHead {
     }
 }
 
+/// A head as it is noted: `SEQUENCE:LINK`, and before it `PARTITION:` if that is not the first one.
+impl fmt::Display for AuditHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.partition != PartitionId::FIRST {
+            write!(f, "{}:", self.partition)?;
+        }
+        write!(f, "{}:{}", self.sequence, HEXLOWER.encode(&self.link))
+    }
+}
+
+impl FromStr for AuditHead {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<AuditHead, &'static str> {
+        let parsed = || {
+            let (place, link) = text.rsplit_once(':')?;
+            let (partition, sequence) = place.split_once(':').unwrap_or(("0", place));
+            Some(AuditHead {
+                partition: PartitionId(partition.parse().ok()?),
+                sequence: sequence.parse().ok()?,
+                link: HEXLOWER.decode(link.as_bytes()).ok()?.try_into().ok()?,
+            })
+        };
+        parsed().ok_or("expected SEQUENCE:LINK, as `audit verify` prints it")
+    }
+}
+
 /// Where a partition's log ends. It is stored apart from the entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditEnd {
@@ -200,6 +228,29 @@ mod tests {
                 resume(&end, last),
                 AuditHead { partition: end.partition, sequence: end.sequence, link: BROKEN }
             );
+        }
+    }
+
+    #[test]
+    fn a_head_reads_back_as_it_is_noted() {
+        for partition in [PartitionId::FIRST, PartitionId(12)] {
+            let head = of_two_entries(partition);
+            assert_eq!(head.to_string().parse(), Ok(head));
+        }
+        let noted = of_two_entries(PartitionId::FIRST).to_string();
+        assert!(noted.starts_with("2:") && noted.len() == 2 + 64, "{noted}");
+        for bad in [
+            "",
+            "2",
+            ":",
+            "2:",
+            "2:00",
+            &noted[2..],
+            &format!("-{noted}"),
+            &format!("0:0:{noted}"),
+            &format!("{noted}0"),
+        ] {
+            assert!(bad.parse::<AuditHead>().is_err(), "{bad}");
         }
     }
 

@@ -108,10 +108,57 @@ fn an_export_has_every_entry_as_a_line_of_json() {
 fn an_unaltered_log_verifies_also_against_an_end_recorded_elsewhere() {
     let (site, _) = with_a_customer();
     let before = site.place.cli(&["audit", "verify"]).line();
-    assert!(before.starts_with("7 ") && before.len() == 2 + 64, "{before}");
+    assert!(before.starts_with("7:") && before.len() == 2 + 64, "{before}");
     site.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
     let after = site.place.cli(&["audit", "verify"]).line();
-    assert!(after.starts_with("8 "), "{after}");
+    assert!(after.starts_with("8:"), "{after}");
+    site.place.cli(&["audit", "verify", "--expect", &before, "--expect", &after]).done();
+    let empty = format!("0:{}", "0".repeat(64));
+    assert_eq!(site.place.cli(&["audit", "verify", "--expect", &empty]).line(), after);
+    for wrong in ["", "8", "8:00", &format!("{after}0"), &format!("x:{after}")] {
+        site.place.cli(&["audit", "verify", "--expect", wrong]).fails(2);
+    }
+}
+
+/// The heads that a server has logged, in their order.
+fn logged_heads(log: &str) -> Vec<String> {
+    let lines = log.lines().filter(|line| line.contains("the head of the audit log"));
+    lines.map(|line| line.split_once("head=").expect("a head").1.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older_end_does_not_have_it() {
+    let (mut site, _) = with_a_customer();
+    let database = site.place.data().join("carnelian.db");
+    site.server.signal("TERM");
+    site.server.wait();
+    let log = site.server.log();
+    let heads = logged_heads(&log);
+    assert_eq!(heads.len(), 2, "{log}");
+    assert!(heads[0].starts_with("4:") && heads[1].starts_with("7:"), "{heads:?}");
+    let verify = |head: &str| site.place.cli(&["audit", "verify", "--expect", head]);
+    assert_eq!(verify(&heads[0]).line(), heads[1]);
+    assert_eq!(verify(&heads[1]).line(), heads[1]);
+    let altered = heads[1].replace(|digit: char| digit.is_ascii_hexdigit() && digit != '7', "0");
+    let why = verify(&altered).fails(1);
+    assert!(why.contains("entry 7: it is not the one that was noted"), "{why}");
+
+    // Two columns, as they were once: without the noted head nothing shows.
+    let (sequence, seal): (i64, Vec<u8>) = Database::open(&database)
+        .and_then(|database| {
+            let select = "SELECT audit_sequence, audit_seal FROM registry";
+            database.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+        .expect("is read");
+    assert_eq!(sequence, 7);
+    site.place.account("Later");
+    let noted = site.place.cli(&["audit", "verify"]).line();
+    let back = Database::open(&database).expect("opens");
+    back.execute("DELETE FROM audit WHERE sequence > 7", []).expect("runs");
+    back.execute("UPDATE registry SET audit_sequence = 7, audit_seal = ?1", [seal]).expect("runs");
+    let why = verify(&noted).fails(1);
+    assert!(why.contains("entry 8: it was noted as the last one, and is missing"), "{why}");
+    verify(&heads[1]).done();
 }
 
 #[test]
@@ -152,7 +199,9 @@ fn the_log_of_another_registry_with_the_same_master_key_does_not_verify() {
     let place = Place::new();
     place.account("Acme");
     let other = elsewhere(&place);
-    ["Acme", "Evil"].map(|name| other.account(name));
+    for name in ["Acme", "Evil"] {
+        other.account(name);
+    }
     other.cli(&["audit", "verify"]).done();
     let database = other.data().join("carnelian.db");
     let attach = format!("ATTACH '{}' AS other;", database.display());

@@ -17,10 +17,9 @@ pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
     let account_name = query.text("accountName", &rules.account_name, str::is_empty);
     let name = query.text("name", &rules.name, blank);
     let name_prefix = query.text("namePrefix", &rules.name, blank);
-    let missing = (Problem::RequiredFieldsMissing, None);
-    let modified_since = query.value("modifiedSince", missing, moment::read);
+    let modified_since = query.value("modifiedSince", (Problem::InvalidDateFormat, None), moment::read);
     let after = query.value("after", (Problem::InvalidCustomerId, None), CustomerId::parse);
-    let fields = query.value("fields", missing, fields);
+    let fields = query.value("fields", (Problem::InvalidRequest, None), fields);
     let limit = Some(MAX_PAGE_SIZE as usize);
     let size = query.value("pageSize", (Problem::InvalidPageSize, limit), |text| number(text, MAX_PAGE_SIZE));
     let by_number = !query.has("after");

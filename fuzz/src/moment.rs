@@ -5,10 +5,17 @@ use carnelian_domain::Timestamp;
 /// The Julian day on which 1970 began.
 const EPOCH: i64 = 2_440_588;
 
-/// Reads a moment; what is finer than a millisecond is cut off, and a space is a plus that was not encoded.
+/// The shapes of an offset from UTC. A space is a plus that was not encoded.
+const ZONES: [&str; 11] =
+    ["Z", "+00:00", "-00:00", " 00:00", "+0000", "-0000", " 0000", "+00", "-00", " 00", ""];
+
+/// Reads a moment; what is finer than a millisecond is cut off, and a date alone is its midnight.
 pub fn read(text: &str) -> Option<Timestamp> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c.to_ascii_uppercase() }).collect();
-    let local = ["Z", "+00:00", "-00:00", " 00:00"].iter().find_map(|zone| shape.strip_suffix(zone))?;
+    if matches!(&*shape, "0000-00-00" | "0000-00-00Z") {
+        return read(&format!("{}T00:00", &text[..10]));
+    }
+    let local = ZONES.iter().find_map(|zone| shape.strip_suffix(zone))?;
     let finer = local.strip_prefix("0000-00-00T00:00")?;
     let fraction = finer.strip_prefix(":00.").or(finer.strip_prefix(":00,"));
     let whole = matches!(finer, "" | ":00");
@@ -19,9 +26,10 @@ pub fn read(text: &str) -> Option<Timestamp> {
     let days = day(number(0, 4), number(5, 2), number(8, 2))?;
     let of_day = seconds(number(11, 2), number(14, 2))? + if finer.is_empty() { 0 } else { minute(number(17, 2))? };
     let ahead = match &text[local.len()..] {
-        "Z" | "z" => 0,
+        "" | "Z" | "z" => 0,
         zone => {
-            let ahead = seconds(number(text.len() - 5, 2), number(text.len() - 2, 2))?;
+            let minutes = if zone.len() == 3 { 0 } else { number(text.len() - 2, 2) };
+            let ahead = seconds(number(local.len() + 1, 2), minutes)?;
             if zone.starts_with('-') { -ahead } else { ahead }
         }
     };

@@ -82,7 +82,7 @@ async fn fill(admin: &Admin<'_>) -> Result<Demo, CliError> {
             }
         }
     }
-    let present = admin.list_users(Paging::ALL).await.map_err(failed)?.entries;
+    let present = admin.list_users(Paging::ALL, None).await.map_err(failed)?.entries;
     let mut users = Vec::new();
     for user in seed.users {
         if present.iter().all(|present| *present.name != *user.name) {

@@ -3,7 +3,7 @@
 use super::output::{print_listing, print_message, print_result};
 use crate::{CliError, cli::User};
 use carnelian_app::{App, admin::Admin};
-use carnelian_domain::{Origin, Paging};
+use carnelian_domain::{Origin, Paging, directory::user_status};
 use carnelian_store::{NewUser, UserChanges};
 use serde_json::json;
 
@@ -17,13 +17,13 @@ pub(super) async fn run(app: &App, command: User, origin: &Origin) -> Result<(),
             print_result(user.id)
         }
         User::List(options) => {
-            let users = admin.list_users(Paging::ALL).await.map_err(CliError::failed)?.entries;
+            let users = admin.list_users(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
             let rows = users.iter().map(|user| {
-                let status = if user.enabled { "ENABLED" } else { "DISABLED" };
+                let status = user_status(user.enabled);
                 let (name, id, role) = (json!(*user.name), json!(user.id.to_string()), json!(user.role.name()));
                 vec![name, id, json!(*user.account_name), json!(user.group_name.as_deref()), role, json!(status)]
             });
-            let columns = ["userName", "userId", "accountName", "groupName", "role", "status"];
+            let columns = ["username", "userId", "accountName", "accountGroup", "roleName", "status"];
             print_listing(options.json, &columns, rows.collect())
         }
         User::Edit { username, role, group, no_group } => {

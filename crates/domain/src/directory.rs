@@ -17,11 +17,19 @@ impl AccountState {
     /// The state's name in the API.
     pub fn name(self) -> &'static str {
         match self {
-            AccountState::Active => "ACTIVE",
-            AccountState::ErasureInProgress => "ERASURE_IN_PROGRESS",
-            AccountState::Erased => "ERASED",
+            AccountState::Active => "Active",
+            AccountState::ErasureInProgress => "ErasureInProgress",
+            AccountState::Erased => "Erased",
         }
     }
+}
+
+/// The states of a user by their names in the API, and whether the user can sign in.
+pub const USER_STATES: [(&str, bool); 2] = [("Active", true), ("Disabled", false)];
+
+/// The name of a user's state in the API.
+pub fn user_status(enabled: bool) -> &'static str {
+    if enabled { USER_STATES[0].0 } else { USER_STATES[1].0 }
 }
 
 /// Why a name of an account, a group or a user, or a label, is refused.

@@ -77,10 +77,14 @@ catalogue! {
     InvalidPageNumber: BadRequest, Some("10000007"), "Invalid pageNumber.";
     /// A field that the configuration makes mandatory, or a path parameter, is missing.
     RequiredFieldsMissing: BadRequest, Some("10000011"), "One or more required fields are missing.";
+    /// A moment is not in a form that is read.
+    InvalidDateFormat: BadRequest, Some("10000012"), "Invalid date format.";
     /// The body is not the expected JSON document.
-    MalformedJson: BadRequest, Some("10000023"), "The JSON in the request is not well formed.";
+    MalformedJson: BadRequest, Some("10000023"), "The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.";
     /// The version in the path is not 1.
     InvalidApiVersion: BadRequest, Some("10000024"), "Invalid apiVersion.";
+    /// A query parameter is unknown, or its value is not one of those that it takes.
+    InvalidRequest: BadRequest, Some("10000028"), "Invalid request.";
     /// The caller's role may not call the function.
     RoleNotAllowed: BadRequest, Some("10000030"), "Your role does not have access to this API function.";
     /// The body is empty.

@@ -39,6 +39,6 @@ pub use directory::{AccountState, NameError};
 pub use errors::Problem;
 pub use ids::{AccountId, CustomerId, ErasureId, GroupId, Timestamp, UserId};
 pub use input::{BrokenRule, RawText, Violation, Violations};
-pub use listing::{CustomerField, Listing, RawListing};
+pub use listing::{CustomerField, Listing, RawListing, SelectableField};
 pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

@@ -117,28 +117,57 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> 
     let account_name = violations.optional("accountName", raw.account_name, &rules.account_name, account_name_of);
     let name = violations.optional("name", raw.name, &rules.name, name_of);
     let name_prefix = violations.optional("namePrefix", raw.name_prefix, &rules.name, name_of);
-    let missing = Problem::RequiredFieldsMissing;
-    let modified_since = violations.optional("modifiedSince", raw.modified_since, missing, Timestamp::from_iso8601);
+    let invalid_date = Problem::InvalidDateFormat;
+    let modified_since =
+        violations.optional("modifiedSince", raw.modified_since, invalid_date, Timestamp::from_iso8601);
     let after = violations.optional("after", raw.after, Problem::InvalidCustomerId, CustomerId::parse);
-    let fields = violations.optional("fields", raw.fields, missing, fields);
+    let fields = CustomerField::check_selection(raw.fields, violations);
     Listing {
         account_name,
         unique_name: name.map(|name| CustomerName(Text::trusted(name)).unique_form()),
         name_prefix: name_prefix.map(|prefix| CustomerName::unique_prefix(&prefix)),
         modified_since,
         after,
-        fields: fields.unwrap_or_else(|| CustomerField::ALL.to_vec()),
+        fields,
         paging: raw.paging.check_after(raw.after, violations),
     }
 }
 
-/// Parses a comma-separated list of fields; the result has each field once, in the order of the response.
-fn fields(list: &str) -> Option<Vec<CustomerField>> {
-    let field = |name| CustomerField::ALL.into_iter().find(|field| field.name() == name);
-    let mut fields: Vec<_> = list.split(',').map(field).collect::<Option<_>>()?;
-    fields.sort_unstable();
-    fields.dedup();
-    Some(fields)
+/// A field that a request can select for its response.
+pub trait SelectableField: Copy + 'static {
+    /// Every field, in the order of a response.
+    const EVERY: &'static [Self];
+
+    /// The field's name in the API.
+    fn field_name(self) -> &'static str;
+
+    /// Checks `fields`, a comma-separated list. The result has each field once, in the order of the response; it has every
+    /// field if none is selected.
+    fn check_selection(raw: RawText<'_>, violations: &mut Violations) -> Vec<Self> {
+        let selected = |list: &str| {
+            let names: Vec<_> = list.split(',').collect();
+            let is_known = |name: &&str| Self::EVERY.iter().any(|field| field.field_name() == *name);
+            let is_selected = |field: &Self| names.contains(&field.field_name());
+            names.iter().all(is_known).then(|| Self::EVERY.iter().copied().filter(is_selected).collect())
+        };
+        let fields = violations.optional("fields", raw, Problem::InvalidRequest, selected);
+        fields.unwrap_or_else(|| Self::EVERY.to_vec())
+    }
+
+    /// Checks `fields` alone.
+    fn select(raw: RawText<'_>) -> Result<Vec<Self>, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let fields = Self::check_selection(raw, &mut violations);
+        violations.finish(Some(fields))
+    }
+}
+
+impl SelectableField for CustomerField {
+    const EVERY: &'static [CustomerField] = &CustomerField::ALL;
+
+    fn field_name(self) -> &'static str {
+        self.name()
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +205,7 @@ mod tests {
         let expected = vec![CustomerField::Name, CustomerField::CustomerId];
         assert!(fields("customerId,name,customerId").is_ok_and(|listing| listing.fields == expected));
         for bad in ["", "name,", "Name", "name, customerId", "names"] {
-            let violation = ("fields".to_owned(), Problem::RequiredFieldsMissing);
+            let violation = ("fields".to_owned(), Problem::InvalidRequest);
             assert!(fields(bad).is_err_and(|violations| violations == [violation]), "{bad:?}");
         }
     }

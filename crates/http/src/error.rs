@@ -25,6 +25,12 @@ pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// The `Retry-After` header, in seconds: throttles and short outages are over by then.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// The most violations that are reported: a request can have so many that the response would be much larger than it.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
+
+/// How many characters of a key or of a parameter's name are shown in a violation, for the same reason.
+pub(crate) const SHOWN_KEY: usize = 64;
+
 /// The HTTP status of a kind of failure.
 pub fn status_of(kind: Kind) -> StatusCode {
     match kind {

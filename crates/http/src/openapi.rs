@@ -91,7 +91,7 @@ fn described(
     group: &Group,
     operation: &Operation,
 ) -> Value {
-    let parameters = operation.parameters(route.path);
+    let parameters = operation.parameters(route);
     let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{name}") });
     let mut described = json!({ "operationId": operation.name, "tags": [group.tag], "summary": operation.summary });
     if !operation.description.is_empty() {
@@ -104,7 +104,7 @@ fn described(
         let required = schemas.requires_content(schema);
         described["requestBody"] = json!({ "required": required, "content": { "application/json": content } });
     }
-    let problems = operation.problems(interface.rules, group.access, &parameters);
+    let problems = operation.problems(interface.rules, group.access, route);
     described["responses"] = responses::all(schemas, operation, &problems).into();
     described
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! framing → sign-in → body (size, arrival) → sign-in is reported, rights are confirmed → throttle
-//!         → [a sandbox's fault] → version → path → method → handler → log
+//!         → [a sandbox's fault] → version → path → method → names of query parameters → handler → log
 //! ```
 //!
 //! The sign-in is checked before the body arrives, because the body of an unknown client is not kept in memory, but it is
@@ -18,10 +18,11 @@ use crate::{
     handlers::{self, Handler},
     log::{self, RequestLog},
     published::Documents,
+    query,
     request_id::{REQUEST_ID, RequestIds},
     response::Response,
     router::Router,
-    routes,
+    routes::{self, RWS_PREFIX},
     rws::v1,
 };
 use carnelian_app::{ActiveCall, App, Clock, Failure, failure::Internal};
@@ -141,11 +142,15 @@ impl Pipeline {
     /// Responds to a request that has been received: everything after the throttle.
     pub(crate) async fn respond(&self, received: Received, log: &mut RequestLog) -> Result<Response, ApiError> {
         let Received { registry, head, body, identity, _active_call } = received;
-        let path = head.uri.path();
-        check_version(path)?;
-        let (resource, parameters) = self.router.find(path).ok_or(Problem::NotFound)?;
+        let path = routes::normalized(head.uri.path());
+        check_version(&path)?;
+        let (resource, parameters) = self.router.find(&path).ok_or(Problem::NotFound)?;
         log.route = Some(resource.template);
-        let Some(handler) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
+        let Some((route, handler)) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
+        if path.starts_with(RWS_PREFIX) {
+            query::check_names(head.uri.query().unwrap_or_default(), route)?;
+        }
+        drop(path);
         let context = || RequestContext { app: registry.app.clone(), head, path: parameters, body };
         match (handler, identity) {
             (Handler::SignedIn(handle), Some(identity)) => handle(context(), identity).await,

@@ -1,7 +1,27 @@
 //! The parameters in the query of a request.
 
-use carnelian_domain::{RawListing, RawPaging, RawText};
+use crate::{
+    error::{MAX_VIOLATIONS, SHOWN_KEY},
+    routes::Route,
+};
+use carnelian_domain::{Paging, Problem, RawListing, RawPaging, RawText, SelectableField, Violation, Violations};
 use percent_encoding::percent_decode;
+
+/// Reports every parameter that the route does not take. Names are compared with their case.
+pub(crate) fn check_names(query: &str, route: &Route) -> Result<(), Vec<Violation>> {
+    if query.is_empty() {
+        return Ok(());
+    }
+    let mut violations = Violations::at_most(MAX_VIOLATIONS);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = percent_decode(name.replace('+', " ").as_bytes()).decode_utf8_lossy().into_owned();
+        if !route.takes_parameter(&name) {
+            violations.add_once(name.chars().take(SHOWN_KEY).collect::<String>(), Problem::InvalidRequest);
+        }
+    }
+    violations.finish(Some(()))
+}
 
 /// The decoded parameters in their order; a value that is not UTF-8 is `None`.
 pub struct Query(Vec<(String, Option<String>)>);
@@ -30,6 +50,27 @@ impl Query {
     /// The parameters that choose a page.
     pub(crate) fn paging(&self) -> RawPaging<'_> {
         RawPaging { page_size: self.text("pageSize"), page_number: self.text("pageNumber") }
+    }
+
+    /// The selected fields of a response.
+    pub(crate) fn fields<F: SelectableField>(&self) -> Result<Vec<F>, Vec<Violation>> {
+        F::select(self.text("fields"))
+    }
+
+    /// The requested page of a listing, and the selected fields of its entries.
+    pub(crate) fn page_and_fields<F: SelectableField>(&self) -> Result<(Paging, Vec<F>), Vec<Violation>> {
+        let mut violations = Violations::default();
+        let paging = self.paging().check_into(&mut violations);
+        let fields = F::check_selection(self.text("fields"), &mut violations);
+        violations.finish(Some((paging, fields)))
+    }
+
+    /// The name that a listing of users is filtered by.
+    pub(crate) fn username(&self) -> Result<Option<String>, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let name = violations
+            .optional("username", self.text("username"), Problem::InvalidRequest, |name| Some(name.to_owned()));
+        violations.finish(Some(name))
     }
 
     /// The parameters of a listing of customers.

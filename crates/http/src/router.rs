@@ -13,7 +13,7 @@ use std::{array, collections::BTreeMap};
 pub(crate) struct Resource<H> {
     /// The path template.
     pub(crate) template: &'static str,
-    handlers: Vec<(Method, H)>,
+    handlers: Vec<(Method, Route, H)>,
 }
 
 /// The texts of a path that stand for its template's parameters, decoded: `None` for an absent one and for one that is
@@ -46,7 +46,7 @@ impl<H> Router<H> {
         for (route, handler) in routes {
             let new = || Resource { template: route.path, handlers: Vec::new() };
             let method = Method::from_bytes(route.method.as_bytes()).expect("a route has a valid method");
-            resources.entry(route.path).or_insert_with(new).handlers.push((method, handler));
+            resources.entry(route.path).or_insert_with(new).handlers.push((method, *route, handler));
         }
         let mut router = matchit::Router::new();
         for (template, resource) in resources {
@@ -63,15 +63,15 @@ impl<H> Router<H> {
 }
 
 impl<H> Resource<H> {
-    /// The handler of a method. `HEAD` has the handler of `GET`; the server omits the body.
-    pub(crate) fn handler(&self, method: &Method) -> Option<&H> {
+    /// The route and the handler of a method. `HEAD` has those of `GET`; the server omits the body.
+    pub(crate) fn handler(&self, method: &Method) -> Option<(&Route, &H)> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        self.handlers.iter().find(|(served, _)| served == method).map(|(_, handler)| handler)
+        self.handlers.iter().find(|(served, ..)| served == method).map(|(_, route, handler)| (route, handler))
     }
 
     /// The response to a method without a handler.
     pub(crate) fn method_not_allowed(&self) -> Response {
-        let allowed: Vec<_> = self.handlers.iter().map(|(method, _)| methods_answered_by(method)).collect();
+        let allowed: Vec<_> = self.handlers.iter().map(|(method, ..)| methods_answered_by(method)).collect();
         let mut response = ApiError::from(Problem::MethodNotAllowed).into_response();
         let allowed = HeaderValue::try_from(allowed.join(",")).expect("method names are valid header values");
         response.headers_mut().insert(ALLOW, allowed);

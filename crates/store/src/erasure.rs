@@ -39,11 +39,11 @@ impl ErasureState {
     /// The state's name.
     pub fn name(self) -> &'static str {
         match self {
-            ErasureState::Waiting => "WAITING",
-            ErasureState::Running => "RUNNING",
-            ErasureState::Erased => "ERASED",
-            ErasureState::Receipted => "RECEIPTED",
-            ErasureState::Cancelled => "CANCELLED",
+            ErasureState::Waiting => "Waiting",
+            ErasureState::Running => "Running",
+            ErasureState::Erased => "Erased",
+            ErasureState::Receipted => "Receipted",
+            ErasureState::Cancelled => "Cancelled",
         }
     }
 }

@@ -60,9 +60,20 @@ pub fn folder() -> PathBuf {
     reference::workspace().join(folder)
 }
 
+/// A target of the API without doubled slashes and without one at the end of its path.
+fn normalized(target: &str) -> String {
+    if !target.starts_with("/rws/api/v1/") {
+        return target.to_owned();
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    path.split('/').filter(|segment| !segment.is_empty()).map(|segment| format!("/{segment}")).collect()
+}
+
 /// Records a response, once per process.
 pub fn record(method: &str, target: &str, reply: &Reply) {
     static SEEN: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+    let normalized = normalized(target);
+    let target = normalized.as_str();
     let form = FORMS.iter().find(|form| reference::matches(form, target)).copied();
     // An unknown path is recorded as it is if it was served, and as a dash if it was refused.
     let form = form.unwrap_or(if reply.status < 400 { target } else { "-" });

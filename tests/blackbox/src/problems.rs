@@ -33,8 +33,10 @@ problems! {
     INVALID_PAGE_SIZE = 400 Some("10000006"), "Invalid pageSize.";
     INVALID_PAGE_NUMBER = 400 Some("10000007"), "Invalid pageNumber.";
     REQUIRED_FIELDS_MISSING = 400 Some("10000011"), "One or more required fields are missing.";
-    NOT_WELL_FORMED = 400 Some("10000023"), "The JSON in the request is not well formed.";
+    INVALID_DATE_FORMAT = 400 Some("10000012"), "Invalid date format.";
+    NOT_WELL_FORMED = 400 Some("10000023"), "The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.";
     INVALID_API_VERSION = 400 Some("10000024"), "Invalid apiVersion.";
+    INVALID_REQUEST = 400 Some("10000028"), "Invalid request.";
     ROLE_NOT_ALLOWED = 400 Some("10000030"), "Your role does not have access to this API function.";
     DETAILS_REQUIRED = 400 Some("10000580"), "Customer details required.";
     NAME_REQUIRED = 400 Some("10000581"), "Customer name is required.";

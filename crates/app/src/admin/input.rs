@@ -28,13 +28,13 @@ pub struct RawName<'a> {
 /// A request to create a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawUser<'a> {
-    /// `userName`.
+    /// `username`.
     pub name: RawText<'a>,
     /// `accountName`.
     pub account: RawText<'a>,
     /// `accountGroup`.
     pub group: RawText<'a>,
-    /// `role`.
+    /// `roleName`.
     pub role: RawText<'a>,
     /// `reason`.
     pub reason: RawText<'a>,
@@ -43,7 +43,7 @@ pub struct RawUser<'a> {
 /// A request to change a user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RawUserChanges<'a> {
-    /// `role`.
+    /// `roleName`.
     pub role: RawText<'a>,
     /// `accountGroup`, if it was sent; null removes the user from its group.
     pub group: Option<RawText<'a>>,
@@ -97,10 +97,10 @@ impl RawUser<'_> {
     /// The user and the reason.
     pub fn check(&self) -> Result<(NewUser, Option<String>), Failure> {
         let mut violations = Violations::default();
-        let name = violations.required("userName", self.name, INVALID_TEXT, user_name);
+        let name = violations.required("username", self.name, INVALID_TEXT, user_name);
         let account = violations.required("accountName", self.account, INVALID_TEXT, text);
         let group = violations.optional("accountGroup", self.group, INVALID_TEXT, text);
-        let role = violations.optional("role", self.role, Problem::InvalidRole, role).unwrap_or(Role::AccountAdmin);
+        let role = violations.optional("roleName", self.role, Problem::InvalidRole, role).unwrap_or(Role::AccountAdmin);
         let reason = checks::reason(&mut violations, self.reason);
         let user = name.zip(account).map(|(name, account)| NewUser { name, account, group, role });
         Ok(violations.finish(user.map(|user| (user, reason)))?)
@@ -111,7 +111,7 @@ impl RawUserChanges<'_> {
     /// The changes and the reason.
     pub fn check(&self) -> Result<(UserChanges, Option<String>), Failure> {
         let mut violations = Violations::default();
-        let role = violations.optional("role", self.role, Problem::InvalidRole, role);
+        let role = violations.optional("roleName", self.role, Problem::InvalidRole, role);
         let group = self.group.map(|group| violations.optional("accountGroup", group, INVALID_TEXT, text));
         let enabled = violations.optional("status", self.status, Problem::InvalidStatus, status);
         let reason = checks::reason(&mut violations, self.reason);
@@ -140,12 +140,12 @@ impl RawAudit<'_> {
     /// The filter and the page.
     pub fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
         let mut violations = Violations::default();
-        let missing = Problem::RequiredFieldsMissing;
+        let (invalid, invalid_date) = (Problem::InvalidRequest, Problem::InvalidDateFormat);
         let invalid_account = Problem::InvalidAccountId;
-        let after = violations.optional("after", self.after, missing, sequence).unwrap_or(0);
+        let after = violations.optional("after", self.after, invalid, sequence).unwrap_or(0);
         let account = violations.optional("accountId", self.account, invalid_account, AccountId::from_digits);
-        let action = violations.optional("action", self.action, missing, Action::from_name);
-        let since = violations.optional("since", self.since, missing, Timestamp::from_iso8601);
+        let action = violations.optional("action", self.action, invalid, Action::from_name);
+        let since = violations.optional("since", self.since, invalid_date, Timestamp::from_iso8601);
         let paging = self.paging.check_after(self.after, &mut violations);
         Ok(violations.finish(Some((AuditFilter { after, account, action, since }, paging)))?)
     }
@@ -177,10 +177,10 @@ mod tests {
         let user = RawUser { name: RawText::Text("a:b"), group: bad, role: bad, reason: bad, ..RawUser::default() };
         let expected = [
             ("accountName", Problem::RequiredFieldsMissing),
-            ("userName", Problem::InvalidText),
+            ("username", Problem::InvalidText),
             ("accountGroup", Problem::InvalidText),
             ("reason", Problem::InvalidText),
-            ("role", Problem::InvalidRole),
+            ("roleName", Problem::InvalidRole),
         ];
         assert_eq!(problems(user.check()), expected.map(|(field, problem)| (field.to_owned(), problem)));
         let key =

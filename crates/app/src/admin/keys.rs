@@ -62,9 +62,9 @@ impl KeyStatus {
     /// The status's name in the API.
     pub fn name(self) -> &'static str {
         match self {
-            KeyStatus::Active => "ACTIVE",
-            KeyStatus::Expired => "EXPIRED",
-            KeyStatus::Revoked => "REVOKED",
+            KeyStatus::Active => "Active",
+            KeyStatus::Expired => "Expired",
+            KeyStatus::Revoked => "Revoked",
         }
     }
 }

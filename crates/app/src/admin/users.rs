@@ -13,9 +13,9 @@ impl Admin<'_> {
         self.changed_user(created.id).await
     }
 
-    /// Lists the users whose home account is not erased, in the order of their ids.
-    pub async fn list_users(&self, paging: Paging) -> Result<Page<UserDetails>, AdminError> {
-        Ok(self.reader().list_users(paging).await?)
+    /// Lists the users whose home account is not erased, in the order of their ids: all of them, or the one with a name.
+    pub async fn list_users(&self, paging: Paging, name: Option<&str>) -> Result<Page<UserDetails>, AdminError> {
+        Ok(self.reader().list_users(paging, name).await?)
     }
 
     /// Reads a user.

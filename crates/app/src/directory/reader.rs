@@ -57,11 +57,15 @@ impl<'a> DirectoryReader<'a> {
         account.ok_or_else(|| Problem::AccountNotFound.into())
     }
 
-    /// Lists the users whose home account is in scope, in the order of their ids.
-    pub async fn list_users(&self, paging: Paging) -> Result<Page<UserDetails>, Failure> {
+    /// Lists the users whose home account is in scope, in the order of their ids: all of them, or the one with a name.
+    pub async fn list_users(&self, paging: Paging, name: Option<&str>) -> Result<Page<UserDetails>, Failure> {
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
-        Ok(paging.page(directory.users().filter_map(|user| self.details(&directory, user))))
+        let details = |user| self.details(&directory, user);
+        Ok(match name {
+            Some(name) => paging.page(directory.user(name).and_then(details)),
+            None => paging.page(directory.users().filter_map(details)),
+        })
     }
 
     /// Reads a user.

@@ -52,8 +52,10 @@ pub(super) fn customer_details() -> Value {
 fn field_of(problem: Problem) -> Option<&'static str> {
     match problem {
         Problem::InvalidCustomerId => Some("customerId"),
+        Problem::InvalidDateFormat => Some("modifiedSince"),
+        Problem::InvalidRequest => Some("pagesize"),
         Problem::InvalidText => Some("reason"),
-        Problem::InvalidRole => Some("role"),
+        Problem::InvalidRole => Some("roleName"),
         Problem::InvalidStatus => Some("status"),
         Problem::InvalidLifetime => Some("lifetimeSeconds"),
         Problem::InvalidKey => Some("key"),

@@ -3,14 +3,15 @@
 //! Path parameters come from the route, and the errors of parameters from the table of parameters. A row contains only what
 //! is specific to its operation.
 
-use super::parameters::{self, PAGE_NUMBER, PAGE_SIZE};
+use super::parameters;
 use crate::{
     admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply},
     health::Health,
     idempotency::IDEMPOTENCY_KEY,
+    routes::{RWS_PREFIX, Route},
     rws::v1::{
         echo::Echo,
-        wire::{AccountReply, CustomerReply, Listed, ListedCustomer, PageReply, UserReply, WrittenReply},
+        wire::{AccountReply, CustomerReply, Listed, PageReply, Selected, UserReply, WrittenReply},
     },
 };
 use carnelian_domain::{Problem, Rules};
@@ -56,10 +57,8 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     /// What else a caller must know.
     pub(super) description: &'static str,
-    /// Its query and header parameters.
-    query: &'static [&'static str],
-    /// Whether it answers with one page of a listing.
-    is_paged: bool,
+    /// Its header parameters.
+    headers: &'static [&'static str],
     /// The schema of its body, if it takes one.
     pub(super) body: Option<&'static str>,
     /// Its successful response.
@@ -78,7 +77,7 @@ const fn json<T: JsonSchema>(name: &'static str, summary: &'static str) -> Opera
 
 /// An operation that answers with a page of a listing.
 const fn page<T: Listed>(name: &'static str, summary: &'static str) -> Operation {
-    Operation { is_paged: true, ..json::<PageReply<T>>(name, summary) }
+    json::<PageReply<T>>(name, summary)
 }
 
 impl Operation {
@@ -87,8 +86,7 @@ impl Operation {
             name,
             summary,
             description: "",
-            query: &[],
-            is_paged: false,
+            headers: &[],
             body: None,
             reply,
             has_version: false,
@@ -100,8 +98,8 @@ impl Operation {
         Operation { description, ..self }
     }
 
-    const fn takes(self, query: &'static [&'static str]) -> Operation {
-        Operation { query, ..self }
+    const fn takes(self, headers: &'static [&'static str]) -> Operation {
+        Operation { headers, ..self }
     }
 
     const fn body(self, schema: &'static str) -> Operation {
@@ -116,16 +114,19 @@ impl Operation {
         Operation { own_problems, ..self }
     }
 
-    /// The names of its parameters: those of its path, then the others.
-    pub(super) fn parameters<'a>(&self, path: &'a str) -> Vec<&'a str> {
-        let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let paging: &[&str] = if self.is_paged { &[PAGE_SIZE, PAGE_NUMBER] } else { &[] };
-        in_path.chain(self.query.iter().copied()).chain(paging.iter().copied()).collect()
+    /// The keys of its parameters: those of its path, its headers and its query.
+    pub(super) fn parameters(&self, route: &Route) -> Vec<&'static str> {
+        let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        in_path.chain(self.headers.iter().copied()).chain(route.query.iter().copied()).collect()
     }
 
     /// Everything that can go wrong, in the order of the catalogue.
-    pub(super) fn problems(&self, rules: &Rules, access: Access, parameters: &[&str]) -> Vec<Problem> {
+    pub(super) fn problems(&self, rules: &Rules, access: Access, route: &Route) -> Vec<Problem> {
         let mut problems = [ANY, self.own_problems].concat();
+        let parameters = self.parameters(route);
+        if route.path.starts_with(RWS_PREFIX) {
+            problems.push(Problem::InvalidRequest);
+        }
         problems.extend(parameters.iter().flat_map(|name| parameters::problems(name)));
         match access {
             Access::Anyone => {}
@@ -202,13 +203,12 @@ pub(super) const GROUPS: &[Group] = &[
                 .takes(&[IDEMPOTENCY_KEY])
                 .body("Customer")
                 .versioned(),
-            page::<ListedCustomer<'_>>("list_customers", "List and search customers")
+            page::<CustomerReply<'_>>("list_customers", "List and search customers")
                 .about(
                     "Lists the customers that the caller may read, ordered by id. All conditions must hold. To read all \
                     pages, set `after` to the last `customerId` of the previous page and omit `pageNumber`, until \
                     `lastPage` is true.",
-                )
-                .takes(&["accountName", "name", "namePrefix", "modifiedSince", "fields", "after"]),
+                ),
             json::<CustomerReply<'_>>("get_customer", "Read a customer")
                 .about(
                     "Every field is present, in this order; a field without a value is null. The security answer is null \
@@ -234,12 +234,12 @@ pub(super) const GROUPS: &[Group] = &[
         description: "The accounts that the caller may access, and their users.",
         access: Access::Users,
         operations: &[
-            page::<AccountReply<'_>>("list_accounts", "List accounts")
+            page::<Selected<'_, AccountReply<'_>>>("list_accounts", "List accounts")
                 .about("Lists the accounts that the caller may access, ordered by id."),
-            json::<AccountReply<'_>>("get_account", "Read an account"),
-            page::<UserReply<'_>>("list_users", "List users")
+            json::<Selected<'_, AccountReply<'_>>>("get_account", "Read an account"),
+            page::<Selected<'_, UserReply<'_>>>("list_users", "List users")
                 .about("Lists the users whose home account the caller may access, ordered by id."),
-            json::<UserReply<'_>>("get_user", "Read a user"),
+            json::<Selected<'_, UserReply<'_>>>("get_user", "Read a user"),
         ],
     },
     Group {
@@ -271,7 +271,6 @@ pub(super) const GROUPS: &[Group] = &[
                 .fails(&[Problem::ErasureInProgress, Problem::LastOperator]),
             json::<AccountReply<'_>>("cancel_erasure", "Cancel the erasure of an account")
                 .about("Makes the account active again, unless its erasure has begun.")
-                .takes(&["reason"])
                 .fails(&[Problem::NoErasureInProgress, Problem::ErasureBegun]),
             page::<ErasureReply<'_>>("list_erasures", "List erasures")
                 .about("Lists the erasures of all accounts, ordered by the time of the request."),
@@ -286,11 +285,9 @@ pub(super) const GROUPS: &[Group] = &[
             json::<GroupReply<'_>>("get_group", "Read a group"),
             json::<GroupReply<'_>>("add_to_group", "Add an account to a group")
                 .about("From now on, the users of the group may access the account.")
-                .takes(&["reason"])
                 .fails(&[Problem::AlreadyInGroup]),
             json::<GroupReply<'_>>("remove_from_group", "Remove an account from a group")
                 .about("From now on, the users of the group may not access the account, except those whose home it is.")
-                .takes(&["reason"])
                 .fails(&[Problem::NotInGroup]),
             page::<UserReply<'_>>("list_all_users", "List all users").about("Lists all users, ordered by id."),
             json::<UserReply<'_>>("create_user", "Create a user")
@@ -317,15 +314,13 @@ pub(super) const GROUPS: &[Group] = &[
                 ]),
             json::<KeyReply<'_>>("revoke_key", "Revoke a key")
                 .about("When the response arrives, the key is no longer accepted.")
-                .takes(&["reason"])
                 .fails(&[Problem::AlreadyRevoked]),
             page::<EntryReply<'_>>("list_audit", "List the audit log")
                 .about(
                     "Lists who changed what, when, from where and why, oldest first. All conditions must hold. To read all \
                     pages, set `after` to the last `sequence` of the previous page and omit `pageNumber`, until `lastPage` \
                     is true.",
-                )
-                .takes(&["audit.accountId", "audit.action", "audit.since", "audit.after"]),
+                ),
         ],
     },
     Group {

@@ -4,17 +4,17 @@ use super::texts::{required_text, short_text, visible_text};
 use crate::{
     idempotency::{IDEMPOTENCY_KEY, MAX_KEY},
     request_id,
-    rws::v1::echo::MAX_PARAM,
+    routes::parameter_name,
+    rws::v1::{
+        echo::MAX_PARAM,
+        wire::{AccountField, UserField},
+    },
 };
-use carnelian_domain::{Action, CustomerField, CustomerId, Problem, Rules, paging::MAX_PAGE_SIZE};
+use carnelian_domain::{Action, CustomerField, CustomerId, Problem, Rules, SelectableField, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
 /// The parameter of every operation.
 pub(super) const REQUEST_ID: &str = "X-Request-Id";
-
-/// The parameters of every page of a listing.
-pub(super) const PAGE_SIZE: &str = "pageSize";
-pub(super) const PAGE_NUMBER: &str = "pageNumber";
 
 struct Parameter {
     /// Its key among the parameters: its own name, after a dot where another parameter has the same name.
@@ -58,28 +58,34 @@ static PARAMETERS: &[Parameter] = &[
     path("param", "The text to return.", echoed, "hello").fails(&[Problem::RequiredFieldsMissing]),
     query("accountName", "Only customers of this account.", |rules| required_text(&rules.account_name), "Acme")
         .fails(&[Problem::AccountNotFound, Problem::InvalidAccountId]),
-    query("name", "Only the customers with this name, ignoring case.", |rules| visible_text(&rules.name), "Acme Customer")
+    query("name", "Only the customers with this name. White space around it does not count, case does.", |rules| visible_text(&rules.name), "Acme Customer")
         .fails(&[Problem::InvalidCustomerName]),
-    query("namePrefix", "Only customers whose name starts with this, ignoring case.", |rules| visible_text(&rules.name), "Acme")
+    query("namePrefix", "Only customers whose name starts with this. Case counts.", |rules| visible_text(&rules.name), "Acme")
         .fails(&[Problem::InvalidCustomerName]),
     query("modifiedSince", "Only customers created or edited at or after this time.", moment, "2026-11-24T08:30:00Z")
-        .fails(&[Problem::RequiredFieldsMissing]),
-    query("fields", "Only these fields of each customer, separated by commas.", fields, "name,customerId")
-        .fails(&[Problem::RequiredFieldsMissing]),
+        .fails(&[Problem::InvalidDateFormat]),
+    query("fields", "Only these fields of each customer, separated by commas.", fields::<CustomerField>, "name,customerId")
+        .fails(&[Problem::InvalidRequest]),
+    query("accounts.fields", "Only these fields of each account, separated by commas.", fields::<AccountField>, "accountName,status")
+        .fails(&[Problem::InvalidRequest]),
+    query("users.fields", "Only these fields of each user, separated by commas.", fields::<UserField>, "username,roleName")
+        .fails(&[Problem::InvalidRequest]),
+    query("username", "Only the user with this name.", |_| json!({ "type": "string" }), "ann")
+        .fails(&[Problem::InvalidRequest]),
     query("after", "Only customers with a greater id. Cannot be combined with `pageNumber`.", number, "1000")
         .fails(&[Problem::InvalidCustomerId]),
-    query(PAGE_SIZE, "The number of entries in a page.", page_size, "10").fails(&[Problem::InvalidPageSize]),
-    query(PAGE_NUMBER, "The page, counted from 1. A page past the last one is empty.", page_number, "1")
+    query("pageSize", "The number of entries in a page.", page_size, "10").fails(&[Problem::InvalidPageSize]),
+    query("pageNumber", "The page, counted from 1. A page past the last one is empty.", page_number, "1")
         .fails(&[Problem::InvalidPageNumber]),
     query("reason", "Recorded in the audit log.", |_| short_text(), "Requested by the customer")
         .fails(&[Problem::InvalidText]),
     query("audit.accountId", "Only entries that concern this account.", digits, "1").fails(&[Problem::InvalidAccountId]),
     query("audit.action", "Only entries of this action.", action, "create_account")
-        .fails(&[Problem::RequiredFieldsMissing]),
+        .fails(&[Problem::InvalidRequest]),
     query("audit.since", "Only entries at or after this time.", moment, "2026-11-24T08:30:00Z")
-        .fails(&[Problem::RequiredFieldsMissing]),
+        .fails(&[Problem::InvalidDateFormat]),
     query("audit.after", "Only entries with a greater `sequence`. Cannot be combined with `pageNumber`.", number, "1000")
-        .fails(&[Problem::RequiredFieldsMissing]),
+        .fails(&[Problem::InvalidRequest]),
     header(
         "If-Match",
         "Edit or erase the customer only if it has one of these versions: values of `ETag`, quoted and separated by \
@@ -126,8 +132,8 @@ fn moment(_: &Rules) -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn fields(_: &Rules) -> Value {
-    let field = CustomerField::ALL.map(CustomerField::name).join("|");
+fn fields<F: SelectableField>(_: &Rules) -> Value {
+    let field = F::EVERY.iter().map(|field| field.field_name()).collect::<Vec<_>>().join("|");
     json!({ "type": "string", "pattern": format!("^({field})(,({field}))*$") })
 }
 
@@ -166,7 +172,7 @@ fn described(rules: &Rules, parameter: &Parameter) -> Value {
     let schema = (parameter.schema)(rules);
     let number = (schema["type"] == "integer").then(|| parameter.example.parse::<u64>().ok()).flatten();
     json!({
-        "name": parameter.key.rsplit('.').next(),
+        "name": parameter_name(parameter.key),
         "in": parameter.place,
         "required": parameter.place == "path",
         "description": parameter.description,

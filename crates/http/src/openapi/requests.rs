@@ -6,7 +6,7 @@ use super::{
     texts::{optional_text, required_text, short_text, user_name, visible_text},
 };
 use carnelian_app::admin::input::{MAX_LIFETIME, MAX_RANGES};
-use carnelian_domain::{Role, rules::TextRule};
+use carnelian_domain::{Role, directory::USER_STATES, rules::TextRule};
 use serde_json::{Map, Value, json};
 
 /// Every schema with its name.
@@ -113,20 +113,20 @@ fn new_user() -> Value {
     let roles: Vec<_> = Role::ALL.iter().map(|role| Some(role.name())).chain([None]).collect();
     let role = json!({ "type": ["string", "null"], "enum": roles });
     let properties = json!({
-        "userName": with(user_name(), "", "ann"),
+        "username": with(user_name(), "", "ann"),
         "accountName": with(short_text(), "The home account.", "Acme"),
         "accountGroup": with(or_null(short_text()), "The group whose accounts the user may also access.", "Acme Group"),
-        "role": with(role, "The default is ACCOUNTADMIN.", Role::AccountAdmin.name()),
+        "roleName": with(role, "The default is ACCOUNTADMIN.", Role::AccountAdmin.name()),
     });
-    form(properties, &["userName", "accountName"])
+    form(properties, &["username", "accountName"])
 }
 
 fn user_changes() -> Value {
     let role = json!({ "type": "string", "enum": Role::ALL.map(Role::name) });
     let properties = json!({
-        "role": with(role, "", Role::AccountReadOnly.name()),
+        "roleName": with(role, "", Role::AccountReadOnly.name()),
         "accountGroup": with(or_null(short_text()), "Null removes the user from its group.", Value::Null),
-        "status": { "type": "string", "enum": ["ENABLED", "DISABLED"] },
+        "status": { "type": "string", "enum": USER_STATES.map(|(name, _)| name) },
     });
     form(properties, &[])
 }

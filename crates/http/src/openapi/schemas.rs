@@ -31,10 +31,7 @@ impl Schemas {
         let mut schemas: Map<_, _> =
             requests::all(interface).into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
         schemas.extend(derived(&mut generator));
-        let customer = examples::customer_details();
-        schemas["ListedCustomer"]["examples"] =
-            json!([{ "name": customer["name"], "customerId": customer["customerId"] }]);
-        schemas["CustomerDetails"]["examples"] = json!([customer]);
+        schemas["CustomerDetails"]["examples"] = json!([examples::customer_details()]);
         Schemas(schemas)
     }
 

@@ -6,7 +6,6 @@ use crate::{
     response::{self, Response},
 };
 use carnelian_app::sandbox::clock::{Reading, SetClock};
-use carnelian_domain::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
 
@@ -30,7 +29,7 @@ pub(crate) async fn get_clock(request: ControlRequest) -> Result<Response, ApiEr
 pub(crate) async fn set_clock(request: ControlRequest) -> Result<Response, ApiError> {
     let mut fields = Fields::read(&request.headers, &request.body)?;
     fields.expect_any("now");
-    let now = fields.read_with("now", |value| Timestamp::from_iso8601(value.as_str()?));
+    let now = fields.moment("now");
     let advance_seconds = fields.number("advanceSeconds", 0..=MOST_SECONDS);
     let running = fields.read_with("running", serde_json::Value::as_bool);
     fields.end()?;

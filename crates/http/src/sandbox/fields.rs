@@ -5,7 +5,7 @@ use crate::{
     rws::v1::shape,
 };
 use carnelian_app::Failure;
-use carnelian_domain::{Problem, Violations};
+use carnelian_domain::{Problem, RawText, Timestamp, Violations};
 use hyper::HeaderMap;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
@@ -22,6 +22,7 @@ impl Fields {
         if !shape::is_json(headers) {
             return Err(Problem::UnsupportedMediaType);
         }
+        let body = shape::trim(body);
         let Ok(Json::Object(keys)) = json::parse(body) else { return Err(Problem::MalformedJson) };
         let entries: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Problem::MalformedJson)?;
         // `Map` keeps one of the entries of a repeated key.
@@ -46,6 +47,12 @@ impl Fields {
             self.refuse(key);
         }
         found
+    }
+
+    /// Takes a field that is a moment.
+    pub(super) fn moment(&mut self, key: &str) -> Option<Timestamp> {
+        let text = self.read_with(key, |value| value.as_str().map(str::to_owned))?;
+        self.violations.optional(key, RawText::Text(&text), Problem::InvalidDateFormat, Timestamp::from_iso8601)
     }
 
     /// Takes a field that is a whole number within a range.

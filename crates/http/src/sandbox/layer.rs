@@ -15,7 +15,7 @@ use crate::{
     pipeline::{Pipeline, Received},
     response::Response,
     router::Router,
-    routes::{RWS_PREFIX, Route, SANDBOX_PREFIX, SANDBOX_ROUTES},
+    routes::{RWS_PREFIX, Route, SANDBOX_PREFIX, SANDBOX_ROUTES, normalized},
 };
 use carnelian_app::{
     Clock, Failure,
@@ -102,13 +102,13 @@ impl SandboxLayer {
         let body = pipeline.read_body(body, &head.headers, BodyUse::Keep, log).await?;
         let (resource, _) = self.router.find(head.uri.path()).ok_or(Problem::NotFound)?;
         log.route = Some(resource.template);
-        let Some(handle) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
+        let Some((_, handle)) = resource.handler(&head.method) else { return Ok(resource.method_not_allowed()) };
         handle(ControlRequest { control: self.control.clone(), headers: head.headers, body }).await
     }
 
     async fn next_fault(&self, received: &Received) -> Option<FaultKind> {
-        let (method, path) = (received.head.method.as_str(), received.head.uri.path());
-        if path.starts_with(RWS_PREFIX) { self.control.next_fault(method, path).await } else { None }
+        let (method, path) = (received.head.method.as_str(), normalized(received.head.uri.path()));
+        if path.starts_with(RWS_PREFIX) { self.control.next_fault(method, &path).await } else { None }
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn every_change_of_the_directory_is_in_the_audit_log(store: &dyn Store
     ];
     let expected = expected.map(|(action, object, of_account)| {
         let account = if of_account { format!(r#","accountId":{home}"#) } else { String::new() };
-        let fields = if action == "edit_user" { r#","fields":["role"]"# } else { "" };
+        let fields = if action == "edit_user" { r#","fields":["roleName"]"# } else { "" };
         format!(r#"{{"action":"{action}","object":"{object}"{account}{fields}}}"#)
     });
     assert_eq!(logged(store).await, expected);

@@ -67,9 +67,9 @@ fn an_erasure_deletes_the_account_with_its_customers_and_users_and_nothing_else(
     }
     assert_eq!((&receipt["requestedBy"], &receipt["reason"]), (&json!("command_line"), &json!("contract ended")));
     let entry = &erasures(&site.place)[0];
-    assert_eq!((&entry["status"], &entry["customers"]), (&json!("RECEIPTED"), &json!(250)));
+    assert_eq!((&entry["status"], &entry["customers"]), (&json!("Receipted"), &json!(250)));
     let users = site.place.cli(&["user", "list", "--json"]).json();
-    let names: Vec<_> = users.as_array().expect("a list").iter().map(|user| &user["userName"]).collect();
+    let names: Vec<_> = users.as_array().expect("a list").iter().map(|user| &user["username"]).collect();
     assert_eq!(names, ["nora", "opal"]);
     site.place.account("Acme");
     let new = site.place.user("ada", "Acme", &[]);
@@ -173,7 +173,7 @@ fn after_a_hundred_erasures_no_file_and_no_restored_backup_contains_an_erased_ac
     wait::until("all erasures have receipts", wait::PROCESS, || {
         let all = erasures(&site.place);
         let mut all = all.as_array().expect("a listing").iter();
-        (all.len() == ACCOUNTS && all.all(|erasure| erasure["status"] == "RECEIPTED")).then_some(())
+        (all.len() == ACCOUNTS && all.all(|erasure| erasure["status"] == "Receipted")).then_some(())
     });
     site.place.cli(&["ledger", ledger]).done();
     let planted = ["Opisthocoelicaudia", "Therizinosaurus", "Quetzalcoatlus"];
@@ -204,14 +204,14 @@ fn an_erasure_can_be_cancelled_during_the_grace_period() {
     site.place.cli(&["account", "request-erasure", "Acme"]).line();
     let entry = &erasures(&site.place)[0];
     let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
-    assert_eq!(entry["status"], "WAITING");
+    assert_eq!(entry["status"], "Waiting");
     assert!(at("dueAt")[..10] > at("requestedAt")[..10], "{entry}");
     client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while the erasure waits");
     client.erase(gone).must_succeed("a customer of an account that is to be erased");
     sample::assert_shows(&client.read(id).json(), &sample::full("Kept", "Acme"), id);
     site.place.cli(&["account", "receipt", "1"]).fails(1);
     site.place.cli(&["account", "cancel-erasure", "Acme"]).done();
-    assert_eq!(erasures(&site.place)[0]["status"], "CANCELLED");
+    assert_eq!(erasures(&site.place)[0]["status"], "Cancelled");
     wait::until("the cancellation is noticed", wait::NOTICE, || {
         (client.create(&sample::full("New", "Acme")).status == 200).then_some(())
     });

@@ -64,7 +64,7 @@ fn new_user(world: &World, name: &str, account: &str, more: &[&str]) -> (Login, 
     let login = world.place.user(name, account, more);
     let id = world.place.cli(&["user", "list", "--json"]).json();
     let id =
-        id.as_array().expect("users").iter().find(|user| user["userName"] == name).expect("the user")["userId"].clone();
+        id.as_array().expect("users").iter().find(|user| user["username"] == name).expect("the user")["userId"].clone();
     (login, format!("/admin/v1/users/{}", id.as_str().expect("an id")))
 }
 
@@ -99,7 +99,7 @@ fn a_user_who_is_disabled_while_a_body_arrives_is_refused() {
     let operator = world.client(&world.opal);
     let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
     assert_signed_out(&world, &una, "disabled through the API", || {
-        patch(&operator, &path, &json!({ "status": "DISABLED" }));
+        patch(&operator, &path, &json!({ "status": "Disabled" }));
     });
     let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
     assert_signed_out(&world, &uma, "disabled on the command line", || {
@@ -142,7 +142,7 @@ fn an_operator_who_loses_the_role_while_a_body_arrives_no_longer_administers() {
     let administration = || every_route().into_iter().filter(|request| request.target.starts_with("/admin/")).collect();
     let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
     let by_api = replies_after(&world, &una, administration(), || {
-        patch(&operator, &path, &json!({ "role": "ACCOUNTADMIN" }));
+        patch(&operator, &path, &json!({ "roleName": "ACCOUNTADMIN" }));
     });
     let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
     let by_cli = replies_after(&world, &uma, administration(), || {
@@ -173,7 +173,7 @@ fn a_user_who_becomes_a_reader_while_a_body_arrives_no_longer_writes() {
     let (una, path) = new_user(&world, "una", "Acme", &["--group", "West"]);
     let [writes, _] = on_customer(id);
     let by_api = replies_after(&world, &una, writes.clone(), || {
-        patch(&operator, &path, &json!({ "role": "ACCOUNTREADONLY" }));
+        patch(&operator, &path, &json!({ "roleName": "ACCOUNTREADONLY" }));
     });
     let (uma, _) = new_user(&world, "uma", "Acme", &["--group", "West"]);
     let by_cli = replies_after(&world, &uma, writes, || {

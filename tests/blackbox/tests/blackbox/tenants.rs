@@ -12,7 +12,7 @@ use blackbox::{CUSTOMERS, Client, Login, Place, Reply, Request, Server, referenc
 use serde_json::{Value, json};
 
 /// Parameters that name an object of a tenant: location and name.
-const IDENTIFIERS: [(&str, &str); 10] = [
+const IDENTIFIERS: [(&str, &str); 11] = [
     ("path", "accountId"),
     ("path", "userId"),
     ("path", "customerId"),
@@ -20,6 +20,7 @@ const IDENTIFIERS: [(&str, &str); 10] = [
     ("query", "name"),
     ("query", "namePrefix"),
     ("query", "after"),
+    ("query", "username"),
     ("body", "accountName"),
     ("body", "name"),
     ("header", "Idempotency-Key"),
@@ -328,7 +329,7 @@ fn user_ids(operator: &Client) -> BTreeMap<String, String> {
     let users = operator.get("/rws/api/v1/users").json();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let users = users["users"].as_array().expect("an array");
-    users.iter().map(|user| (text(&user["userName"]), text(&user["userId"]))).collect()
+    users.iter().map(|user| (text(&user["username"]), text(&user["userId"]))).collect()
 }
 
 /// A user with a customer in its home account, and used idempotency keys.
@@ -353,6 +354,7 @@ fn tenant(
         (("query", "name"), pair(&name, "Unknown customer")),
         (("query", "namePrefix"), pair(&name, "Unknown customer")),
         (("query", "after"), pair(&id.to_string(), &gone.to_string())),
+        (("query", "username"), pair(user_name, "nobody")),
         (("body", "accountName"), pair(scope[0], "Nobody")),
         (("body", "name"), pair(&name, "Unknown customer")),
     ];

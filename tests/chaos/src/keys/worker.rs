@@ -134,8 +134,8 @@ impl Worker<'_> {
                 let key = change.key_id.as_deref().expect("a key that is revoked is known");
                 Request::new("DELETE", &format!("/admin/v1/keys/{key}?reason={name}"))
             }
-            ChangeKind::Disable => status("DISABLED"),
-            ChangeKind::Enable => status("ENABLED"),
+            ChangeKind::Disable => status("Disabled"),
+            ChangeKind::Enable => status("Active"),
         };
         request.header("X-Request-Id", name)
     }

@@ -4,11 +4,8 @@ use super::MAX_RANGES;
 use crate::api_key::is_importable;
 use carnelian_domain::{
     AccountId, AddressRange, BrokenRule, CustomerId, Problem, RawText, Role, Violations,
-    directory::{MAX_NAME, check_name, check_user_name},
+    directory::{MAX_NAME, USER_STATES, check_name, check_user_name},
 };
-
-/// A user's states, by their names in the API.
-const STATES: [(&str, bool); 2] = [("ENABLED", true), ("DISABLED", false)];
 
 /// How a name, a label or a reason that breaks its rule is reported.
 pub(super) const INVALID_TEXT: BrokenRule = BrokenRule { problem: Problem::InvalidText, limit: Some(MAX_NAME) };
@@ -44,7 +41,7 @@ pub(super) fn role(text: &str) -> Option<Role> {
 }
 
 pub(super) fn status(text: &str) -> Option<bool> {
-    STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
+    USER_STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
 }
 
 pub(super) fn importable(key: &str) -> Option<String> {

@@ -1,8 +1,9 @@
 //! The shape of an operator's input: a flat object whose known keys have values of the right types and are not repeated.
 
 use crate::{
+    error::MAX_VIOLATIONS,
     json::{self, Json},
-    rws::v1::shape::{MAX_VIOLATIONS, find_repeated_keys, is_json, trim},
+    rws::v1::shape::{find_repeated_keys, is_json, trim},
 };
 use carnelian_app::Failure;
 use carnelian_domain::{Problem, RawText, Violations};
@@ -13,7 +14,8 @@ pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
-    if matches!(trim(body), b"" | b"null") {
+    let body = trim(body);
+    if matches!(body, b"" | b"null") {
         return Ok(Json::Object(Vec::new()));
     }
     json::parse(body).map_err(|_| Problem::MalformedJson)

@@ -23,7 +23,8 @@ pub(crate) async fn list_all_users(
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "list_all_users").await?;
-    let page = admin.list_users(request.query().paging().check()?).await?;
+    let query = request.query();
+    let page = admin.list_users(query.paging().check()?, query.username()?.as_deref()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 
@@ -34,12 +35,12 @@ pub(crate) async fn create_user(
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "create_user").await?;
     let document = shape::document(request.headers(), &request.body)?;
-    let form = Form::read(&document, &["userName", "accountName", "accountGroup", "role", "reason"])?;
+    let form = Form::read(&document, &["username", "accountName", "accountGroup", "roleName", "reason"])?;
     let raw = RawUser {
-        name: form.text("userName"),
+        name: form.text("username"),
         account: form.text("accountName"),
         group: form.text("accountGroup"),
-        role: form.text("role"),
+        role: form.text("roleName"),
         reason: form.text("reason"),
     };
     let (new, reason) = raw.check()?;
@@ -62,9 +63,9 @@ pub(crate) async fn edit_user(
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "edit_user").await?;
     let document = shape::document(request.headers(), &request.body)?;
-    let form = Form::read(&document, &["role", "accountGroup", "status", "reason"])?;
+    let form = Form::read(&document, &["roleName", "accountGroup", "status", "reason"])?;
     let raw = RawUserChanges {
-        role: form.text("role"),
+        role: form.text("roleName"),
         group: form.has("accountGroup").then(|| form.text("accountGroup")),
         status: form.text("status"),
         reason: form.text("reason"),

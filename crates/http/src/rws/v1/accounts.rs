@@ -1,6 +1,6 @@
 //! `GET …/accounts` and `GET …/accounts/{accountId}`.
 
-use super::wire::{AccountReply, PageReply};
+use super::wire::{AccountReply, PageReply, Selected};
 use crate::{
     context::{Identity, RequestContext},
     error::ApiError,
@@ -16,8 +16,10 @@ pub(crate) async fn list_accounts(
     Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
     let reader = request.app.directory_reader(&caller)?;
-    let page = reader.list_accounts(request.query().paging().check()?).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
+    let (paging, fields) = request.query().page_and_fields()?;
+    let page = reader.list_accounts(paging).await?;
+    let page = PageReply::new(&page, |account| Selected::new(AccountReply::from(&**account), &fields));
+    Ok(response::json(StatusCode::OK, &page))
 }
 
 /// Reads an account.
@@ -27,8 +29,9 @@ pub(crate) async fn get_account(
 ) -> Result<Response, ApiError> {
     let reader = request.app.directory_reader(&caller)?;
     let id = request.path.get(0).and_then(AccountId::from_digits).ok_or(Problem::AccountNotFound)?;
+    let fields = request.query().fields()?;
     let account = reader.get_account(id).await?;
-    let mut response = response::json(StatusCode::OK, &AccountReply::from(&*account));
+    let mut response = response::json(StatusCode::OK, &Selected::new(AccountReply::from(&*account), &fields));
     response.extensions_mut().insert(LoggedAccount(account.id));
     Ok(response)
 }

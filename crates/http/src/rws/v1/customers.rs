@@ -2,7 +2,7 @@
 
 use super::{
     shape,
-    wire::{CustomerReply, ListedCustomer, PageReply, WrittenReply},
+    wire::{CustomerReply, PageReply, WrittenReply},
 };
 use crate::{
     context::{Identity, RequestContext},
@@ -36,9 +36,9 @@ pub(crate) async fn get_customer(
     Identity { caller, .. }: Identity,
 ) -> Result<Response, ApiError> {
     let reader = request.app.customer_reader(&caller)?;
+    let fields: Vec<CustomerField> = request.query().fields()?;
     let customer = reader.get_customer(customer_id(request.path.get(0))).await?;
-    let mut response =
-        response::json(StatusCode::OK, &CustomerReply::new(request.app.rules(), &customer, &CustomerField::ALL));
+    let mut response = response::json(StatusCode::OK, &CustomerReply::new(request.app.rules(), &customer, &fields));
     response.headers_mut().insert(ETAG, entity_tag(customer.version));
     response.extensions_mut().insert(LoggedAccount(customer.account));
     Ok(response)
@@ -51,7 +51,7 @@ pub(crate) async fn list_customers(
 ) -> Result<Response, ApiError> {
     let reader = request.app.customer_reader(&caller)?;
     let (page, fields) = reader.list_customers(&request.query().customers()).await?;
-    let show = |customer| ListedCustomer(CustomerReply::new(request.app.rules(), customer, &fields));
+    let show = |customer| CustomerReply::new(request.app.rules(), customer, &fields);
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, show)))
 }
 

@@ -1,6 +1,9 @@
 //! The shape of a customer document: which values must be objects, arrays or booleans, and that no key is repeated.
 
-use crate::json::{self, Json};
+use crate::{
+    error::{MAX_VIOLATIONS, SHOWN_KEY},
+    json::{self, Json},
+};
 use carnelian_app::Failure;
 use carnelian_domain::{
     Problem, RawCustomer, RawText, Rules, Violations,
@@ -14,14 +17,16 @@ pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Pro
     if !is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
-    if matches!(trim(body), b"" | b"null") {
+    let body = trim(body);
+    if matches!(body, b"" | b"null") {
         return Err(Problem::CustomerDetailsRequired);
     }
     json::parse(body).map_err(|_| Problem::MalformedJson)
 }
 
-/// The body without leading and trailing JSON white space.
+/// The body without a byte order mark at its beginning, and without leading and trailing JSON white space.
 pub(crate) fn trim(mut body: &[u8]) -> &[u8] {
+    body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = body {
         body = rest;
     }
@@ -59,12 +64,6 @@ pub fn raw_customer<'a>(rules: &Rules, document: &'a Json<'a>) -> Result<RawCust
     }
     Ok(violations.finish(Some(raw))?)
 }
-
-/// The most violations that are reported: a document can have so many that the response would be much larger than it.
-pub(crate) const MAX_VIOLATIONS: usize = 100;
-
-/// How many characters of a key are shown in a path, for the same reason.
-const SHOWN_KEY: usize = 64;
 
 fn text<'a>(value: &'a Json<'a>) -> RawText<'a> {
     match value {

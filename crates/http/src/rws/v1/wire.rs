@@ -6,15 +6,17 @@ use carnelian_app::{
     directory::{Account, UserDetails},
 };
 use carnelian_domain::{
-    AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, Text, paging::MAX_PAGE_SIZE,
+    AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, SelectableField, Text,
+    directory::{USER_STATES, user_status},
+    paging::MAX_PAGE_SIZE,
     rules::TextRule,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
+    ser::{Error, SerializeMap, SerializeSeq},
 };
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// A customer that was created, replaced or erased.
@@ -111,9 +113,8 @@ impl JsonSchema for CustomerReply<'_> {
         };
         json_schema!({
             "type": "object",
-            "description": "A customer.",
+            "description": format!("A customer. {SELECTION}"),
             "properties": CustomerField::ALL.into_iter().map(property).collect::<Map<_, _>>(),
-            "required": CustomerField::ALL.map(CustomerField::name),
         })
     }
 }
@@ -128,25 +129,6 @@ fn fields_schema(generator: &mut SchemaGenerator, name: &str, rules: &[TextRule]
     });
     generator.definitions_mut().insert(name.to_owned(), schema);
     Schema::new_ref(format!("#{}/{name}", generator.settings().definitions_path))
-}
-
-/// A customer of a listing, with the fields that the request names.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct ListedCustomer<'a>(pub(crate) CustomerReply<'a>);
-
-impl JsonSchema for ListedCustomer<'_> {
-    fn schema_name() -> Cow<'static, str> {
-        "ListedCustomer".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = CustomerReply::json_schema(generator);
-        schema.remove("required");
-        schema
-            .insert("description".into(), json!("A customer with the fields that `fields` names, or with all fields."));
-        schema
-    }
 }
 
 /// The text of an optional field.
@@ -212,36 +194,139 @@ impl<'a> From<&'a Account> for AccountReply<'a> {
     }
 }
 
-/// A user. It never contains a key.
+/// What a schema says of an object whose fields a request can select.
+const SELECTION: &str = "It has the fields that `fields` names, or every field.";
+
+/// An account or a user with selected fields.
+pub(crate) struct Selected<'a, T: Selectable> {
+    value: T,
+    fields: &'a [T::Field],
+}
+
+/// An object whose fields a request can select.
+pub(crate) trait Selectable {
+    /// One of its fields.
+    type Field: SelectableField;
+}
+
+impl<'a, T: Selectable> Selected<'a, T> {
+    pub(crate) fn new(value: T, fields: &'a [T::Field]) -> Selected<'a, T> {
+        Selected { value, fields }
+    }
+}
+
+impl<T: Selectable + Serialize> Serialize for Selected<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = serde_json::to_value(&self.value).map_err(S::Error::custom)?;
+        let names = self.fields.iter().map(|field| field.field_name());
+        serializer.collect_map(names.map(|name| (name, &value[name])))
+    }
+}
+
+impl<T: Selectable + JsonSchema> JsonSchema for Selected<'_, T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Selected{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        schema.remove("required");
+        let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        let description = format!("{description} {SELECTION}");
+        schema.insert("description".into(), json!(description));
+        schema
+    }
+}
+
+/// Defines the fields of an object as a type of their names.
+macro_rules! selectable {
+    ($reply:ident, $(#[$doc:meta])* $field:ident: $($name:literal)+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $field(&'static str);
+
+        impl SelectableField for $field {
+            const EVERY: &'static [$field] = &[$($field($name)),+];
+
+            fn field_name(self) -> &'static str {
+                self.0
+            }
+        }
+
+        impl Selectable for $reply<'_> {
+            type Field = $field;
+        }
+    };
+}
+
+selectable! {
+    AccountReply,
+    /// A field of an account.
+    AccountField: "accountName" "accountId" "status"
+}
+
+selectable! {
+    UserReply,
+    /// A field of a user.
+    UserField: "userId" "username" "accountId" "accountName" "roleName" "status" "accountGroup" "customerGroup" "firstName"
+        "lastName" "email" "phone" "language" "timeZone" "lastLogin" "dateAdded" "dateModified"
+}
+
+/// A user. It never contains a key. The fields that the registry has no value for are null; clients of the original
+/// service read them.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "User")]
 pub(crate) struct UserReply<'a> {
-    #[schemars(example = &"ann")]
-    user_name: &'a str,
     #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
     user_id: String,
+    #[schemars(example = &"ann")]
+    username: &'a str,
+    /// The id of the user's home account.
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1")]
+    account_id: String,
     /// The user's home account.
     #[schemars(example = &"Acme")]
     account_name: &'a str,
+    #[schemars(extend("enum" = Role::ALL.map(Role::name)), example = Role::AccountAdmin.name())]
+    role_name: &'static str,
+    #[schemars(extend("enum" = USER_STATES.map(|(name, _)| name)))]
+    status: &'static str,
     /// The group whose accounts the user may also access.
     #[schemars(example = &"Acme Group")]
     account_group: Option<&'a str>,
-    #[schemars(extend("enum" = Role::ALL.map(Role::name)), example = Role::AccountAdmin.name())]
-    role: &'static str,
-    #[schemars(extend("enum" = ["ENABLED", "DISABLED"]))]
-    status: &'static str,
+    customer_group: Option<&'a str>,
+    first_name: Option<&'a str>,
+    last_name: Option<&'a str>,
+    email: Option<&'a str>,
+    phone: Option<&'a str>,
+    language: Option<&'a str>,
+    time_zone: Option<&'a str>,
+    last_login: Option<&'a str>,
+    date_added: Option<&'a str>,
+    date_modified: Option<&'a str>,
 }
 
 impl<'a> From<&'a UserDetails> for UserReply<'a> {
     fn from(user: &'a UserDetails) -> UserReply<'a> {
         UserReply {
-            user_name: &user.name,
             user_id: user.id.to_string(),
+            username: &user.name,
+            account_id: user.account.to_string(),
             account_name: &user.account_name,
+            role_name: user.role.name(),
+            status: user_status(user.enabled),
             account_group: user.group_name.as_deref(),
-            role: user.role.name(),
-            status: if user.enabled { "ENABLED" } else { "DISABLED" },
+            customer_group: None,
+            first_name: None,
+            last_name: None,
+            email: None,
+            phone: None,
+            language: None,
+            time_zone: None,
+            last_login: None,
+            date_added: None,
+            date_modified: None,
         }
     }
 }
@@ -252,8 +337,12 @@ pub(crate) trait Listed: JsonSchema {
     const KEY: &'static str;
 }
 
-impl Listed for ListedCustomer<'_> {
+impl Listed for CustomerReply<'_> {
     const KEY: &'static str = "customers";
+}
+
+impl<T: Selectable + Listed> Listed for Selected<'_, T> {
+    const KEY: &'static str = T::KEY;
 }
 
 impl Listed for AccountReply<'_> {

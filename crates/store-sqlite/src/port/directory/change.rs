@@ -61,7 +61,7 @@ impl Change<'_, '_> {
         }
         let update = "UPDATE registry_user SET group_id = ?2, role = ?3, enabled = ?4 WHERE id = ?1";
         self.execute(update, params![id.0, group.map(|group| group.0), role.name(), enabled])?;
-        let changed = [("role", role != before.role), ("accountGroup", group != before.group)];
+        let changed = [("roleName", role != before.role), ("accountGroup", group != before.group)];
         let changed: Vec<_> = changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
         if !changed.is_empty() {
             self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed)?;

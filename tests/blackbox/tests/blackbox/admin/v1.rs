@@ -45,7 +45,7 @@ fn text(reply: &Reply, key: &str) -> String {
 /// The id of a user, by its name.
 #[track_caller]
 fn user_id(client: &Client, name: &str) -> String {
-    id_of(client, "users", ["userName", "userId"], name)
+    id_of(client, "users", ["username", "userId"], name)
 }
 
 /// The id of an account, by its name.

@@ -15,12 +15,12 @@ fn an_account_is_created_with_an_id_of_its_own() {
     let listing = place.cli(&["account", "list", "--json"]).json();
     assert_keys(&listing, &["accountName", "accountId", "status"]);
     let expected = json!([
-        { "accountName": "Acme", "accountId": acme, "status": "ACTIVE" },
-        { "accountName": "Caf\u{e9} \u{1F980}, \"quoted\"", "accountId": other, "status": "ACTIVE" },
+        { "accountName": "Acme", "accountId": acme, "status": "Active" },
+        { "accountName": "Caf\u{e9} \u{1F980}, \"quoted\"", "accountId": other, "status": "Active" },
     ]);
     assert_eq!(listing, expected);
     let words = place.cli(&["account", "list"]).done();
-    assert!(words.contains("Acme") && words.contains("ACTIVE"), "{words}");
+    assert!(words.contains("Acme") && words.contains("Active"), "{words}");
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn an_erasure_can_be_requested_and_cancelled() {
     place.account("Acme");
     let status = || place.cli(&["account", "list", "--json"]).json()[0]["status"].clone();
     place.cli(&["account", "request-erasure", "Acme"]).done();
-    assert_eq!(status(), "ERASURE_IN_PROGRESS");
+    assert_eq!(status(), "ErasureInProgress");
     place.cli(&["account", "cancel-erasure", "Acme"]).done();
-    assert_eq!(status(), "ACTIVE");
+    assert_eq!(status(), "Active");
     for command in ["request-erasure", "cancel-erasure"] {
         place.cli(&["account", command, "Nobody"]).fails(1);
     }

@@ -126,10 +126,10 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
         &import(&place, "customers.jsonl", lines, &[]),
         &[
             "row 1: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
-            "row 3: 10000023 The JSON in the request is not well formed. (column 8)",
-            "row 4: 10000023 The JSON in the request is not well formed.",
-            "row 5: name: 10000023 The JSON in the request is not well formed.; \
-                contacts[0]: 10000023 The JSON in the request is not well formed.",
+            "row 3: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly. (column 8)",
+            "row 4: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.",
+            "row 5: name: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.; \
+                contacts[0]: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.",
         ],
     );
 }

@@ -54,7 +54,7 @@ fn a_listing_shows_everything_about_a_key_except_the_key() {
     assert_eq!((&entry(&plain)["label"], &entry(&plain)["expiresAt"]), (&json!(null), &json!(null)));
     assert_eq!(lifetime(entry(&labelled)), 90 * 86_400);
     assert_eq!(entry(&labelled)["label"], "for the shop");
-    assert!([&plain, &labelled].iter().all(|key| entry(key)["status"] == "ACTIVE"));
+    assert!([&plain, &labelled].iter().all(|key| entry(key)["status"] == "Active"));
     for words in [place.cli(&["key", "list", "ada"]).done(), listing.to_string()] {
         assert!(words.contains(&plain[5..21]), "{words}");
         assert!(!words.contains(&plain[21..73]), "the secret is listed: {words}");
@@ -95,11 +95,11 @@ fn a_key_is_revoked_or_expires() {
     let place = prepared();
     let revoked = place.key("ada", &[]).key;
     place.cli(&["key", "revoke", &revoked[5..21]]).done();
-    assert_eq!(list(&place)[0]["status"], "REVOKED");
+    assert_eq!(list(&place)[0]["status"], "Revoked");
     place.key("ada", &["--expires", "1s"]);
     wait::until("the key has expired", wait::NOTICE, || {
         let listing = list(&place);
-        listing.as_array().into_iter().flatten().any(|entry| entry["status"] == "EXPIRED").then_some(())
+        listing.as_array().into_iter().flatten().any(|entry| entry["status"] == "Expired").then_some(())
     });
 }
 

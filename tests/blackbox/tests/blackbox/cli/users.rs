@@ -13,12 +13,12 @@ fn a_user_has_a_home_a_role_and_perhaps_a_group() {
     place.cli(&["user", "create", "ada", "--account", "Acme"]).done();
     place.cli(&["user", "create", "rita", "--account", "Acme", "--group", "West", "--role", "ACCOUNTREADONLY"]).done();
     place.cli(&["user", "create", "opal", "--account", "Acme", "--role", "OPERATOR"]).done();
-    let user = |name: &str, id: &str, group: Option<&str>, role: &str| json!({ "userName": name, "userId": id, "accountName": "Acme", "groupName": group, "role": role, "status": "ENABLED" });
+    let user = |name: &str, id: &str, group: Option<&str>, role: &str| json!({ "username": name, "userId": id, "accountName": "Acme", "accountGroup": group, "roleName": role, "status": "Active" });
     let listing = place.cli(&["user", "list", "--json"]).json();
-    assert_keys(&listing, &["userName", "userId", "accountName", "groupName", "role", "status"]);
+    assert_keys(&listing, &["username", "userId", "accountName", "accountGroup", "roleName", "status"]);
     let listed = |name: &str| {
         let users = listing.as_array().expect("a listing is an array");
-        users.iter().find(|user| user["userName"] == name).cloned()
+        users.iter().find(|user| user["username"] == name).cloned()
     };
     assert_eq!(listed("ada"), Some(user("ada", "1", None, "ACCOUNTADMIN")));
     assert_eq!(listed("rita"), Some(user("rita", "2", Some("West"), "ACCOUNTREADONLY")));
@@ -34,9 +34,9 @@ fn a_user_can_be_disabled_and_enabled() {
     place.cli(&["user", "create", "ada", "--account", "Acme"]).done();
     let status = || place.cli(&["user", "list", "--json"]).json()[0]["status"].clone();
     place.cli(&["user", "disable", "ada"]).done();
-    assert_eq!(status(), "DISABLED");
+    assert_eq!(status(), "Disabled");
     place.cli(&["user", "enable", "ada"]).done();
-    assert_eq!(status(), "ENABLED");
+    assert_eq!(status(), "Active");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_user_gets_another_role_or_group() {
     let edit = |more: &[&str]| {
         place.cli(&[&["user", "edit", "ada"], more].concat()).done();
         let user = place.cli(&["user", "list", "--json"]).json()[0].clone();
-        (user["role"].clone(), user["groupName"].clone())
+        (user["roleName"].clone(), user["accountGroup"].clone())
     };
     assert_eq!(edit(&["--role", "ACCOUNTREADONLY"]), (json!("ACCOUNTREADONLY"), json!(null)));
     assert_eq!(edit(&["--group", "West"]), (json!("ACCOUNTREADONLY"), json!("West")));

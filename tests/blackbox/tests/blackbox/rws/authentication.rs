@@ -64,7 +64,7 @@ fn unusable_credentials_are_invalid() {
 }
 
 #[test]
-fn base64_padding_is_required() {
+fn base64_padding_may_be_missing_or_too_much() {
     let site = Site::start();
     // With a key of 80 characters, this name makes a length that is not a multiple of three.
     let login = site.place.user("five5", "Acme", &[]);
@@ -74,7 +74,9 @@ fn base64_padding_is_required() {
         (call_with(&site.server, &padded).status == 200).then_some(())
     });
     let bare = padded.trim_end_matches('=');
-    call_with(&site.server, bare).must_be(&INVALID_CREDENTIALS, "no padding");
+    for padding in ["", "=", "==", "===", "====="] {
+        call_with(&site.server, &format!("{bare}{padding}")).must_succeed(padding);
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Known and unknown paths, supported and unsupported methods.
 
 use blackbox::problems::*;
-use blackbox::{Connection, Request, Site};
+use blackbox::{Connection, Request, Site, sample};
+use serde_json::json;
 
 /// Paths, with the methods that each supports and methods that it does not.
 const PATHS: [(&str, &[&str], &[&str]); 11] = [
@@ -47,9 +48,9 @@ fn an_unknown_path_of_the_api_is_not_found_after_the_sign_in() {
         "/rws/api/v1/nothing",
         "/rws/api/v1/Customers",
         "/rws/api/v1/customers/17/contacts",
-        "/rws/api/v1/echo",
         "/rws/api/v1/echo/a/b",
         "/rws//api/v1/customers",
+        "/rws/api//v1/customers",
     ];
     for path in paths {
         site.client().get(path).must_be(&NOT_FOUND, path);
@@ -97,5 +98,129 @@ fn head_is_handled_like_get_without_a_body() {
         assert_eq!((reply.status, reply.body.len()), (status, 0), "{}", String::from_utf8_lossy(&request.head()));
         let after = connection.exchange(&Request::new("GET", "/health/live")).expect("the connection stays open");
         after.must_succeed("the request after HEAD");
+    }
+}
+
+#[test]
+fn doubled_slashes_and_one_at_the_end_mean_the_path_without_them() {
+    let site = Site::start();
+    let client = site.client();
+    let create = Request::new("POST", "/rws/api/v1//customers/").json(&sample::minimal("Slashed", "Acme"));
+    let id = client.send(create).customer_id();
+    let plain = client.read(id);
+    plain.must_succeed("the customer");
+    for path in [format!("/rws/api/v1/customers/{id}/"), format!("/rws/api/v1///customers//{id}//")] {
+        assert_eq!(client.get(&path).comparable(), plain.comparable(), "{path}");
+    }
+    let listed = client.get("/rws/api/v1/customers/?fields=name");
+    assert_eq!(listed.json()["customers"], json!([{ "name": "Slashed" }]));
+    client.get("/rws/api/v1//echo//hello/").must_succeed("an echo");
+    for empty in ["/rws/api/v1/echo", "/rws/api/v1/echo/", "/rws/api/v1//echo//"] {
+        client.get(empty).must_be(&REQUIRED_FIELDS_MISSING, empty);
+    }
+    client.send(Request::new("PATCH", "/rws/api/v1/customers/")).must_be(&METHOD_NOT_ALLOWED, "another method");
+    site.server.client().get("/rws/api/v1//customers/").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
+}
+
+/// Every operation with its query parameters.
+const OPERATIONS: [(&str, &str, &[&str]); 10] = [
+    ("GET", "/rws/api/v1/accounts", &["fields", "pageSize", "pageNumber"]),
+    ("GET", "/rws/api/v1/accounts/1", &["fields"]),
+    (
+        "GET",
+        "/rws/api/v1/customers",
+        &["accountName", "name", "namePrefix", "modifiedSince", "fields", "after", "pageSize", "pageNumber"],
+    ),
+    ("POST", "/rws/api/v1/customers", &[]),
+    ("GET", "/rws/api/v1/customers/1", &["fields"]),
+    ("PUT", "/rws/api/v1/customers/1", &[]),
+    ("DELETE", "/rws/api/v1/customers/1", &[]),
+    ("GET", "/rws/api/v1/echo/hello", &[]),
+    ("GET", "/rws/api/v1/users", &["username", "fields", "pageSize", "pageNumber"]),
+    ("GET", "/rws/api/v1/users/1", &["fields"]),
+];
+
+#[test]
+fn an_unknown_query_parameter_is_refused_and_named() {
+    let site = Site::start();
+    let client = site.client();
+    assert_eq!(client.create(&sample::minimal("Kept", "Acme")).customer_id(), 1);
+    let before = client.read(1);
+    let known: Vec<_> = OPERATIONS.iter().flat_map(|(.., known)| known.iter().copied()).collect();
+    for (method, path, parameters) in OPERATIONS {
+        let send = |query: &str| {
+            client.send(Request::new(method, &format!("{path}?{query}")).json(&sample::minimal("Other", "Acme")))
+        };
+        let refused = |query: &str, fields: &[&str]| {
+            let reply = send(query);
+            let case = format!("{method} {path}?{query}");
+            reply.must_be(&INVALID_REQUEST, &case);
+            assert_eq!(reply.violated_fields(), fields, "{case}");
+        };
+        refused("other=1", &["other"]);
+        refused("other", &["other"]);
+        refused("=1", &[""]);
+        refused("%FF=1&b%20c=2&other=1&other=2", &["\u{fffd}", "b c", "other"]);
+        refused("limit=10&offset=20", &["limit", "offset"]);
+        for name in &known {
+            if !parameters.contains(name) {
+                refused(&format!("{name}=1"), &[name]);
+            }
+            // The same name in another case.
+            for name in [name.to_lowercase(), name.to_uppercase()].iter().filter(|other| !known.contains(&&***other)) {
+                refused(&format!("{name}=1"), &[name]);
+            }
+        }
+        let wrong = format!("{}=1", "x".repeat(1000));
+        assert!(send(&wrong).body.len() < 400, "{method} {path}: a long name is cut");
+    }
+    assert_eq!(client.read(1).comparable(), before.comparable(), "nothing was done");
+    assert_eq!(client.get("/rws/api/v1/customers?fields=name").json()["customers"], json!([{ "name": "Kept" }]));
+    site.server.client().get("/rws/api/v1/users?x=1").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
+    client.get("/rws/api/v1/nothing?x=1").must_be(&NOT_FOUND, "an unknown path");
+    for other in ["/health/live?x=1", "/openapi.json?x=1"] {
+        site.server.client().get(other).must_succeed(other);
+    }
+}
+
+#[test]
+fn fields_can_be_selected_wherever_something_is_read() {
+    let site = Site::start();
+    let client = site.client();
+    client.create(&sample::minimal("Selected", "Acme")).must_succeed("a customer");
+    let get = |target: &str| client.get(&format!("/rws/api/v1/{target}"));
+    for (path, listing, key, fields, selected) in [
+        (
+            "customers/1",
+            "customers",
+            "customers",
+            "customerId,name,customerId",
+            json!({ "name": "Selected", "customerId": 1 }),
+        ),
+        (
+            "accounts/1",
+            "accounts",
+            "accounts",
+            "status,accountName",
+            json!({ "accountName": "Acme", "status": "Active" }),
+        ),
+        (
+            "users/1",
+            "users",
+            "users",
+            "email,username,userId",
+            json!({ "userId": "1", "username": "ada", "email": null }),
+        ),
+    ] {
+        let one = get(&format!("{path}?fields={fields}"));
+        assert_eq!(one.must_succeed(path).text(), selected.to_string(), "{path}, in the order of the reply");
+        assert_eq!(get(&format!("{listing}?fields={fields}")).json()[key], json!([selected]), "{listing}");
+        for bad in ["", "nothing", "userId,", "NAME", "name, accountName"] {
+            for target in [path, listing] {
+                let reply = get(&format!("{target}?fields={}", bad.replace(' ', "%20")));
+                reply.must_be(&INVALID_REQUEST, bad);
+                assert_eq!(reply.violated_fields(), ["fields"], "{target} {bad}");
+            }
+        }
     }
 }

@@ -99,10 +99,12 @@ fn it_decides_when_an_erasure_is_due() {
 fn what_is_no_setting_changes_nothing_and_is_named() {
     let sandbox = Sandbox::start();
     let fixed = sandbox.set_clock(&json!({ "now": "2030-01-01T00:00:00Z" }));
-    let cases: [(Value, &[&str]); 8] = [
+    let tomorrow = sandbox.try_set("PUT", CLOCK, &json!({ "now": "tomorrow" }));
+    tomorrow.must_be(&INVALID_DATE_FORMAT, "tomorrow");
+    assert_eq!(tomorrow.violated_fields(), ["now"]);
+    let cases: [(Value, &[&str]); 7] = [
         (json!({}), &["now"]),
         (json!({ "now": null }), &["now"]),
-        (json!({ "now": "tomorrow" }), &["now"]),
         (json!({ "now": 1_893_456_000 }), &["now"]),
         (json!({ "advanceSeconds": -1 }), &["advanceSeconds"]),
         (json!({ "advanceSeconds": 1.5, "running": "yes" }), &["advanceSeconds", "running"]),

@@ -152,13 +152,13 @@ fn a_user_who_is_disabled_during_a_delay_is_refused() {
     let operator = sandbox.server.client_of(&login("ops", "00000000-0000-4000-8000-000000000005"));
     let users = operator.get("/admin/v1/users").json();
     let users = users["users"].as_array().expect("users");
-    let ann_id = users.iter().find(|user| user["userName"] == "ann").expect("ann")["userId"].as_str().expect("an id");
+    let ann_id = users.iter().find(|user| user["username"] == "ann").expect("ann")["userId"].as_str().expect("an id");
     sandbox.add_fault(&json!({ "fault": "delay", "delayMillis": 2000 }));
     let create = Request::new("POST", CUSTOMERS).login(&ann()).json(&sample::minimal("Late", "Acme"));
     let mut connection = Connection::open(sandbox.server.address()).expect("the sandbox accepts connections");
     connection.send_bytes(&create.bytes()).expect("the sandbox reads");
     wait::until("the delay has begun", wait::PATIENCE, || (sandbox.faults() == 0).then_some(()));
-    let disable = Request::new("PATCH", &format!("/admin/v1/users/{ann_id}")).json(&json!({ "status": "DISABLED" }));
+    let disable = Request::new("PATCH", &format!("/admin/v1/users/{ann_id}")).json(&json!({ "status": "Disabled" }));
     operator.send(disable).must_succeed("ann is disabled");
     connection
         .receive("POST", CUSTOMERS)

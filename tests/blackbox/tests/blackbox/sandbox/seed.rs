@@ -99,7 +99,10 @@ fn an_invalid_seed_is_refused_entirely_and_the_error_names_file_and_entry() {
         (user("account = \"North\"\nkeys = [\"x\", \"x\"]"), "users[0] \"nora\": duplicate key"),
         (customer("securityQuestion = \"?\""), "customers[0]: securityAnswer: Security answer missing."),
         (customer("contacts = [{ mobile = 1 }]"), "customers[0]: contacts[0].mobile: Invalid contact mobile."),
-        (customer("contacts = 1"), "customers[0]: contacts: The JSON in the request is not well formed."),
+        (
+            customer("contacts = 1"),
+            "customers[0]: contacts: The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.",
+        ),
         (customer("nickname = \"F\""), "customers[0]: unknown field \"nickname\""),
         (customer("customerId = 7"), "customers[0]: unknown field \"customerId\""),
         (customer("billingAddress = { town = \"X\" }"), "customers[0]: unknown field \"billingAddress.town\""),

@@ -90,7 +90,7 @@ fn a_flood_of_attempts_to_disable_the_last_operator_is_logged_at_a_limited_rate(
     let opal = format!("users/{}", user_id(&operator, "opal"));
     let started = Instant::now();
     for _ in 0..FLOOD {
-        patch(&operator, &opal, &json!({ "status": "DISABLED" })).must_be(&LAST_OPERATOR, "the last operator");
+        patch(&operator, &opal, &json!({ "status": "Disabled" })).must_be(&LAST_OPERATOR, "the last operator");
     }
     let most = most_within(started.elapsed());
     let logged = refusals(&world, "opal");

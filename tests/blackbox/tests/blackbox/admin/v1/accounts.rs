@@ -13,7 +13,7 @@ fn an_account_is_created_and_there_at_once() {
     let operator = world.client(&world.opal);
     let created = post(&operator, "accounts", &json!({ "accountName": "New", "reason": "a contract" }));
     let id = text(&created, "accountId");
-    assert_eq!(created.json(), json!({ "accountName": "New", "accountId": id, "status": "ACTIVE" }));
+    assert_eq!(created.json(), json!({ "accountName": "New", "accountId": id, "status": "Active" }));
     assert_eq!(json::keys(created.text()), ["accountName", "accountId", "status"]);
     assert_eq!(get(&operator, &format!("accounts/{id}")).json(), created.json());
     operator.create(&sample::minimal("First", "New")).must_succeed("a customer in it");
@@ -41,10 +41,10 @@ fn an_erasure_is_requested_and_taken_back() {
     let body = sample::minimal("During", "Rival");
     // No body is needed.
     let requested = operator.send(Request::new("POST", &format!("{ADMIN}/{path}")));
-    assert_eq!(text(&requested, "status"), "ERASURE_IN_PROGRESS");
+    assert_eq!(text(&requested, "status"), "ErasureInProgress");
     world.client(&world.rex).create(&body).must_be(&ERASURE_IN_PROGRESS, "a create");
     post(&operator, &path, &json!({ "reason": "again" })).must_be(&ERASURE_IN_PROGRESS, "a second request");
-    assert_eq!(text(&delete(&operator, &format!("{path}?reason=they+stay")), "status"), "ACTIVE");
+    assert_eq!(text(&delete(&operator, &format!("{path}?reason=they+stay")), "status"), "Active");
     world.client(&world.rex).create(&body).must_succeed("a create");
     let entry = &newest(&operator, 2)[1];
     assert_eq!((&entry["action"], &entry["reason"]), (&json!("cancel_erasure"), &json!("they stay")));
@@ -62,7 +62,7 @@ fn the_account_of_the_last_operator_is_erased_by_command_only() {
     assert_eq!((&entry["action"], &entry["object"]), (&json!("refused"), &json!("operation:request_erasure")));
     assert_eq!(entry["reason"], "all go");
     world.place.user("oda", "Rival", &["--role", "OPERATOR"]);
-    assert_eq!(text(&post(&operator, &path, &json!({})), "status"), "ERASURE_IN_PROGRESS");
+    assert_eq!(text(&post(&operator, &path, &json!({})), "status"), "ErasureInProgress");
     world.place.cli(&["account", "request-erasure", "Rival"]).done();
 }
 

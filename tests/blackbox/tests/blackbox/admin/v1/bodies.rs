@@ -27,10 +27,15 @@ fn every_violation_is_listed_with_its_field() {
         refused(path, json!({ "reason": "" }), &REQUIRED_FIELDS_MISSING, &[field, "reason"]);
         refused(path, json!({ field: 5, "reason": [] }), &NOT_WELL_FORMED, &[field, "reason"]);
     }
-    let user = json!({ "userName": "a:b", "accountGroup": "", "role": "KING" });
-    let expected = ["accountName", "userName", "accountGroup", "role"];
+    let user = json!({ "username": "a:b", "accountGroup": "", "roleName": "KING" });
+    let expected = ["accountName", "username", "accountGroup", "roleName"];
     refused("users", user, &REQUIRED_FIELDS_MISSING, &expected);
-    refused("users", json!({ "userName": "a", "accountName": "Acme", "role": "operator" }), &INVALID_ROLE, &["role"]);
+    refused(
+        "users",
+        json!({ "username": "a", "accountName": "Acme", "roleName": "operator" }),
+        &INVALID_ROLE,
+        &["roleName"],
+    );
 
     let keys = format!("users/{}/keys", user_id(&operator, "ada"));
     let key = json!({
@@ -56,6 +61,7 @@ fn a_body_is_json_and_what_is_not_known_is_ignored() {
     for bytes in ["{", "[]", "5", "{\"accountName\":\"\\ud800\"}"] {
         operator.send(request().json_bytes(bytes)).must_be(&NOT_WELL_FORMED, bytes);
     }
+    operator.send(request().json_bytes("\u{feff}{\"accountName\":\"Marked\"}")).must_succeed("a byte order mark");
     let twice = operator.send(request().json_bytes(r#"{"accountName":"A","accountName":"B"}"#));
     twice.must_be(&NOT_WELL_FORMED, "a key twice");
     assert_eq!(twice.violated_fields(), ["accountName"]);

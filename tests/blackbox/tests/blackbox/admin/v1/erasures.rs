@@ -23,7 +23,7 @@ fn an_erasure_is_shown_from_the_request_to_its_receipt() {
     let id = erasures(&operator).last().expect("it is listed")["erasureId"].as_str().expect("an id").to_owned();
     let shown = wait::until("there is a receipt", wait::PROCESS, || {
         let shown = get(&operator, &format!("erasures/{id}"));
-        (text(&shown, "status") == "RECEIPTED").then_some(shown)
+        (text(&shown, "status") == "Receipted").then_some(shown)
     });
     let keys = [
         "erasureId",
@@ -83,12 +83,12 @@ fn an_erasure_that_waits_says_until_when_and_one_that_was_taken_back_says_so() {
     let waiting = erasures(&operator).last().expect("it is listed").clone();
     assert_eq!(
         (&waiting["status"], &waiting["receipt"], &waiting["erasedAt"]),
-        (&json!("WAITING"), &Value::Null, &Value::Null)
+        (&json!("Waiting"), &Value::Null, &Value::Null)
     );
     let day = |key: &str| waiting[key].as_str().expect("a moment")[..10].to_owned();
     assert!(day("dueAt") > day("requestedAt"), "{waiting}");
     delete(&operator, &path).must_succeed("it is taken back");
-    assert_eq!(erasures(&operator).last().expect("it is listed")["status"], "CANCELLED");
+    assert_eq!(erasures(&operator).last().expect("it is listed")["status"], "Cancelled");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn accounts_join_and_leave_a_group_and_its_users_follow_at_once() {
     let rival = account_id(&operator, "Rival");
     let member = format!("groups/{group}/accounts/{rival}");
     let joined = put(&operator, &format!("{member}?reason=merged"));
-    let account = json!({ "accountName": "Rival", "accountId": rival, "status": "ACTIVE" });
+    let account = json!({ "accountName": "Rival", "accountId": rival, "status": "Active" });
     assert_eq!(joined.json(), json!({ "groupName": "East", "groupId": group, "accounts": [account] }));
     assert_eq!(get(&operator, &format!("groups/{group}")).json(), joined.json());
     assert_eq!(newest(&operator, 1)[0]["reason"], "merged");

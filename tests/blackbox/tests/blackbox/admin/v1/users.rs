@@ -11,12 +11,15 @@ use crate::world::World;
 fn a_user_is_created_gets_a_key_and_signs_in() {
     let world = World::start();
     let operator = world.client(&world.opal);
-    let new = json!({ "userName": "new", "accountName": "Rival", "accountGroup": "West", "role": "ACCOUNTREADONLY" });
+    let new =
+        json!({ "username": "new", "accountName": "Rival", "accountGroup": "West", "roleName": "ACCOUNTREADONLY" });
     let created = post(&operator, "users", &new);
     let id = text(&created, "userId");
     let expected = json!({
-        "userName": "new", "userId": id, "accountName": "Rival", "accountGroup": "West",
-        "role": "ACCOUNTREADONLY", "status": "ENABLED",
+        "userId": id, "username": "new", "accountId": "4", "accountName": "Rival", "roleName": "ACCOUNTREADONLY",
+        "status": "Active", "accountGroup": "West", "customerGroup": null, "firstName": null, "lastName": null,
+        "email": null, "phone": null, "language": null, "timeZone": null, "lastLogin": null, "dateAdded": null,
+        "dateModified": null,
     });
     assert_eq!(created.json(), expected);
     assert_eq!(get(&operator, &format!("users/{id}")).json(), expected);
@@ -25,8 +28,8 @@ fn a_user_is_created_gets_a_key_and_signs_in() {
     client.get(CUSTOMERS).must_succeed("a read");
     client.create(&sample::minimal("A", "Rival")).must_be(&ROLE_NOT_ALLOWED, "a reader");
 
-    let plain = post(&operator, "users", &json!({ "userName": "plain", "accountName": "Acme" })).json();
-    assert_eq!((&plain["role"], &plain["accountGroup"]), (&json!("ACCOUNTADMIN"), &json!(null)));
+    let plain = post(&operator, "users", &json!({ "username": "plain", "accountName": "Acme" })).json();
+    assert_eq!((&plain["roleName"], &plain["accountGroup"]), (&json!("ACCOUNTADMIN"), &json!(null)));
 }
 
 #[test]
@@ -37,20 +40,20 @@ fn only_the_fields_that_are_sent_change() {
     let edit = |changes| {
         let user = patch(&operator, &path, &changes).must_succeed("an edit").json();
         assert_eq!(get(&operator, &path).json(), user);
-        ["role", "accountGroup", "status"].map(|key| user[key].as_str().map(str::to_owned))
+        ["roleName", "accountGroup", "status"].map(|key| user[key].as_str().map(str::to_owned))
     };
     let shown = |role: &str, group: Option<&str>, status: &str| {
         [Some(role.to_owned()), group.map(str::to_owned), Some(status.to_owned())]
     };
-    assert_eq!(edit(json!({})), shown("ACCOUNTADMIN", Some("West"), "ENABLED"));
-    assert_eq!(edit(json!({ "role": "ACCOUNTREADONLY" })), shown("ACCOUNTREADONLY", Some("West"), "ENABLED"));
+    assert_eq!(edit(json!({})), shown("ACCOUNTADMIN", Some("West"), "Active"));
+    assert_eq!(edit(json!({ "roleName": "ACCOUNTREADONLY" })), shown("ACCOUNTREADONLY", Some("West"), "Active"));
     world.client(&world.ada).create(&sample::minimal("A", "Acme")).must_be(&ROLE_NOT_ALLOWED, "at once");
-    assert_eq!(edit(json!({ "accountGroup": null })), shown("ACCOUNTREADONLY", None, "ENABLED"));
+    assert_eq!(edit(json!({ "accountGroup": null })), shown("ACCOUNTREADONLY", None, "Active"));
     assert_eq!(newest(&operator, 1)[0]["fields"], json!(["accountGroup"]), "names of fields, not values");
-    assert_eq!(edit(json!({ "status": "DISABLED" })), shown("ACCOUNTREADONLY", None, "DISABLED"));
+    assert_eq!(edit(json!({ "status": "Disabled" })), shown("ACCOUNTREADONLY", None, "Disabled"));
     world.client(&world.ada).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "at once");
-    let all = json!({ "status": "ENABLED", "role": "ACCOUNTADMIN", "accountGroup": "West", "userName": "ignored" });
-    assert_eq!(edit(all), shown("ACCOUNTADMIN", Some("West"), "ENABLED"));
+    let all = json!({ "status": "Active", "roleName": "ACCOUNTADMIN", "accountGroup": "West", "username": "ignored" });
+    assert_eq!(edit(all), shown("ACCOUNTADMIN", Some("West"), "Active"));
     world.client(&world.ada).create(&sample::minimal("A", "Acme East")).must_succeed("all is as it was");
 }
 
@@ -60,7 +63,7 @@ fn the_last_operator_remains() {
     let operator = world.client(&world.opal);
     let opal = format!("users/{}", user_id(&operator, "opal"));
     for changes in
-        [json!({ "status": "DISABLED", "reason": "tired" }), json!({ "role": "ACCOUNTADMIN", "reason": "tired" })]
+        [json!({ "status": "Disabled", "reason": "tired" }), json!({ "roleName": "ACCOUNTADMIN", "reason": "tired" })]
     {
         patch(&operator, &opal, &changes).must_be(&LAST_OPERATOR, &changes.to_string());
         let entry = &newest(&operator, 1)[0];
@@ -73,12 +76,12 @@ fn the_last_operator_remains() {
     }
     assert_eq!(newest(&operator, 1)[0]["actor"], "command_line");
     // A disabled operator does not count as another one.
-    let second = post(&operator, "users", &json!({ "userName": "oda", "accountName": "Acme", "role": "OPERATOR" }));
+    let second = post(&operator, "users", &json!({ "username": "oda", "accountName": "Acme", "roleName": "OPERATOR" }));
     let oda = format!("users/{}", text(&second, "userId"));
-    patch(&operator, &oda, &json!({ "status": "DISABLED" })).must_succeed("opal remains");
-    patch(&operator, &opal, &json!({ "status": "DISABLED" })).must_be(&LAST_OPERATOR, "oda cannot sign in");
-    patch(&operator, &oda, &json!({ "status": "ENABLED" })).must_succeed("oda is back");
-    patch(&operator, &opal, &json!({ "role": "ACCOUNTREADONLY" })).must_succeed("oda remains");
+    patch(&operator, &oda, &json!({ "status": "Disabled" })).must_succeed("opal remains");
+    patch(&operator, &opal, &json!({ "status": "Disabled" })).must_be(&LAST_OPERATOR, "oda cannot sign in");
+    patch(&operator, &oda, &json!({ "status": "Active" })).must_succeed("oda is back");
+    patch(&operator, &opal, &json!({ "roleName": "ACCOUNTREADONLY" })).must_succeed("oda remains");
     get(&operator, "users").must_be(&ROLE_NOT_ALLOWED, "no operator any more");
 }
 
@@ -87,7 +90,7 @@ fn what_does_not_exist_or_exists_already_is_refused() {
     let world = World::start();
     let operator = world.client(&world.opal);
     let new = |name: &str, account: &str, group: Option<&str>| {
-        post(&operator, "users", &json!({ "userName": name, "accountName": account, "accountGroup": group }))
+        post(&operator, "users", &json!({ "username": name, "accountName": account, "accountGroup": group }))
     };
     new("ada", "Acme", None).must_be(&NAME_TAKEN, "a second ada");
     new("bob", "Nobody", None).must_be(&ACCOUNT_NOT_FOUND, "no account");

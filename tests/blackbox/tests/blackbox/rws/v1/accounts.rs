@@ -28,10 +28,10 @@ fn an_account_shows_its_name_its_id_and_its_status() {
     let world = World::start();
     let client = world.client(&world.ada);
     let (acme, leaving) = (id_of(&world, "Acme"), id_of(&world, "Leaving"));
-    let expected = json!({ "accountName": "Acme", "accountId": acme, "status": "ACTIVE" });
+    let expected = json!({ "accountName": "Acme", "accountId": acme, "status": "Active" });
     let (accounts, _) = page(&client, ACCOUNTS, "accounts", 1);
     assert_eq!(accounts[0], expected);
-    assert_eq!(accounts[2], json!({ "accountName": "Leaving", "accountId": leaving, "status": "ERASURE_IN_PROGRESS" }));
+    assert_eq!(accounts[2], json!({ "accountName": "Leaving", "accountId": leaving, "status": "ErasureInProgress" }));
 
     let single = client.get(&format!("{ACCOUNTS}/{acme}"));
     single.must_succeed("an account in scope");

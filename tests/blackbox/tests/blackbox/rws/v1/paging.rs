@@ -93,7 +93,7 @@ fn a_size_or_number_out_of_range_is_refused() {
         refused(&format!("{path}?pageNumber=0&pageSize=51"), &INVALID_PAGE_SIZE, &["pageSize", "pageNumber"]);
         let limit = client.get(&format!("{path}?pageSize=51")).violations()[0].limit;
         assert_eq!(limit, Some(50), "{path}");
-        page(&client, &format!("{path}?pagesize=0&other=1&other=2&&%FF=%FF"), key, 1);
+        page(&client, &format!("{path}?&pageSize=1&&"), key, 1);
     }
 }
 

@@ -9,6 +9,27 @@ use crate::world::World;
 
 const USERS: &str = "/rws/api/v1/users";
 
+/// The keys of a user, in their order.
+const KEYS: [&str; 17] = [
+    "userId",
+    "username",
+    "accountId",
+    "accountName",
+    "roleName",
+    "status",
+    "accountGroup",
+    "customerGroup",
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "language",
+    "timeZone",
+    "lastLogin",
+    "dateAdded",
+    "dateModified",
+];
+
 fn users(world: &World, login: &Login) -> Vec<Value> {
     let (users, last) = page(&world.client(login), USERS, "users", 1);
     assert!(last);
@@ -16,13 +37,13 @@ fn users(world: &World, login: &Login) -> Vec<Value> {
 }
 
 fn names(world: &World, login: &Login) -> Vec<String> {
-    users(world, login).iter().map(|user| user["userName"].as_str().expect("a name").to_owned()).collect()
+    users(world, login).iter().map(|user| user["username"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// The id of a user in administration.
 fn id_of(world: &World, name: &str) -> String {
     let users = users(world, &world.opal);
-    let user = users.iter().find(|user| user["userName"] == name).expect("the user is there");
+    let user = users.iter().find(|user| user["username"] == name).expect("the user is there");
     user["userId"].as_str().expect("ids are strings").to_owned()
 }
 
@@ -32,23 +53,38 @@ fn a_user_shows_everything_but_its_keys() {
     world.place.cli(&["user", "disable", "solo"]).done();
     let client = world.client(&world.opal);
     let (rita, solo) = (id_of(&world, "rita"), id_of(&world, "solo"));
-    let rita = json!({
-        "userName": "rita", "userId": rita, "accountName": "Acme", "accountGroup": "West",
-        "role": "ACCOUNTREADONLY", "status": "ENABLED",
-    });
-    let solo = json!({
-        "userName": "solo", "userId": solo, "accountName": "Acme", "accountGroup": null,
-        "role": "ACCOUNTADMIN", "status": "DISABLED",
-    });
+    let user = |id: &str, name: &str, role: &str, status: &str, group: Option<&str>| {
+        json!({
+            "userId": id, "username": name, "accountId": "1", "accountName": "Acme", "roleName": role, "status": status,
+            "accountGroup": group, "customerGroup": null, "firstName": null, "lastName": null, "email": null,
+            "phone": null, "language": null, "timeZone": null, "lastLogin": null, "dateAdded": null,
+            "dateModified": null,
+        })
+    };
+    let rita = user(&rita, "rita", "ACCOUNTREADONLY", "Active", Some("West"));
+    let solo = user(&solo, "solo", "ACCOUNTADMIN", "Disabled", None);
     let listed = users(&world, &world.opal);
     for user in [rita, solo] {
         assert!(listed.contains(&user), "{user} in {listed:?}");
         let single = client.get(&format!("{USERS}/{}", user["userId"].as_str().expect("a string")));
         single.must_succeed("a user in scope");
         assert_eq!(single.json(), user);
-        let keys = ["userName", "userId", "accountName", "accountGroup", "role", "status"];
-        assert_eq!(json::keys(single.text()), keys);
+        assert_eq!(json::keys(single.text()), KEYS);
     }
+}
+
+#[test]
+fn a_listing_can_be_filtered_by_the_name_of_a_user() {
+    let world = World::start();
+    let client = world.client(&world.ada);
+    let named = |query: &str| page(&client, &format!("{USERS}?{query}"), "users", 1).0;
+    assert_eq!(named("username=rita&fields=username"), [json!({ "username": "rita" })]);
+    for nobody in ["username=rit", "username=Rita", "username=", "username=rex"] {
+        assert_eq!(named(nobody), Vec::<Value>::new(), "{nobody}");
+    }
+    let twice = client.get(&format!("{USERS}?username=rita&username=rita"));
+    twice.must_be(&INVALID_REQUEST, "twice");
+    assert_eq!(twice.violated_fields(), ["username"]);
 }
 
 #[test]
@@ -85,7 +121,7 @@ fn a_user_is_listed_after_its_creation() {
         let create = |name: &str| world.place.cli(&["user", "create", name, "--account", "Acme"]).line();
         let id = create(&format!("new {turn}"));
         let read = client.get(&format!("{USERS}/{id}"));
-        assert_eq!(read.must_succeed("a new user").json()["userName"], format!("new {turn}"));
+        assert_eq!(read.must_succeed("a new user").json()["username"], format!("new {turn}"));
         create(&format!("newer {turn}"));
         assert_eq!(names(&world, &world.ada).last(), Some(&format!("newer {turn}")));
     }

@@ -33,8 +33,9 @@ fn text_that_is_not_json_is_not_well_formed() {
         ("a trailing brace", format!("{valid}}}").into()),
         ("two documents", format!("{valid}{valid}").into()),
         ("two documents on two lines", format!("{valid}\n{valid}").into()),
-        ("a byte order mark", format!("\u{feff}{valid}").into()),
-        ("only a byte order mark", "\u{feff}".into()),
+        ("two byte order marks", format!("\u{feff}\u{feff}{valid}").into()),
+        ("a byte order mark after white space", format!(" \u{feff}{valid}").into()),
+        ("a byte order mark at the end", format!("{valid}\u{feff}").into()),
         ("UTF-16", utf16),
         ("a comment", format!("{valid} // so it is").into()),
         ("a comment inside", with("/* so it is */")),
@@ -66,6 +67,18 @@ fn text_that_is_not_json_is_not_well_formed() {
     for (case, body) in cases {
         client.create_bytes(body).must_be(&NOT_WELL_FORMED, case);
     }
+}
+
+#[test]
+fn a_body_may_begin_with_a_byte_order_mark() {
+    let site = Site::start();
+    let client = site.client();
+    let marked = |name: &str| format!("\u{feff} {{\"name\":\"{name}\",\"accountName\":\"Acme\"}}\n");
+    let id = client.create_bytes(marked("Marked")).customer_id();
+    assert_eq!(client.read(id).json()["name"], "Marked");
+    let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json_bytes(marked("Edited"));
+    client.send(edit).must_succeed("an edit");
+    assert_eq!(client.read(id).json()["name"], "Edited");
 }
 
 #[test]
@@ -135,7 +148,7 @@ fn nesting_is_accepted_to_sixteen_and_no_further() {
 fn a_body_that_holds_nothing_is_required() {
     let site = Site::start();
     let client = site.client();
-    for body in ["", " ", "\r\n\t ", "null", " null\n"] {
+    for body in ["", " ", "\r\n\t ", "null", " null\n", "\u{feff}", "\u{feff}null"] {
         client.create_bytes(body).must_be(&DETAILS_REQUIRED, &format!("the body {body:?}"));
     }
     client.send(Request::new("POST", CUSTOMERS)).must_be(&DETAILS_REQUIRED, "no body and no length");

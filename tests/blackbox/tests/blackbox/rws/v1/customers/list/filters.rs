@@ -82,10 +82,27 @@ fn modified_since_is_compared_with_the_server_s_clock() {
         iso(created + 3600).replace('Z', "%2B01:00"),
         iso(created - 5400).replace('Z', "-01:30"),
         "1969-07-20T20:17Z".to_owned(),
+        iso(created).replace('Z', "%2B0000"),
+        iso(created).replace('Z', "+0000"),
+        iso(created - 7 * 3600).replace('Z', "-0700"),
+        iso(created + 5 * 3600).replace('Z', "%2B05"),
+        iso(created + 5 * 3600).replace('Z', "+05"),
+        iso(created).replace('Z', ""),
+        iso(created)[..10].to_owned(),
+        format!("{}Z", &iso(created)[..10]),
     ] {
         assert_eq!(since(&moment), [early], "{moment}");
     }
-    for moment in [iso(created + 3600), iso(created).replace('Z', "-01:00"), "9999-12-31T23:59:59Z".to_owned()] {
+    for moment in [
+        iso(created + 3600),
+        iso(created).replace('Z', "-01:00"),
+        iso(created).replace('Z', "-0100"),
+        iso(created).replace('Z', "-01"),
+        iso(created + 3600).replace('Z', ""),
+        iso(created + 86_400)[..10].to_owned(),
+        format!("{}Z", &iso(created + 86_400)[..10]),
+        "9999-12-31T23:59:59Z".to_owned(),
+    ] {
         assert!(since(&moment).is_empty(), "{moment}");
     }
 }

@@ -29,7 +29,7 @@ const RESTRICTED: [(&str, &[&str]); 12] = [
     ("stateright", &["tests/chaos"]),
     // rustix has no call that disables transparent huge pages, which the binary does with nix.
     ("nix", &["."]),
-    ("rustix", &[".", "tests/chaos", "bench"]),
+    ("rustix", &[".", "tests/blackbox", "tests/chaos", "bench"]),
     ("tokio", &["crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];
 

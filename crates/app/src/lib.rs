@@ -16,7 +16,7 @@
 //! * [`vault`], [`sealing`]: keys, and the personal data that they protect
 //! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
 //! * [`ids`]: customer ids, reserved in blocks
-//! * [`throttle`]: rate limits
+//! * [`throttle`], [`listing_slots`]: rate limits, and how many listings of a user are answered at once
 //! * [`sandbox`]: the adjustable clock and the injected faults of a sandbox
 //! * [`failure`]: why an operation failed
 //!
@@ -27,7 +27,7 @@
 //! | state | with several servers |
 //! |---|---|
 //! | [`directory`]: accounts, groups, users, keys | A change takes effect at once on the server that made it, and on others as soon as they notice the new version: every server asks the store for it five times a second, whenever a lookup finds nothing, and before a request that has waited takes effect. |
-//! | [`throttle`]: rate limits, one call at a time | Counted per server: *n* servers admit up to *n* times the rate. |
+//! | [`throttle`], [`listing_slots`]: rate limits, one call at a time, listings at once | Counted per server: *n* servers admit up to *n* times as much. |
 //! | [`idempotency`]: keys of running requests | Answers a concurrent repetition without asking the store. Correctness does not depend on it: the store decides atomically whether a key was used. |
 //! | [`key_uses`]: last uses of keys | Each server writes its own once a minute; the store keeps the latest. |
 //! | [`ids`]: reserved blocks of customer ids | Each server reserves its own; a block that a stopped server has not used up stays unused. |
@@ -46,6 +46,7 @@ pub mod failure;
 pub mod idempotency;
 mod ids;
 mod key_uses;
+mod listing_slots;
 pub mod sandbox;
 pub mod sealing;
 pub mod settings;
@@ -55,6 +56,7 @@ pub mod vault;
 
 pub use carnelian_store::Clock;
 pub use failure::Failure;
+pub use listing_slots::ListingSlot;
 pub use throttle::ActiveCall;
 pub use vault::{BackupVault, Entropy, MasterKey};
 

@@ -1,5 +1,6 @@
 //! Limits per user or address: a rate with a burst of one second's worth, and one active request at a time.
 
+use crate::listing_slots::ListingSlots;
 use carnelian_domain::UserId;
 use parking_lot::Mutex;
 use std::{
@@ -29,6 +30,8 @@ pub(crate) struct Limits {
     pub(crate) calls: Throttle<UserId>,
     /// Concurrent requests of each user.
     pub(crate) active_calls: ActiveCalls<UserId>,
+    /// Concurrent listings of each user.
+    pub(crate) listings: ListingSlots,
     /// Failed sign-ins from each address.
     pub(crate) failed_sign_ins: Throttle<IpAddr>,
     /// Audit entries about refused administrative operations of each user.
@@ -40,6 +43,7 @@ impl Limits {
         Limits {
             calls: Throttle::new(in_force(requests_per_second, strict_upstream)),
             active_calls: ActiveCalls::new(strict_upstream),
+            listings: ListingSlots::default(),
             failed_sign_ins: Throttle::new(FAILED_SIGN_INS_PER_SECOND),
             refusals: Throttle::new(REFUSALS_PER_SECOND),
         }

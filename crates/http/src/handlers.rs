@@ -21,6 +21,8 @@ pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response, Api
 pub(crate) enum Handler {
     /// Needs a signed-in caller.
     SignedIn(fn(RequestContext, Identity) -> HandlerFuture),
+    /// Needs a signed-in caller and one of the caller's slots for listings.
+    Listing(fn(RequestContext, Identity) -> HandlerFuture),
     /// Needs no caller.
     Public(fn(RequestContext) -> HandlerFuture),
     /// Responds with a published document.
@@ -30,6 +32,12 @@ pub(crate) enum Handler {
 macro_rules! signed_in {
     ($($path:ident)::+) => {
         (last_segment(stringify!($($path)::+)), Handler::SignedIn(|request, identity| Box::pin($($path)::+(request, identity))))
+    };
+}
+
+macro_rules! listing {
+    ($($path:ident)::+) => {
+        (last_segment(stringify!($($path)::+)), Handler::Listing(|request, identity| Box::pin($($path)::+(request, identity))))
     };
 }
 
@@ -47,36 +55,36 @@ macro_rules! document {
 
 /// Every operation with its handler, which has the operation's name.
 const HANDLERS: &[(&str, Handler)] = &[
-    signed_in!(v1::accounts::list_accounts),
+    listing!(v1::accounts::list_accounts),
     signed_in!(v1::accounts::get_account),
-    signed_in!(v1::customers::list_customers),
+    listing!(v1::customers::list_customers),
     signed_in!(v1::customers::create_customer),
     signed_in!(v1::customers::get_customer),
     signed_in!(v1::customers::edit_customer),
     signed_in!(v1::customers::erase_customer),
     signed_in!(v1::echo::echo),
-    signed_in!(v1::users::list_users),
+    listing!(v1::users::list_users),
     signed_in!(v1::users::get_user),
-    signed_in!(admin::accounts::list_all_accounts),
+    listing!(admin::accounts::list_all_accounts),
     signed_in!(admin::accounts::create_account),
     signed_in!(admin::accounts::get_any_account),
     signed_in!(admin::accounts::request_erasure),
     signed_in!(admin::accounts::cancel_erasure),
-    signed_in!(admin::erasures::list_erasures),
+    listing!(admin::erasures::list_erasures),
     signed_in!(admin::erasures::get_erasure),
-    signed_in!(admin::groups::list_groups),
+    listing!(admin::groups::list_groups),
     signed_in!(admin::groups::create_group),
     signed_in!(admin::groups::get_group),
     signed_in!(admin::groups::add_to_group),
     signed_in!(admin::groups::remove_from_group),
-    signed_in!(admin::users::list_all_users),
+    listing!(admin::users::list_all_users),
     signed_in!(admin::users::create_user),
     signed_in!(admin::users::get_any_user),
     signed_in!(admin::users::edit_user),
-    signed_in!(admin::keys::list_keys),
+    listing!(admin::keys::list_keys),
     signed_in!(admin::keys::issue_key),
     signed_in!(admin::keys::revoke_key),
-    signed_in!(admin::audit::list_audit),
+    listing!(admin::audit::list_audit),
     public!(health::live),
     public!(health::ready),
     document!(published::openapi),
@@ -116,9 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn every_listing_needs_a_slot() {
+        for route in ROUTES {
+            let is_limited = matches!(handler_of(route), Handler::Listing(_));
+            assert_eq!(is_limited, route.operation.starts_with("list_"), "{}", route.path);
+        }
+    }
+
+    #[test]
     fn a_handler_needs_a_caller_exactly_where_callers_sign_in() {
         for route in ROUTES {
-            let needs_caller = matches!(handler_of(route), Handler::SignedIn(_));
+            let needs_caller = matches!(handler_of(route), Handler::SignedIn(_) | Handler::Listing(_));
             assert_eq!(needs_caller, requires_sign_in(route.path), "{}", route.path);
         }
     }

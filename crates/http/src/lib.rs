@@ -4,7 +4,7 @@
 //!
 //! * [`server`]: the accept loop, connection limits, shutdown; [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
-//! * [`response_stream`], [`yield_before_write`]: how responses are written to a connection
+//! * [`response_stream`], [`write_pace`], [`yield_before_write`]: how responses are written to a connection
 //! * [`service`]: what is served: a registry, or a sandbox
 //! * [`sandbox`]: what a sandbox adds to the pipeline
 //! * [`pipeline`]: the steps of a request, in order
@@ -43,6 +43,7 @@ pub mod server;
 mod service;
 pub mod tls;
 mod workers;
+mod write_pace;
 mod yield_before_write;
 
 pub use credentials::parse_basic;

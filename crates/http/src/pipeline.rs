@@ -15,7 +15,7 @@ use crate::{
     credentials,
     error::{self, ApiError},
     framing,
-    handlers::{self, Handler},
+    handlers::{self, Handler, HandlerFuture},
     log::{self, RequestLog},
     published::Documents,
     query,
@@ -154,9 +154,11 @@ impl Pipeline {
         let context = || RequestContext { app: registry.app.clone(), head, path: parameters, body };
         match (handler, identity) {
             (Handler::SignedIn(handle), Some(identity)) => handle(context(), identity).await,
+            // Boxed, because other requests should not reserve memory for this.
+            (Handler::Listing(handle), Some(identity)) => Box::pin(list(*handle, context(), identity)).await,
             (Handler::Public(handle), _) => handle(context()).await,
             (Handler::Document(answer), _) => Ok(answer(&self.documents)),
-            (Handler::SignedIn(_), None) => {
+            (Handler::SignedIn(_) | Handler::Listing(_), None) => {
                 Err(Failure::Internal(Internal::new("an operation that needs a caller was reached without one")).into())
             }
         }
@@ -193,6 +195,22 @@ impl Received {
         }
         Ok(())
     }
+}
+
+/// Handles a listing, once the caller has a slot for it. The response keeps the slot.
+async fn list(
+    handle: fn(RequestContext, Identity) -> HandlerFuture,
+    context: RequestContext,
+    mut identity: Identity,
+) -> Result<Response, ApiError> {
+    let slot = context.app.acquire_listing_slot(&identity.caller).await?;
+    // The caller's rights may have ended during the wait.
+    if let Some(caller) = context.app.confirm(&identity.caller).await? {
+        identity.caller = caller;
+    }
+    let mut response = handle(context, identity).await?;
+    response.body_mut().keep(slot);
+    Ok(response)
 }
 
 /// What the audit log records about a request.

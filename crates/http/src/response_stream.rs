@@ -1,27 +1,24 @@
 //! The byte stream of a connection, with three changes to how responses are written:
 //!
 //! * A response is written after the thread has handled all requests that have arrived ([`YieldBeforeWrite`]).
-//! * A client that reads nothing for too long is disconnected; hyper would wait for it without a limit.
+//! * A client that reads nothing for too long, or too slowly, is disconnected ([`WritePace`]); hyper would wait for it
+//!   without a limit.
 //! * hyper's own responses get the body that every error of the API has.
 //!
 //! The last one works on bytes because hyper offers no other way: it answers a message that it cannot parse with 400 or 431
 //! and an empty body, before it calls the service, and has no option to change that. Its responses are recognized by what
 //! they lack, a body and the `x-request-id` header that every response of the pipeline has.
 
-use crate::{service::Service, yield_before_write::YieldBeforeWrite};
+use crate::{service::Service, write_pace::WritePace, yield_before_write::YieldBeforeWrite};
 use carnelian_domain::Problem;
 use std::{
-    future::Future,
     io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The start of the header line that every response of the pipeline has.
 const REQUEST_ID_LINE: &[u8] = b"\r\nx-request-id: ";
@@ -33,28 +30,14 @@ pub(crate) struct ResponseStream<S> {
     /// A response that replaces one of hyper's, and how many bytes of it have been written.
     replacement: Option<(Vec<u8>, usize)>,
     before_write: YieldBeforeWrite,
-    write_timeout: Duration,
-    /// Runs while a write waits for the client.
-    timer: Option<Pin<Box<Sleep>>>,
+    pace: WritePace,
 }
 
 impl<S> ResponseStream<S> {
-    /// Wraps a stream; a write may wait for the client for `write_timeout`.
+    /// Wraps a stream; a client may read nothing for `write_timeout`.
     pub(crate) fn new(stream: S, service: Arc<Service>, write_timeout: Duration) -> ResponseStream<S> {
         let before_write = YieldBeforeWrite::default();
-        ResponseStream { stream, service, replacement: None, before_write, write_timeout, timer: None }
-    }
-
-    /// Passes on the outcome of a write, or fails if the write has been pending for too long.
-    fn limit_time<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.timer = None;
-            return outcome;
-        }
-        let write_timeout = self.write_timeout;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
-        ready!(timer.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        ResponseStream { stream, service, replacement: None, before_write, pace: WritePace::new(write_timeout) }
     }
 }
 
@@ -101,18 +84,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ResponseStream<S> {
         if outcome.is_ready() {
             self.before_write.reset();
         }
-        self.limit_time(context, outcome)
+        self.pace.after_write(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.limit_time(context, outcome)
+        self.pace.after_flush(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // TLS writes a closing message.
         let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.limit_time(context, outcome)
+        self.pace.after_flush(context, outcome)
     }
 
     /// False, so that hyper passes each response in one buffer and a write starts where a response starts.

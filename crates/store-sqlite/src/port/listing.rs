@@ -1,7 +1,9 @@
 //! Listing customers in the order of their ids, in steps.
 //!
 //! A step reads a bounded number of customers in one read transaction. Between two steps the connection goes back to the
-//! pool and the task yields, so a long listing delays neither other requests nor checkpoints. A step begins after the last
+//! pool and the task yields, so a long listing delays neither other requests nor checkpoints. Listings take turns, step by
+//! step ([`Readers::scan_turn`](crate::read::readers::Readers::scan_turn)), so many listings delay other requests no more
+//! than one, and a long listing hardly delays a short one. A step begins after the last
 //! id of the one before, so the cost of a page does not grow with the number of customers before it.
 
 use crate::{memory::hash_index::HashIndex, store::SqliteStore};
@@ -10,8 +12,9 @@ use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use std::collections::BTreeSet;
 
-/// How many customers a step reads.
-const STEP: usize = 1000;
+/// How many customers a step reads. A step takes about a tenth of a millisecond, which is how long it can delay other
+/// requests of its thread.
+const STEP: usize = 100;
 
 /// The smallest number of customers that a step reads in each account.
 const ACCOUNT_STEP: usize = 16;
@@ -56,7 +59,9 @@ pub(crate) async fn list(
             let mut has_more = true;
             while has_more {
                 let step = move |connection: &mut Connection| Ok((scan.step(connection, size)?, scan));
+                let turn = store.readers.scan_turn().await;
                 (has_more, scan) = store.readers.read(step).await?;
+                drop(turn);
                 size = STEP;
                 tokio::task::yield_now().await;
             }

@@ -43,6 +43,10 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How many threads of the blocking pool read for scans; the others are left to reads of single rows.
+const SCAN_THREADS: u32 = POOL_THREADS as u32 / 2;
 
 /// A pool of connections. It grows on demand; a fixed number of connections is kept.
 pub(crate) struct Readers {
@@ -56,6 +60,8 @@ pub(crate) struct Readers {
     keeps_snapshots: AtomicBool,
     idle: Mutex<Vec<Reader>>,
     blocking_pool: BlockingPool,
+    /// One permit per step of a scan that may run on the blocking pool.
+    scan_turns: Semaphore,
     /// Whether the system can keep the database in memory.
     is_cached: AtomicBool,
 }
@@ -102,6 +108,7 @@ impl Readers {
             keeps_snapshots: AtomicBool::new(true),
             idle: Mutex::new(idle),
             blocking_pool: BlockingPool::new()?,
+            scan_turns: Semaphore::new(SCAN_THREADS as usize),
             is_cached: AtomicBool::new(system_memory::can_cache(path)),
         })
     }
@@ -161,6 +168,15 @@ impl Readers {
         self.blocking_pool.run(work).await?
     }
 
+    /// Waits for a turn for one step of a scan, first come, first served.
+    ///
+    /// While reads run on the threads that serve requests, one step runs at a time. Steps that wait for the disk overlap.
+    pub(crate) async fn scan_turn(&self) -> Option<SemaphorePermit<'_>> {
+        let permits = if self.is_cached() { SCAN_THREADS } else { 1 };
+        // Fails only if the semaphore is closed, which it never is.
+        self.scan_turns.acquire_many(permits).await.ok()
+    }
+
     /// Compares the size of the database with the memory again. Called at checkpoints, since the database grows there.
     pub(crate) fn check_size(&self) {
         self.is_cached.store(system_memory::can_cache(&self.path), Ordering::Relaxed);
@@ -218,7 +234,35 @@ impl Readers {
 mod tests {
     use super::*;
     use carnelian_store::contract::TestKeys;
-    use std::thread;
+    use std::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+        thread,
+    };
+
+    #[tokio::test]
+    async fn scans_take_turns_and_leave_threads_to_other_reads() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("carnelian.db");
+        let _writer = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
+        let readers = Readers::open(&path, 1, true).expect("opens");
+        for (is_cached, at_once) in [(true, 1), (false, POOL_THREADS / 2)] {
+            readers.is_cached.store(is_cached, Ordering::Relaxed);
+            let mut context = Context::from_waker(Waker::noop());
+            let mut turns = Vec::new();
+            for _ in 0..at_once {
+                let Poll::Ready(turn) = pin!(readers.scan_turn()).poll(&mut context) else {
+                    panic!("{at_once} at once")
+                };
+                turns.push(turn);
+            }
+            let mut next = pin!(readers.scan_turn());
+            assert!(next.as_mut().poll(&mut context).is_pending(), "more than {at_once} at once");
+            turns.pop();
+            assert!(next.as_mut().poll(&mut context).is_ready());
+        }
+    }
 
     #[tokio::test]
     async fn only_reads_of_a_database_that_memory_cannot_hold_run_on_another_thread() {

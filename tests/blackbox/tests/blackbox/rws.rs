@@ -3,5 +3,6 @@
 mod authentication;
 mod routing;
 mod throttle;
+mod unread;
 mod v1;
 mod versions;

@@ -1,26 +1,29 @@
 //! Files that are written atomically: a draft is written and synced, renamed, and the directory is synced.
+//!
+//! ```text
+//! FILE.RANDOM.part   made new, readable by its owner only; whoever may write to the directory cannot have prepared it
+//! FILE               the draft, synced and renamed                                                sync the directory
+//! ```
+//!
+//! A draft is removed when it is dropped. Only a process that is killed leaves one, and no later one uses it.
 
 use crate::CliError;
 use std::{
     fmt,
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 
-/// A file that gets its name when it is complete. If it is dropped before, the draft is removed.
+/// The permissions of a file that only its owner can read.
+const PRIVATE: u32 = 0o600;
+
+/// A file that gets its name when it is complete. If it is dropped before, it is removed.
 pub(crate) struct Draft {
     path: PathBuf,
-    draft: PathBuf,
-    file: BufWriter<File>,
-}
-
-/// The path of a file's draft. It is always the same, so that the next attempt overwrites what a killed process has left.
-pub(crate) fn draft_of(path: &Path) -> PathBuf {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".part");
-    draft.into()
+    file: BufWriter<NamedTempFile>,
 }
 
 /// Fails if a file exists, unless it may be replaced.
@@ -33,8 +36,12 @@ pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, rep
 
 /// Syncs the directory of a file, so that the file's name survives a power cut.
 pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    File::open(parent_of(path))?.sync_all()
+}
+
+/// The directory of a file.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// An error about a file.
@@ -42,47 +49,62 @@ pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> CliError {
     CliError::failed(format!("{}: {error}", path.display()))
 }
 
-/// Creates a draft that only its owner can read.
-pub(crate) fn create_draft(draft: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(draft)
-}
-
-/// Syncs a draft that was written, and renames it to its final name.
-pub(crate) fn publish(file: &File, draft: &Path, path: &Path) -> io::Result<()> {
-    file.sync_all()?;
-    fs::rename(draft, path)?;
-    sync_name(path)
+/// Makes a file that only its owner can read, whatever the umask. Fails if there is one, or a link, of that name.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
+    file.set_permissions(Permissions::from_mode(PRIVATE))?;
+    Ok(file)
 }
 
 impl Draft {
     /// Creates the draft of a file.
-    pub(crate) fn new(path: &Path) -> Result<Draft, CliError> {
-        let draft = draft_of(path);
-        let file = create_draft(&draft);
-        let file = BufWriter::new(file.map_err(|error| explain(&draft, &error))?);
-        Ok(Draft { path: path.to_owned(), draft, file })
+    pub(crate) fn new(path: &Path) -> io::Result<Draft> {
+        let name = path.file_name().ok_or_else(|| io::Error::other("this is not the name of a file"))?;
+        let mut prefix = name.to_owned();
+        prefix.push(".");
+        let file = tempfile::Builder::new().prefix(&prefix).suffix(".part").make_in(parent_of(path), create_private)?;
+        Ok(Draft { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
-    /// The writer.
-    pub(crate) fn file(&mut self) -> &mut (dyn Write + Send) {
-        &mut self.file
+    /// Puts the file on stable storage under its final name, in the place of a file that has it.
+    pub(crate) fn keep(self) -> io::Result<()> {
+        let (path, file) = self.synced()?;
+        fs::rename(&file, &path)?;
+        // It has no name left that could be removed.
+        file.into_temp_path().keep().map_err(io::Error::from)?;
+        sync_name(&path)
     }
 
-    /// Appends bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CliError> {
-        self.file.write_all(bytes).map_err(|error| explain(&self.draft, &error))
+    /// The same, but another file of that name stays.
+    pub(crate) fn keep_unless_there(self) -> io::Result<()> {
+        let (path, file) = self.synced()?;
+        match fs::hard_link(&file, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => linked?,
+        }
+        file.close()?;
+        sync_name(&path)
     }
 
-    /// Puts the file on stable storage under its final name.
-    pub(crate) fn keep(mut self) -> Result<(), CliError> {
-        let kept = self.file.flush().and_then(|()| publish(self.file.get_ref(), &self.draft, &self.path));
-        kept.map_err(|error| explain(&self.path, &error))
+    /// Whether it has the same content as the file whose name it is to get.
+    pub(crate) fn is_there(&mut self) -> io::Result<bool> {
+        self.flush()?;
+        Ok(fs::read(self.file.get_ref())? == fs::read(&self.path)?)
+    }
+
+    fn synced(self) -> io::Result<(PathBuf, NamedTempFile)> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        Ok((self.path, file))
     }
 }
 
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After the rename there is no draft left.
-        let _ = fs::remove_file(&self.draft);
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -1,6 +1,6 @@
 //! The storage engine: the only file of the program that names one. Locks and files of an embedded engine stay in here.
 
-use crate::{CliError, config::Settings, machine::cores};
+use crate::{CliError, config::Settings, machine::cores, registry_files};
 use carnelian_store::{Clock, RegistryKeys, Store};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{path::Path, sync::Arc};
@@ -35,8 +35,10 @@ pub(crate) fn exists(directory: &Path) -> bool {
     SqliteStore::exists(directory)
 }
 
-/// Makes a data directory that only its owner can enter, if there is none.
+/// Makes a data directory that only its owner can enter, if there is none. Fails if there is one of another user, or one that
+/// others may write to.
 pub(crate) fn make_data_directory(directory: &Path) -> Result<(), CliError> {
+    registry_files::check_owner(directory)?;
     make_directory(directory).map_err(CliError::failed)
 }
 

@@ -9,6 +9,7 @@
 //! * [`transfer`]: import and export, and their file formats
 //! * [`seconds`]: durations such as `90d`
 //! * [`atomic_file`]: files that are written atomically
+//! * [`registry_files`]: what the files of a registry are called, and who owns them
 //! * [`sandbox`]: registries created from a seed file
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
 //! * [`machine`]: processors and the limit of open files
@@ -24,6 +25,7 @@ pub mod config;
 mod logging;
 mod machine;
 pub mod master_key;
+mod registry_files;
 mod sandbox;
 mod seconds;
 pub mod transfer;

@@ -2,9 +2,10 @@
 
 use crate::{
     CliError,
-    atomic_file::{create_draft, sync_name},
+    atomic_file::{Draft, sync_name},
     backend,
     config::Settings,
+    registry_files::check_key_owner,
 };
 use carnelian_app::{Entropy, MasterKey};
 use data_encoding::HEXLOWER;
@@ -37,7 +38,7 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
                 path.display()
             )));
         }
-        Ok(false) => make(&settings.data, &path, &MasterKey::generate(entropy)),
+        Ok(false) => make(&path, &MasterKey::generate(entropy)),
         // The process that made the key may have been killed before it synced the name, and a registry needs it next.
         _ if !backend::exists(&settings.data) => sync_name(&path),
         _ => Ok(()),
@@ -58,7 +59,9 @@ pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, CliError> {
 
 fn read(path: &Path) -> Result<MasterKey, CliError> {
     let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
-    let mode = fs::metadata(path).map_err(|error| explain(path, &error))?.permissions().mode();
+    let file = fs::metadata(path).map_err(|error| explain(path, &error))?;
+    check_key_owner(path, &file)?;
+    let mode = file.permissions().mode();
     if mode & OTHERS != 0 {
         let advice = "every user of the system has access to it; run chmod o-rwx on it";
         return Err(CliError::failed(format!("{}: {advice}", path.display())));
@@ -73,19 +76,11 @@ pub fn parse(text: &str) -> Option<MasterKey> {
 }
 
 /// Writes the key so that the file is either whole or not there, and never takes the place of another one.
-fn make(directory: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
-    let draft = directory.join(format!("{FILE}.{}", std::process::id()));
-    let mut file = create_draft(&draft)?;
-    writeln!(file, "{PREFIX}{}", HEXLOWER.encode(key.as_bytes()))?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        // Another process has made a key at the same time, which is the one to use.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => other?,
-    }
-    sync_name(path)
+fn make(path: &Path, key: &MasterKey) -> io::Result<()> {
+    let mut draft = Draft::new(path)?;
+    writeln!(draft, "{PREFIX}{}", HEXLOWER.encode(key.as_bytes()))?;
+    // If another process has made a key at the same time, that is the one to use.
+    draft.keep_unless_there()
 }
 
 fn explain(path: &Path, error: &io::Error) -> CliError {

@@ -4,10 +4,16 @@ use super::{
     input::is_dash,
     output::{print_message, print_result},
 };
-use crate::{CliError, atomic_file};
+use crate::{
+    CliError,
+    atomic_file::{Draft, explain, refuse_if_there},
+};
 use carnelian_app::App;
 use carnelian_domain::Origin;
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// What is added to the name of a backup for its ledger.
 const LEDGER: &str = ".ledger";
@@ -21,12 +27,12 @@ pub(super) fn ledger_of(backup: &Path) -> PathBuf {
 
 pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), CliError> {
     let ledger = ledger_of(file);
-    atomic_file::refuse_if_there([file, &ledger], replace)?;
-    let mut draft = atomic_file::Draft::new(file)?;
-    let records = app.back_up(draft.file(), origin).await.map_err(|error| atomic_file::explain(file, &error))?;
+    refuse_if_there([file, &ledger], replace)?;
+    let mut draft = Draft::new(file).map_err(|error| explain(file, &error))?;
+    let records = app.back_up(&mut draft, origin).await.map_err(|error| explain(file, &error))?;
     // Written after it, so that the ledger knows every account that is in the backup.
     write_ledger(app, &ledger).await?;
-    draft.keep()?;
+    draft.keep().map_err(|error| explain(file, &error))?;
     print_message(format_args!("{records} records written to {}; its ledger is {}", file.display(), ledger.display()));
     Ok(())
 }
@@ -35,13 +41,12 @@ pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), 
     if is_dash(file) {
         return print_result(app.ledger().await.map_err(CliError::failed)?.trim_end());
     }
-    atomic_file::refuse_if_there([file], replace)?;
+    refuse_if_there([file], replace)?;
     write_ledger(app, file).await
 }
 
 async fn write_ledger(app: &App, file: &Path) -> Result<(), CliError> {
     let text = app.ledger().await.map_err(CliError::failed)?;
-    let mut draft = atomic_file::Draft::new(file)?;
-    draft.write(text.as_bytes())?;
-    draft.keep()
+    let written = Draft::new(file).and_then(|mut draft| draft.write_all(text.as_bytes()).and_then(|()| draft.keep()));
+    written.map_err(|error| explain(file, &error))
 }

@@ -1,7 +1,7 @@
 //! `carnelian serve --demo`: a persistent registry with the default seed and generated keys.
 
 use super::quickstart::{DemoLogin, quickstart};
-use crate::{CliError, atomic_file, config::Settings, sandbox::Seed};
+use crate::{CliError, atomic_file::Draft, config::Settings, sandbox::Seed};
 use carnelian_app::{
     App,
     admin::{
@@ -108,10 +108,9 @@ async fn revoke_unseen(admin: &Admin<'_>, user: &str) -> Result<(), CliError> {
 }
 
 fn save(path: &Path, demo: &Demo) -> std::io::Result<()> {
-    let draft = path.with_extension("draft");
-    let mut file = atomic_file::create_draft(&draft)?;
-    file.write_all(&serde_json::to_vec_pretty(demo)?)?;
-    atomic_file::publish(&file, &draft, path)
+    let mut draft = Draft::new(path)?;
+    draft.write_all(&serde_json::to_vec_pretty(demo)?)?;
+    draft.keep()
 }
 
 impl Demo {

@@ -5,7 +5,7 @@ use crate::{
     CliError, atomic_file,
     backend::{Purpose, RestoreTarget},
     config::Settings,
-    master_key,
+    master_key, registry_files,
     sandbox::is_marked,
     wiring,
 };
@@ -30,6 +30,7 @@ pub(super) fn run(
     if !file.metadata().map_err(|error| atomic_file::explain(file, &error))?.is_file() {
         return Err(atomic_file::explain(file, &"a backup is read twice, so it must be a regular file"));
     }
+    registry_files::check_owner(&settings.data)?;
     let master_key = master_key::existing(settings)?;
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
     let text = read_text(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;

@@ -10,11 +10,15 @@
 //! The marker files keep real registries and sandboxes apart: the keys of a sandbox are in its seed, so a real registry must
 //! not be used as one, nor the reverse.
 
-use crate::{CliError, backend, wiring};
+use crate::{
+    CliError,
+    atomic_file::{Draft, create_private},
+    backend, wiring,
+};
 use data_encoding::HEXLOWER;
 use std::{
-    fs::{self, DirBuilder, File, TryLockError},
-    io,
+    fs::{self, DirBuilder, DirEntry, File, TryLockError},
+    io::{self, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
@@ -84,9 +88,7 @@ impl RegistryDir {
 
     /// Makes this the current registry.
     pub(super) fn make_current(&self) -> io::Result<()> {
-        let draft = self.sandbox.root.join(format!("{MARKER}.draft"));
-        fs::write(&draft, self.number.to_string())?;
-        fs::rename(draft, self.sandbox.root.join(MARKER))?;
+        mark(&self.sandbox.root, &self.number.to_string())?;
         self.sandbox.current.store(self.number, Ordering::Relaxed);
         Ok(())
     }
@@ -104,7 +106,7 @@ impl SandboxDir {
         };
         let root = create(Path::new(IN_MEMORY)).or_else(|_| create(&std::env::temp_dir()))?;
         let temporary = TemporaryDir(root.clone());
-        fs::write(root.join(MARKER), "")?;
+        mark(&root, "")?;
         Ok((SandboxDir::lock(root)?, temporary))
     }
 
@@ -113,11 +115,15 @@ impl SandboxDir {
         backend::make_data_directory(root)?;
         let explain = |error: io::Error| CliError::failed(format!("{}: {error}", root.display()));
         if !is_marked(root) {
-            if fs::read_dir(root).map_err(explain)?.next().is_some() {
+            // A start that was killed may have left the draft of its marker.
+            let is_foreign = |entry: io::Result<DirEntry>| {
+                entry.is_ok_and(|entry| !entry.file_name().as_encoded_bytes().starts_with(MARKER.as_bytes()))
+            };
+            if fs::read_dir(root).map_err(explain)?.any(is_foreign) {
                 let message = "not the directory of a sandbox, and not empty";
                 return Err(CliError::failed(format!("{}: {message}", root.display())));
             }
-            fs::write(root.join(MARKER), "").map_err(explain)?;
+            mark(root, "").map_err(explain)?;
         }
         if fs::read_to_string(root.join(MARKER)).map_err(explain)? == REGISTRY {
             let message = "this is a registry inside a sandbox's directory; use its parent directory";
@@ -130,9 +136,9 @@ impl SandboxDir {
 
     fn lock(root: PathBuf) -> io::Result<SandboxDir> {
         // Renamed only after it is locked, so that no other process takes this sandbox for an abandoned one.
-        let draft = root.join(format!("{LOCK}.{}", std::process::id()));
+        let draft = root.join(format!("{LOCK}.{}", HEXLOWER.encode(&wiring::random_bytes::<8>())));
         let path = root.join(LOCK);
-        let lock = if path.exists() { File::open(&path)? } else { File::create(&draft)? };
+        let lock = if path.exists() { File::open(&path)? } else { create_private(&draft)? };
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::Error::other("in use by another sandbox")),
@@ -156,7 +162,7 @@ impl SandboxDir {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let registry = RegistryDir { sandbox: self.clone(), number };
         DirBuilder::new().mode(0o700).create(registry.path())?;
-        fs::write(registry.path().join(MARKER), REGISTRY)?;
+        mark(&registry.path(), REGISTRY)?;
         Ok(registry)
     }
 
@@ -181,6 +187,13 @@ impl SandboxDir {
         }
         Ok(())
     }
+}
+
+/// Writes the marker file of a directory.
+fn mark(directory: &Path, content: &str) -> io::Result<()> {
+    let mut marker = Draft::new(&directory.join(MARKER))?;
+    marker.write_all(content.as_bytes())?;
+    marker.keep()
 }
 
 /// Whether a directory belongs to a sandbox.

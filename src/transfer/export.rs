@@ -25,11 +25,11 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
         return write_all(app, export, output, origin).await;
     }
     refuse_if_there([path.as_path()], export.replace)?;
-    let mut draft = Draft::new(path)?;
+    let mut draft = Draft::new(path).map_err(file_error(path))?;
     // An incomplete export contains personal data and is of no use: an error removes the draft.
-    let output = Writer::new(format, draft.file(), app.rules(), file_error(path))?;
+    let output = Writer::new(format, &mut draft, app.rules(), file_error(path))?;
     write_all(app, export, output, origin).await?;
-    draft.keep()
+    draft.keep().map_err(file_error(path))
 }
 
 async fn write_all<W: Write, E: Fn(io::Error) -> CliError>(

@@ -8,12 +8,11 @@ use super::{
 };
 use crate::{
     CliError,
-    atomic_file::{create_draft, draft_of, publish, sync_name},
+    atomic_file::{Draft, sync_name},
 };
 use ::csv::ByteRecord;
 use std::{
-    fs::{self, File},
-    io::{BufWriter, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -25,8 +24,8 @@ pub(super) struct Rejects {
 }
 
 enum Output {
-    Csv(Box<csv::Writer<File>>),
-    Lines(BufWriter<File>),
+    Csv(Box<csv::Writer<Draft>>),
+    Lines(Draft),
 }
 
 impl Rejects {
@@ -58,38 +57,36 @@ impl Rejects {
     }
 
     fn begin(&self, raw: &Raw) -> Result<Output, CliError> {
-        let path = draft_of(&self.path);
-        let file = create_draft(&path).map_err(file_error(&path))?;
+        let draft = Draft::new(&self.path).map_err(file_error(&self.path))?;
         Ok(match raw {
             Raw::Record(_) => {
-                let mut output = writer(file);
+                let mut output = writer(draft);
                 let header = with_first(&self.header, &self.header, REASON.as_bytes());
                 output.write_record(header.iter()).map_err(CliError::failed)?;
                 Output::Csv(Box::new(output))
             }
-            Raw::Line(_) => Output::Lines(BufWriter::new(file)),
+            Raw::Line(_) => Output::Lines(draft),
         })
     }
 
     /// Completes the file and renames it to its final name.
     pub(super) fn finish(self) -> Result<(), CliError> {
-        let file = match self.output {
+        let mut draft = match self.output {
             None => return Ok(()),
-            Some(Output::Csv(output)) => output.into_inner().map_err(|error| error.into_error()),
-            Some(Output::Lines(output)) => output.into_inner().map_err(|error| error.into_error()),
+            Some(Output::Csv(output)) => {
+                output.into_inner().map_err(|error| file_error(&self.path)(error.into_error()))?
+            }
+            Some(Output::Lines(output)) => output,
         };
-        let file = file.map_err(file_error(&self.path))?;
-        let draft = draft_of(&self.path);
         if self.path.symlink_metadata().is_err() {
             // The stored progress of the import is deleted next, so the rename must be durable.
-            return publish(&file, &draft, &self.path).map_err(file_error(&self.path));
+            return draft.keep().map_err(file_error(&self.path));
         }
         // An earlier run may have been interrupted right after the rename.
-        let same = fs::read(&draft).and_then(|draft| Ok(draft == fs::read(&self.path)?));
-        if !same.map_err(file_error(&self.path))? {
+        if !draft.is_there().map_err(file_error(&self.path))? {
             return Err(exists_error(&self.path));
         }
-        fs::remove_file(&draft).and_then(|()| sync_name(&self.path)).map_err(file_error(&draft))
+        sync_name(&self.path).map_err(file_error(&self.path))
     }
 }
 

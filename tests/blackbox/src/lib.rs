@@ -7,11 +7,14 @@
 //! - [`invariants`]: what holds for every response, checked on receipt;
 //! - [`problems`]: the documented errors, typed from the documents;
 //! - [`mod@reference`], [`hits`]: the published reference pages, and the responses that the tests have received;
+//! - [`stranger`]: another user of the system;
+//! - [`gaps`]: reports what cannot be tested on this machine;
 //! - [`sample`], [`json`], [`wait`], [`binary`]: small helpers.
 
 pub mod binary;
 pub mod client;
 pub mod connection;
+pub mod gaps;
 pub mod hits;
 pub mod invariants;
 pub mod json;
@@ -22,6 +25,7 @@ pub mod reply;
 pub mod request;
 pub mod sample;
 pub mod server;
+pub mod stranger;
 pub mod wait;
 
 pub use client::{CUSTOMERS, Client};

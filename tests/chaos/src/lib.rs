@@ -10,7 +10,6 @@
 //! - [`scene`]: a registry, its server, and the check of both;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
 //! - [`recording`], [`disk`]: the operations that the shim has recorded, and what a power cut may leave of them;
-//! - [`gaps`]: reports what cannot be tested on this machine;
 //! - [`process`]: the resources that a server uses, and limits on them;
 //! - [`races`]: clients that race for few names, and whether their answers are linearizable.
 
@@ -18,7 +17,6 @@ pub mod again;
 pub mod checker;
 pub mod crowd;
 pub mod disk;
-pub mod gaps;
 pub mod keys;
 pub mod load;
 pub mod model;
@@ -29,6 +27,7 @@ pub mod scene;
 pub mod seed;
 pub mod shim;
 
+pub use blackbox::gaps;
 pub use checker::Violation;
 pub use disk::{Disk, Unsynced};
 pub use load::{Load, Progress, Report};

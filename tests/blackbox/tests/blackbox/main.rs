@@ -8,6 +8,7 @@ mod damage;
 mod demo;
 mod durability;
 mod erasure;
+mod files;
 mod health;
 mod interface;
 mod logs;

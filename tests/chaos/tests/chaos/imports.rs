@@ -242,7 +242,7 @@ impl Run {
     fn reported(&self, cut: usize) -> usize {
         let before = &self.recording.events[..cut];
         let draft = before.iter().enumerate().find_map(|(at, event)| match event {
-            Event::Create { ino, name } if *name == format!("{REJECTS}.part") => Some((at, *ino)),
+            Event::Create { ino, name } if name.starts_with(REJECTS) && name.ends_with(".part") => Some((at, *ino)),
             _ => None,
         });
         let Some((made, draft)) = draft else { return 0 };

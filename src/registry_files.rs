@@ -1,0 +1,78 @@
+//! The files of a registry: what they are called, and who owns them.
+//!
+//! A registry belongs to one user of the system. What another user could have prepared is refused, and so is a command of
+//! another user, root included: the files that it would leave could not be opened by the registry's own server.
+
+use crate::CliError;
+use nix::unistd::{Uid, User, geteuid};
+use std::{
+    ffi::OsStr,
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+/// What the names of the files in a data directory begin with, except for the master key.
+const NAMES: [&str; 6] = ["carnelian.", "demo.json", "open.lock", "opening.lock", "restore.tmp", "sandbox.lock"];
+
+/// The permissions of group and others to write.
+const WRITABLE: u32 = 0o022;
+
+/// Fails unless a data directory and the registry in it belong to the user of this process, and other users cannot write to
+/// the directory. If there is no directory yet, it will be made so.
+pub(crate) fn check_owner(directory: &Path) -> Result<(), CliError> {
+    let explain = |error: io::Error| CliError::failed(format!("{}: {error}", directory.display()));
+    let Some(found) = found(fs::metadata(directory)).map_err(explain)? else { return Ok(()) };
+    let (path, owner) = (directory.display(), Uid::from_raw(found.uid()));
+    if owner != geteuid() {
+        let owner = name_of(owner);
+        return Err(CliError::failed(format!(
+            "{path} belongs to user {owner}, who alone may use it: run sudo -u {owner} carnelian …"
+        )));
+    }
+    if found.mode() & WRITABLE != 0 {
+        return Err(CliError::failed(format!("{path}: other users may write to it; run chmod go-w on it")));
+    }
+    for entry in fs::read_dir(directory).map_err(explain)? {
+        let entry = entry.map_err(explain)?;
+        // SQLite or a restore may remove a file meanwhile.
+        if is_of_registry(&entry.file_name())
+            && let Some(file) = self::found(fs::metadata(entry.path())).map_err(explain)?
+        {
+            check_file_owner(&entry.path(), &file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless a file with a key belongs to the user of this process or to root.
+pub(crate) fn check_key_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {
+    if Uid::from_raw(file.uid()).is_root() { Ok(()) } else { check_file_owner(path, file) }
+}
+
+fn check_file_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {
+    let (owner, user) = (Uid::from_raw(file.uid()), geteuid());
+    if owner == user {
+        return Ok(());
+    }
+    let (path, owner, user) = (path.display(), name_of(owner), name_of(user));
+    Err(CliError::failed(format!("{path} belongs to user {owner}, not to {user}: run chown {user} on it")))
+}
+
+fn is_of_registry(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    NAMES.iter().any(|start| name.starts_with(start))
+}
+
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// A user's name, in the form that `sudo -u` takes.
+fn name_of(user: Uid) -> String {
+    User::from_uid(user).ok().flatten().map_or_else(|| format!("#{user}"), |user| user.name)
+}

@@ -37,6 +37,7 @@ pub struct Settings {
     pub(crate) log: LogFormat,
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
     pub(crate) requests_per_second: u32,
     pub(crate) country: usize,
     pub(crate) mobile: usize,
@@ -60,6 +61,7 @@ impl Default for Settings {
             log: LogFormat::Text,
             body_bytes: 64 * 1024,
             connections: 10_000,
+            connections_per_address: 9_000,
             requests_per_second: 0,
             country: rules.max_of(Problem::InvalidCountry),
             mobile: rules.max_of(Problem::InvalidContactMobile),
@@ -137,6 +139,9 @@ settings! {
         "The maximum size of a request body";
     "limits.connections", connections, Some("COUNT"), Serve, "a number of connections", 1..=1_000_000,
         "The maximum number of concurrent connections";
+    "limits.connections_per_address", connections_per_address, Some("COUNT"), Serve, "a number of connections",
+        1..=1_000_000,
+        "The maximum number of concurrent connections of one client address, or of one IPv6 network (/64)";
     "limits.requests_per_second", requests_per_second, Some("COUNT"), Serve, "a number of requests", 0..=1_000_000,
         "The maximum number of requests per second and user; 0 for no limit";
     "limits.country", country, Some("CHARACTERS"), Serve, "a number of characters", 0..=65_536,

@@ -163,6 +163,7 @@ fn http_settings(settings: &Settings) -> ServerSettings {
     }
     ServerSettings {
         connections,
+        connections_per_address: settings.connections_per_address,
         header_timeout: Duration::from_secs(settings.header_seconds),
         threads: machine::cores(),
     }

@@ -2,7 +2,7 @@
 //!
 //! From the connection down to the handlers:
 //!
-//! * [`server`]: the accept loop, connection limits, shutdown; [`workers`]: the threads that serve connections
+//! * [`server`]: the accept loop, connection limits ([`address_limit`]), shutdown; [`workers`]: the threads that serve connections
 //! * [`tls`]: certificates that can be replaced while serving
 //! * [`response_stream`], [`write_pace`], [`yield_before_write`]: how responses are written to a connection
 //! * [`service`]: what is served: a registry, or a sandbox
@@ -17,6 +17,7 @@
 //! * [`openapi`]: the published interface, as a document and as a page
 
 mod active_registry;
+mod address_limit;
 mod admin;
 mod body;
 mod context;

@@ -1,6 +1,12 @@
 //! Accepts connections, serves each on one thread, and ends with a grace period.
 
-use crate::{response_stream::ResponseStream, service::Service, tls::Tls, workers::Workers};
+use crate::{
+    address_limit::{AddressLimit, AddressPermit},
+    response_stream::ResponseStream,
+    service::Service,
+    tls::Tls,
+    workers::Workers,
+};
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -29,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ServerSettings {
     /// The most connections that are served at once; further ones are refused.
     pub connections: usize,
+    /// The most connections of one address, at least one; further ones are refused.
+    pub connections_per_address: usize,
     /// How long a header section may take to arrive, how long a connection may be idle, and how long a client may take to
     /// read.
     pub header_timeout: Duration,
@@ -50,6 +58,7 @@ pub async fn run(
         service,
         tls,
         permits: Arc::new(Semaphore::new(settings.connections)),
+        of_addresses: Arc::new(AddressLimit::new(settings.connections_per_address)),
         workers: Workers::start(settings.threads)?,
         settings,
     };
@@ -86,14 +95,16 @@ struct Server {
     tls: Option<Tls>,
     /// One permit per connection.
     permits: Arc<Semaphore>,
+    of_addresses: Arc<AddressLimit>,
     workers: Workers,
     settings: ServerSettings,
 }
 
 impl Server {
-    /// Spawns the task of a connection, or refuses the connection if there are too many.
+    /// Spawns the task of a connection, or refuses the connection if there are too many, in all or of its address.
     fn accept(&self, stream: TcpStream, peer: IpAddr, graceful: &GracefulShutdown) {
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+        let permits = (self.permits.clone().try_acquire_owned().ok(), self.of_addresses.acquire(peer));
+        let (Some(permit), Some(of_address)) = permits else {
             if self.tls.is_none() {
                 // The send buffer of a new socket has room for the response; if not, the connection is closed without it.
                 let _ = stream.try_write(&self.service.refuse(Problem::Unavailable));
@@ -104,8 +115,12 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // The socket is registered again by the thread that serves it.
         let Ok(stream) = stream.into_std() else { return };
-        let connection =
-            Connection { peer, service: self.service.clone(), watcher: graceful.watcher(), _permit: permit };
+        let connection = Connection {
+            peer,
+            service: self.service.clone(),
+            watcher: graceful.watcher(),
+            _permits: (permit, of_address),
+        };
         let header_timeout = self.settings.header_timeout;
         // Two types of task, so that a connection without TLS does not reserve memory for TLS.
         match self.tls.as_ref().map(Tls::acceptor) {
@@ -128,12 +143,12 @@ struct Connection {
     peer: IpAddr,
     service: Arc<Service>,
     watcher: Watcher,
-    _permit: OwnedSemaphorePermit,
+    _permits: (OwnedSemaphorePermit, AddressPermit),
 }
 
 impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
-        let Connection { peer, service, watcher, _permit } = self;
+        let Connection { peer, service, watcher, _permits } = self;
         let stream = ResponseStream::new(stream, service.clone(), header_timeout);
         let handle = service_fn(move |request| {
             let service = service.clone();

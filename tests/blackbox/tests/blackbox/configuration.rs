@@ -3,12 +3,13 @@
 use blackbox::{Launch, Login, Place, Server, sample};
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
-const SETTINGS: [(&str, &str, &str); 10] = [
+const SETTINGS: [(&str, &str, &str); 11] = [
     ("log", "json", "loud"),
     ("limits.country", "100", "many"),
     ("limits.mobile", "40", "-1"),
     ("limits.body_bytes", "70000", "64k"),
     ("limits.connections", "100", "few"),
+    ("limits.connections_per_address", "50", "0"),
     ("limits.requests_per_second", "1000", "1.5.0"),
     ("timeouts.header_seconds", "5", "soon"),
     ("timeouts.body_seconds", "5", "later"),

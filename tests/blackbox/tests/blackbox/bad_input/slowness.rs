@@ -80,8 +80,17 @@ fn unfinished_requests_do_not_delay_others() {
 
 #[test]
 fn connections_beyond_the_limit_wait_or_are_refused() {
-    let args = ["--limits-connections", "4", "--timeouts-header-seconds", "60"];
-    let site = Site::start_with(|launch| launch.args(&args));
+    four_connections_are_served("--limits-connections");
+}
+
+#[test]
+fn connections_of_an_address_beyond_the_limit_wait_or_are_refused() {
+    four_connections_are_served("--limits-connections-per-address");
+}
+
+/// Asserts that four connections are served if that is the limit `flag`, and another one once one of them is closed.
+fn four_connections_are_served(flag: &str) {
+    let site = Site::start_with(|launch| launch.args(&[flag, "4", "--timeouts-header-seconds", "60"]));
     let live = Request::new("GET", "/health/live");
     let mut held: Vec<Connection> = Vec::new();
     wait::until("four connections are served", wait::PROCESS, || {

@@ -16,7 +16,7 @@ fn ten_thousand_idle_connections_do_not_slow_down_others() {
     let mut ordinary = OrdinaryLoad::of_test("idle connections");
     let mut scene = Scene::new();
     let idle = allowed_connections(IDLE);
-    let config = format!("limits.connections = {}\n{LONG_TIMEOUTS}", IDLE + 100);
+    let config = format!("limits.connections = {0}\nlimits.connections_per_address = {0}\n{LONG_TIMEOUTS}", IDLE + 100);
     // The server raises the soft limit of open files itself.
     let server = scene.place.launch().config(&config).after_shell("ulimit -S -n 1024").start();
     let address = server.address();

@@ -9,6 +9,7 @@ mod group;
 pub(crate) mod input;
 mod key;
 pub(crate) mod output;
+mod outputs;
 mod quickstart;
 mod reference;
 mod restore;
@@ -32,6 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
     let settings = settings(&cli, std::env::vars_os().collect())?;
+    outputs::check(&settings, &cli.command)?;
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
         Command::Reference { page } => reference::run(page),

@@ -60,12 +60,15 @@ fn check_file_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {
     Err(CliError::failed(format!("{path} belongs to user {owner}, not to {user}: run chown {user} on it")))
 }
 
-fn is_of_registry(name: &OsStr) -> bool {
+/// Whether a name in a data directory is that of a file of the registry, except for the master key.
+pub(crate) fn is_of_registry(name: &OsStr) -> bool {
+    // Some file systems do not distinguish cases.
     let name = name.to_string_lossy().to_ascii_lowercase();
     NAMES.iter().any(|start| name.starts_with(start))
 }
 
-fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+/// `None` if there is no such file.
+pub(crate) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         found => found.map(Some),

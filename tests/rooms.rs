@@ -3,21 +3,23 @@
 use std::{fs, path::Path};
 
 /// A crate's directory, and the workspace crates that it may depend on.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("crates/domain", &[]),
     ("crates/store", &["carnelian-domain"]),
+    ("crates/store-postgres", &["carnelian-domain", "carnelian-store"]),
     ("crates/store-sqlite", &["carnelian-domain", "carnelian-store"]),
     ("crates/app", &["carnelian-domain", "carnelian-store"]),
     ("crates/http", &["carnelian-app", "carnelian-domain"]),
     (".", &["carnelian-app", "carnelian-domain", "carnelian-http", "carnelian-store", "carnelian-store-sqlite"]),
     ("tests/blackbox", &[]),
     ("tests/chaos", &[]),
+    ("tests/postgres", &[]),
     ("bench", &[]),
     ("fuzz", &["carnelian", "carnelian-app", "carnelian-domain", "carnelian-http"]),
 ];
 
 /// A dependency, and the only crates that may use it.
-const RESTRICTED: [(&str, &[&str]); 12] = [
+const RESTRICTED: [(&str, &[&str]); 14] = [
     ("rusqlite", &["crates/store-sqlite", "tests/blackbox", "tests/chaos", "bench"]),
     ("axum", &["bench"]),
     ("hyper", &["crates/http"]),
@@ -30,7 +32,9 @@ const RESTRICTED: [(&str, &[&str]); 12] = [
     // rustix has no call that disables transparent huge pages, which the binary does with nix.
     ("nix", &["."]),
     ("rustix", &[".", "tests/blackbox", "tests/chaos", "bench"]),
-    ("tokio", &["crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
+    ("tokio-postgres", &["crates/store-postgres"]),
+    ("tokio-postgres-rustls", &["crates/store-postgres"]),
+    ("tokio", &["crates/store-postgres", "crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];
 
 fn manifest(directory: &str) -> toml::Table {

@@ -1,0 +1,43 @@
+//! The storage adapter on PostgreSQL: one registry for any number of servers.
+//!
+//! * [`store`]: the store, and how it is opened
+//! * [`schema`]: preparing a database
+//! * [`error`]: what errors mean for a read, a write and the process
+//! * [`session`]: connections, with what is set and checked on each of them
+//! * [`sessions`]: the connections of a store
+//! * [`transaction`]: transactions, and the end of the audit log within them
+//! * [`writer`]: customer writes share transactions
+//! * [`group`]: a group of customer writes in one transaction
+//! * [`port`]: the methods of the port, one file per trait
+//!
+//! # Order
+//!
+//! Each partition has a row that every transaction locks which appends to the partition's audit log, as its last lock.
+//! So all writes of a partition have one order, that of their entries, and only the end of a transaction has to wait for
+//! others. Names are unique by an index, and everything else that a write depends on is looked at under that lock.
+//!
+//! # Acknowledgement
+//!
+//! A write is acknowledged if every statement has succeeded and has written the expected number of rows, and if the
+//! database has acknowledged the commit without a warning. In every other case the outcome is unknown, or nothing was
+//! written.
+//!
+//! # Other engines
+//!
+//! Statements and types are those that engines with PostgreSQL's protocol have as well, and each statement on a table
+//! that is spread over machines names the partition. A test reads all statements.
+
+mod error;
+mod group;
+mod port;
+mod schema;
+mod session;
+mod sessions;
+mod store;
+mod transaction;
+mod writer;
+
+pub use error::{DatabaseError, OpenError, UnsafeDatabase};
+pub use schema::migrate;
+pub use session::Durability;
+pub use store::{Options, PostgresStore};

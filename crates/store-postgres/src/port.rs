@@ -1,0 +1,12 @@
+//! The methods of the port, one file per trait.
+
+mod audit;
+mod backup;
+mod customers;
+mod directory;
+mod erasure;
+pub(crate) mod import;
+pub(crate) mod listing;
+mod restore;
+pub(crate) mod rows;
+mod settings;

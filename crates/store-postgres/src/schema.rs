@@ -1,0 +1,82 @@
+//! Preparing a database, and checking that one was prepared.
+
+use crate::{
+    error::{DatabaseError, OpenError},
+    session::Session,
+    store::{Background, Options},
+};
+use carnelian_store::{AuditHead, PartitionId, RegistryId};
+
+/// The migrations, in the order in which they run.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_registry.sql")];
+
+/// Whether there is a registry.
+const IS_PREPARED: &str = "
+    SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema')";
+
+const VERSION: &str = "SELECT version FROM schema";
+
+const SET_VERSION: &str = "INSERT INTO schema (one, version) VALUES (1, $1)";
+
+const ADD_PARTITION: &str = "INSERT INTO partition (partition, empty_seal) VALUES ($1, $2)";
+
+const ADD_IDS: &str = "INSERT INTO id_block (partition, next) VALUES ($1, 1)";
+
+const IS_RESTORING: &str = "SELECT restoring FROM registry";
+
+/// Prepares a database for this release, unless it is.
+pub async fn migrate(options: &Options) -> Result<(), OpenError> {
+    let background = Background::start()?;
+    let session = background.connector(options)?.connect().await?;
+    if is_prepared(&session).await? {
+        return check_version(&session).await;
+    }
+    session.command("BEGIN").await?;
+    match create(&session, options).await {
+        Ok(()) => Ok(session.command("COMMIT").await?),
+        Err(error) => {
+            session.command("ROLLBACK").await?;
+            // Another process may have been quicker; its commit is what this one has waited for.
+            if is_prepared(&session).await? { check_version(&session).await } else { Err(error.into()) }
+        }
+    }
+}
+
+/// Creates all tables, in an open transaction.
+async fn create(session: &Session, options: &Options) -> Result<(), DatabaseError> {
+    for migration in MIGRATIONS {
+        session.command(migration).await?;
+    }
+    let partition = PartitionId::FIRST;
+    let chain = options.keys.audit_chain(session.registry_id().await?);
+    let seal = AuditHead::empty(partition).end(&*chain).seal;
+    let number = i64::from(partition.0);
+    session.run(ADD_PARTITION, &[&number, &&seal[..]]).await?;
+    session.run(ADD_IDS, &[&number]).await?;
+    session.run(SET_VERSION, &[&(MIGRATIONS.len() as i64)]).await?;
+    Ok(())
+}
+
+/// Checks that a database holds a registry that this release can serve; returns its id.
+pub(crate) async fn check(session: &Session) -> Result<RegistryId, OpenError> {
+    if !is_prepared(session).await? {
+        return Err(OpenError::NotPrepared);
+    }
+    check_version(session).await?;
+    let restoring = session.one(IS_RESTORING, &[]).await?.get(0);
+    if restoring { Err(OpenError::RestoreUnfinished) } else { Ok(session.registry_id().await?) }
+}
+
+async fn is_prepared(session: &Session) -> Result<bool, DatabaseError> {
+    Ok(session.one(IS_PREPARED, &[]).await?.get(0))
+}
+
+async fn check_version(session: &Session) -> Result<(), OpenError> {
+    let found = session.one(VERSION, &[]).await?.get::<_, i64>(0).cast_unsigned();
+    let known = MIGRATIONS.len() as u64;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Less => Err(OpenError::TooOld { found, known }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(OpenError::TooNew { found, known }),
+    }
+}

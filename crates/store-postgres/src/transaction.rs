@@ -1,0 +1,222 @@
+//! Transactions, and the end of the audit log within them.
+//!
+//! A transaction that writes entries of the audit log locks the row of the partition, which orders all writes of the
+//! partition. It is the last lock that is taken, but by changes of the directory, which take no other; so no two
+//! transactions wait for each other there. What is read after it is the state that the commit finds.
+
+use crate::{
+    error::DatabaseError,
+    session::{Done, Session, Values},
+    sessions::{Lease, Sessions},
+};
+use carnelian_domain::Timestamp;
+use carnelian_store::{AuditChain, AuditEnd, AuditHead, Link, PartitionId, StoreError};
+use std::{ops::Deref, sync::Arc};
+use tokio_postgres::Row;
+
+/// The rows that wait for the lock were read before; the next statement reads anew.
+const LOCK: &str = "SELECT empty_seal FROM partition WHERE partition = $1 FOR UPDATE";
+
+const LAST_ENTRY: &str = "SELECT sequence, link, seal FROM audit WHERE partition = $1 ORDER BY sequence DESC LIMIT 1";
+
+/// The end of a log, in one statement, so that all of it is of one moment.
+const END: &str = "
+    SELECT a.sequence, a.link, a.seal, p.empty_seal
+    FROM partition p LEFT JOIN audit a ON a.partition = p.partition
+        AND a.sequence = (SELECT max(sequence) FROM audit WHERE partition = $1)
+    WHERE p.partition = $1";
+
+const APPEND: &str = "
+    INSERT INTO audit (partition, sequence, at, entry, link, seal)
+    SELECT p.partition, t.sequence, $2::BIGINT, t.entry, t.link, t.seal
+    FROM partition p, unnest($3::BIGINT[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[]) AS t (sequence, entry, link, seal)
+    WHERE p.partition = $1";
+
+const UNSEAL: &str = "UPDATE audit SET seal = NULL WHERE partition = $1 AND sequence = $2";
+
+const UNSEAL_EMPTY: &str = "UPDATE partition SET empty_seal = NULL WHERE partition = $1";
+
+/// The isolation of a transaction: each statement reads anew. It is said in each transaction, because what is read after
+/// a lock must be newer than the lock.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// The isolation of a transaction that reads everything as of one moment. It locks nothing, so it may take its time.
+const BEGIN_SNAPSHOT: &str = "
+    BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// An open transaction. It is rolled back when it is dropped.
+pub(crate) struct Transaction {
+    /// Taken when the transaction ends.
+    lease: Option<Lease>,
+    /// When it began.
+    pub(crate) now: Timestamp,
+}
+
+impl Transaction {
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(sessions: &Sessions, now: Timestamp) -> Result<Transaction, DatabaseError> {
+        Transaction::begin_on(sessions.lease().await?, BEGIN, now).await
+    }
+
+    /// Begins a transaction of a writer.
+    pub(crate) async fn begin_for_writer(sessions: &Sessions, now: Timestamp) -> Result<Transaction, DatabaseError> {
+        Transaction::begin_on(sessions.lease_for_writer().await?, BEGIN, now).await
+    }
+
+    /// Begins a transaction that reads everything as of one moment.
+    pub(crate) async fn begin_snapshot(sessions: &Sessions) -> Result<Transaction, DatabaseError> {
+        Transaction::begin_on(sessions.lease().await?, BEGIN_SNAPSHOT, Timestamp(0)).await
+    }
+
+    async fn begin_on(lease: Lease, begin: &str, now: Timestamp) -> Result<Transaction, DatabaseError> {
+        lease.session.forget_warnings();
+        let transaction = Transaction { lease: Some(lease), now };
+        // Awaited: after a begin that failed, each statement would be committed at once.
+        transaction.command(begin).await?;
+        Ok(transaction)
+    }
+
+    /// Commits.
+    ///
+    /// Every statement before has succeeded, so the transaction can still be committed. The commit counts only if the
+    /// database says so without any warning since the beginning: if the wait for a standby is cancelled, it
+    /// acknowledges with a warning what may be lost.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let Some(lease) = self.lease.take() else { return Err(StoreError::unknown("the transaction has ended")) };
+        match lease.session.command("COMMIT").await {
+            Ok(()) if !lease.session.has_warned() => {
+                lease.end();
+                Ok(())
+            }
+            Ok(()) => Err(StoreError::unknown("the database has warned during the transaction")),
+            Err(error) if error.has_undone() => Err(error.into()),
+            Err(error) => Err(StoreError::unknown(error)),
+        }
+    }
+
+    /// Rolls back, and waits until that is done.
+    pub(crate) async fn roll_back(mut self) {
+        if let Some(lease) = self.lease.take()
+            && lease.session.command("ROLLBACK").await.is_ok()
+        {
+            lease.end();
+        }
+    }
+
+    /// Locks the audit log of a partition until the end of the transaction.
+    pub(crate) async fn lock_log(
+        &self,
+        chain: Arc<dyn AuditChain>,
+        partition: PartitionId,
+    ) -> Result<LockedLog, DatabaseError> {
+        Ok(self.lock_log_and_look(chain, partition, &[]).await?.0)
+    }
+
+    /// The same, and looks at what nothing else changes before the commit.
+    pub(crate) async fn lock_log_and_look(
+        &self,
+        chain: Arc<dyn AuditChain>,
+        partition: PartitionId,
+        looks: &[(&'static str, Values<'_>)],
+    ) -> Result<(LockedLog, Vec<Done>), DatabaseError> {
+        let number = i64::from(partition.0);
+        let number: Values<'_> = &[&number];
+        let statements: Vec<_> =
+            [(LOCK, number), (LAST_ENTRY, number)].into_iter().chain(looks.iter().copied()).collect();
+        let mut done = self.run_all(&statements).await?;
+        let looked = done.split_off(2);
+        Ok((LockedLog::new(chain, partition, &done[0].rows, &done[1].rows)?, looked))
+    }
+
+    /// Writes the entries that were appended to a log.
+    pub(crate) async fn write_log(&self, log: LockedLog) -> Result<(), DatabaseError> {
+        let Some(last) = log.links.last() else { return Ok(()) };
+        let LockedLog { chain, head, before, entries, links } = &log;
+        let partition = i64::from(head.partition.0);
+        let (before, count) = (before.cast_signed(), entries.len() as i64);
+        let sequences: Vec<_> = (before + 1..=before + count).collect();
+        let (end, at) = (head.end(&**chain), self.now.0);
+        let seals: Vec<_> =
+            sequences.iter().map(|sequence| (*sequence == before + count).then_some(&end.seal[..])).collect();
+        debug_assert_eq!(*last, head.link);
+        let links: Vec<_> = links.iter().map(|link| &link[..]).collect();
+        let entry_values: Values<'_> = &[&partition, &at, &sequences, entries, &links, &seals];
+        let numbered: Values<'_> = &[&partition, &before];
+        let unseal = if before == 0 { (UNSEAL_EMPTY, &numbered[..1]) } else { (UNSEAL, numbered) };
+        let done = self.run_all(&[(APPEND, entry_values), unseal]).await?;
+        let counts: Vec<_> = done.iter().map(|done| done.count).collect();
+        if counts == [entries.len() as u64, 1] {
+            Ok(())
+        } else {
+            Err(DatabaseError::Corrupt("the audit log was not written as it should be"))
+        }
+    }
+}
+
+impl Deref for Transaction {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.lease.as_ref().expect("the transaction is open until it is dropped").session
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.roll_back();
+        }
+    }
+}
+
+/// The audit log of a partition that no other transaction appends to meanwhile.
+pub(crate) struct LockedLog {
+    chain: Arc<dyn AuditChain>,
+    head: AuditHead,
+    /// How many entries were there before.
+    before: u64,
+    entries: Vec<String>,
+    links: Vec<Link>,
+}
+
+impl LockedLog {
+    /// A log, from the rows of [`LOCK`] and [`LAST_ENTRY`].
+    fn new(
+        chain: Arc<dyn AuditChain>,
+        partition: PartitionId,
+        lock: &[Row],
+        last: &[Row],
+    ) -> Result<LockedLog, DatabaseError> {
+        let lock = lock.first().ok_or(DatabaseError::Corrupt("a partition is missing"))?;
+        let end = end(partition, lock.get(0), last.first());
+        let link = last.first().and_then(|row| row.get::<_, &[u8]>(1).try_into().ok());
+        let head = AuditHead::resume(&*chain, &end, link);
+        Ok(LockedLog { chain, head, before: end.sequence, entries: Vec::new(), links: Vec::new() })
+    }
+
+    /// Appends an entry; it is stored by [`Transaction::write_log`].
+    pub(crate) fn append(&mut self, now: Timestamp, entry: String) {
+        self.head.append(&*self.chain, now, &entry);
+        self.entries.push(entry);
+        self.links.push(self.head.link);
+    }
+}
+
+/// Reads the end of a partition's log.
+pub(crate) async fn log_end(session: &Session, partition: PartitionId) -> Result<AuditEnd, DatabaseError> {
+    let row = session.one(END, &[&i64::from(partition.0)]).await?;
+    let last = row.get::<_, Option<i64>>(0).map(|_| &row);
+    Ok(end(partition, row.get(3), last))
+}
+
+/// The end of a log, from the seal of the empty log and the row of its last entry. A seal that is missing is that of no
+/// end.
+fn end(partition: PartitionId, empty_seal: Option<&[u8]>, last: Option<&Row>) -> AuditEnd {
+    let (sequence, seal) = match last {
+        Some(last) => (last.get::<_, i64>(0).cast_unsigned(), last.get::<_, Option<&[u8]>>(2)),
+        None => (0, empty_seal),
+    };
+    let seal = seal.and_then(|seal| seal.try_into().ok()).unwrap_or([0; 32]);
+    AuditEnd { partition, sequence, seal }
+}

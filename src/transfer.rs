@@ -9,6 +9,7 @@
 //! * [`row`]: a row of a file, and the errors in it
 //! * [`csv`], [`jsonl`]: the file formats
 //! * [`records`]: CSV records with a maximum length
+//! * [`quoting`]: the quoting of RFC 4180
 //! * [`source`]: reads and checks rows ahead of the import
 //! * [`import`]: sends rows to the store
 //! * [`mod@file`]: file names, formats and errors
@@ -21,6 +22,7 @@ mod file;
 pub(crate) mod import;
 pub mod jsonl;
 mod progress;
+mod quoting;
 mod records;
 mod rejects;
 mod report;

@@ -11,7 +11,8 @@
 //! | anything else | the text itself |
 
 use super::{
-    records::Records,
+    quoting::QuoteErrorKind,
+    records::{Record, Records},
     row::{REASON, Raw, Row, RowError, check},
 };
 use crate::CliError;
@@ -71,36 +72,55 @@ fn columns(rules: &Rules) -> Vec<(String, Column)> {
     columns
 }
 
+/// The separators that other files have in place of commas, and their names.
+const OTHER_SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+
 /// The rows of a CSV file.
 pub struct CsvRows<R> {
     records: Records<R>,
     header: ByteRecord,
     columns: Vec<Column>,
+    blank: BlankRows,
+}
+
+/// The rows of a file that have no text in any cell, which spreadsheets append to their tables.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BlankRows {
+    /// How many there are.
+    pub(crate) count: u64,
+    /// The number of the first one.
+    pub(crate) first: u64,
 }
 
 impl<R: Read> CsvRows<R> {
-    /// Reads the header. An unknown or repeated column is an error.
+    /// Reads the header. An unknown or repeated column is an error. Names may differ in case and surrounding white space.
     pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, CliError> {
         let mut records = Records::new(input);
         let header = records.read()?;
-        let header = header.ok_or_else(|| CliError::failed("the file is empty; expected a CSV header"))?;
-        let (known, row) = (columns(rules), records.number());
+        let Record { cells: mut header, misquoted } =
+            header.ok_or_else(|| CliError::failed("the file is empty; expected a CSV header"))?;
+        let at = |cell: usize, why: String| {
+            CliError::failed(format!("row {}: column {}: {why}", records.number(), cell + 1))
+        };
+        if let Some((error, _)) = misquoted {
+            return Err(at(error.cell, error.kind.to_string()));
+        }
+        // Spreadsheets append empty cells to a row.
+        header.truncate(header.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |last| last + 1));
+        if header.is_empty() {
+            return Err(at(0, "the header names no column".to_owned()));
+        }
+        let known = columns(rules);
         let mut columns = Vec::new();
-        for cell in &header {
-            let name = String::from_utf8_lossy(cell);
-            let known = known.iter().find(|(known, _)| *known == name).map(|(_, column)| *column);
-            let ignored = [REASON, "customerId"].contains(&&*name).then_some(Column::Ignored);
-            let column = known.or(ignored).ok_or_else(|| {
-                CliError::failed(format!(
-                    "row {row}: unknown column {name:?}; expected a field path such as \"contacts[0].name\""
-                ))
-            })?;
+        for (index, cell) in header.iter().enumerate() {
+            let name = std::str::from_utf8(cell).map_err(|_| at(index, not_utf8(cell)))?;
+            let column = column(name.trim(), &known).ok_or_else(|| at(index, unknown_column(name)))?;
             if column != Column::Ignored && columns.contains(&column) {
-                return Err(CliError::failed(format!("row {row}: duplicate column {name:?}")));
+                return Err(at(index, format!("duplicate column {name:?}")));
             }
             columns.push(column);
         }
-        Ok(CsvRows { records, header, columns })
+        Ok(CsvRows { records, header, columns, blank: BlankRows::default() })
     }
 
     /// The header.
@@ -113,12 +133,75 @@ impl<R: Read> CsvRows<R> {
         self.records.position()
     }
 
-    /// The next row.
-    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
-        let Some(record) = self.records.read()? else { return Ok(None) };
-        let checked = raw_customer(rules, &self.columns, &record).and_then(|raw| check(rules, raw, account));
-        Ok(Some(Row { number: self.records.number(), raw: Raw::Record(record), checked }))
+    /// The rows without any text that were skipped.
+    pub(crate) fn blank(&self) -> BlankRows {
+        self.blank
     }
+
+    /// The next row. Rows without any text are counted and skipped.
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
+        loop {
+            let Some(Record { cells, misquoted }) = self.records.read()? else { return Ok(None) };
+            let number = self.records.number();
+            if let Some((error, bytes)) = misquoted {
+                let row_error = RowError::new(self.column_name(error.cell), error.kind.to_string());
+                if error.kind == QuoteErrorKind::Unclosed {
+                    return Err(CliError::failed(format!("row {number}: {row_error}")));
+                }
+                return Ok(Some(Row { number, raw: Raw::Misquoted(bytes), checked: Err(vec![row_error]) }));
+            }
+            if cells.iter().all(<[u8]>::is_empty) {
+                self.blank.first = if self.blank.count == 0 { number } else { self.blank.first };
+                self.blank.count += 1;
+                continue;
+            }
+            let checked = self.check_encoding(&cells);
+            let checked = checked.and_then(|()| raw_customer(rules, &self.columns, &cells));
+            let checked = checked.and_then(|raw| check(rules, raw, account));
+            return Ok(Some(Row { number, raw: Raw::Record(cells), checked }));
+        }
+    }
+
+    /// The name of a column, for messages.
+    fn column_name(&self, index: usize) -> String {
+        let name = self.header.get(index).map(|name| String::from_utf8_lossy(name).trim().to_owned());
+        name.unwrap_or_else(|| format!("column {}", index + 1))
+    }
+
+    fn check_encoding(&self, cells: &ByteRecord) -> Result<(), Vec<RowError>> {
+        let bad = cells.iter().enumerate().filter(|(_, cell)| std::str::from_utf8(cell).is_err());
+        let errors: Vec<_> = bad.map(|(index, cell)| RowError::new(self.column_name(index), not_utf8(cell))).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// The column that a header names.
+fn column(name: &str, known: &[(String, Column)]) -> Option<Column> {
+    let ignored = is_reason(name.as_bytes()) || name.eq_ignore_ascii_case("customerId");
+    let known = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, column)| *column);
+    known.or(ignored.then_some(Column::Ignored))
+}
+
+/// Whether a cell of the header names the column of the reasons.
+pub(super) fn is_reason(name: &[u8]) -> bool {
+    name.trim_ascii().eq_ignore_ascii_case(REASON.as_bytes())
+}
+
+fn unknown_column(name: &str) -> String {
+    let separators = OTHER_SEPARATORS.iter().find(|(separator, _)| name.contains(*separator));
+    let advice = match separators {
+        Some((_, separators)) => format!("the cells are separated by {separators}; separate them by commas"),
+        None if name.trim().is_empty() => "it needs a name, or be removed".to_owned(),
+        None => "expected a field path such as \"contacts[0].name\"".to_owned(),
+    };
+    format!("unknown column {name:?}: {advice}")
+}
+
+/// The error of a text that is not UTF-8.
+pub(super) fn not_utf8(text: &[u8]) -> String {
+    let at = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), |text| text.len());
+    let byte = text.get(at).copied().unwrap_or_default();
+    format!("not UTF-8 (byte {byte:02X}, as in a file in Windows-1252 or ISO 8859-1); convert the file to UTF-8")
 }
 
 /// The meaning of a cell.
@@ -136,7 +219,7 @@ fn cell(bytes: &[u8]) -> Cell<'_> {
         Ok(EMPTY) => Cell::Text(RawText::Text("")),
         Ok(text) if text.starts_with("\\\\") => Cell::Text(RawText::Text(&text[1..])),
         Ok(text) => Cell::Text(RawText::Text(text)),
-        // Not UTF-8: the same error as for a value that is not a string.
+        // Refused before, with its own error.
         Err(_) => Cell::Text(RawText::WrongType),
     }
 }
@@ -162,9 +245,16 @@ fn raw_customer<'a>(
     columns: &[Column],
     record: &'a ByteRecord,
 ) -> Result<RawCustomer<'a>, Vec<RowError>> {
-    if record.len() != columns.len() {
+    // Empty cells at the end of a row may be missing, and may be too many.
+    if record.iter().skip(columns.len()).any(|cell| !cell.is_empty()) {
         let message = format!("the row has {} cells, the header has {}", record.len(), columns.len());
-        return Err(vec![RowError { field: String::new(), code: None, message }]);
+        return Err(vec![RowError::new("", message)]);
+    }
+    if let Some(separators) = other_separators(columns, record) {
+        return Err(vec![RowError::new(
+            "",
+            format!("the cells are separated by {separators}; separate them by commas"),
+        )]);
     }
     let mut raw = RawCustomer::default();
     let mut contacts: Vec<Option<[RawText<'a>; CONTACT_FIELDS]>> = vec![None; rules.max_contacts];
@@ -191,10 +281,17 @@ fn raw_customer<'a>(
     Ok(raw)
 }
 
+/// The separators of a row that has one cell, if it is not separated by commas.
+fn other_separators(columns: &[Column], record: &ByteRecord) -> Option<&'static str> {
+    let only = record.get(0).filter(|_| record.len() == 1 && columns.len() > 1)?;
+    let has = |(separator, _): &&(char, &str)| only.iter().any(|byte| char::from(*byte) == *separator);
+    OTHER_SEPARATORS.iter().find(has).map(|(_, name)| *name)
+}
+
 /// In other columns the rules reject a line break. In an ignored column, an unclosed quote would silently swallow rows.
 fn line_break_error() -> RowError {
     let message = "a line break in an ignored column; check for an unclosed quote".to_owned();
-    RowError { field: String::new(), code: None, message }
+    RowError::new("", message)
 }
 
 fn boolean(text: RawText<'_>) -> Result<bool, Vec<RowError>> {

@@ -21,24 +21,26 @@ pub(crate) async fn export(app: &App, export: &Export, origin: &Origin) -> Resul
     let path = &export.output;
     let format = export.format.or_else(|| format_of_name(path)).unwrap_or(Format::Csv);
     if is_dash(path) {
-        let output = Writer::new(format, BufWriter::new(io::stdout().lock()), app.rules(), stdout_error)?;
-        return write_all(app, export, output, origin).await;
+        let stdout = BufWriter::new(io::stdout().lock());
+        return write_all(app, export, origin, |rules| Writer::new(format, stdout, rules, stdout_error)).await;
     }
     refuse_if_there([path.as_path()], export.replace)?;
     let mut draft = Draft::new(path).map_err(file_error(path))?;
     // An incomplete export contains personal data and is of no use: an error removes the draft.
-    let output = Writer::new(format, &mut draft, app.rules(), file_error(path))?;
-    write_all(app, export, output, origin).await?;
+    let output = &mut draft;
+    write_all(app, export, origin, |rules| Writer::new(format, output, rules, file_error(path))).await?;
     draft.keep().map_err(file_error(path))
 }
 
 async fn write_all<W: Write, E: Fn(io::Error) -> CliError>(
     app: &App,
     export: &Export,
-    mut writer: Writer<W, E>,
     origin: &Origin,
+    writer: impl FnOnce(&Rules) -> Result<Writer<W, E>, CliError>,
 ) -> Result<(), CliError> {
     let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(failure_error)?;
+    // A refused export writes nothing, not even a header.
+    let mut writer = writer(app.rules())?;
     let (mut progress, mut count) = (Progress::new(app.clock(), None), 0);
     while let Some(page) = customers.next_page().await.map_err(failure_error)? {
         for customer in &page {

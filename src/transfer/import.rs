@@ -1,6 +1,7 @@
 //! Sends the rows of a file to the store, in batches, several of which are pending at a time.
 
 use super::{
+    csv::BlankRows,
     file::failure_error,
     progress::Progress,
     rejects::Rejects,
@@ -28,6 +29,7 @@ const PENDING: usize = 3;
 struct SentBatch {
     rows: Vec<ReportedRow>,
     read: u64,
+    blank: BlankRows,
     /// `None` if there was nothing to store.
     stored: Option<PendingBatch>,
 }
@@ -151,15 +153,16 @@ async fn send(importer: &mut Importer<'_>, batch: Batch, earlier: &mut Earlier) 
         true => Some(importer.send(drafts, last).await.map_err(failure_error)?),
         false => None,
     };
-    Ok(SentBatch { rows, read: batch.read, stored })
+    Ok(SentBatch { rows, read: batch.read, blank: batch.blank, stored })
 }
 
 /// Waits until a batch is stored, and reports its rows.
 async fn finish_batch(report: &mut Report<'_>, sent: Option<SentBatch>) -> Result<(), CliError> {
-    let Some(SentBatch { rows, read, stored }) = sent else { return Ok(()) };
+    let Some(SentBatch { rows, read, blank, stored }) = sent else { return Ok(()) };
     let results = match stored {
         Some(stored) => stored.results().await.map_err(failure_error)?,
         None => Vec::new(),
     };
+    report.blank = blank;
     report.add(rows, results, read)
 }

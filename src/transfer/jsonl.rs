@@ -1,6 +1,9 @@
 //! JSON Lines: one customer per line, in the form of the API.
 
-use super::row::{MAX_ROW, REASON, Raw, Row, RowError, check};
+use super::{
+    csv::not_utf8,
+    row::{MAX_ROW, REASON, Raw, Row, RowError, check},
+};
 use crate::CliError;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
@@ -55,6 +58,9 @@ impl<R: BufRead> JsonRows<R> {
 }
 
 fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDraft, Vec<RowError>> {
+    if std::str::from_utf8(line).is_err() {
+        return Err(vec![RowError::new("", not_utf8(line))]);
+    }
     let document = json::parse(line).map_err(|NotWellFormed { column }| vec![malformed(line, column)])?;
     let raw = raw_customer(rules, &document).map_err(|failure| match failure {
         Failure::Violations(violations) => violations.into_iter().map(RowError::from).collect(),
@@ -67,7 +73,10 @@ fn read(rules: &Rules, line: &[u8], account: Option<&str>) -> Result<CustomerDra
 fn malformed(line: &[u8], column: usize) -> RowError {
     let mut fault = RowError::from(Problem::MalformedJson);
     let characters = String::from_utf8_lossy(&line[..column.min(line.len())]).chars().count();
-    fault.message += &format!(" (column {characters})");
+    fault.message += &match column >= line.len() && line.first() == Some(&b'{') {
+        true => format!(" (the line ends at column {characters}; each line must be a whole object)"),
+        false => format!(" (column {characters})"),
+    };
     fault
 }
 

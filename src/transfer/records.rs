@@ -1,6 +1,9 @@
 //! CSV records with a maximum length. Without a maximum, an unclosed quote would turn the rest of the file into one record.
 
-use super::row::MAX_ROW;
+use super::{
+    quoting::{self, QuoteError},
+    row::MAX_ROW,
+};
 use crate::CliError;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::{
@@ -10,6 +13,15 @@ use std::{
 
 /// The UTF-8 byte order mark, which is skipped at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Its cells.
+    pub(super) cells: ByteRecord,
+    /// An error in its quoting, with its bytes: then the cells are a guess of the library.
+    pub(super) misquoted: Option<(QuoteError, Vec<u8>)>,
+}
 
 /// The records of a file.
 pub(super) struct Records<R> {
@@ -45,14 +57,15 @@ impl<R: Read> Records<R> {
     }
 
     /// The next record.
-    pub(super) fn read(&mut self) -> Result<Option<ByteRecord>, CliError> {
+    pub(super) fn read(&mut self) -> Result<Option<Record>, CliError> {
         self.number += 1;
         self.reader.get_mut().left = MAX_ROW;
-        let (mut record, before) = (ByteRecord::new(), self.position());
-        let read = self.reader.read_byte_record(&mut record);
-        self.number += self.consume(before);
+        let (mut cells, before) = (ByteRecord::new(), self.position());
+        let read = self.reader.read_byte_record(&mut cells);
+        let (empty, misquoted) = self.consume(before);
+        self.number += empty;
         match read {
-            Ok(true) => Ok(Some(record)),
+            Ok(true) => Ok(Some(Record { cells, misquoted })),
             Ok(false) => Ok(None),
             Err(_) if self.reader.get_ref().left == 0 => Err(CliError::failed(format!(
                 "row {}: the row is longer than 1 MiB; check for an unclosed quote",
@@ -64,8 +77,9 @@ impl<R: Read> Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// Consumes the bytes of the record that started at `before`, and returns the number of empty lines before it.
-    fn consume(&mut self, before: u64) -> u64 {
+    /// Consumes the bytes of the record that started at `before`. Returns the number of empty lines before it, and an error
+    /// in its quoting with its bytes.
+    fn consume(&mut self, before: u64) -> (u64, Option<(QuoteError, Vec<u8>)>) {
         let length = usize::try_from(self.position() - before).unwrap_or(usize::MAX);
         let ahead = &mut self.reader.get_mut().ahead;
         let (mut last, mut empty) = (self.end, 0);
@@ -79,8 +93,14 @@ impl<R: Read> Records<R> {
             empty += u64::from((last, *byte) != (b'\r', b'\n'));
             last = *byte;
         }
-        self.end = ahead.drain(..length.min(ahead.len())).next_back().unwrap_or_default();
-        empty
+        let length = length.min(ahead.len());
+        let mut misquoted = None;
+        if ahead.iter().take(length).any(|byte| *byte == b'"') {
+            let bytes: Vec<_> = ahead.iter().take(length).skip(mark).copied().collect();
+            misquoted = quoting::check(&bytes).err().map(|error| (error, bytes.trim_ascii().to_vec()));
+        }
+        self.end = ahead.drain(..length).next_back().unwrap_or_default();
+        (empty, misquoted)
     }
 }
 
@@ -108,7 +128,8 @@ mod tests {
             let mut input = start.as_bytes().chain(&b"e,\""[..]).chain(io::repeat(b'\n')).take(MUCH);
             let mut records = Records::new(&mut input);
             for cells in [["a", "b"], ["c", "d"]] {
-                assert_eq!(records.read().expect("is read"), Some(ByteRecord::from(&cells[..])));
+                let record = Record { cells: ByteRecord::from(&cells[..]), misquoted: None };
+                assert_eq!(records.read().expect("is read"), Some(record));
             }
             let message = records.read().expect_err("has no end").message().to_owned();
             assert!(message.starts_with(&format!("row {row}: ")) && message.contains("quote"), "{message}");
@@ -123,7 +144,7 @@ mod tests {
         let mut records = Records::new(file.as_bytes());
         for (cell, number) in [("a", 2), ("b", 4), ("x\r\n\ny", 7), ("c", 8), ("d", 10), ("e", 14)] {
             let record = records.read().expect("is read").expect("there is one");
-            assert_eq!((&record[0], records.number()), (cell.as_bytes(), number));
+            assert_eq!((&record.cells[0], records.number()), (cell.as_bytes(), number));
         }
         assert_eq!(records.read().expect("is read"), None);
     }
@@ -134,7 +155,7 @@ mod tests {
         let mut records = Records::new(io::Cursor::new(format!("\"{long}\"\r\n").repeat(3) + &long));
         for number in 1..=4 {
             let record = records.read().expect("is read").expect("there is one");
-            assert_eq!((record.len(), record[0].len(), records.number()), (1, long.len(), number));
+            assert_eq!((record.cells.len(), record.cells[0].len(), records.number()), (1, long.len(), number));
         }
         assert_eq!(records.read().expect("is read"), None);
     }

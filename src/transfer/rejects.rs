@@ -1,9 +1,10 @@
 //! The file of rejected rows, in the format of the input and with the reasons, to be corrected and imported.
 
 use super::{
-    csv::writer,
+    csv::{is_reason, writer},
     file::file_error,
     jsonl::with_reason,
+    quoting::without_first_cell,
     row::{REASON, Raw, RowError, joined},
 };
 use crate::{
@@ -12,82 +13,81 @@ use crate::{
 };
 use ::csv::ByteRecord;
 use std::{
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 /// A file of rejected rows. It is written atomically, and only if there are any.
 pub(super) struct Rejects {
     path: PathBuf,
+    /// The header of a CSV file.
     header: ByteRecord,
-    output: Option<Output>,
-}
-
-enum Output {
-    Csv(Box<csv::Writer<Draft>>),
-    Lines(Draft),
+    draft: Draft,
+    is_empty: bool,
 }
 
 impl Rejects {
-    /// Prepares the file. It must not exist, unless an interrupted import is resumed.
+    /// Makes the draft of the file, so that a place where no file can be made is an error at once. The file must not exist,
+    /// unless an interrupted import is resumed.
     pub(super) fn new(path: &Path, header: ByteRecord, is_resumed: bool) -> Result<Rejects, CliError> {
         if !is_resumed && path.symlink_metadata().is_ok() {
             return Err(exists_error(path));
         }
-        Ok(Rejects { path: path.to_owned(), header, output: None })
+        let draft = Draft::new(path).map_err(file_error(path))?;
+        Ok(Rejects { path: path.to_owned(), header, draft, is_empty: true })
     }
 
     /// Adds a row.
     pub(super) fn add(&mut self, raw: &Raw, errors: &[RowError]) -> Result<(), CliError> {
         let reason = joined(errors);
-        if self.output.is_none() {
-            self.output = Some(self.begin(raw)?);
-        }
-        let written = match (&mut self.output, raw) {
-            (Some(Output::Csv(output)), Raw::Record(record)) => {
-                // In the first column, the reason does not shift the cells of a row with too few or too many of them.
-                output.write_record(with_first(&self.header, record, reason.as_bytes()).iter()).map_err(Into::into)
-            }
-            (Some(Output::Lines(output)), Raw::Line(line)) => {
-                output.write_all(&with_reason(line, &reason)).and_then(|()| output.write_all(b"\n"))
-            }
-            _ => Ok(()),
-        };
-        written.map_err(file_error(&self.path))
+        self.write(raw, &reason).map_err(file_error(&self.path))
     }
 
-    fn begin(&self, raw: &Raw) -> Result<Output, CliError> {
-        let draft = Draft::new(&self.path).map_err(file_error(&self.path))?;
-        Ok(match raw {
-            Raw::Record(_) => {
-                let mut output = writer(draft);
-                let header = with_first(&self.header, &self.header, REASON.as_bytes());
-                output.write_record(header.iter()).map_err(CliError::failed)?;
-                Output::Csv(Box::new(output))
+    fn write(&mut self, raw: &Raw, reason: &str) -> io::Result<()> {
+        if self.is_empty && !self.header.is_empty() {
+            let header = csv_row(&with_first(&self.header, &self.header, REASON.as_bytes()))?;
+            self.draft.write_all(&header)?;
+        }
+        self.is_empty = false;
+        self.draft.write_all(&match raw {
+            // In the first column, the reason does not shift the cells of a row with too few or too many of them.
+            Raw::Record(record) => csv_row(&with_first(&self.header, record, reason.as_bytes()))?,
+            Raw::Misquoted(bytes) => {
+                // As it is: quoted in another way, it would be accepted uncorrected.
+                let bytes = if has_reason(&self.header) { without_first_cell(bytes) } else { bytes };
+                let reason = csv_row(&ByteRecord::from(vec![reason]))?;
+                [reason.trim_ascii_end(), b",", bytes, b"\r\n"].concat()
             }
-            Raw::Line(_) => Output::Lines(draft),
+            Raw::Line(line) => [&with_reason(line, reason)[..], b"\n"].concat(),
         })
     }
 
     /// Completes the file and renames it to its final name.
-    pub(super) fn finish(self) -> Result<(), CliError> {
-        let mut draft = match self.output {
-            None => return Ok(()),
-            Some(Output::Csv(output)) => {
-                output.into_inner().map_err(|error| file_error(&self.path)(error.into_error()))?
-            }
-            Some(Output::Lines(output)) => output,
-        };
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
+        if self.is_empty {
+            return Ok(());
+        }
         if self.path.symlink_metadata().is_err() {
             // The stored progress of the import is deleted next, so the rename must be durable.
-            return draft.keep().map_err(file_error(&self.path));
+            return self.draft.keep().map_err(file_error(&self.path));
         }
         // An earlier run may have been interrupted right after the rename.
-        if !draft.is_there().map_err(file_error(&self.path))? {
+        if !self.draft.is_there().map_err(file_error(&self.path))? {
             return Err(exists_error(&self.path));
         }
         sync_name(&self.path).map_err(file_error(&self.path))
     }
+}
+
+fn csv_row(record: &ByteRecord) -> io::Result<Vec<u8>> {
+    let mut writer = writer(Vec::new());
+    writer.write_byte_record(record)?;
+    writer.into_inner().map_err(|error| error.into_error())
+}
+
+/// Whether the first column is that of the reasons.
+fn has_reason(header: &ByteRecord) -> bool {
+    header.get(0).is_some_and(is_reason)
 }
 
 fn exists_error(path: &Path) -> CliError {
@@ -96,7 +96,7 @@ fn exists_error(path: &Path) -> CliError {
 
 /// Prepends a cell to a record, replacing an existing reason.
 fn with_first(header: &ByteRecord, record: &ByteRecord, first: &[u8]) -> ByteRecord {
-    let again = usize::from(header.get(0) == Some(REASON.as_bytes()));
+    let again = usize::from(has_reason(header));
     let mut with = ByteRecord::new();
     with.push_field(first);
     record.iter().skip(again).for_each(|cell| with.push_field(cell));

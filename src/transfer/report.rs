@@ -1,6 +1,7 @@
 //! The output of an import: a line for each rejected row, the progress, and a summary.
 
 use super::{
+    csv::BlankRows,
     progress::Progress,
     rejects::Rejects,
     row::{Raw, RowError, joined},
@@ -41,12 +42,15 @@ pub(super) struct Report<'a> {
     updated: u64,
     skipped: u64,
     rejected: u64,
+    /// The rows without any text.
+    pub(super) blank: BlankRows,
 }
 
 impl<'a> Report<'a> {
     /// A report without rows.
     pub(super) fn new(progress: Progress<'a>, rejects: Option<Rejects>, dry_run: bool) -> Report<'a> {
-        Report { progress, rejects, dry_run, rows: 0, before: 0, created: 0, updated: 0, skipped: 0, rejected: 0 }
+        let (rows, before, created, updated, skipped, rejected, blank) = (0, 0, 0, 0, 0, 0, BlankRows::default());
+        Report { progress, rejects, dry_run, rows, before, created, updated, skipped, rejected, blank }
     }
 
     /// Prints a message.
@@ -96,6 +100,13 @@ impl<'a> Report<'a> {
     /// Prints the summary. Rejected rows are an error.
     pub(super) fn finish(self) -> Result<(), CliError> {
         let Report { rows, created, updated, skipped, rejected, .. } = self;
+        match self.blank {
+            BlankRows { count: 0, .. } => {}
+            BlankRows { count: 1, first } => self.progress.print(format_args!("row {first} is empty and was left out")),
+            BlankRows { count, first } => {
+                self.progress.print(format_args!("{count} empty rows were left out, the first of them row {first}"));
+            }
+        }
         let mut summary =
             format!("{rows} rows: {created} created, {updated} updated, {skipped} skipped, {rejected} rejected");
         if self.before > 0 {

@@ -1,8 +1,8 @@
 //! Reads and checks rows on a thread of its own, ahead of the import.
 
 use super::{
-    csv::CsvRows,
-    file::{file_error, format_of_name},
+    csv::{BlankRows, CsvRows},
+    file::{check_content, file_error, format_of_content, format_of_name},
     jsonl::JsonRows,
     row::Row,
 };
@@ -34,10 +34,12 @@ const CHUNK: usize = 1 << 18;
 
 /// Rows that are stored together.
 pub(super) struct Batch {
-    /// The rows, in order; at least one.
+    /// The rows, in order.
     pub(super) rows: Vec<Row>,
     /// The number of bytes read from the file so far.
     pub(super) read: u64,
+    /// The rows without any text so far, which are left out.
+    pub(super) blank: BlankRows,
 }
 
 /// A file that is being read.
@@ -65,10 +67,9 @@ pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, CliError> {
         BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(file_error(path))?))
     };
     let (digest, bytes) = if is_dash(path) { (None, None) } else { digest(path).map_err(file_error(path))? };
-    let format = match import.format.or_else(|| format_of_name(path)) {
-        Some(format) => format,
-        None => format_of_content(input.fill_buf().map_err(file_error(path))?),
-    };
+    let start = input.fill_buf().map_err(file_error(path))?;
+    let format = import.format.or_else(|| format_of_name(path)).unwrap_or_else(|| format_of_content(start));
+    check_content(start, format).map_err(|why| CliError::failed(format!("{}: {why}", path.display())))?;
     let (batches, source) = channel(AHEAD);
     let (mut rows, header) = match format {
         Format::Csv => {
@@ -103,11 +104,6 @@ fn digest(path: &Path) -> io::Result<(Option<Vec<u8>>, Option<u64>)> {
     }
 }
 
-fn format_of_content(start: &[u8]) -> Format {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
-    if start.first() == Some(&b'{') { Format::Jsonl } else { Format::Csv }
-}
-
 enum Rows {
     Csv(Box<CsvRows<BufReader<Box<dyn Read + Send>>>>),
     Json(JsonRows<BufReader<Box<dyn Read + Send>>>),
@@ -118,6 +114,13 @@ impl Rows {
         match self {
             Rows::Csv(rows) => rows.next(rules, account),
             Rows::Json(rows) => rows.next(rules, account),
+        }
+    }
+
+    fn blank(&self) -> BlankRows {
+        match self {
+            Rows::Csv(rows) => rows.blank(),
+            Rows::Json(_) => BlankRows::default(),
         }
     }
 
@@ -141,7 +144,8 @@ enum Then {
 fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, CliError>>) {
     loop {
         let (batch, then) = read_batch(rows, rules, account);
-        if !batch.rows.is_empty() && batches.blocking_send(Ok(batch)).is_err() {
+        let has_rows = !batch.rows.is_empty() || batch.blank.count > 0;
+        if has_rows && batches.blocking_send(Ok(batch)).is_err() {
             return;
         }
         match then {
@@ -165,5 +169,5 @@ fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> (Batch, 
             break;
         }
     }
-    (Batch { rows: batch, read: rows.position() }, then)
+    (Batch { rows: batch, read: rows.position(), blank: rows.blank() }, then)
 }

@@ -1,5 +1,6 @@
 //! `carnelian customer import`.
 
+mod refusals;
 mod unfinished;
 
 use blackbox::{Outcome, Place, Site, sample};
@@ -102,8 +103,9 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
         Late,Leaving,,\n\
         Good,Acme,,\n\
         Boolean,Acme,,yes\n\
-        Short,Acme\n\
-        \"Two\nlines\",Acme,,\n"
+        Long,Acme,,,,more\n\
+        \"Two\nlines\",Acme,,\n\
+        Short,Acme\n"
     );
     let expected = [
         "row 3: name: 10000581 Customer name is required.; contacts[0].mobile: 10000592 Invalid contact mobile. \
@@ -112,13 +114,14 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
         "row 5: accountName: 10000603 Invalid account. Account erasure request is in progress for the account.",
         "row 6: name: 10000602 Duplicate customer name.",
         "row 7: shipToBillAddress: 10000023 Expected true or false.",
-        "row 8: the row has 2 cells, the header has 4",
-        "row 9: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
+        "row 8: the row has 6 cells, the header has 4",
+        "row 9: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60. \
+            (the text contains a line break; check for an unclosed quote)",
     ];
     let tried = import(&place, "customers.csv", &csv, &["--dry-run"]);
     assert_rejects(&tried, &expected);
     assert_rejects(&import(&place, "customers.csv", &csv, &[]), &expected);
-    assert_eq!(names(&place), ["Good"]);
+    assert_eq!(names(&place), ["Good", "Short"]);
 
     let lines = "{\"name\":1,\"accountName\":\"Acme\"}\n\n{\"name\":\nnull\n\
         {\"name\":\"A\",\"name\":\"B\",\"accountName\":\"Acme\",\"contacts\":[1]}\n";
@@ -126,7 +129,7 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
         &import(&place, "customers.jsonl", lines, &[]),
         &[
             "row 1: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
-            "row 3: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly. (column 8)",
+            "row 3: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly. (the line ends at column 8; each line must be a whole object)",
             "row 4: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.",
             "row 5: name: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.; \
                 contacts[0]: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly.",
@@ -139,9 +142,14 @@ fn a_header_must_say_what_every_column_is() {
     let place = place();
     for (csv, why) in [
         ("name,billingAdress.city\nA,B\n", "billingAdress.city"),
-        ("name;accountName\nA;Acme\n", "name;accountName"),
+        ("name;accountName\nA;Acme\n", "separated by semicolons"),
+        ("name\taccountName\nA\tAcme\n", "separated by tabs"),
+        ("sep=;\nname;accountName\nA;Acme\n", "separated by semicolons"),
+        ("name,,accountName\nA,,Acme\n", "column 2: unknown column"),
+        ("name,account\"Name\nA,Acme\n", "column 2: a quote"),
         ("name,accountName,name\nA,Acme,B\n", "duplicate"),
         ("", "empty"),
+        (",\nA,Acme\n", "names no column"),
     ] {
         let refused = import(&place, "customers.csv", csv, &[]).fails(1);
         assert!(refused.contains(why), "{refused}");
@@ -210,7 +218,7 @@ fn a_taken_name_fails_is_skipped_or_updates() {
 #[test]
 fn rejected_rows_can_be_mended_and_imported() {
     let place = place();
-    let csv = "name,accountName,billingAddress.city\nGood,Acme,\"A \"\"b\"\", c\"\n,Acme,\"Bad, \"\"quoted\"\"\"\nShort,Acme\n";
+    let csv = "name,accountName,billingAddress.city\nGood,Acme,\"A \"\"b\"\", c\"\n,Acme,\"Bad, \"\"quoted\"\"\"\nLong,Acme,,more\n";
     let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let read = |name: &str| std::fs::read_to_string(place.root().join(name)).expect("there are rejects");
@@ -219,7 +227,7 @@ fn rejected_rows_can_be_mended_and_imported() {
         rejects,
         "rejectReason,name,accountName,billingAddress.city\r\n\
             name: 10000581 Customer name is required.,,Acme,\"Bad, \"\"quoted\"\"\"\r\n\
-            \"the row has 2 cells, the header has 3\",Short,Acme\r\n"
+            \"the row has 4 cells, the header has 3\",Long,Acme,,more\r\n"
     );
     // Again with nothing mended: the reasons are as before, and a file that is there is never written over.
     place.cli(&["customer", "import", "rejects.csv", "--rejects", "rejects.csv"]).fails(1);
@@ -227,11 +235,11 @@ fn rejected_rows_can_be_mended_and_imported() {
     place.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
     let again = read("again.csv");
     assert_eq!(again.lines().next(), rejects.lines().next());
-    assert!(again.contains("\"the row has 3 cells, the header has 4\",Short,Acme\r\n"), "{again}");
-    let mended = rejects.replace(",,Acme", ",Mended,Acme").replace("Short,Acme", "Short,Acme,");
+    assert!(again.contains("\"the row has 5 cells, the header has 4\",Long,Acme,,more\r\n"), "{again}");
+    let mended = rejects.replace(".,,Acme", ".,Mended,Acme").replace("Acme,,more", "Acme,more");
     import(&place, "mended.csv", &mended, &["--rejects", "none.csv"]).done();
     assert!(!place.root().join("none.csv").exists(), "without rejected rows there is no file");
-    assert_eq!(names(&place), ["Good", "Mended", "Short"]);
+    assert_eq!(names(&place), ["Good", "Mended", "Long"]);
 
     let lines = "{\"name\":\"\",\"accountName\":\"Acme\",\"more\":1.50}\n{oops\n";
     import(&place, "customers.jsonl", lines, &["--rejects", "rejects.jsonl"]).fails(1);

@@ -78,12 +78,26 @@ fn a_long_row_is_checked_like_any_other() {
 }
 
 #[test]
-fn an_unclosed_quote_in_an_ignored_column_is_rejected() {
+fn a_quote_that_is_never_closed_ends_the_import() {
+    for (csv, column) in [
+        ("name,accountName,customerId\nOne,Acme,1\nTwo,Acme,\"2\nThree,Acme,3\n", "customerId"),
+        ("name,accountName\nOne,Acme\n\"Two,Acme\nThree,Acme\n", "name"),
+    ] {
+        let place = place();
+        let why = import(&place, "customers.csv", csv, &[]).fails(1);
+        let expected = format!("error: row 3: {column}: the quote that begins this cell is never closed\n");
+        assert!(why.ends_with(&expected), "{why}");
+        assert_eq!(names(&place), ["One"], "no row after it is taken for a part of it");
+    }
+}
+
+#[test]
+fn a_line_break_in_an_ignored_column_is_rejected() {
     let place = place();
-    let csv = "name,accountName,customerId\nOne,Acme,\"1\nTwo,Acme,2\nThree,Acme,3\n";
+    let csv = "name,accountName,customerId\nOne,Acme,\"1\nTwo,Acme,\"\nThree,Acme,3\n";
     let rejected = "row 2: a line break in an ignored column; check for an unclosed quote";
     assert_rejects(&import(&place, "customers.csv", csv, &[]), &[rejected]);
-    assert!(names(&place).is_empty());
+    assert_eq!(names(&place), ["Three"]);
 }
 
 /// The numbers of rows about unfinished imports.

@@ -1,0 +1,129 @@
+//! What an import says about files that other programs have written.
+
+use std::fs;
+
+use blackbox::Place;
+
+use super::{assert_rejects, import, names, place};
+
+/// Imports bytes, and returns the error.
+fn refused(place: &Place, name: &str, content: &[u8], more: &[&str]) -> String {
+    fs::write(place.root().join(name), content).expect("a file can be written");
+    place.cli(&[&["customer", "import", name], more].concat()).fails(1)
+}
+
+#[test]
+fn quoting_beyond_rfc_4180_is_rejected_with_its_column() {
+    let place = place();
+    let csv = "name,accountName,billingAddress.city\n\
+        \"Ann \\\"the\\\" Boss\",Acme,\n\
+        Bob,Acme,the \"City\"\n\
+        \"Carl\" ,Acme,\n\
+        Dora, \"Acme\",\n\
+        \"Eve \"\"the\"\" Boss\",Acme,\"\"\n";
+    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    let after =
+        "text after the closing quote of a cell; double each quote in it, and check for an unclosed quote before it";
+    let plain = "a quote in a cell that does not begin with one; put the cell in quotes and double each quote in it";
+    let expected = [
+        format!("row 2: name: {after}"),
+        format!("row 3: billingAddress.city: {plain}"),
+        format!("row 4: name: {after}"),
+        format!("row 5: accountName: {plain}"),
+    ];
+    assert_rejects(&outcome, &expected.each_ref().map(String::as_str));
+    assert_eq!(names(&place), ["Eve \"the\" Boss"]);
+
+    // The rejected rows are as they were: imported uncorrected, they are rejected again.
+    let rejects = fs::read_to_string(place.root().join("rejects.csv")).expect("there are rejects");
+    let cells: Vec<_> = rejects.lines().skip(1).zip(csv.lines().skip(1)).collect();
+    assert!(cells.iter().all(|(reject, row)| reject.ends_with(row)), "{rejects}");
+    place.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
+    let again = fs::read_to_string(place.root().join("again.csv")).expect("there are rejects");
+    assert_eq!(again, rejects);
+    let mended = rejects.replace("Ann \\\"the\\\" Boss", "Ann").replace("the \"City\"", "City");
+    let mended = mended.replace("\"Carl\" ", "Carl").replace(" \"Acme\"", "Acme");
+    import(&place, "mended.csv", &mended, &[]).done();
+    assert_eq!(names(&place), ["Eve \"the\" Boss", "Ann", "Bob", "Carl", "Dora"]);
+}
+
+#[test]
+fn a_text_in_another_encoding_is_rejected_with_its_column() {
+    let place = place();
+    let csv = b"name,accountName,billingAddress.city\nM\xfcller,Acme,K\xf6ln\nMeier,Acme,Bonn\n";
+    let why = refused(&place, "customers.csv", csv, &[]);
+    assert!(why.contains("row 2: name: not UTF-8 (byte FC, as in a file in Windows-1252"), "{why}");
+    assert!(why.contains("; billingAddress.city: not UTF-8 (byte F6,"), "{why}");
+    assert!(!why.contains("characters allowed"), "{why}");
+    let lines = b"{\"name\":\"M\xfcller\",\"accountName\":\"Acme\"}\n";
+    let why = refused(&place, "customers.jsonl", lines, &[]);
+    assert!(why.contains("row 1: not UTF-8 (byte FC"), "{why}");
+    let header = b"name,accountName,Stra\xdfe\nA,Acme,B\n";
+    assert!(refused(&place, "customers.csv", header, &[]).contains("column 3: not UTF-8 (byte DF"));
+    assert_eq!(names(&place), ["Meier"]);
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused_with_what_to_do() {
+    let place = place();
+    let utf16 = |little: bool| -> Vec<u8> {
+        let units = "name,accountName\nA,Acme\n".encode_utf16();
+        units.flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+    };
+    let array = b"[\n  {\"name\":\"A\",\"accountName\":\"Acme\"}\n]\n";
+    let cases: [(&str, Vec<u8>, &str); 10] = [
+        ("a.csv", [&b"\xff\xfe"[..], &utf16(true)].concat(), "UTF-16"),
+        ("a.csv", [&b"\xfe\xff"[..], &utf16(false)].concat(), "UTF-16"),
+        ("a.csv", utf16(true), "UTF-16"),
+        ("a.csv", utf16(false), "UTF-16"),
+        ("a.csv", b"PK\x03\x04\x14\x00".to_vec(), "spreadsheet"),
+        ("a.csv", b"\x1f\x8b\x08\x00".to_vec(), "gzip"),
+        ("a.json", array.to_vec(), "JSON array"),
+        ("a", array.to_vec(), "JSON array"),
+        ("a.jsonl", b"\xef\xbb\xbf [".to_vec(), "JSON array"),
+        ("a.csv", b"{\"name\":\"A\"}\n".to_vec(), "--format jsonl"),
+    ];
+    for (name, content, why) in cases {
+        let error = refused(&place, name, &content, &[]);
+        assert!(error.contains(why) && error.contains(name), "{why}: {error}");
+    }
+    assert!(names(&place).is_empty());
+}
+
+#[test]
+fn other_separators_and_control_characters_are_named() {
+    let place = place();
+    let csv = "name,accountName\nAnn;Acme\nBob\tAcme\nCarl,Ac\u{b}me\nDora\t,Acme\n";
+    let rejected = [
+        "row 2: the cells are separated by semicolons; separate them by commas",
+        "row 3: the cells are separated by tabs; separate them by commas",
+        "row 4: accountName: 10000004 Invalid accountId. \
+            (the text contains the control character U+000B)",
+        "row 5: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60. \
+            (the text contains the control character U+0009)",
+    ];
+    assert_rejects(&import(&place, "customers.csv", csv, &[]), &rejected);
+}
+
+#[test]
+fn a_table_of_a_spreadsheet_is_imported() {
+    let place = place();
+    // Names in another case and with spaces, empty cells and rows at the end, missing cells.
+    let csv = "\u{feff} Name ,ACCOUNTNAME,billingaddress.City,,\r\n\
+        Ann,Acme,Bonn,,\r\n\
+        Bob,Acme\r\n\
+        ,,,,\r\n\
+        Carl,Acme,,,,,,\r\n\
+        ,,,,\r\n\
+        \"\",,\r\n";
+    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    assert!(outcome.stderr.contains("3 rows: 3 created"), "{outcome:?}");
+    assert!(outcome.stderr.contains("3 empty rows were left out, the first of them row 4\n"), "{outcome:?}");
+    outcome.done();
+    assert_eq!(names(&place), ["Ann", "Bob", "Carl"]);
+    let one = import(&place, "one.csv", "name,accountName\nDora,Acme\n,\n", &[]);
+    assert!(one.stderr.contains("row 3 is empty and was left out\n"), "{one:?}");
+    let none = import(&place, "none.csv", "name,accountName\n,\n", &["--account", "Acme"]);
+    assert!(none.stderr.contains("0 rows: ") && none.stderr.contains("row 2 is empty"), "{none:?}");
+    none.done();
+}

@@ -103,5 +103,5 @@ fn keys_of_a_first_start_that_could_not_show_them_are_revoked() {
     demo().stop();
     let keys = place.cli(&["key", "list", "ann", "--json"]).json();
     let status: Vec<_> = keys.as_array().into_iter().flatten().map(|key| key["status"].as_str()).collect();
-    assert_eq!(status, [Some("REVOKED"), Some("ACTIVE")], "{keys}");
+    assert_eq!(status, [Some("Revoked"), Some("Active")], "{keys}");
 }

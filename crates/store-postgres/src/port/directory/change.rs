@@ -121,7 +121,7 @@ impl<'a> Change<'a> {
         }
         let group_number = group.map(|group| group.0.cast_signed());
         self.run(EDIT_USER, &[&id.0.cast_signed(), &group_number, &role.name(), &enabled]).await?;
-        let changed = [("role", role != before.role), ("accountGroup", group != before.group)];
+        let changed = [("roleName", role != before.role), ("accountGroup", group != before.group)];
         let changed: Vec<_> = changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
         if !changed.is_empty() {
             self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed);

@@ -120,7 +120,7 @@ impl App {
     /// Records in the audit log that an operation was refused, within the limit of each user.
     async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
         if let Actor::User(user) = origin.actor
-            && !self.limits.refusals.admits(user, self.clock.monotonic())
+            && self.limits.refusals.admit(user, self.clock.monotonic()).is_err()
         {
             return Ok(());
         }

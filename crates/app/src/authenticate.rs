@@ -8,18 +8,15 @@ use crate::{
     App, Failure,
     api_key::key_id,
     directory::{Key, LoadedDirectory},
-    throttle::ActiveCall,
+    throttle::{ActiveCall, RETRY_SOON},
     vault::{KEY_BYTES, same_digest},
 };
-use carnelian_domain::{Caller, Problem, SignIn, UserId};
+use carnelian_domain::{Caller, Problem, SignIn, UserId, network_of};
 use carnelian_store::KeyKind;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Compared with if there is no candidate key, so that an unknown user takes as long as a wrong key.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
-
-/// The delay of an error response to an address with too many failed sign-ins.
-const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 /// The age from which a sign-in is confirmed by a query of the store, which finds changes by other processes.
 ///
@@ -31,31 +28,37 @@ impl App {
     /// Signs a user in.
     ///
     /// Fails with [`Problem::InvalidCredentials`] for an unknown or disabled user, for a key that is wrong, expired or revoked,
-    /// and for a key that may not be used from that address. If the address fails often, the error is delayed; successful
-    /// sign-ins from there are not.
+    /// and for a key that may not be used from that address.
+    ///
+    /// Failures are limited in number, for each address and in all. One beyond that is delayed and refused with
+    /// [`Failure::RateLimited`], without asking the store; a sign-in that succeeds is never delayed or refused.
     pub async fn authenticate(&self, address: IpAddr, user_name: &str, key: &str) -> Result<Caller, Failure> {
         if let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
             return Ok(caller);
         }
-        // Another process may have just created the user or the key.
-        if self.refresh_directory().await?
-            && let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key)
-        {
+        let now = self.clock.monotonic();
+        let admitted = self.limits.failed_sign_ins.admit(network_of(address), now);
+        let limited = admitted.and_then(|()| self.limits.all_failed_sign_ins.admit((), now)).err();
+        // Another process may have just created the user or the key. The directory notices that during the delay.
+        let may_have_changed = match limited {
+            None => self.refresh_directory().await?,
+            Some(_) => {
+                tokio::time::sleep(self.limits.sign_in_delay.next()).await;
+                true
+            }
+        };
+        if may_have_changed && let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
             return Ok(caller);
         }
-        if !self.limits.failed_sign_ins.admits(address, self.clock.monotonic()) {
-            tokio::time::sleep(FAILURE_DELAY).await;
-        }
-        Err(Problem::InvalidCredentials.into())
+        Err(limited.map_or_else(|| Problem::InvalidCredentials.into(), Failure::RateLimited))
     }
 
     /// Counts a request, which is active until the returned value is dropped.
     ///
-    /// Fails with [`Problem::RateLimitExceeded`] if the caller has too many.
+    /// Fails with [`Failure::RateLimited`] if the caller has too many.
     pub fn admit(&self, caller: &Caller) -> Result<ActiveCall, Failure> {
-        let admitted = self.limits.calls.admits(caller.user, self.clock.monotonic());
-        let active = admitted.then(|| self.limits.active_calls.begin(caller.user)).flatten();
-        active.ok_or_else(|| Problem::RateLimitExceeded.into())
+        self.limits.calls.admit(caller.user, self.clock.monotonic()).map_err(Failure::RateLimited)?;
+        self.limits.active_calls.begin(caller.user).ok_or(Failure::RateLimited(RETRY_SOON))
     }
 
     fn find_caller(&self, directory: &LoadedDirectory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {

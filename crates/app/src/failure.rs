@@ -2,7 +2,7 @@
 
 use carnelian_domain::{Problem, Violation};
 use carnelian_store::{Conflict, StoreError};
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 /// The internal cause of a failure, for the log only: it must not reach a caller of the API.
 pub struct Internal(Box<dyn Error + Send + Sync>);
@@ -30,6 +30,8 @@ impl fmt::Debug for Internal {
 pub enum Failure {
     /// The request cannot be carried out.
     Problem(Problem),
+    /// The caller exceeds a limit, and may try again after this time.
+    RateLimited(Duration),
     /// The request breaks rules: at least one, in the order of the response.
     Violations(Vec<Violation>),
     /// The store is busy, full or unavailable, or the outcome of a write is unknown; the cause says which.
@@ -43,6 +45,7 @@ impl Failure {
     pub fn problem(&self) -> Problem {
         match self {
             Failure::Problem(problem) => *problem,
+            Failure::RateLimited(_) => Problem::RateLimitExceeded,
             Failure::Violations(violations) => violations.first().map_or(Problem::Internal, |first| first.problem),
             Failure::Unavailable(_) => Problem::Unavailable,
             Failure::Internal(_) => Problem::Internal,
@@ -53,7 +56,7 @@ impl Failure {
     pub fn for_log(&self) -> String {
         let violation = |violation: &Violation| format!("{}: {}", violation.field, violation.problem.message());
         match self {
-            Failure::Problem(problem) => problem.message().to_owned(),
+            Failure::Problem(_) | Failure::RateLimited(_) => self.problem().message().to_owned(),
             Failure::Violations(violations) => violations.iter().map(violation).collect::<Vec<_>>().join("; "),
             Failure::Unavailable(internal) | Failure::Internal(internal) => internal.for_log(),
         }

@@ -5,17 +5,13 @@
 //! handed to the connection. A listing without a slot waits for one, first come, first served, and is refused if it gets
 //! none in time. It is not refused at once, because a client that does not wait would send the next request at once.
 
-use crate::{App, Failure};
-use carnelian_domain::{Caller, Problem, UserId};
-use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use crate::{
+    App, Failure,
+    throttle::{RETRY_SOON, RefusalDelay},
 };
+use carnelian_domain::{Caller, UserId};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -24,15 +20,6 @@ use tokio::{
 /// How many listings of a user are answered at once.
 const SLOTS: usize = 2;
 
-/// How long a listing waits for a slot, at least.
-const WAIT: Duration = Duration::from_secs(1);
-
-/// The largest addition to [`WAIT`], in milliseconds: it spreads the refusals of listings that arrived together.
-const SPREAD: u64 = 1000;
-
-/// How far apart the additions for consecutive listings are, in milliseconds; with [`SPREAD`] it has no common divisor.
-const SPREAD_STEP: u64 = 377;
-
 /// The number of users from which those without a listing are removed.
 const PRUNE: usize = 10_000;
 
@@ -40,7 +27,7 @@ const PRUNE: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct ListingSlots {
     of_users: Mutex<HashMap<UserId, Arc<Semaphore>>>,
-    waited: AtomicU64,
+    wait: RefusalDelay,
 }
 
 /// A slot, taken until this is dropped.
@@ -56,9 +43,7 @@ impl ListingSlots {
         if let Ok(permit) = slots.clone().try_acquire_owned() {
             return Some(ListingSlot { _permit: permit });
         }
-        let turn = self.waited.fetch_add(1, Ordering::Relaxed);
-        let wait = WAIT + Duration::from_millis(turn.wrapping_mul(SPREAD_STEP) % SPREAD);
-        let permit = timeout(wait, slots.acquire_owned()).await.ok()?.ok()?;
+        let permit = timeout(self.wait.next(), slots.acquire_owned()).await.ok()?.ok()?;
         Some(ListingSlot { _permit: permit })
     }
 
@@ -75,10 +60,10 @@ impl ListingSlots {
 impl App {
     /// Takes a slot for a listing of the caller.
     ///
-    /// Fails with [`Problem::RateLimitExceeded`] if the caller has too many listings. May wait, so the caller's rights are
+    /// Fails with [`Failure::RateLimited`] if the caller has too many listings. May wait, so the caller's rights are
     /// to be confirmed afterwards.
     pub async fn acquire_listing_slot(&self, caller: &Caller) -> Result<ListingSlot, Failure> {
-        self.limits.listings.acquire(caller.user).await.ok_or_else(|| Problem::RateLimitExceeded.into())
+        self.limits.listings.acquire(caller.user).await.ok_or(Failure::RateLimited(RETRY_SOON))
     }
 }
 
@@ -120,12 +105,6 @@ mod tests {
             let _taken: Vec<_> = [slots.acquire(UserId(1)).await, slots.acquire(UserId(1)).await].into();
             assert!(slots.acquire(UserId(1)).await.is_none());
         });
-    }
-
-    #[test]
-    fn listings_that_arrive_together_are_not_refused_together() {
-        let waits: std::collections::HashSet<_> = (0..SPREAD).map(|turn| turn * SPREAD_STEP % SPREAD).collect();
-        assert_eq!(waits.len(), usize::try_from(SPREAD).expect("a small number"));
     }
 
     #[test]

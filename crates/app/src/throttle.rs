@@ -1,4 +1,5 @@
-//! Limits per user or address: a rate with a burst of one second's worth, and one active request at a time.
+//! Limits per user or address: a rate with a burst of one second's worth, one active request at a time, and the delay of
+//! refusals.
 
 use crate::listing_slots::ListingSlots;
 use carnelian_domain::UserId;
@@ -7,7 +8,10 @@ use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
     net::IpAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,8 +21,23 @@ const PRUNE: usize = 10_000;
 /// How many requests a second the original service allows a user.
 const UPSTREAM_PER_SECOND: u32 = 5;
 
-/// The number of failed sign-ins per second from one address that are answered without delay.
+/// The number of failed sign-ins per second from one address that are looked up in the store and answered without delay.
 const FAILED_SIGN_INS_PER_SECOND: u32 = 20;
+
+/// The same from all addresses together.
+const ALL_FAILED_SIGN_INS_PER_SECOND: u32 = 200;
+
+/// When to try again if nothing tells how long a limit is exceeded.
+pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// The shortest delay of a refusal.
+const DELAY: Duration = Duration::from_secs(1);
+
+/// The largest addition to [`DELAY`], in milliseconds.
+const SPREAD: u64 = 1000;
+
+/// How far apart the additions of consecutive refusals are, in milliseconds; with [`SPREAD`] it has no common divisor.
+const SPREAD_STEP: u64 = 377;
 
 /// The number of refused administrative operations per second that are recorded for one user. More are not recorded, so
 /// that they cannot fill the disk.
@@ -34,6 +53,10 @@ pub(crate) struct Limits {
     pub(crate) listings: ListingSlots,
     /// Failed sign-ins from each address.
     pub(crate) failed_sign_ins: Throttle<IpAddr>,
+    /// Failed sign-ins from all addresses.
+    pub(crate) all_failed_sign_ins: Throttle<()>,
+    /// Delays of failed sign-ins.
+    pub(crate) sign_in_delay: RefusalDelay,
     /// Audit entries about refused administrative operations of each user.
     pub(crate) refusals: Throttle<UserId>,
 }
@@ -45,6 +68,8 @@ impl Limits {
             active_calls: ActiveCalls::new(strict_upstream),
             listings: ListingSlots::default(),
             failed_sign_ins: Throttle::new(FAILED_SIGN_INS_PER_SECOND),
+            all_failed_sign_ins: Throttle::new(ALL_FAILED_SIGN_INS_PER_SECOND),
+            sign_in_delay: RefusalDelay::default(),
             refusals: Throttle::new(REFUSALS_PER_SECOND),
         }
     }
@@ -62,31 +87,57 @@ fn in_force(per_second: u32, strict_upstream: bool) -> u32 {
 /// Limits the rate of an event for each key; costs nothing if there is no limit.
 pub(crate) struct Throttle<K> {
     interval: Option<Duration>,
+    used: Mutex<Used<K>>,
+}
+
+/// What has been used of the rate.
+struct Used<K> {
     /// For each key, the time up to which its events have used its rate.
-    used_until: Mutex<HashMap<K, Duration>>,
+    until: HashMap<K, Duration>,
+    /// The number of entries from which those without effect are removed.
+    prune_at: usize,
 }
 
 impl<K: Eq + Hash> Throttle<K> {
     /// Allows `per_second` events a second; 0 means no limit.
     pub(crate) fn new(per_second: u32) -> Throttle<K> {
         let interval = (per_second > 0).then(|| Duration::from_secs(1) / per_second);
-        Throttle { interval, used_until: Mutex::default() }
+        Throttle { interval, used: Mutex::new(Used { until: HashMap::new(), prune_at: PRUNE }) }
     }
 
-    /// Whether an event is admitted now; counts it if so.
-    pub(crate) fn admits(&self, key: K, now: Duration) -> bool {
-        let Some(interval) = self.interval else { return true };
-        let mut used_until = self.used_until.lock();
-        if used_until.len() >= PRUNE {
-            used_until.retain(|_, moment| *moment > now);
+    /// Admits an event now and counts it, or returns the time after which it would be admitted.
+    pub(crate) fn admit(&self, key: K, now: Duration) -> Result<(), Duration> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        let mut used = self.used.lock();
+        if used.until.len() >= used.prune_at {
+            used.until.retain(|_, moment| *moment > now);
+            // Twice what has an effect, so that an entry is looked at a few times at most.
+            used.prune_at = PRUNE.max(used.until.len() * 2);
         }
-        let moment = used_until.entry(key).or_default();
+        let moment = used.until.entry(key).or_default();
         let next = (*moment).max(now) + interval;
-        let admitted = next <= now + Duration::from_secs(1);
-        if admitted {
-            *moment = next;
+        match next.checked_sub(now + Duration::from_secs(1)) {
+            None | Some(Duration::ZERO) => {
+                *moment = next;
+                Ok(())
+            }
+            Some(wait) => Err(wait),
         }
-        admitted
+    }
+}
+
+/// The delays of refusals: without one, a client that does not wait would send its next request at once. They are spread, so
+/// that requests that arrive together are not refused together.
+#[derive(Default)]
+pub(crate) struct RefusalDelay {
+    refusals: AtomicU64,
+}
+
+impl RefusalDelay {
+    /// The delay of the next refusal.
+    pub(crate) fn next(&self) -> Duration {
+        let number = self.refusals.fetch_add(1, Ordering::Relaxed);
+        DELAY + Duration::from_millis(number.wrapping_mul(SPREAD_STEP) % SPREAD)
     }
 }
 
@@ -125,16 +176,18 @@ mod tests {
     #[test]
     fn a_burst_of_one_second_s_worth_is_admitted_and_then_the_rate() {
         let throttle = Throttle::new(2);
-        let admitted = |millis: u64| throttle.admits(1, Duration::from_millis(10_000 + millis));
+        let admitted = |millis: u64| throttle.admit(1, Duration::from_millis(10_000 + millis)).is_ok();
         assert_eq!([admitted(0), admitted(0), admitted(0)], [true, true, false]);
         assert_eq!([admitted(499), admitted(500), admitted(500)], [false, true, false]);
-        assert!(throttle.admits(2, Duration::from_secs(10)), "another key");
+        assert_eq!(throttle.admit(2, Duration::from_secs(10)), Ok(()), "another key");
+        assert_eq!(throttle.admit(1, Duration::from_millis(10_600)), Err(Duration::from_millis(400)));
+        assert_eq!(throttle.admit(1, Duration::from_secs(11)), Ok(()), "after the time that it was told");
     }
 
     #[test]
     fn a_rate_of_zero_admits_everything() {
         let throttle = Throttle::new(0);
-        assert!((0..100).all(|_| throttle.admits(1, Duration::ZERO)));
+        assert!((0..100).all(|_| throttle.admit(1, Duration::ZERO).is_ok()));
     }
 
     #[test]
@@ -158,10 +211,25 @@ mod tests {
     #[test]
     fn what_is_long_over_is_forgotten() {
         let throttle = Throttle::new(1);
-        for key in 0..PRUNE {
-            throttle.admits(key, Duration::ZERO);
+        for minute in 0..10 {
+            for key in 0..PRUNE * 3 {
+                let _ = throttle.admit((minute, key), Duration::from_secs(60 * minute));
+            }
+            // As many as have an effect at once, those of the minute before, and no more.
+            assert!(throttle.used.lock().until.len() <= PRUNE * 6);
         }
-        throttle.admits(PRUNE, Duration::from_secs(60));
-        assert_eq!(throttle.used_until.lock().len(), 1);
+        let _ = throttle.admit((10, 0), Duration::from_secs(600));
+        for key in 0..PRUNE * 6 {
+            let _ = throttle.admit((11, key), Duration::from_secs(660 + key as u64));
+        }
+        assert!(throttle.used.lock().until.len() <= PRUNE, "a flood that is over is forgotten");
+    }
+
+    #[test]
+    fn refusals_that_come_together_are_spread_over_a_second() {
+        let delay = RefusalDelay::default();
+        let delays: HashSet<_> = (0..SPREAD).map(|_| delay.next()).collect();
+        assert_eq!(delays.len() as u64, SPREAD);
+        assert!(delays.iter().all(|delay| (DELAY..DELAY * 2).contains(delay)));
     }
 }

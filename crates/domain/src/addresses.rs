@@ -2,7 +2,11 @@
 
 use crate::ids::digits;
 use ipnet::{IpNet, Ipv4Net};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 /// A range of IP addresses, kept in canonical form: the first address of the range, and an IPv4-mapped IPv6 range as the
 /// IPv4 range.
@@ -11,6 +15,18 @@ pub struct AddressRange(IpNet);
 
 /// The length of the prefix of IPv4-mapped IPv6 addresses, in bits.
 const MAPPED_PREFIX: u8 = 96;
+
+/// The part of an IPv6 address that names its network.
+const IPV6_NETWORK: u128 = u128::MAX << 64;
+
+/// The address under which a client is counted: an IPv4 address, or the network of an IPv6 address, because a client usually
+/// has all addresses of one.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
+    }
+}
 
 impl AddressRange {
     /// Whether the range contains an address. An IPv4 address and the IPv6 address that maps it are the same.

@@ -31,7 +31,7 @@ pub mod paging;
 pub mod rules;
 
 pub use access::{Caller, Permission, Role, Scope, SignIn};
-pub use addresses::AddressRange;
+pub use addresses::{AddressRange, network_of};
 pub use audit::{Action, Actor, Object, Origin};
 pub use check::RawCustomer;
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};

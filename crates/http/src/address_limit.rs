@@ -1,14 +1,8 @@
 //! Limits the connections of each client address.
 
+use carnelian_domain::network_of;
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
-
-/// The part of an IPv6 address that names its network: a client usually has all addresses of one.
-const NETWORK: u128 = u128::MAX << 64;
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 /// Counts the open connections of each address; an address without any is not kept.
 pub(crate) struct AddressLimit {
@@ -51,13 +45,6 @@ impl Drop for AddressPermit {
                 open.remove(&self.address);
             }
         }
-    }
-}
-
-fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
     }
 }
 

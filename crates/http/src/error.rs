@@ -15,14 +15,15 @@ use hyper::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::time::Duration;
 
 /// The `WWW-Authenticate` header of a response that requires a sign-in.
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian\"");
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian\", charset=\"UTF-8\"");
 
 /// The `Connection` header of a response after which the connection is closed.
 pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// The `Retry-After` header, in seconds: throttles and short outages are over by then.
+/// The `Retry-After` header, in seconds, if nothing tells how long it takes: short outages are over by then.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The most violations that are reported: a request can have so many that the response would be much larger than it.
@@ -99,16 +100,23 @@ impl ApiError {
     pub(crate) fn into_response(self) -> Response {
         let row = self.0.problem().row();
         let detail = match &self.0 {
-            Failure::Problem(_) | Failure::Violations(_) => None,
+            Failure::Problem(_) | Failure::RateLimited(_) | Failure::Violations(_) => None,
             Failure::Unavailable(internal) | Failure::Internal(internal) => Some(internal.for_log()),
         };
         let mut response = response::json(status_of(row.kind), &envelope_of(&self.0));
-        if let Some((name, value)) = companion_header(row) {
+        if let Failure::RateLimited(wait) = &self.0 {
+            response.headers_mut().insert(RETRY_AFTER, whole_seconds(*wait).into());
+        } else if let Some((name, value)) = companion_header(row) {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(LoggedError { code: row.code, detail });
         response
     }
+}
+
+/// A time in whole seconds, rounded up, and at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// The additional header of the response to a problem, if there is one.
@@ -139,7 +147,7 @@ pub(crate) fn body(failure: &Failure) -> serde_json::Value {
 fn envelope_of(failure: &Failure) -> Envelope<'_> {
     let violations: &[Violation] = match failure {
         Failure::Violations(violations) => violations,
-        Failure::Problem(_) | Failure::Unavailable(_) | Failure::Internal(_) => &[],
+        Failure::Problem(_) | Failure::RateLimited(_) | Failure::Unavailable(_) | Failure::Internal(_) => &[],
     };
     envelope(failure.problem().row(), violations)
 }
@@ -166,8 +174,26 @@ pub(crate) fn closing_message(problem: Problem, request_id: &str) -> Vec<u8> {
     let retry = if row.kind == Kind::Unavailable { "retry-after: 1\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         x-request-id: {request_id}\r\n{retry}connection: close\r\n\r\n",
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {request_id}\r\n{retry}\
+         connection: close\r\n\r\n",
         body.len(),
     );
     (head + &body).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_the_time_that_is_known_in_whole_seconds() {
+        let retry_after = |millis| {
+            let response = ApiError(Failure::RateLimited(Duration::from_millis(millis))).into_response();
+            response.headers()[RETRY_AFTER].to_str().ok().map(str::to_owned)
+        };
+        let cases = [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (59_999, "60")];
+        for (millis, seconds) in cases {
+            assert_eq!(retry_after(millis).as_deref(), Some(seconds), "{millis} ms");
+        }
+    }
 }

@@ -30,13 +30,19 @@ use carnelian_domain::{Actor, Caller, Origin, Problem};
 use hyper::{
     HeaderMap, Request,
     body::{Body, Bytes},
-    header::{CONNECTION, HeaderValue},
+    header::{CACHE_CONTROL, CONNECTION, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     http::request::Parts,
 };
 use std::{net::IpAddr, sync::Arc};
 
 /// What precedes the version in a path of the original service's API.
 const BEFORE_VERSION: &str = "/rws/api/";
+
+/// The `Cache-Control` header of every response.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The `X-Content-Type-Options` header of every response.
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The steps that every request takes.
 pub(crate) struct Pipeline {
@@ -168,10 +174,14 @@ impl Pipeline {
     pub(crate) fn finish(&self, outcome: Result<Response, ApiError>, log: &RequestLog) -> Response {
         let mut response = outcome.unwrap_or_else(ApiError::into_response);
         log.write(&response, self.clock.monotonic().saturating_sub(log.started_at));
-        response.headers_mut().insert(REQUEST_ID, log.id.clone());
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, log.id.clone());
+        // A response is for its caller alone, and is what its media type says.
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if log.has_trailers {
             // hyper accepts trailers that others do not, so the rest of the connection is not trusted.
-            response.headers_mut().insert(CONNECTION, error::CLOSE);
+            headers.insert(CONNECTION, error::CLOSE);
         }
         response
     }

@@ -7,14 +7,13 @@ use crate::{
 use carnelian_domain::Rules;
 use hyper::{
     body::Bytes,
-    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
 };
 use std::sync::OnceLock;
 
 /// Headers that allow a browser to show the page and nothing else.
-const PAGE_HEADERS: [(HeaderName, HeaderValue); 3] = [
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(openapi::POLICY)),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 

@@ -35,6 +35,8 @@ pub fn check(method: &str, target: &str, reply: &Reply) {
 fn verdict(method: &str, target: &str, reply: &Reply) -> Result<(), String> {
     let id = reply.header("x-request-id").ok_or("there is no X-Request-Id")?;
     require(!id.is_empty(), "the X-Request-Id is empty")?;
+    require(reply.header("cache-control") == Some("no-store"), "a Cache-Control other than no-store")?;
+    require(reply.header("x-content-type-options") == Some("nosniff"), "no X-Content-Type-Options: nosniff")?;
     if !reply.body.is_empty() {
         let is_page = target == PAGE && reply.status == 200;
         let media_type = if is_page { "text/html; charset=utf-8" } else { "application/json" };
@@ -52,7 +54,7 @@ fn verdict(method: &str, target: &str, reply: &Reply) -> Result<(), String> {
 fn companion_headers(reply: &Reply) -> Result<(), String> {
     match reply.status {
         401 => {
-            let realm = reply.header("www-authenticate") == Some("Basic realm=\"Carnelian\"");
+            let realm = reply.header("www-authenticate") == Some("Basic realm=\"Carnelian\", charset=\"UTF-8\"");
             require(realm, "WWW-Authenticate is missing or other than promised")
         }
         405 => require(reply.header("allow").is_some_and(|allow| !allow.is_empty()), "there is no Allow"),

@@ -19,7 +19,7 @@ const HEADERS: [(&str, &str, &str); 5] = [
         "9b165953d3d41a06",
     ),
     ("ETag", "The customer's version, for `If-Match`.", "\"1\""),
-    ("WWW-Authenticate", "The authentication scheme.", "Basic realm=\"Carnelian\""),
+    ("WWW-Authenticate", "The authentication scheme.", "Basic realm=\"Carnelian\", charset=\"UTF-8\""),
     ("Retry-After", "The number of seconds to wait before a retry.", "1"),
     ("Allow", "The methods that the path supports.", "GET,HEAD,PUT"),
 ];

@@ -1,8 +1,10 @@
 //! Sign-in with user name and API key.
 
 use blackbox::problems::*;
-use blackbox::{Login, Reply, Request, Server, Site, json, wait};
+use blackbox::{Connection, Login, Reply, Request, Server, Site, json, wait};
 use data_encoding::BASE64;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::world::World;
@@ -152,18 +154,68 @@ fn invalid_soon(server: &Server, login: &Login, what: &str) {
     call(server, login).must_be(&INVALID_CREDENTIALS, what);
 }
 
-/// More wrong keys than an address may send within two seconds.
-const FLOOD: usize = 60;
+/// A request with a wrong key.
+fn wrong() -> Request {
+    Request::new("GET", ECHO).login(&Login { user: "ada".into(), key: "wrong".into() })
+}
+
+/// Asserts that a wrong key is refused, and returns whether because there are too many.
+fn is_limited(reply: &Reply) -> bool {
+    let limited = reply.status == 429;
+    reply.must_be(if limited { &RATE_LIMIT } else { &INVALID_CREDENTIALS }, "one of many wrong keys");
+    limited
+}
 
 #[test]
-fn many_wrong_keys_are_delayed_and_do_not_affect_valid_keys() {
+fn too_many_wrong_keys_from_an_address_are_refused_later_and_do_not_affect_valid_keys() {
     let site = Site::start();
-    let wrong = site.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
-    let begin = Instant::now();
-    for _ in 0..FLOOD {
-        wrong.get(ECHO).must_be(&INVALID_CREDENTIALS, "one of many wrong keys");
+    let client = site.server.client();
+    assert!(!is_limited(&client.send(wrong())), "the first one");
+    wait::until("there are too many", wait::PATIENCE, || {
+        let asked = Instant::now();
+        let limited = is_limited(&client.send(wrong()));
+        let took = asked.elapsed();
         site.client().get(ECHO).must_succeed("the right key from the same address");
-    }
-    // The responses beyond the allowance are delayed by a second, on any machine.
-    assert!(begin.elapsed() >= Duration::from_secs(1), "{FLOOD} wrong keys took {:?}", begin.elapsed());
+        // On any machine: the refusal waits at least that long.
+        assert!(!limited || took >= Duration::from_secs(1), "a refusal took {took:?}");
+        limited.then_some(())
+    });
+    wait::until("a wrong key is told to be wrong again", wait::PATIENCE, || {
+        (!is_limited(&client.send(wrong()))).then_some(())
+    });
+}
+
+#[test]
+fn a_key_that_is_issued_during_a_flood_of_wrong_ones_is_accepted() {
+    let site = Site::start();
+    let flood = site.server.client();
+    wait::until("there are too many wrong keys", wait::PATIENCE, || is_limited(&flood.send(wrong())).then_some(()));
+    let new = site.place.key("ada", &[]);
+    wait::until("the new key is accepted", wait::NOTICE, || (call(&site.server, &new).status == 200).then_some(()));
+}
+
+/// How many wrong keys an address sends: fewer than one address may.
+const FEW: usize = 10;
+
+#[test]
+fn wrong_keys_from_many_addresses_are_limited_together() {
+    let site = Site::start();
+    let address = site.server.address();
+    let mut sources = (1..=u32::MAX).map(|number| Ipv4Addr::from_bits(u32::from(Ipv4Addr::LOCALHOST) + number));
+    wait::until("there are too many in all", wait::PATIENCE, || {
+        let source = sources.next().expect("there are many addresses of the loopback interface");
+        let mut connection = Connection::over(connect_from(source, address));
+        let replies = (0..FEW).map(|_| connection.exchange(&wrong()).expect("the server answers"));
+        // A limited one is delayed, so the others would no longer be many at once.
+        replies.map(|reply| is_limited(&reply)).find(|limited| *limited).map(drop)
+    });
+    site.client().get(ECHO).must_succeed("the right key");
+}
+
+/// Connects from an address of the loopback interface.
+fn connect_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
+    bind(&socket, &SocketAddr::from((source, 0))).expect("an address of the loopback interface");
+    connect(&socket, &server).expect("the server accepts connections");
+    socket.into()
 }

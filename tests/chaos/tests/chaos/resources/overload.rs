@@ -160,7 +160,7 @@ fn on_a_hung_disk_excess_edits_are_refused_at_once_and_reads_succeed() {
     for connection in connections {
         created.push(Write::create(connection, login, &format!("Customer {}", created.len())));
         // On a slow disk, more creates at once than may wait would be refused.
-        if created.len() % CREATES_AT_ONCE == 0 || created.len() == total {
+        if created.len().is_multiple_of(CREATES_AT_ONCE) || created.len() == total {
             wait::until("every connection has a customer", wait::PATIENCE, || {
                 (answered(&mut created) == created.len()).then_some(())
             });

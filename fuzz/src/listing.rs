@@ -5,7 +5,7 @@ use crate::{
     moment,
 };
 use carnelian_domain::{
-    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Text, Violation, rules::TextRule,
+    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Text, Violation, names::unique_prefix, rules::TextRule,
 };
 
 /// Largest page size, from the API's documentation.
@@ -32,7 +32,7 @@ pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
     Ok(Listing {
         account_name,
         unique_name: name.map(|name| CustomerName(Text::trusted(name)).unique_form()),
-        name_prefix: name_prefix.map(|prefix| CustomerName::unique_prefix(&prefix)),
+        name_prefix: name_prefix.map(|prefix| unique_prefix(&prefix).into_owned()),
         modified_since,
         after,
         fields: fields.unwrap_or(CustomerField::ALL.into()),

@@ -8,9 +8,10 @@ use carnelian_domain::{
     CustomerField, NameError, Rules, Violation,
     directory::{check_name, check_user_name},
     rules::TextRule,
+    unique_name,
 };
 use carnelian_http::raw_customer;
-use std::{collections::HashSet, path::Path};
+use std::{borrow::Cow, collections::HashSet, path::Path};
 
 /// Reads and validates a seed. The error names every invalid part with its position.
 pub(super) fn read(path: &Path, rules: &Rules) -> Result<Seed, CliError> {
@@ -34,8 +35,8 @@ fn check(seed: &Seed, rules: &Rules) -> Vec<String> {
         let place = format!("groups[{index}] {:?}", group.name);
         let mut members = HashSet::new();
         for account in &group.accounts {
-            errors.expect(accounts.contains(&**account), &place, || format!("unknown account {account:?}"));
-            errors.expect(members.insert(account), &place, || format!("duplicate account {account:?}"));
+            errors.expect(accounts.contains(&unique_name(account)), &place, || format!("unknown account {account:?}"));
+            errors.expect(members.insert(unique_name(account)), &place, || format!("duplicate account {account:?}"));
         }
     }
     errors.names("users", seed.users.iter().map(|user| &user.name), check_user_name);
@@ -50,6 +51,9 @@ fn check(seed: &Seed, rules: &Rules) -> Vec<String> {
     errors.0
 }
 
+/// The unique forms of the names in a list.
+type Names<'a> = HashSet<Cow<'a, str>>;
+
 #[derive(Default)]
 struct Errors(Vec<String>);
 
@@ -60,20 +64,20 @@ impl Errors {
         }
     }
 
-    /// Checks that names are valid and unique, and returns them.
+    /// Checks that names are valid and unique, and returns their unique forms.
     fn names<'a>(
         &mut self,
         list: &str,
         names: impl Iterator<Item = &'a String>,
         check: fn(&str) -> Result<(), NameError>,
-    ) -> HashSet<&'a str> {
+    ) -> Names<'a> {
         let mut seen = HashSet::new();
         for (index, name) in names.enumerate() {
             let place = format!("{list}[{index}] {name:?}");
             if let Err(error) = check(name) {
                 self.0.push(format!("{place}: {error}"));
             }
-            self.expect(seen.insert(name.as_str()), &place, || "duplicate name".to_owned());
+            self.expect(seen.insert(unique_name(name)), &place, || "duplicate name".to_owned());
         }
         seen
     }
@@ -82,14 +86,14 @@ impl Errors {
         &mut self,
         place: &str,
         user: &'a SeedUser,
-        accounts: &HashSet<&str>,
-        groups: &HashSet<&str>,
+        accounts: &Names<'_>,
+        groups: &Names<'_>,
         keys: &mut HashSet<&'a str>,
     ) {
         let SeedUser { account, group, .. } = user;
-        self.expect(accounts.contains(&**account), place, || format!("unknown account {account:?}"));
+        self.expect(accounts.contains(&unique_name(account)), place, || format!("unknown account {account:?}"));
         if let Some(group) = group {
-            self.expect(groups.contains(&**group), place, || format!("unknown group {group:?}"));
+            self.expect(groups.contains(&unique_name(group)), place, || format!("unknown group {group:?}"));
         }
         for key in &user.keys {
             self.expect(can_be_fixed(key), place, || AdminError::NotFixable.to_string());
@@ -102,7 +106,7 @@ impl Errors {
         place: &str,
         customer: &toml::Table,
         rules: &Rules,
-        accounts: &HashSet<&str>,
+        accounts: &Names<'_>,
         taken: &mut HashSet<(String, String)>,
     ) {
         for key in unknown_keys(customer, rules) {
@@ -118,8 +122,8 @@ impl Errors {
             Err(other) => return self.0.push(format!("{place}: {}", other.problem().message())),
         };
         let account = draft.account_name.as_str().to_owned();
-        self.expect(accounts.contains(&*account), place, || format!("unknown account {account:?}"));
-        let name = (account.clone(), draft.name.unique_form());
+        self.expect(accounts.contains(&unique_name(&account)), place, || format!("unknown account {account:?}"));
+        let name = (unique_name(&account).into_owned(), draft.name.unique_form());
         self.expect(taken.insert(name), place, || format!("duplicate name in account {account:?}"));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     key_uses::{KeyUses, LastUse},
     vault::{SealingKey, Vault},
 };
-use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scope, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scope, Timestamp, UserId, unique_name};
 use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
@@ -75,12 +75,14 @@ pub struct LoadedDirectory {
     /// In the order of their ids.
     accounts: Vec<Arc<Account>>,
     accounts_by_id: HashMap<AccountId, usize>,
+    /// By the unique form of their names.
     accounts_by_name: HashMap<Arc<str>, usize>,
     /// In the order of their ids.
     groups: Vec<GroupRecord>,
     /// In the order of their ids.
     users: Vec<User>,
     users_by_id: HashMap<UserId, usize>,
+    /// By the unique form of their names.
     users_by_name: HashMap<Arc<str>, usize>,
 }
 
@@ -98,9 +100,9 @@ impl LoadedDirectory {
         LoadedDirectory {
             version: snapshot.version,
             accounts_by_id: positions(accounts.iter().map(|account| account.id)),
-            accounts_by_name: positions(accounts.iter().map(|account| account.name.clone())),
+            accounts_by_name: positions(accounts.iter().map(|account| unique_name(&account.name).into())),
             accounts,
-            users_by_name: positions(users.iter().map(|user| user.caller.user_name.clone())),
+            users_by_name: positions(users.iter().map(|user| unique_name(&user.caller.user_name).into())),
             users_by_id,
             users,
             groups: snapshot.groups,
@@ -123,7 +125,7 @@ impl LoadedDirectory {
 
     /// An account that is not erased and within a scope, by its name.
     pub(crate) fn account_named(&self, name: &str, scope: &Scope) -> Option<&Arc<Account>> {
-        let account = &self.accounts[*self.accounts_by_name.get(name)?];
+        let account = &self.accounts[*self.accounts_by_name.get(&*unique_name(name))?];
         scope.includes(account.id).then_some(account)
     }
 
@@ -138,7 +140,7 @@ impl LoadedDirectory {
     }
 
     pub(crate) fn user(&self, name: &str) -> Option<&User> {
-        Some(&self.users[*self.users_by_name.get(name)?])
+        Some(&self.users[*self.users_by_name.get(&*unique_name(name))?])
     }
 
     pub(crate) fn user_of_id(&self, id: UserId) -> Option<&User> {

@@ -24,6 +24,7 @@ use crate::{
 use aws_lc_rs::digest::{Context, SHA256};
 use carnelian_domain::{
     AccountId, AccountState, CustomerDraft, CustomerId, Origin, Problem, Rules, Scope, directory::check_name,
+    unique_name,
 };
 use carnelian_store::{
     Conflict, CustomerFilter, IdBlock, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, PartitionId,
@@ -245,9 +246,9 @@ impl Importer<'_> {
         if account.as_ref().is_some_and(erasing) {
             return Ok(Err(Conflict::ErasureInProgress));
         }
-        let unique_name = draft.name.unique_form();
-        let first = self.names.insert(fingerprint(name, &unique_name));
-        let taken = !first || self.is_taken(account.map(|account| account.id), unique_name).await?;
+        let customer_name = draft.name.unique_form();
+        let first = self.names.insert(fingerprint(&unique_name(name), &customer_name));
+        let taken = !first || self.is_taken(account.map(|account| account.id), customer_name).await?;
         Ok(match (taken, self.options.on_duplicate) {
             (false, _) => Ok(Imported::Created(CustomerId(0))),
             (true, OnDuplicate::Update) => Ok(Imported::Replaced(CustomerId(0))),

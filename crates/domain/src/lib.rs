@@ -6,6 +6,7 @@
 //! * [`check`]: checks a customer against the rules
 //! * [`customer`]: types that hold only valid values
 //! * [`listing`]: the query of a customer listing
+//! * [`names`]: how names are compared
 //! * [`paging`]: pages of a listing
 //! * [`access`]: roles, permissions and scopes
 //! * [`addresses`]: ranges of IP addresses
@@ -27,6 +28,7 @@ pub mod ids;
 pub mod input;
 pub mod listing;
 pub mod moments;
+pub mod names;
 pub mod paging;
 pub mod rules;
 
@@ -40,5 +42,6 @@ pub use errors::Problem;
 pub use ids::{AccountId, CustomerId, ErasureId, GroupId, Timestamp, UserId};
 pub use input::{BrokenRule, RawText, Violation, Violations};
 pub use listing::{CustomerField, Listing, RawListing, SelectableField};
+pub use names::unique_name;
 pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;

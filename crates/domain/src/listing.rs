@@ -1,10 +1,10 @@
 //! The query of a customer listing.
 
 use crate::{
-    customer::{CustomerName, Text},
     errors::Problem,
     ids::{CustomerId, Timestamp},
     input::{RawText, Violation, Violations},
+    names::{unique_name, unique_prefix},
     paging::{Paging, RawPaging},
     rules::Rules,
 };
@@ -124,8 +124,8 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> 
     let fields = CustomerField::check_selection(raw.fields, violations);
     Listing {
         account_name,
-        unique_name: name.map(|name| CustomerName(Text::trusted(name)).unique_form()),
-        name_prefix: name_prefix.map(|prefix| CustomerName::unique_prefix(&prefix)),
+        unique_name: name.map(|name| unique_name(&name).into_owned()),
+        name_prefix: name_prefix.map(|prefix| unique_prefix(&prefix).into_owned()),
         modified_since,
         after,
         fields,

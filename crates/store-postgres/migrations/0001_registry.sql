@@ -52,13 +52,14 @@ CREATE TABLE account (
 
 -- The names of accounts that are not erased: unique over all partitions.
 CREATE TABLE account_name (
-    name TEXT COLLATE "C" PRIMARY KEY,
+    unique_name TEXT COLLATE "C" PRIMARY KEY,
     account_id BIGINT NOT NULL UNIQUE
 );
 
 CREATE TABLE account_group (
     id BIGINT PRIMARY KEY,
-    name TEXT COLLATE "C" NOT NULL UNIQUE
+    name TEXT COLLATE "C" NOT NULL,
+    unique_name TEXT COLLATE "C" NOT NULL UNIQUE
 );
 
 CREATE TABLE group_account (
@@ -70,7 +71,8 @@ CREATE TABLE group_account (
 -- A user that was erased with its account has no name.
 CREATE TABLE registry_user (
     id BIGINT PRIMARY KEY,
-    name TEXT COLLATE "C" UNIQUE,
+    name TEXT COLLATE "C",
+    unique_name TEXT COLLATE "C" UNIQUE,
     account_id BIGINT NOT NULL,
     group_id BIGINT,
     role TEXT NOT NULL,

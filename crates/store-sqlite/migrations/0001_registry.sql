@@ -19,17 +19,19 @@ INSERT INTO registry VALUES (1, randomblob(16), 1, 1, NULL, randomblob(16), 0, x
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
+    unique_name TEXT NOT NULL,
     state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
     wrapped_key BLOB NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- The name of an erased account is free again.
-CREATE UNIQUE INDEX account_name ON account (name) WHERE state <> 2;
+-- The name of an erased account is free again. Here as below, a name is unique in the form in which names are compared.
+CREATE UNIQUE INDEX account_name ON account (unique_name) WHERE state <> 2;
 
 CREATE TABLE account_group (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    name TEXT NOT NULL,
+    unique_name TEXT NOT NULL UNIQUE
 ) STRICT;
 
 CREATE TABLE group_account (
@@ -41,7 +43,8 @@ CREATE TABLE group_account (
 -- A user that was erased with its account has no name.
 CREATE TABLE registry_user (
     id INTEGER PRIMARY KEY,
-    name TEXT UNIQUE,
+    name TEXT,
+    unique_name TEXT UNIQUE,
     account_id INTEGER NOT NULL REFERENCES account (id),
     group_id INTEGER REFERENCES account_group (id),
     role TEXT NOT NULL,

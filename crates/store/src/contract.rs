@@ -169,6 +169,7 @@ macro_rules! contract_tests {
             directory {
                 a_new_registry_has_an_empty_directory
                 the_snapshot_shows_accounts_and_their_states
+                names_are_unique_and_looked_up_in_one_form
                 the_snapshot_shows_groups_and_their_accounts_in_order
                 the_snapshot_shows_users
                 the_snapshot_shows_keys_in_the_order_of_creation
@@ -176,7 +177,7 @@ macro_rules! contract_tests {
                 the_version_grows_with_every_change
                 a_change_returns_the_record_that_it_wrote
                 customer_writes_leave_the_version_alone
-                names_are_unique_among_their_kind_and_to_the_byte
+                names_are_unique_among_their_kind_and_with_their_case
                 the_first_key_proof_stays
                 a_registry_keeps_its_id
                 one_of_many_concurrent_creates_of_an_account_succeeds

@@ -1,8 +1,8 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
 use crate::{ErasureRecord, RegistryId, StoreError};
-use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId};
-use std::sync::Arc;
+use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId, unique_name};
+use std::{borrow::Cow, sync::Arc};
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -105,9 +105,14 @@ impl<Id: Copy + PartialEq> IdOrName<Id> {
         }
     }
 
+    /// The form of the name that is looked up, if a name is what is known.
+    pub fn unique_name(&self) -> Option<Cow<'_, str>> {
+        self.name().map(unique_name)
+    }
+
     /// Whether it is the one with this id and this name.
     pub fn is(&self, id: Id, name: &str) -> bool {
-        self.id() == Some(id) || self.name() == Some(name)
+        self.id() == Some(id) || self.unique_name() == Some(unique_name(name))
     }
 }
 
@@ -185,6 +190,8 @@ pub struct DirectorySnapshot {
 pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 
 /// Accounts, groups, users and keys. A change returns the record that it wrote.
+///
+/// Names are unique in the form that [`unique_name`] returns, and looked up in that form. A record has the name as received.
 ///
 /// Each method names the conflicts that it fails with, in the order in which they are checked. Every read may also fail with
 /// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`.

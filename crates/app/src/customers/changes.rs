@@ -1,7 +1,7 @@
 //! What an edit changes.
 
 use crate::{directory::Account, sealing};
-use carnelian_domain::{CustomerDraft, CustomerField, CustomerId, audit::ANY_FIELD};
+use carnelian_domain::{CustomerDraft, CustomerField, CustomerId, audit::ANY_FIELD, unique_name};
 use carnelian_store::StoredCustomer;
 
 /// The names of the fields that an edit changes. What does not open cannot be compared: then it may be any.
@@ -16,7 +16,7 @@ pub(crate) fn changed_fields(
     let new = &draft.details;
     let changed = |field: &CustomerField| match field {
         CustomerField::Name => draft.name.0.as_str() != current.name,
-        CustomerField::AccountName => draft.account_name.as_str() != &*account.name,
+        CustomerField::AccountName => unique_name(draft.account_name.as_str()) != unique_name(&account.name),
         CustomerField::SecurityQuestion => new.security_question != old.security_question,
         CustomerField::SecurityAnswer => new.security_answer != old.security_answer,
         CustomerField::ShipToBillAddress => draft.ship_to_bill_address != current.ship_to_bill_address,

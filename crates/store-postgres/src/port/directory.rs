@@ -14,7 +14,9 @@ use crate::{
     port::{erasure, rows::number},
     store::{PARTITION_NUMBER, PostgresStore},
 };
-use carnelian_domain::{AccountId, AccountState, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_domain::{
+    AccountId, AccountState, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId, unique_name,
+};
 use carnelian_store::{
     AccountRecord, Conflict, Directory, DirectorySnapshot, ErasureRecord, GroupRecord, IdOrName, KeyKind, KeyRecord,
     NewKey, NewUser, RegistryId, StoreError, UserChanges, UserRecord, WrapKey,
@@ -30,8 +32,8 @@ const NEXT_USER: &str = "UPDATE registry SET last_user = last_user + 1 RETURNING
 const NEXT_KEY: &str = "UPDATE registry SET last_key = last_key + 1 RETURNING last_key";
 const NEXT_ERASURE: &str = "UPDATE registry SET last_erasure = last_erasure + 1 RETURNING last_erasure";
 
-const ACCOUNT_NAME: &str = "SELECT account_id FROM account_name WHERE name = $1";
-const ADD_ACCOUNT_NAME: &str = "INSERT INTO account_name (name, account_id) VALUES ($1, $2)";
+const ACCOUNT_NAME: &str = "SELECT account_id FROM account_name WHERE unique_name = $1";
+const ADD_ACCOUNT_NAME: &str = "INSERT INTO account_name (unique_name, account_id) VALUES ($1, $2)";
 const ADD_ACCOUNT: &str = "
     INSERT INTO account (partition, id, name, state, wrapped_key, created_at) VALUES ($1, $2, $3, 0, $4, $5)";
 
@@ -40,15 +42,15 @@ const REQUEST_ERASURE: &str = "
     VALUES ($1, $2, 0, $3, $4, $5, $6, 0, 0, 0, FALSE)";
 const CANCEL_ERASURE: &str = "UPDATE erasure SET state = 4 WHERE account_id = $1 AND state = 0 RETURNING id";
 
-const GROUP_NAME: &str = "SELECT id FROM account_group WHERE name = $1";
-const ADD_GROUP: &str = "INSERT INTO account_group (id, name) VALUES ($1, $2)";
+const GROUP_NAME: &str = "SELECT id FROM account_group WHERE unique_name = $1";
+const ADD_GROUP: &str = "INSERT INTO account_group (id, name, unique_name) VALUES ($1, $2, $3)";
 const ADD_MEMBER: &str = "INSERT INTO group_account (group_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const REMOVE_MEMBER: &str = "DELETE FROM group_account WHERE group_id = $1 AND account_id = $2";
 
-const USER_NAME: &str = "SELECT id FROM registry_user WHERE name = $1";
+const USER_NAME: &str = "SELECT id FROM registry_user WHERE unique_name = $1";
 const ADD_USER: &str = "
-    INSERT INTO registry_user (id, name, account_id, group_id, role, enabled, created_at)
-    VALUES ($1, $2, $3, $4, $5, TRUE, $6)";
+    INSERT INTO registry_user (id, name, unique_name, account_id, group_id, role, enabled, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7)";
 
 const ADD_KEY: &str = "
     INSERT INTO api_key (id, key_id, user_id, digest, imported, label, created_at, expires_at, allowed)
@@ -104,7 +106,7 @@ impl Directory for PostgresStore {
         let id = change.next_id(NEXT_ACCOUNT).await?;
         let (account, number) = (AccountId(id), id.cast_signed());
         let wrapped_key = wrap_key(account);
-        change.run(ADD_ACCOUNT_NAME, &[&name, &number]).await?;
+        change.run(ADD_ACCOUNT_NAME, &[&unique_name(&name), &number]).await?;
         change.run(ADD_ACCOUNT, &[&PARTITION_NUMBER, &number, &name, &wrapped_key, &change.now()]).await?;
         change.record(Action::CreateAccount, Object::Account(account), Some(account));
         change.finish(AccountRecord { id: account, name, state: AccountState::Active, wrapped_key }).await
@@ -147,7 +149,7 @@ impl Directory for PostgresStore {
         let mut change = self.change(origin).await?;
         change.refuse_if_found(GROUP_NAME, &name).await?;
         let id = change.next_id(NEXT_GROUP).await?;
-        change.run(ADD_GROUP, &[&id.cast_signed(), &name]).await?;
+        change.run(ADD_GROUP, &[&id.cast_signed(), &name, &unique_name(&name)]).await?;
         change.record(Action::CreateGroup, Object::Group(GroupId(id)), None);
         change.finish(GroupRecord { id: GroupId(id), name, accounts: Vec::new() }).await
     }
@@ -182,9 +184,8 @@ impl Directory for PostgresStore {
         let id = change.next_id(NEXT_USER).await?;
         let group_number = group.map(|group| group.0.cast_signed());
         let (role, now) = (new.role.name(), change.now());
-        change
-            .run(ADD_USER, &[&id.cast_signed(), &new.name, &account.0.cast_signed(), &group_number, &role, &now])
-            .await?;
+        let (number, unique, home) = (id.cast_signed(), unique_name(&new.name), account.0.cast_signed());
+        change.run(ADD_USER, &[&number, &new.name, &unique, &home, &group_number, &role, &now]).await?;
         change.record(Action::CreateUser, Object::User(UserId(id)), Some(account));
         let (name, role) = (Some(new.name), new.role);
         change.finish(UserRecord { id: UserId(id), name, account, group, role, enabled: true }).await

@@ -76,7 +76,8 @@ const HAS_WRITES: &str = "
 
 const LEAVE_GROUPS: &str = "DELETE FROM group_account WHERE account_id = $1";
 const ERASE_KEYS: &str = "DELETE FROM api_key WHERE user_id = ANY ($1)";
-const ERASE_USERS: &str = "UPDATE registry_user SET name = NULL, enabled = FALSE, group_id = NULL WHERE id = ANY ($1)";
+const ERASE_USERS: &str =
+    "UPDATE registry_user SET name = NULL, unique_name = NULL, enabled = FALSE, group_id = NULL WHERE id = ANY ($1)";
 const FREE_NAME: &str = "DELETE FROM account_name WHERE account_id = $1";
 const ERASE_ACCOUNT: &str = "
     UPDATE account SET name = '', state = 2, wrapped_key = '' WHERE partition = $1 AND id = $2";

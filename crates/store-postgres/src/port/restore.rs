@@ -6,7 +6,7 @@ use crate::{
     store::{PARTITION, PARTITION_NUMBER, PostgresStore},
     transaction::Transaction,
 };
-use carnelian_domain::AccountState;
+use carnelian_domain::{AccountState, unique_name};
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Conflict, Record, RegistryId, Restores, Restoring, StoreError,
 };
@@ -27,12 +27,12 @@ const KEY_PROOF: &str = "UPDATE registry SET key_proof = $1";
 const NEXT_ID: &str = "UPDATE id_block SET next = $2 WHERE partition = $1";
 const ACCOUNT: &str = "
     INSERT INTO account (partition, id, name, state, created_at, wrapped_key) VALUES ($1, $2, $3, $4, $5, $6)";
-const ACCOUNT_NAME: &str = "INSERT INTO account_name (account_id, name) VALUES ($1, $2)";
-const GROUP: &str = "INSERT INTO account_group (id, name) VALUES ($1, $2)";
+const ACCOUNT_NAME: &str = "INSERT INTO account_name (account_id, unique_name) VALUES ($1, $2)";
+const GROUP: &str = "INSERT INTO account_group (id, name, unique_name) VALUES ($1, $2, $3)";
 const MEMBER: &str = "INSERT INTO group_account (group_id, account_id) VALUES ($1, $2)";
 const USER: &str = "
-    INSERT INTO registry_user (id, name, account_id, group_id, role, enabled, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO registry_user (id, name, unique_name, account_id, group_id, role, enabled, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const KEY: &str = "
     INSERT INTO api_key (id, key_id, user_id, digest, imported, label, created_at, expires_at, revoked_at, last_used_at,
         allowed)
@@ -164,11 +164,14 @@ fn add(inserts: &mut Vec<Insert>, record: Record) -> Result<(), StoreError> {
         Record::Account { id, name, state, created_at, wrapped_key } => {
             let number = ACCOUNT_STATES.iter().position(|known| *known == state).map(|number| number as i64);
             if state != AccountState::Erased {
-                inserts.push(insert!(ACCOUNT_NAME, id.cast_signed(), name.clone()));
+                inserts.push(insert!(ACCOUNT_NAME, id.cast_signed(), unique_name(&name).into_owned()));
             }
             inserts.push(insert!(ACCOUNT, PARTITION_NUMBER, id.cast_signed(), name, number, created_at, wrapped_key));
         }
-        Record::Group { id, name } => inserts.push(insert!(GROUP, id.cast_signed(), name)),
+        Record::Group { id, name } => {
+            let unique = unique_name(&name).into_owned();
+            inserts.push(insert!(GROUP, id.cast_signed(), name, unique));
+        }
         Record::Member { group, account } => {
             inserts.push(insert!(MEMBER, group.cast_signed(), account.cast_signed()));
         }
@@ -198,7 +201,8 @@ fn add(inserts: &mut Vec<Insert>, record: Record) -> Result<(), StoreError> {
 fn user(user: BackupUser) -> Insert {
     let BackupUser { id, name, account, group, role, enabled, created_at } = user;
     let (account, group) = (account.cast_signed(), group.map(u64::cast_signed));
-    insert!(USER, id.cast_signed(), name, account, group, role.name(), enabled, created_at)
+    let unique = name.as_deref().map(|name| unique_name(name).into_owned());
+    insert!(USER, id.cast_signed(), name, unique, account, group, role.name(), enabled, created_at)
 }
 
 fn key(key: BackupKey) -> Insert {

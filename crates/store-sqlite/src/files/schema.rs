@@ -218,8 +218,8 @@ mod tests {
     fn version_1(path: &Path) -> Connection {
         let connection = open_for_writing(path, true, &TestKeys).expect("opens");
         let fill = "
-            INSERT INTO account VALUES (1, 'Acme', 0, x'01', 5);
-            INSERT INTO account_group VALUES (1, 'West');
+            INSERT INTO account VALUES (1, 'Acme', 'Acme', 0, x'01', 5);
+            INSERT INTO account_group VALUES (1, 'West', 'West');
             WITH RECURSIVE ids (id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 2000)
                 INSERT INTO customer SELECT id, 1, 'Customer ' || id, NULL, 1, 0, 9, 9, zeroblob(50), id FROM ids;
             PRAGMA cache_size = 2";

@@ -17,7 +17,7 @@ use crate::{
     port::erasure_rows,
     store::SqliteStore,
 };
-use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId};
+use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId, unique_name};
 use carnelian_store::{
     AccountRecord, Conflict, Directory, DirectorySnapshot, ErasureRecord, GroupRecord, IdOrName, KeyKind, KeyRecord,
     NewKey, NewUser, RegistryId, StoreError, UserChanges, UserRecord, WrapKey,
@@ -69,12 +69,13 @@ impl Directory for SqliteStore {
         origin: &Origin,
     ) -> Result<AccountRecord, StoreError> {
         self.change(origin, move |change| {
-            let taken = "SELECT 1 FROM account WHERE name = ?1 AND state <> 2";
+            let taken = "SELECT 1 FROM account WHERE unique_name = ?1 AND state <> 2";
             change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
             let next = "SELECT ifnull(max(id), 0) + 1 FROM account";
             let id = AccountId(change.connection().query_row(next, [], |row| row.get(0))?);
-            let insert = "INSERT INTO account (id, name, state, wrapped_key, created_at) VALUES (?1, ?2, 0, ?3, ?4)";
-            change.execute(insert, params![id.0, name, wrap_key(id), change.now()])?;
+            let insert = "INSERT INTO account (id, name, unique_name, state, wrapped_key, created_at)
+                VALUES (?1, ?2, ?3, 0, ?4, ?5)";
+            change.execute(insert, params![id.0, name, unique_name(&name), wrap_key(id), change.now()])?;
             change.record(Action::CreateAccount, Object::Account(id), Some(id))?;
             Ok(snapshot::account_by_id(change.connection(), id)?)
         })
@@ -120,8 +121,10 @@ impl Directory for SqliteStore {
 
     async fn create_group(&self, name: String, origin: &Origin) -> Result<GroupRecord, StoreError> {
         self.change(origin, move |change| {
-            change.refuse_if_found("SELECT 1 FROM account_group WHERE name = ?1", &name, Conflict::NameTaken)?;
-            change.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
+            let taken = "SELECT 1 FROM account_group WHERE unique_name = ?1";
+            change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
+            let insert = "INSERT INTO account_group (name, unique_name) VALUES (?1, ?2)";
+            change.execute(insert, params![name, unique_name(&name)])?;
             let id = GroupId(change.connection().last_insert_rowid() as u64);
             change.record(Action::CreateGroup, Object::Group(id), None)?;
             Ok(snapshot::group_by_id(change.connection(), id)?)
@@ -163,13 +166,15 @@ impl Directory for SqliteStore {
 
     async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserRecord, StoreError> {
         self.change(origin, move |change| {
-            change.refuse_if_found("SELECT 1 FROM registry_user WHERE name = ?1", &new.name, Conflict::NameTaken)?;
+            let taken = "SELECT 1 FROM registry_user WHERE unique_name = ?1";
+            change.refuse_if_found(taken, &new.name, Conflict::NameTaken)?;
             let account = change.account(&new.account.into())?.0;
             let group = new.group.map(|name| change.group(&name.into())).transpose()?;
-            let insert = "INSERT INTO registry_user (name, account_id, group_id, role, enabled, created_at)
-                VALUES (?1, ?2, ?3, ?4, 1, ?5)";
-            let group = group.map(|group| group.0);
-            change.execute(insert, params![new.name, account.0, group, new.role.name(), change.now()])?;
+            let insert =
+                "INSERT INTO registry_user (name, unique_name, account_id, group_id, role, enabled, created_at)
+                VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)";
+            let (group, unique) = (group.map(|group| group.0), unique_name(&new.name));
+            change.execute(insert, params![new.name, unique, account.0, group, new.role.name(), change.now()])?;
             let id = UserId(change.connection().last_insert_rowid() as u64);
             change.record(Action::CreateUser, Object::User(id), Some(account))?;
             Ok(snapshot::user_by_id(change.connection(), id)?)

@@ -229,9 +229,11 @@ fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result
     change.execute("DELETE FROM group_account WHERE account_id = ?1", [account])?;
     let of_users = "user_id IN (SELECT id FROM registry_user WHERE account_id = ?1)";
     let keys = change.execute(&format!("DELETE FROM api_key WHERE {of_users}"), [account])?;
-    let erase = "UPDATE registry_user SET name = NULL, enabled = 0, group_id = NULL WHERE account_id = ?1";
+    let erase =
+        "UPDATE registry_user SET name = NULL, unique_name = NULL, enabled = 0, group_id = NULL WHERE account_id = ?1";
     let users = change.execute(erase, [account])?;
-    change.execute("UPDATE account SET name = '', state = 2, wrapped_key = x'' WHERE id = ?1", [account])?;
+    let erase = "UPDATE account SET name = '', unique_name = '', state = 2, wrapped_key = x'' WHERE id = ?1";
+    change.execute(erase, [account])?;
     let done = "UPDATE erasure SET state = 2, erased_at = ?2, users = ?3, keys = ?4, worker = NULL, leased_until = NULL
         WHERE id = ?1";
     change.execute(done, params![erasure.id.0, change.now(), users, keys])?;

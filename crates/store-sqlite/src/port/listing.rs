@@ -285,7 +285,7 @@ pub(crate) mod tests {
     /// A registry with one account, with a sync function of the test.
     pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
         let connection = schema::open_for_writing(path, true, &TestKeys).expect("opens");
-        connection.execute("INSERT INTO account VALUES (1, 'Acme', 0, x'', 0)", [])?;
+        connection.execute("INSERT INTO account VALUES (1, 'Acme', 'Acme', 0, x'', 0)", [])?;
         let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
         let database = Arc::new(File::open(path).expect("is there"));
         let (readers, barrier) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(DurabilityBarrier::default()));

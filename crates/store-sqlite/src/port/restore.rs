@@ -7,7 +7,7 @@ use crate::{
     port::erasure_rows,
     store::SqliteStore,
 };
-use carnelian_domain::{AccountId, AccountState};
+use carnelian_domain::{AccountId, AccountState, unique_name};
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Conflict, PartitionId, Record, RegistryId, Restores,
     Restoring, StoreError,
@@ -88,11 +88,13 @@ fn insert(writing: &WriteTx<'_>, hash_key: &HashKey, record: &Record) -> Result<
                 AccountState::ErasureInProgress => 1,
                 AccountState::Erased => 2,
             };
-            let insert = "INSERT INTO account (id, name, state, created_at, wrapped_key) VALUES (?1, ?2, ?3, ?4, ?5)";
-            run(connection, insert, params![id, name, state, created_at, wrapped_key])
+            let insert = "INSERT INTO account (id, name, unique_name, state, created_at, wrapped_key)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            run(connection, insert, params![id, name, unique_name(name), state, created_at, wrapped_key])
         }
         Record::Group { id, name } => {
-            run(connection, "INSERT INTO account_group (id, name) VALUES (?1, ?2)", params![id, name])
+            let insert = "INSERT INTO account_group (id, name, unique_name) VALUES (?1, ?2, ?3)";
+            run(connection, insert, params![id, name, unique_name(name)])
         }
         Record::Member { group, account } => {
             run(connection, "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2)", params![group, account])
@@ -122,9 +124,10 @@ fn insert(writing: &WriteTx<'_>, hash_key: &HashKey, record: &Record) -> Result<
 
 fn insert_user(connection: &Connection, user: &BackupUser) -> Result<(), WorkError> {
     let BackupUser { id, name, account, group, role, enabled, created_at } = user;
-    let insert = "INSERT INTO registry_user (id, name, account_id, group_id, role, enabled, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    run(connection, insert, params![id, name, account, group, role.name(), enabled, created_at])
+    let insert = "INSERT INTO registry_user (id, name, unique_name, account_id, group_id, role, enabled, created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let unique = name.as_deref().map(unique_name);
+    run(connection, insert, params![id, name, unique, account, group, role.name(), enabled, created_at])
 }
 
 fn insert_key(connection: &Connection, key: &BackupKey) -> Result<(), WorkError> {

@@ -12,6 +12,7 @@ mod files;
 mod health;
 mod interface;
 mod logs;
+mod names;
 mod properties;
 mod races;
 mod revocation;

@@ -7,7 +7,7 @@ use crate::{
     store::{Core, PARTITION, PARTITION_NUMBER},
     transaction::{LockedLog, Transaction},
 };
-use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Role, UserId};
+use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Role, UserId, unique_name};
 use carnelian_store::{AuditEntry, Conflict, IdOrName, StoreError, UserChanges, UserRecord};
 use std::ops::Deref;
 
@@ -20,7 +20,7 @@ const GROUP_BY_ID: &str = "SELECT id FROM account_group WHERE id = $1";
 
 const USER: &str = "
     SELECT u.id, u.account_id FROM registry_user u JOIN account a ON a.partition = $1 AND a.id = u.account_id
-    WHERE (u.id = $2 OR u.name = $3) AND a.state <> 2";
+    WHERE (u.id = $2 OR u.unique_name = $3) AND a.state <> 2";
 const EDIT_USER: &str = "UPDATE registry_user SET group_id = $2, role = $3, enabled = $4 WHERE id = $1";
 const OPERATORS: &str = "
     SELECT u.id, u.account_id, a.state = 0 FROM registry_user u JOIN account a ON a.partition = $1 AND a.id = u.account_id
@@ -95,7 +95,7 @@ impl<'a> Change<'a> {
     }
 
     pub(super) async fn refuse_if_found(&self, select: &'static str, name: &str) -> Result<(), StoreError> {
-        match self.first(select, &[&name]).await? {
+        match self.first(select, &[&unique_name(name)]).await? {
             Some(_) => Err(Conflict::NameTaken.into()),
             None => Ok(()),
         }
@@ -158,7 +158,7 @@ impl<'a> Change<'a> {
     pub(super) async fn group(&self, group: &IdOrName<GroupId>) -> Result<GroupId, StoreError> {
         let found = match group {
             IdOrName::Id(id) => self.first(GROUP_BY_ID, &[&id.0.cast_signed()]).await?,
-            IdOrName::Name(name) => self.first(GROUP_NAME, &[name]).await?,
+            IdOrName::Name(name) => self.first(GROUP_NAME, &[&unique_name(name)]).await?,
         };
         Ok(GroupId(number(&found.ok_or(Conflict::NoSuchGroup)?, 0)))
     }
@@ -166,7 +166,7 @@ impl<'a> Change<'a> {
     /// A user and its home account. A user whose home account is erased does not exist.
     pub(super) async fn user(&self, user: &IdOrName<UserId>) -> Result<(UserId, AccountId), StoreError> {
         let id = user.id().map(|id| id.0.cast_signed());
-        let found = self.first(USER, &[&PARTITION_NUMBER, &id, &user.name()]).await?;
+        let found = self.first(USER, &[&PARTITION_NUMBER, &id, &user.unique_name()]).await?;
         let found = found.ok_or(Conflict::NoSuchUser)?;
         Ok((UserId(number(&found, 0)), AccountId(number(&found, 1))))
     }
@@ -175,7 +175,7 @@ impl<'a> Change<'a> {
     pub(super) async fn account(&self, account: &IdOrName<AccountId>) -> Result<(AccountId, AccountState), StoreError> {
         let id = match account {
             IdOrName::Id(id) => Some(id.0),
-            IdOrName::Name(name) => self.first(ACCOUNT_NAME, &[name]).await?.map(|row| number(&row, 0)),
+            IdOrName::Name(name) => self.first(ACCOUNT_NAME, &[&unique_name(name)]).await?.map(|row| number(&row, 0)),
         };
         let id = id.ok_or(Conflict::NoSuchAccount)?;
         let found = self.first(ACCOUNT_BY_ID, &[&PARTITION_NUMBER, &id.cast_signed()]).await?;

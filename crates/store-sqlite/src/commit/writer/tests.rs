@@ -90,7 +90,7 @@ async fn while_blocked<T>(writer: &Writer, writes: impl Future<Output = T>) -> T
 
 fn insert_group(name: &'static str) -> impl FnOnce(&mut WriteTx<'_>) -> Result<Timestamp, WorkError> + Send {
     move |tx| {
-        tx.connection.execute("INSERT INTO account_group (name) VALUES (?1)", [name])?;
+        tx.connection.execute("INSERT INTO account_group (name, unique_name) VALUES (?1, ?1)", [name])?;
         Ok(tx.now)
     }
 }
@@ -279,7 +279,8 @@ async fn a_group_that_finds_no_disk_space_is_rolled_back_and_later_writes_succee
     let (_directory, writer, failures) = start();
     let large = |tx: &mut WriteTx<'_>| {
         limit_pages(tx, 1)?;
-        tx.connection.execute("INSERT INTO account_group (name) VALUES (hex(zeroblob(?1)))", [1 << 20])?;
+        tx.connection
+            .execute("INSERT INTO account_group (name, unique_name) VALUES (hex(zeroblob(?1)), 1)", [1 << 20])?;
         Ok(())
     };
     let writes = async { tokio::join!(writer.write(insert_group("innocent")), writer.write(large)) };

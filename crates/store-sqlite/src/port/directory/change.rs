@@ -2,7 +2,7 @@
 
 use super::snapshot;
 use crate::commit::job::{WorkError, WriteTx};
-use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId};
+use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId, unique_name};
 use carnelian_store::{AuditEntry, Conflict, IdOrName, UserChanges};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -112,32 +112,33 @@ impl Change<'_, '_> {
         Ok(self.connection().query_row(select, values, read).optional()?)
     }
 
+    /// Fails with the conflict if a query finds something by the unique form of a name.
     pub(super) fn refuse_if_found(&self, select: &str, name: &str, conflict: Conflict) -> Result<(), WorkError> {
-        match self.find(select, [name], |_| Ok(()))? {
+        match self.find(select, [unique_name(name)], |_| Ok(()))? {
             Some(()) => Err(conflict.into()),
             None => Ok(()),
         }
     }
 
     pub(super) fn group(&self, group: &IdOrName<GroupId>) -> Result<GroupId, WorkError> {
-        let select = "SELECT id FROM account_group WHERE id = ?1 OR name = ?2";
-        let values = params![group.id().map(|id| id.0), group.name()];
+        let select = "SELECT id FROM account_group WHERE id = ?1 OR unique_name = ?2";
+        let values = params![group.id().map(|id| id.0), group.unique_name()];
         Ok(self.find(select, values, |row| Ok(GroupId(row.get(0)?)))?.ok_or(Conflict::NoSuchGroup)?)
     }
 
     /// A user and its home account. A user whose home account is erased does not exist.
     pub(super) fn user(&self, user: &IdOrName<UserId>) -> Result<(UserId, AccountId), WorkError> {
         let select = "SELECT registry_user.id, account.id FROM registry_user JOIN account ON account.id = account_id
-            WHERE (registry_user.id = ?1 OR registry_user.name = ?2) AND state <> 2";
-        let values = params![user.id().map(|id| id.0), user.name()];
+            WHERE (registry_user.id = ?1 OR registry_user.unique_name = ?2) AND state <> 2";
+        let values = params![user.id().map(|id| id.0), user.unique_name()];
         let row = |row: &Row<'_>| Ok((UserId(row.get(0)?), AccountId(row.get(1)?)));
         Ok(self.find(select, values, row)?.ok_or(Conflict::NoSuchUser)?)
     }
 
     /// An account that is not erased, and its state.
     pub(super) fn account(&self, account: &IdOrName<AccountId>) -> Result<(AccountId, u8), WorkError> {
-        let select = "SELECT id, state FROM account WHERE (id = ?1 OR name = ?2) AND state <> 2";
-        let values = params![account.id().map(|id| id.0), account.name()];
+        let select = "SELECT id, state FROM account WHERE (id = ?1 OR unique_name = ?2) AND state <> 2";
+        let values = params![account.id().map(|id| id.0), account.unique_name()];
         let row = |row: &Row<'_>| Ok((AccountId(row.get(0)?), row.get(1)?));
         Ok(self.find(select, values, row)?.ok_or(Conflict::NoSuchAccount)?)
     }

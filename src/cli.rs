@@ -350,6 +350,10 @@ fn parse_reason(text: &str) -> Result<Arc<str>, String> {
     check_name(text).map(|()| text.into()).map_err(|error| error.to_string())
 }
 
+fn parse_account_name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
 fn parse_account_id(text: &str) -> Result<AccountId, String> {
     AccountId::from_digits(text).ok_or_else(|| "an account id is a number; `carnelian account list` shows it".into())
 }

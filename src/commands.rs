@@ -3,7 +3,6 @@
 mod account;
 mod audit;
 mod backup;
-mod customer;
 mod demo;
 mod group;
 pub(crate) mod input;
@@ -23,7 +22,7 @@ use crate::{
     cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
     sandbox::registry_of,
-    wiring,
+    transfer, wiring,
 };
 use carnelian_app::App;
 use carnelian_domain::{Actor, Origin};
@@ -41,13 +40,17 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             let creates = matches!(command, Account::Create { .. });
             administer(&settings, creates, async |app| account::run(app, command, &origin(reason)).await)
         }
-        Command::Customer(Administer { reason, command }) => {
-            let purpose = match command {
-                Customer::Import(_) => Purpose::Importing,
-                Customer::Export(_) => Purpose::Administration,
-            };
-            let creates = matches!(&command, Customer::Import(import) if import.create_accounts && !import.dry_run);
-            open(&settings, purpose, creates, async |app| customer::run(app, command, &origin(reason)).await)
+        Command::Customer(Administer { reason, command: Customer::Import(import) }) => {
+            let creates = import.create_accounts && !import.dry_run;
+            find(&settings, creates)?;
+            // An import that cannot begin creates no registry.
+            let prepared = transfer::import::prepare(&import, &wiring::rules(&settings))?;
+            open(&settings, Purpose::Importing, creates, async |app| {
+                transfer::import::import(app, &import, prepared, &origin(reason)).await
+            })
+        }
+        Command::Customer(Administer { reason, command: Customer::Export(export) }) => {
+            administer(&settings, false, async |app| transfer::export::export(app, &export, &origin(reason)).await)
         }
         Command::Group(Administer { reason, command }) => {
             let creates = matches!(command, Group::Create { .. });
@@ -106,20 +109,27 @@ fn administer(
     open(settings, Purpose::Administration, creates_registry, command)
 }
 
+/// The settings with the directory of the registry, and whether there is one.
+fn find(settings: &Settings, creates_registry: bool) -> Result<(Settings, bool), CliError> {
+    // The registry of a sandbox is in a numbered directory.
+    let settings = Settings { data: registry_of(&settings.data), ..settings.clone() };
+    let exists = backend::exists(&settings.data);
+    if !exists && !creates_registry {
+        return Err(CliError::failed(format!("no registry in {}", settings.data.display())));
+    }
+    Ok((settings, exists))
+}
+
 fn open(
     settings: &Settings,
     purpose: Purpose,
     creates_registry: bool,
     command: impl AsyncFnOnce(&App) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    // The registry of a sandbox is in a numbered directory.
-    let settings = &Settings { data: registry_of(&settings.data), ..settings.clone() };
-    if !backend::exists(&settings.data) {
-        let directory = settings.data.display();
-        if !creates_registry {
-            return Err(CliError::failed(format!("no registry in {directory}")));
-        }
-        output::print_message(format_args!("creating a new registry in {directory}"));
+    let (settings, exists) = find(settings, creates_registry)?;
+    let settings = &settings;
+    if !exists {
+        output::print_message(format_args!("creating a new registry in {}", settings.data.display()));
     }
     runtime()?.block_on(async {
         // A failed commit is reported as the error of the command itself.

@@ -1,6 +1,6 @@
 //! The arguments of `carnelian customer`.
 
-use super::named_file;
+use super::{named_file, parse_account_name};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// The account of rows without an account name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_account_name)]
     pub(crate) account: Option<String>,
     /// Create missing accounts
     #[arg(long)]

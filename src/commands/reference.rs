@@ -103,7 +103,8 @@ fn configuration() -> String {
     format!(
         "# Configuration\n\nEvery setting is available as a flag, as an environment variable and as a key in a TOML file that \
          `--config` or `{CONFIG_ENV}` names; a dot in a key separates table and key. Flags override environment variables, \
-         which override the file, which overrides the defaults. With an unknown or invalid setting, no command starts.\n\n{}",
+         which override the file, which overrides the defaults. With an unknown or invalid setting, no command starts; the \
+         variables that Kubernetes makes for a service called `carnelian`, such as `CARNELIAN_PORT`, are no settings.\n\n{}",
         table(&["Key", "Flag", "Variable", "Default", "Applies to", "Description"], rows)
     )
 }

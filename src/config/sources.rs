@@ -89,12 +89,34 @@ fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, CliError> {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.env() == name);
+        if setting.is_none() && is_of_kubernetes(name) {
+            continue;
+        }
         let setting = setting.ok_or_else(|| CliError::usage(format!("unknown environment variable {name}")))?;
         let value =
             value.to_str().ok_or_else(|| CliError::usage(format!("environment variable {name} is not valid UTF-8")))?;
         known.push((setting, value.to_owned()));
     }
     Ok((known, file))
+}
+
+/// Whether Kubernetes makes a variable of this name for a service whose name begins with `carnelian`.
+///
+/// For a service `carnelian-eu` and its ports, every container of the namespace gets `CARNELIAN_EU_SERVICE_HOST`,
+/// `CARNELIAN_EU_SERVICE_PORT`, `CARNELIAN_EU_SERVICE_PORT_HTTP` (for a port that has a name), `CARNELIAN_EU_PORT`,
+/// `CARNELIAN_EU_PORT_8080_TCP` and, with a suffix, `…_TCP_PROTO`, `…_TCP_PORT` and `…_TCP_ADDR`.
+fn is_of_kubernetes(name: &str) -> bool {
+    let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|end| name.ends_with(end));
+    ends || name.contains("_SERVICE_PORT_") || is_port_of_kubernetes(name)
+}
+
+/// Whether a name ends like `_PORT_8080_TCP`, or like that with a suffix.
+fn is_port_of_kubernetes(name: &str) -> bool {
+    let name = ["_PROTO", "_PORT", "_ADDR"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    let Some((port, protocol)) = name.rsplit_once("_PORT_").and_then(|(_, port)| port.split_once('_')) else {
+        return false;
+    };
+    port.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].contains(&protocol)
 }
 
 /// Flattens nested tables into dotted keys.
@@ -149,6 +171,36 @@ mod tests {
         named(gather("", &[], &[("limits.connections", "0")]), "--limits-connections");
         named(gather("", &[], &[("limits.connections", "18446744073709551615")]), "from 1 to 1000000");
         named(gather("x = ", &[], &[]), "carnelian.toml");
+    }
+
+    #[test]
+    fn variables_that_kubernetes_makes_for_a_service_are_no_settings() {
+        for name in [
+            "CARNELIAN_SERVICE_HOST",
+            "CARNELIAN_SERVICE_PORT",
+            "CARNELIAN_SERVICE_PORT_HTTPS",
+            "CARNELIAN_PORT",
+            "CARNELIAN_PORT_8080_TCP",
+            "CARNELIAN_PORT_8080_TCP_PROTO",
+            "CARNELIAN_PORT_53_UDP_PORT",
+            "CARNELIAN_PORT_9_SCTP_ADDR",
+            "CARNELIAN_EU_1_SERVICE_HOST",
+            "CARNELIAN_EU_1_PORT_8080_TCP_ADDR",
+        ] {
+            assert_eq!(gather("", &[(name, "tcp://10.0.0.1:8080")], &[]), Ok(Settings::default()), "{name}");
+        }
+        for name in [
+            "CARNELIAN_PORTS",
+            "CARNELIAN_SERVICE",
+            "CARNELIAN_PORT_8080",
+            "CARNELIAN_PORT_80800_TCP",
+            "CARNELIAN_PORT_8080_ICMP",
+            "CARNELIAN_PORT_8080_TCP_HOST",
+            "CARNELIAN_PORT_HTTP_TCP",
+        ] {
+            assert!(gather("", &[(name, "x")], &[]).is_err_and(|error| error.contains(name)), "{name}");
+        }
+        assert!(SETTINGS.iter().all(|setting| !is_of_kubernetes(&setting.env())), "no setting looks like one");
     }
 
     #[test]

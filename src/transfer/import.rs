@@ -18,7 +18,7 @@ use carnelian_app::{
     admin::AdminError,
     transfer::{self, ImportOptions, Importer, PendingBatch, ResumePoint, RowResult},
 };
-use carnelian_domain::Origin;
+use carnelian_domain::{AccountState, Origin, Rules};
 use carnelian_store::Conflict;
 use std::{collections::VecDeque, iter::Peekable, vec::IntoIter};
 
@@ -34,20 +34,30 @@ struct SentBatch {
     stored: Option<PendingBatch>,
 }
 
-/// Imports a file.
-pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Result<(), CliError> {
-    if let Some(name) = import.account.as_ref().filter(|_| !import.create_accounts) {
-        match app.local_admin(origin).get_account(&name.as_str().into()).await {
-            Err(AdminError::Conflict(Conflict::NoSuchAccount)) => {
-                return Err(CliError::failed(format!("unknown account {name:?}; create it with --create-accounts")));
-            }
-            found => drop(found.map_err(CliError::failed)?),
-        }
-    }
-    let source = source::open(import, app.rules())?;
-    let (mut importer, resume) = begin(app, import, &source, origin).await?;
+/// What an import needs besides a registry.
+pub(crate) struct Prepared {
+    source: Source,
+    rejects: Option<Rejects>,
+}
+
+/// Opens the files of an import. What can be known to be wrong with them is an error now, before anything is stored.
+pub(crate) fn prepare(import: &Import, rules: &Rules) -> Result<Prepared, CliError> {
+    let source = source::open(import, rules)?;
     let rejects = import.rejects.as_deref();
-    let rejects = rejects.map(|path| Rejects::new(path, source.header.clone(), resume.rows > 0)).transpose()?;
+    let rejects = rejects.map(|path| Rejects::new(path, source.header.clone())).transpose()?;
+    Ok(Prepared { source, rejects })
+}
+
+/// Imports a file.
+pub(crate) async fn import(app: &App, import: &Import, prepared: Prepared, origin: &Origin) -> Result<(), CliError> {
+    if let Some(name) = &import.account {
+        check_account(app, name, import.create_accounts, origin).await?;
+    }
+    let Prepared { source, rejects } = prepared;
+    let (mut importer, resume) = begin(app, import, &source, origin).await?;
+    if resume.rows == 0 {
+        rejects.as_ref().map_or(Ok(()), Rejects::refuse_existing)?;
+    }
     let mut report = Report::new(Progress::new(app.clock(), source.bytes), rejects, import.dry_run);
     if resume.rows > 0 {
         report.print(&format!("resuming an interrupted import of this file after row {}", resume.rows));
@@ -64,6 +74,21 @@ pub(crate) async fn import(app: &App, import: &Import, origin: &Origin) -> Resul
     report.finish_rejects()?;
     importer.finish().await.map_err(failure_error)?;
     report.finish()
+}
+
+/// Checks the account of rows without an account name.
+async fn check_account(app: &App, name: &str, creates: bool, origin: &Origin) -> Result<(), CliError> {
+    match app.local_admin(origin).get_account(&name.into()).await {
+        Err(AdminError::Conflict(Conflict::NoSuchAccount)) if creates => Ok(()),
+        Err(AdminError::Conflict(Conflict::NoSuchAccount)) => {
+            Err(CliError::failed(format!("unknown account {name:?}; create it with --create-accounts")))
+        }
+        Err(error) => Err(CliError::failed(error)),
+        Ok(account) if account.state != AccountState::Active => Err(CliError::failed(format!(
+            "the erasure of account {name:?} was requested, so nothing can be created in it"
+        ))),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Stores the rows up to the end of the file or the first unreadable row, whose error it returns.

@@ -2,68 +2,57 @@
 
 use crate::commands::output::print_message;
 use carnelian_store::Clock;
-use std::{
-    fmt::Display,
-    io::{self, IsTerminal, Write},
-    time::Duration,
-};
-
-/// The interval between updates of the bar.
-const BAR_INTERVAL: Duration = Duration::from_millis(200);
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{fmt::Display, time::Duration};
 
 /// The interval between lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The length of the bar in characters.
-const WIDTH: u64 = 20;
+/// The bar, and the text, which is cut off at the end of the terminal's line.
+const WITH_TOTAL: &str = "[{bar:20}] {wide_msg}";
+
+/// The text alone, if the number of bytes is unknown.
+const WITHOUT_TOTAL: &str = "{wide_msg}";
 
 /// The progress output of a long operation.
 pub(super) struct Progress<'a> {
     clock: &'a dyn Clock,
-    terminal: bool,
-    /// The number of bytes to process, if known.
-    total: Option<u64>,
+    /// Hidden if stderr is not a terminal; removed from the terminal when it is dropped.
+    bar: ProgressBar,
     started: Duration,
-    updated: Duration,
+    /// When the last line was printed.
+    printed: Duration,
 }
 
 impl<'a> Progress<'a> {
-    /// Starts measuring time.
+    /// Starts measuring time. `total` is the number of bytes to process, if known.
     pub(super) fn new(clock: &'a dyn Clock, total: Option<u64>) -> Progress<'a> {
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), WITH_TOTAL),
+            None => (ProgressBar::no_length(), WITHOUT_TOTAL),
+        };
+        let style = ProgressStyle::with_template(template).expect("the templates are valid").progress_chars("##-");
         let now = clock.monotonic();
-        Progress { clock, terminal: io::stderr().is_terminal(), total, started: now, updated: now }
+        Progress { clock, bar: bar.with_style(style), started: now, printed: now }
     }
 
     /// Shows the number of rows and bytes processed, unless the last update was too recent.
     pub(super) fn update(&mut self, rows: u64, done: u64) {
         let now = self.clock.monotonic();
-        let interval = if self.terminal { BAR_INTERVAL } else { LINE_INTERVAL };
-        if now.saturating_sub(self.updated) < interval {
-            return;
-        }
-        self.updated = now;
-        let line = line(rows, done, self.total, now.saturating_sub(self.started));
-        if self.terminal {
-            let bar = self.total.map(|total| bar(done, total)).unwrap_or_default();
-            let mut stderr = io::stderr();
-            let _ = write!(stderr, "\r\x1b[K{bar}{line}").and_then(|()| stderr.flush());
-        } else {
-            print_message(line);
+        let line = || line(rows, done, self.bar.length(), now.saturating_sub(self.started));
+        if !self.bar.is_hidden() {
+            self.bar.set_message(line());
+            self.bar.set_position(done);
+        } else if now.saturating_sub(self.printed) >= LINE_INTERVAL {
+            print_message(line());
+            self.printed = now;
         }
     }
 
-    /// Prints a message, overwriting the bar.
+    /// Prints a message above the bar.
     pub(super) fn print(&self, message: impl Display) {
-        if self.terminal {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-        print_message(message);
+        self.bar.suspend(|| print_message(message));
     }
-}
-
-fn bar(done: u64, total: u64) -> String {
-    let full = (done.min(total) * WIDTH).checked_div(total).unwrap_or(WIDTH) as usize;
-    format!("[{}{}] ", "#".repeat(full), "-".repeat(WIDTH as usize - full))
 }
 
 fn line(rows: u64, done: u64, total: Option<u64>, elapsed: Duration) -> String {
@@ -86,6 +75,5 @@ mod tests {
         assert_eq!(line(1000, 250, Some(1000), elapsed), "1000 rows, 100 rows/s, 25%, 30 s left");
         assert_eq!(line(1000, 250, None, elapsed), "1000 rows, 100 rows/s");
         assert_eq!(line(0, 0, Some(0), Duration::ZERO), "0 rows, 0 rows/s");
-        assert_eq!((bar(1, 2), bar(0, 0)), ("[##########----------] ".into(), "[####################] ".into()));
     }
 }

@@ -27,14 +27,15 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Makes the draft of the file, so that a place where no file can be made is an error at once. The file must not exist,
-    /// unless an interrupted import is resumed.
-    pub(super) fn new(path: &Path, header: ByteRecord, is_resumed: bool) -> Result<Rejects, CliError> {
-        if !is_resumed && path.symlink_metadata().is_ok() {
-            return Err(exists_error(path));
-        }
+    /// Makes the draft of the file, so that a place where no file can be made is an error at once.
+    pub(super) fn new(path: &Path, header: ByteRecord) -> Result<Rejects, CliError> {
         let draft = Draft::new(path).map_err(file_error(path))?;
         Ok(Rejects { path: path.to_owned(), header, draft, is_empty: true })
+    }
+
+    /// Fails if there is a file of that name, which only the import that has written it may find.
+    pub(super) fn refuse_existing(&self) -> Result<(), CliError> {
+        if self.path.symlink_metadata().is_ok() { Err(exists_error(&self.path)) } else { Ok(()) }
     }
 
     /// Adds a row.

@@ -129,6 +129,26 @@ fn an_unknown_setting_is_refused_by_name_before_anything_starts() {
 }
 
 #[test]
+fn what_kubernetes_sets_for_a_service_is_no_setting() {
+    let place = Place::new();
+    let mut command = place.command();
+    for (name, value) in [
+        ("CARNELIAN_SERVICE_HOST", "10.0.0.1"),
+        ("CARNELIAN_SERVICE_PORT", "8080"),
+        ("CARNELIAN_SERVICE_PORT_HTTP", "8080"),
+        ("CARNELIAN_PORT", "tcp://10.0.0.1:8080"),
+        ("CARNELIAN_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("CARNELIAN_PORT_8080_TCP_PROTO", "tcp"),
+        ("CARNELIAN_PORT_8080_TCP_PORT", "8080"),
+        ("CARNELIAN_PORT_8080_TCP_ADDR", "10.0.0.1"),
+    ] {
+        command.env(name, value);
+    }
+    let created = command.args(["account", "create", "Acme"]).output().expect("the binary can be run");
+    assert!(created.status.success(), "{created:?}");
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_refused_by_name() {
     let place = Place::new();
     refused(&place, place.launch().config("this is no TOML"), &["carnelian.toml"]);

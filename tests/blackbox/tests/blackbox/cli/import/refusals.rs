@@ -127,3 +127,93 @@ fn a_table_of_a_spreadsheet_is_imported() {
     assert!(none.stderr.contains("0 rows: ") && none.stderr.contains("row 2 is empty"), "{none:?}");
     none.done();
 }
+
+#[test]
+fn what_can_be_known_before_the_first_row_stops_an_import_before_it() {
+    let place = place();
+    place.account("Leaving");
+    place.cli(&["account", "request-erasure", "Leaving"]).done();
+    let csv = "name,accountName\nOne,Acme\nTwo,\n";
+    place.write("there.csv", "precious");
+    let cases: [(&[&str], &str); 5] = [
+        (&["--rejects", "missing/dir/r.csv"], "missing/dir/r.csv: No such file or directory"),
+        (&["--rejects", "."], "."),
+        (&["--rejects", "there.csv"], "already exists"),
+        (&["--rejects", "/proc/r.csv"], "/proc/r.csv"),
+        (&["--account", "Leaving"], "erasure"),
+    ];
+    for (more, why) in cases {
+        let error = import(&place, "customers.csv", csv, more).fails(1);
+        assert!(error.contains(why) && !error.contains("created,"), "{more:?}: {error}");
+    }
+    place.cli(&["customer", "import", "customers.csv", "--account", " Acme", "--create-accounts"]).fails(2);
+    assert!(names(&place).is_empty());
+    assert_eq!(fs::read_to_string(place.root().join("there.csv")).ok().as_deref(), Some("precious"));
+}
+
+#[test]
+fn an_import_that_cannot_begin_creates_no_registry() {
+    let place = Place::new();
+    place.write("bad.csv", "name;accountName\nOne;Acme\n");
+    place.write("good.csv", "name,accountName\nOne,Acme\n");
+    let cases: [&[&str]; 3] = [&["missing.csv"], &["bad.csv"], &["good.csv", "--rejects", "missing/r.csv"]];
+    for arguments in cases {
+        place.cli(&[&["customer", "import", "--create-accounts"], arguments].concat()).fails(1);
+        assert!(!place.data().exists(), "{arguments:?}");
+    }
+}
+
+/// Runs a command on a terminal of 60 columns, and prints what the terminal gets.
+const ON_A_TERMINAL: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    try:
+        output = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not output:
+        break
+    os.write(1, output)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+/// The parts of a terminal's output between two returns to the start of a line, without control sequences.
+fn visible(output: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut characters = output.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => {
+                // `ESC [`, parameters, and a letter.
+                while characters.next().is_some_and(|character| !character.is_ascii_alphabetic()) {}
+            }
+            '\r' | '\n' => lines.push(String::new()),
+            other => lines.last_mut().expect("there is a line").push(other),
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_progress_bar_fits_the_terminal_and_is_removed() {
+    let place = place();
+    let rows: String = (0..6000).map(|row| format!("Customer {row},Acme\n")).collect();
+    place.write("customers.csv", &format!("name,accountName\n,Acme\n{rows}"));
+    let mut command = blackbox::binary::command("python3".as_ref(), place.root());
+    command.args(["-c", ON_A_TERMINAL]).arg(blackbox::binary::path()).env("TERM", "xterm");
+    command.args(["customer", "import", "customers.csv", "--data"]).arg(place.data());
+    let output = command.output().expect("python3 can be run");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines = visible(&text);
+    let bars: Vec<_> = lines.iter().filter(|line| line.contains("rows/s")).collect();
+    assert!(!bars.is_empty(), "a bar was shown: {text:?}");
+    assert!(bars.iter().all(|bar| bar.trim_end().chars().count() <= 60), "a longer line wraps: {bars:?}");
+    assert!(!text.contains("\\u001b") && !text.contains("\\u000d"), "control sequences act: {text:?}");
+    let lines_of = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    let said = ["row 2: name: 10000581 ", "6001 rows: 6000 created", "error: 1 row was rejected"];
+    assert_eq!(said.map(lines_of), [1, 1, 1], "{text:?}");
+}

@@ -28,6 +28,7 @@ pub mod master_key;
 mod registry_files;
 mod sandbox;
 mod seconds;
+mod signals;
 pub mod transfer;
 mod watching;
 mod wiring;

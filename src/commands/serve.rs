@@ -8,6 +8,7 @@ use crate::{
     config::Settings,
     logging, machine,
     sandbox::{self, OnFailure, Prepared, Seed},
+    signals::{Hangup, Signals},
     watching::{log_audit_heads, note_key_uses, watch as watch_registry},
     wiring,
 };
@@ -24,11 +25,10 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Builder,
-    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
-/// How long requests in flight may take after SIGTERM or SIGINT.
+/// How long requests in flight may take after the signal that stops the server.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How long answers that are already known may take to leave when the store has failed.
@@ -114,7 +114,7 @@ async fn serve(
     let (failed, failure) = watch::channel(None);
     let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // SIGHUP may arrive while a large registry is opened, and must not end the process.
-    let hangup = signal(SignalKind::hangup()).map_err(CliError::failed)?;
+    let hangup = Hangup::new().map_err(CliError::failed)?;
     let opened = open(settings, what, on_failure).await?;
     let signals = Signals::new(hangup).map_err(CliError::failed)?;
     let listener = listen(settings.listen);
@@ -196,37 +196,31 @@ fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), Cl
         .map_or(Ok(()), |instructions| output::print_result(output::printable(&instructions(&url))))
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new(hangup: Signal) -> io::Result<Signals> {
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Signals { terminate, interrupt, hangup })
-    }
-}
-
-/// Waits for a reason to stop, and says how long what is in flight may still take.
+/// Waits for a reason to stop, and says how long what is in flight may still take. A second signal ends the process.
 async fn until_stopped(
     mut signals: Signals,
     tls: Option<TlsFiles>,
     mut failure: watch::Receiver<Option<String>>,
 ) -> Duration {
     loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
-            _ = signals.hangup.recv() => reload(tls.as_ref()),
+        let is_hangup = tokio::select! {
+            is_hangup = signals.stop_or_hangup() => is_hangup,
             Ok(why) = failure.wait_for(Option::is_some) => {
                 tracing::error!(why = why.as_deref(), "the store has failed; stopping, so that recovery can decide");
                 return FAILURE_GRACE;
             }
+        };
+        match &tls {
+            Some(files) if is_hangup => reload(files),
+            // A server without certificates ends with its terminal, unless it was started to survive it.
+            None if is_hangup && signals.ignores_hangup() => {}
+            _ => break,
         }
     }
     tracing::info!("stopping");
+    if let Err(error) = signals.end_at_next() {
+        tracing::warn!(%error, "a second signal will not stop the server at once");
+    }
     GRACE
 }
 
@@ -259,8 +253,7 @@ fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> CliError {
 }
 
 /// Takes the files' certificate for new connections; one that cannot be used changes nothing.
-fn reload(files: Option<&TlsFiles>) {
-    let Some(TlsFiles { cert, key, tls }) = files else { return };
+fn reload(TlsFiles { cert, key, tls }: &TlsFiles) {
     let read = fs::read(cert).and_then(|cert| Ok((cert, fs::read(key)?)));
     let replaced = match read {
         Ok((cert, key)) => tls.replace(&cert, &key).map_err(|error| error.to_string()),

@@ -1,5 +1,6 @@
 //! Shutdown: what is finished, and how long it may take.
 
+use std::fs;
 use std::time::Duration;
 
 use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
@@ -27,7 +28,8 @@ fn until_stopping(site: &Site) {
 
 #[test]
 fn requests_in_flight_are_finished() {
-    for signal in ["TERM", "INT"] {
+    let signals: &[_] = if hangup_is_ignored() { &["TERM", "INT"] } else { &["TERM", "INT", "HUP"] };
+    for signal in signals {
         let mut site = Site::start();
         let (mut connection, request) = in_flight(&site, signal);
         site.server.signal(signal);
@@ -39,6 +41,44 @@ fn requests_in_flight_are_finished() {
         let server = site.place.serve();
         let read = server.client_of(&site.ada).read(reply.customer_id());
         sample::assert_shows(&read.json(), &sample::minimal(signal, "Acme"), reply.customer_id());
+    }
+}
+
+/// Whether SIGHUP is ignored by this process, and so by the servers that it starts; `nohup` does that.
+fn hangup_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("the system describes its processes");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("there is such a line");
+    let ignored = ignored.trim().ends_with(|digit: char| digit.to_digit(16).is_some_and(|digit| digit % 2 == 1));
+    if ignored {
+        eprintln!("SIGHUP is ignored here, so it is not tried");
+    }
+    ignored
+}
+
+#[test]
+fn a_server_that_was_started_to_survive_its_terminal_does() {
+    let mut site = Site::start_with(|launch| launch.after_shell("trap '' HUP"));
+    site.server.signal("HUP");
+    // Handled after the signal, if that is handled at all.
+    for _ in 0..20 {
+        site.server.client().get("/health/live").must_succeed("after SIGHUP");
+    }
+    assert!(site.server.is_running());
+    site.server.signal("TERM");
+    assert_eq!(site.server.wait(), 0);
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    for signal in ["TERM", "INT"] {
+        let mut site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "600"]));
+        let (connection, _) = in_flight(&site, "Endless");
+        site.server.signal("TERM");
+        until_stopping(&site);
+        site.server.signal(signal);
+        // The graceful end, which waits for the request, has exit code 0.
+        assert_eq!(site.server.wait(), 1, "the exit code after a second {signal}");
+        drop(connection);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The storage engine: the only file of the program that names one. Locks and files of an embedded engine stay in here.
 
 use crate::{CliError, config::Settings, machine::cores, registry_files};
-use carnelian_store::{Clock, RegistryKeys, Store};
+use carnelian_store::{Clock, Ledger, RegistryKeys, Store};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{path::Path, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -88,6 +88,11 @@ impl RestoreTarget {
         let on_failure = Box::new(drop);
         let options = Options { directory, readers: 1, writes_customers: false, clock, keys, on_failure };
         Ok(RestoreTarget { store: SqliteStore::open(options).map_err(CliError::failed)?, restore })
+    }
+
+    /// What the registry knows that is replaced, if there is one that can be read.
+    pub(crate) fn replaced(&self) -> Option<&Ledger> {
+        self.restore.replaced()
     }
 
     /// The registry to fill.

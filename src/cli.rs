@@ -62,7 +62,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<Arc<str>>,
     },
-    /// Write the ledger: the keys of all accounts that are not erased
+    /// Write the ledger: the keys of all accounts that are not erased, and what was taken away
     Ledger {
         /// The ledger file to write, or - for stdout
         file: PathBuf,
@@ -72,7 +72,8 @@ pub(crate) enum Command {
     },
     /// Restore a registry from a backup and the newest ledger
     ///
-    /// Accounts that were erased after the backup are not restored: the newest ledger has no key for them.
+    /// What was erased, revoked, disabled or lowered after the backup stays so, as far as the ledger or the registry that is
+    /// replaced knows. Lists the users who can sign in.
     Restore {
         /// The backup file
         #[arg(value_parser = named_file("a backup is read twice"))]

@@ -2,7 +2,7 @@
 
 use super::{
     input::is_dash,
-    output::{print_message, print_result},
+    output::{print_bytes, print_message},
 };
 use crate::{
     CliError,
@@ -10,10 +10,7 @@ use crate::{
 };
 use carnelian_app::App;
 use carnelian_domain::Origin;
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// What is added to the name of a backup for its ledger.
 const LEDGER: &str = ".ledger";
@@ -30,7 +27,7 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
     refuse_if_there([file, &ledger], replace)?;
     let mut draft = Draft::new(file).map_err(|error| explain(file, &error))?;
     let records = app.back_up(&mut draft, origin).await.map_err(|error| explain(file, &error))?;
-    // Written after it, so that the ledger knows every account that is in the backup.
+    // Written after it, so that the ledger knows everything that is in the backup.
     write_ledger(app, &ledger).await?;
     draft.keep().map_err(|error| explain(file, &error))?;
     print_message(format_args!("{records} records written to {}; its ledger is {}", file.display(), ledger.display()));
@@ -39,14 +36,16 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
 
 pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), CliError> {
     if is_dash(file) {
-        return print_result(app.ledger().await.map_err(CliError::failed)?.trim_end());
+        let mut bytes = Vec::new();
+        app.write_ledger(&mut bytes).await.map_err(CliError::failed)?;
+        return print_bytes(&bytes);
     }
     refuse_if_there([file], replace)?;
     write_ledger(app, file).await
 }
 
 async fn write_ledger(app: &App, file: &Path) -> Result<(), CliError> {
-    let text = app.ledger().await.map_err(CliError::failed)?;
-    let written = Draft::new(file).and_then(|mut draft| draft.write_all(text.as_bytes()).and_then(|()| draft.keep()));
-    written.map_err(|error| explain(file, &error))
+    let mut draft = Draft::new(file).map_err(|error| explain(file, &error))?;
+    app.write_ledger(&mut draft).await.map_err(|error| explain(file, &error))?;
+    draft.keep().map_err(|error| explain(file, &error))
 }

@@ -38,6 +38,12 @@ pub(crate) fn print_result(line: impl std::fmt::Display) -> Result<(), CliError>
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(stdout_error)
 }
 
+/// Writes bytes to stdout as they are.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(stdout_error)
+}
+
 /// An error of writing to stdout.
 pub(crate) fn stdout_error(error: impl Into<io::Error>) -> CliError {
     let error = error.into();

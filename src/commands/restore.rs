@@ -1,6 +1,11 @@
 //! `carnelian restore`.
 
-use super::{backup, input::read_text, output::print_message, runtime};
+use super::{
+    backup,
+    input::open_input,
+    output::{print_listing, print_message},
+    runtime,
+};
 use crate::{
     CliError, atomic_file,
     backend::{Purpose, RestoreTarget},
@@ -10,10 +15,13 @@ use crate::{
     wiring,
 };
 use carnelian_app::{
-    BackupVault,
-    backup::{Restored, check, read_ledger, restore},
+    App, BackupVault,
+    admin::keys::KeyStatus,
+    backup::{KnownLedger, Restored, TakenAway, check, read_ledger, restore},
 };
-use carnelian_domain::Origin;
+use carnelian_domain::{Origin, Paging};
+use carnelian_store::IdOrName;
+use serde_json::json;
 use std::{fs::File, io::BufReader, path::Path, sync::Arc};
 
 pub(super) fn run(
@@ -33,32 +41,73 @@ pub(super) fn run(
     registry_files::check_owner(&settings.data)?;
     let master_key = master_key::existing(settings)?;
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
-    let text = read_text(&ledger_path).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
-    let ledger = read_ledger(&master_key, &text).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let input = open_input(&ledger_path);
+    let mut input = input.map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let (registry, ledger) =
+        read_ledger(&master_key, &mut input).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();
         print_message(format_args!(
-            "warning: people erased after {path} was written are restored; pass a newer ledger with --ledger"
+            "warning: what was erased, revoked or taken away after {path} was written comes back, unless the registry that \
+             is replaced knows of it; pass a newer ledger with --ledger"
         ));
     }
-    let vault = BackupVault::new(&master_key, ledger.registry());
+    let vault = BackupVault::new(&master_key, registry);
     let (clock, keys) = (wiring::system_clock(), Arc::new(master_key));
     let target = RestoreTarget::new(settings, replace, clock.clone(), keys)?;
     let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
     check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;
-    let restored = runtime()?.block_on(restore(target.store(), &vault, &ledger, &mut open()?, origin));
-    let Restored { records, accounts_left_out: accounts, customers_left_out: customers } =
-        restored.map_err(|error| atomic_file::explain(file, &error))?;
+    let replaced = target.replaced().map(KnownLedger::from_registry);
+    let (store, mut backup) = (target.store(), open()?);
+    let restored = runtime()?.block_on(restore(store, &vault, &ledger, replaced.as_ref(), &mut backup, origin));
+    let restored = restored.map_err(|error| atomic_file::explain(file, &error))?;
     target.finish()?;
     // Opening it removes the registry that was replaced.
     let opened = wiring::open_app(settings, Purpose::Administration, clock, Box::new(drop));
-    runtime()?.block_on(opened)?;
+    runtime()?.block_on(async { report(&*opened.await?, &restored, origin).await })?;
+    print_message(format_args!("{} records restored to {}", restored.records, settings.data.display()));
+    Ok(())
+}
+
+/// Says what was left out, and lists who can sign in now.
+async fn report(app: &App, restored: &Restored, origin: &Origin) -> Result<(), CliError> {
+    let Restored { accounts_left_out: accounts, customers_left_out: customers, erasures_forgotten, taken_away, .. } =
+        restored;
     if accounts + customers > 0 {
+        print_message(format_args!("left out, since they were erased: {accounts} accounts, {customers} customers"));
+    }
+    let TakenAway { keys, users, roles, groups, members } = taken_away;
+    if *taken_away != TakenAway::default() {
         print_message(format_args!(
-            "left out, since the ledger no longer has them: {accounts} accounts, {customers} customers"
+            "stays taken away: {keys} keys revoked, {users} users disabled, {roles} roles lowered, {groups} users and \
+             {members} accounts removed from a group"
         ));
     }
-    print_message(format_args!("{records} records restored to {}", settings.data.display()));
-    Ok(())
+    let admin = app.local_admin(origin);
+    for id in erasures_forgotten {
+        let account = admin.get_account(&IdOrName::Id(*id)).await.map_err(CliError::failed)?;
+        print_message(format_args!(
+            "warning: the erasure of account {:?} was requested after the backup and is forgotten; request it again",
+            account.name
+        ));
+    }
+    let mut rows = Vec::new();
+    for user in admin.list_users(Paging::ALL, None).await.map_err(CliError::failed)?.entries {
+        let keys = admin.list_keys(&IdOrName::Id(user.id), Paging::ALL).await.map_err(CliError::failed)?.entries;
+        let usable = keys.into_iter().filter(|key| key.status == KeyStatus::Active).map(|key| key.key_id);
+        let usable: Vec<_> = usable.collect();
+        if user.enabled && !usable.is_empty() {
+            let group = json!(user.group_name.as_deref());
+            rows.push(vec![
+                json!(*user.name),
+                json!(*user.account_name),
+                group,
+                json!(user.role.name()),
+                json!(usable),
+            ]);
+        }
+    }
+    print_message(format_args!("{} users can sign in, with these roles and keys:", rows.len()));
+    print_listing(false, &["userName", "accountName", "groupName", "role", "keys"], rows)
 }

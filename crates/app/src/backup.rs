@@ -12,23 +12,22 @@
 //!   'E'   the end: a signature of every byte before it
 //! ```
 //!
-//! The ledger is one line of JSON, a space and a signature. It names the registry, too: a backup opens only with a ledger of
-//! the same one.
-
+mod frames;
 mod ledger;
 mod restore;
 #[cfg(test)]
 mod tests;
 
 pub use ledger::{KnownLedger, read_ledger};
-pub use restore::{Restored, check, restore};
+pub use restore::{Restored, TakenAway, check, restore};
 
 use crate::{
     App,
-    vault::{BackupVault, Entropy, SealingKey, Signing},
+    vault::{BackupVault, Entropy, SealingKey},
 };
 use carnelian_domain::{AccountId, AccountState, Action, Object, Origin};
 use carnelian_store::{AuditEntry, PartitionId, Record, RecordSink, StoreError};
+use frames::FrameWriter;
 use std::{
     collections::HashMap,
     io::{self, Write},
@@ -36,9 +35,6 @@ use std::{
 
 /// What a backup begins with; the number is the version of the format.
 const MAGIC: &[u8] = b"carnelian backup 3\n";
-
-const RECORD: u8 = b'R';
-const END: u8 = b'E';
 
 /// Why a backup could not be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +51,9 @@ pub enum BackupError {
     /// It has records that this release does not know.
     #[error("the backup was made by a newer release")]
     Newer,
-    /// The backup has accounts that are newer than the ledger.
-    #[error("the ledger is older than the backup; take the newest one")]
-    OldLedger,
+    /// The backup has an account that the ledger does not know.
+    #[error("the ledger does not know account {0} of the backup, since it is older; take the newest one")]
+    OldLedger(AccountId),
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -133,8 +129,7 @@ const CUSTOMER: &str = "customer";
 
 /// A backup that is being written.
 struct BackupFile<'a> {
-    file: &'a mut (dyn Write + Send),
-    signature: Signing,
+    frames: FrameWriter<'a>,
     vault: &'a BackupVault,
     entropy: &'a dyn Entropy,
     /// The keys of the accounts that are not erased.
@@ -150,22 +145,8 @@ impl<'a> BackupFile<'a> {
         vault: &'a BackupVault,
         entropy: &'a dyn Entropy,
     ) -> io::Result<BackupFile<'a>> {
-        let (signature, keys) = (vault.sign(), HashMap::new());
-        let mut backup = BackupFile { file, signature, vault, entropy, keys, records: 0, failed: None };
-        backup.write(MAGIC)?;
-        backup.write(&vault.registry().0)?;
-        Ok(backup)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.signature.update(bytes);
-        self.file.write_all(bytes)
-    }
-
-    fn frame(&mut self, kind: u8, content: &[u8]) -> io::Result<()> {
-        self.write(&[kind])?;
-        self.write(&(content.len() as u32).to_be_bytes())?;
-        self.write(content)
+        let frames = FrameWriter::begin(vault, MAGIC, file)?;
+        Ok(BackupFile { frames, vault, entropy, keys: HashMap::new(), records: 0, failed: None })
     }
 
     fn record(&mut self, record: &Record) -> io::Result<()> {
@@ -183,14 +164,11 @@ impl<'a> BackupFile<'a> {
         let text = serde_json::to_vec(record).map_err(io::Error::other)?;
         let sealed = key.seal(self.entropy, &header, &text);
         self.records += 1;
-        self.frame(RECORD, &[&header, sealed.as_slice()].concat())
+        self.frames.record(&[&header, sealed.as_slice()].concat())
     }
 
     fn end(self) -> Result<u64, BackupError> {
-        let signature = self.signature.finish();
-        self.file.write_all(&[END])?;
-        self.file.write_all(&(signature.len() as u32).to_be_bytes())?;
-        self.file.write_all(&signature)?;
+        self.frames.end()?;
         Ok(self.records)
     }
 }

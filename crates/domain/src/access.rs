@@ -35,6 +35,11 @@ impl Role {
             Permission::Administer => self == Role::Operator,
         }
     }
+
+    /// Whether the role allows something that another one does not.
+    pub fn allows_more_than(self, other: Role) -> bool {
+        Permission::ALL.into_iter().any(|permission| self.allows(permission) && !other.allows(permission))
+    }
 }
 
 impl fmt::Display for Role {
@@ -63,6 +68,12 @@ pub enum Permission {
     ReadDirectory,
     /// To administer accounts, groups, users and keys, and to read the audit log.
     Administer,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Permission; 4] =
+        [Permission::ReadCustomers, Permission::WriteCustomers, Permission::ReadDirectory, Permission::Administer];
 }
 
 /// The accounts that a user can access.

@@ -15,9 +15,12 @@ CREATE TABLE registry (
 -- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
 INSERT INTO registry VALUES (1, randomblob(16), 1, 1, NULL, randomblob(16), 0, x'', 0, 0);
 
+-- Where ids count up by themselves (AUTOINCREMENT), SQLite keeps the highest one that was given, also if its row was never
+-- restored from a backup.
+
 -- state: 0 active, 1 erasure in progress, 2 erased
 CREATE TABLE account (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
     unique_name TEXT NOT NULL,
     state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
@@ -29,7 +32,7 @@ CREATE TABLE account (
 CREATE UNIQUE INDEX account_name ON account (unique_name) WHERE state <> 2;
 
 CREATE TABLE account_group (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
     unique_name TEXT NOT NULL UNIQUE
 ) STRICT;
@@ -42,7 +45,7 @@ CREATE TABLE group_account (
 
 -- A user that was erased with its account has no name.
 CREATE TABLE registry_user (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT,
     unique_name TEXT UNIQUE,
     account_id INTEGER NOT NULL REFERENCES account (id),
@@ -117,7 +120,7 @@ CREATE INDEX idempotent_write_of_user ON idempotent_write (user_id);
 
 -- state: 0 waiting, 1 running, 2 erased, 3 receipted, 4 cancelled
 CREATE TABLE erasure (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id INTEGER NOT NULL,
     state INTEGER NOT NULL CHECK (state IN (0, 1, 2, 3, 4)),
     requested_at INTEGER NOT NULL,

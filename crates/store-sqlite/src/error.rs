@@ -76,20 +76,6 @@ pub enum OpenError {
     /// There is a registry, and it is not to be replaced.
     #[error("{} holds a registry; --replace restores the backup in its place", .0.display())]
     Exists(PathBuf),
-    /// People who were erased in the registry that is there would come back with the backup.
-    #[error(
-        "{accounts} accounts and {customers} customers that were erased in {} would come back; \
-         write its ledger (`carnelian ledger`), and restore with that",
-        database.display()
-    )]
-    ErasedSince {
-        /// The database that was to be replaced.
-        database: PathBuf,
-        /// How many accounts.
-        accounts: usize,
-        /// How many customers that were erased one by one.
-        customers: usize,
-    },
     /// What was restored is another registry, or one of another master key.
     #[error(
         "{} holds another registry than the backup, or one of another master key: restore into an empty directory",

@@ -4,7 +4,7 @@
 //! indexes, hashes of names, counters of the directory. Remembered idempotent writes and unfinished imports are left out,
 //! since they mean nothing to another registry.
 
-use crate::{ErasureState, PartitionId, RegistryId, StoreError};
+use crate::{DirectorySnapshot, ErasureState, PartitionId, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, CustomerId, Role};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +17,8 @@ pub enum Record {
         /// Proves which master key is the registry's.
         #[serde(with = "optional_base64")]
         key_proof: Option<Vec<u8>>,
-        /// The first customer id that was never reserved.
-        next_customer_id: u64,
+        /// The ids that are never given again.
+        ids: GivenIds,
     },
     /// An account.
     Account {
@@ -216,16 +216,46 @@ impl Record {
     }
 }
 
-/// What a later restore must not bring back, and must not give away again. Erased customers come on their own
-/// ([`Backups::erased_customers`]).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// The accounts that are not erased, with their wrapped data keys.
-    pub keys: Vec<(AccountId, Vec<u8>)>,
-    /// The highest account id that was ever given, so that a ledger that is older than a backup is recognised.
-    pub last_account: u64,
+/// The ids that a registry has given. It gives none of them again, also if what had them is not there: a restored registry
+/// knows ids that were given after the backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenIds {
     /// The first customer id that was never reserved.
-    pub next_customer_id: u64,
+    pub next_customer: u64,
+    /// The highest id of an account; 0 if there was none.
+    pub last_account: u64,
+    /// The highest id of a group.
+    pub last_group: u64,
+    /// The highest id of a user.
+    pub last_user: u64,
+    /// The highest id of an erasure of an account.
+    pub last_erasure: u64,
+}
+
+impl GivenIds {
+    /// The ids that one or the other has given.
+    #[must_use]
+    pub fn and(self, other: GivenIds) -> GivenIds {
+        GivenIds {
+            next_customer: self.next_customer.max(other.next_customer),
+            last_account: self.last_account.max(other.last_account),
+            last_group: self.last_group.max(other.last_group),
+            last_user: self.last_user.max(other.last_user),
+            last_erasure: self.last_erasure.max(other.last_erasure),
+        }
+    }
+}
+
+/// What a registry knows that a restore of an older backup must respect.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The directory: erased accounts, and what users may do.
+    pub directory: DirectorySnapshot,
+    /// The ids that were given, read after it.
+    pub ids: GivenIds,
+    /// The customers that were erased one by one.
+    pub erased_customers: Vec<CustomerId>,
 }
 
 /// Takes the records of a backup.
@@ -244,8 +274,8 @@ pub trait Backups: Send + Sync {
     /// entries, and keys come in the order in which they were added.
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError>;
 
-    /// The accounts that are not erased, and which ids were given, as of one moment.
-    async fn ledger(&self) -> Result<Ledger, StoreError>;
+    /// The ids that were given.
+    async fn given_ids(&self) -> Result<GivenIds, StoreError>;
 
     /// The customers erased one by one whose ids are greater than `after`: the next `limit` ones in the order of their ids.
     async fn erased_customers(&self, after: CustomerId, limit: usize) -> Result<Vec<CustomerId>, StoreError>;

@@ -56,7 +56,8 @@ use std::time::Duration;
 
 pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, Link, StoredEntry};
 pub use backup::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, Record, RecordSink, Restores, Restoring,
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Ledger, Record, RecordSink, Restores,
+    Restoring,
 };
 pub use customers::{
     CustomerFilter, Customers, EditCustomer, EraseCustomer, IdempotencyKey, ListCustomers, NewCustomer, StoredCustomer,

@@ -1,27 +1,34 @@
 //! Backups that were tampered with.
+//!
+//! * [`taken_away`]: what was taken away since a backup
 
-use super::{BackupError, BackupFile, END, KnownLedger, MAGIC, check, restore};
+mod taken_away;
+
+use super::{
+    BackupError, BackupFile, KnownLedger, MAGIC, check, frames::END, ledger::LedgerFile, read_ledger, restore,
+};
 use crate::vault::{
     BackupVault, MasterKey, Vault,
     tests::{Counting, REGISTRY},
 };
-use carnelian_domain::{AccountId, AccountState, Actor, Origin};
+use carnelian_domain::{AccountId, AccountState, Actor, CustomerId, Origin};
 use carnelian_store::{
-    BackupCustomer, Ledger, PartitionId, Record, RecordSink, RegistryId, Restores, Restoring, StoreError,
+    AccountRecord, BackupCustomer, DirectorySnapshot, GivenIds, Ledger, PartitionId, Record, RecordSink, RegistryId,
+    Restores, Restoring, StoreError,
 };
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use parking_lot::Mutex;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 const PARTITIONS: u16 = 3;
 
-/// Takes every record, and remembers whether it was filled to the end.
+/// Keeps every record, the entries for the audit log, and whether it was filled to the end.
 #[derive(Default)]
 struct Target {
+    records: Mutex<Vec<Record>>,
+    entries: Mutex<Vec<String>>,
     is_finished: AtomicBool,
 }
 
@@ -36,11 +43,13 @@ impl Restores for Target {
 
 #[async_trait::async_trait]
 impl Restoring for Filling<'_> {
-    async fn put(&mut self, _: Vec<Record>) -> Result<(), StoreError> {
+    async fn put(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.0.records.lock().extend(records);
         Ok(())
     }
 
-    async fn append_audit(&mut self, _: Vec<String>) -> Result<(), StoreError> {
+    async fn append_audit(&mut self, entries: Vec<String>) -> Result<(), StoreError> {
+        self.0.entries.lock().extend(entries);
         Ok(())
     }
 
@@ -53,7 +62,7 @@ impl Restoring for Filling<'_> {
 /// The records of accounts in several partitions, each with its audit log and customers.
 fn records(vault: &Vault) -> Vec<Record> {
     let accounts = 1..=u64::from(PARTITIONS);
-    let mut records = vec![Record::Registry { key_proof: None, next_customer_id: 100 }];
+    let mut records = vec![Record::Registry { key_proof: None, ids: GivenIds::default() }];
     records.extend(accounts.clone().map(|id| Record::Account {
         id,
         name: format!("account {id}"),
@@ -91,6 +100,29 @@ fn records(vault: &Vault) -> Vec<Record> {
     records
 }
 
+/// A directory with the accounts of these records.
+fn directory(records: &[Record]) -> DirectorySnapshot {
+    let accounts = records.iter().filter_map(|record| match record {
+        Record::Account { id, name, state, wrapped_key, .. } => {
+            let (id, name, wrapped_key) = (AccountId(*id), name.clone(), wrapped_key.clone());
+            Some(AccountRecord { id, name, state: *state, wrapped_key })
+        }
+        _ => None,
+    });
+    DirectorySnapshot { version: 1, accounts: accounts.collect(), groups: vec![], users: vec![], keys: vec![] }
+}
+
+fn frames_of(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while let Some(length) = bytes.get(1..5) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        let (frame, after) = bytes.split_at(5 + length);
+        frames.push(frame.to_vec());
+        bytes = after;
+    }
+    frames
+}
+
 struct Made {
     vault: BackupVault,
     ledger: KnownLedger,
@@ -104,26 +136,15 @@ impl Made {
         let entropy = Arc::new(Counting::default());
         let (vault, keys) = (BackupVault::new(&master, REGISTRY), Vault::new(&master, REGISTRY, entropy.clone()));
         let records = records(&keys);
-        let keys = records.iter().filter_map(|record| match record {
-            Record::Account { id, wrapped_key, .. } => Some((AccountId(*id), wrapped_key.clone())),
-            _ => None,
-        });
+        let ledger = Ledger { directory: directory(&records), ids: GivenIds::default(), erased_customers: Vec::new() };
         let count = records.len();
-        let ledger = Ledger { keys: keys.collect(), last_account: u64::from(PARTITIONS), next_customer_id: 100 };
         let mut bytes = Vec::new();
         let mut file = BackupFile::begin(&mut bytes, &vault, &*entropy).expect("is written");
         file.put(records).await.expect("is written");
         file.end().expect("is written");
-        let mut rest = &bytes[MAGIC.len() + REGISTRY.0.len()..];
-        let mut frames = Vec::new();
-        while let Some(length) = rest.get(1..5) {
-            let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
-            let (frame, after) = rest.split_at(5 + length);
-            frames.push(frame.to_vec());
-            rest = after;
-        }
+        let frames = frames_of(&bytes[MAGIC.len() + REGISTRY.0.len()..]);
         assert_eq!(frames.len(), count + 1);
-        Made { vault, ledger: KnownLedger { registry: REGISTRY, ledger, erased_customers: HashSet::new() }, frames }
+        Made { vault, ledger: KnownLedger::from_registry(&ledger), frames }
     }
 
     /// Whether a backup of these frames is found whole, and whether it is restored.
@@ -131,7 +152,7 @@ impl Made {
         let bytes = [MAGIC, &REGISTRY.0, &frames.concat()].concat();
         let (target, origin) = (Target::default(), Origin::new(Actor::CommandLine));
         let checked = check(&self.vault, &mut &*bytes);
-        let restored = restore(&target, &self.vault, &self.ledger, &mut &*bytes, &origin).await;
+        let restored = restore(&target, &self.vault, &self.ledger, None, &mut &*bytes, &origin).await;
         assert!(matches!(checked, Ok(()) | Err(BackupError::NotWhole)), "{checked:?}");
         assert_eq!(restored.is_ok(), target.is_finished.load(Ordering::Relaxed));
         (checked.is_ok(), restored.is_ok())
@@ -183,5 +204,47 @@ async fn a_backup_with_any_bit_of_its_signature_altered_is_refused() {
         let mut shorter = made.frames.clone();
         shorter[end].truncate(length);
         assert_eq!(made.is_accepted(&shorter).await, (false, false), "{length} bytes of the signature");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_is_read_in_its_exact_bytes_only() {
+    let master = MasterKey::from_bytes(&[7; 32]).expect("32 bytes");
+    let entropy = Arc::new(Counting::default());
+    let (vault, keys) = (BackupVault::new(&master, REGISTRY), Vault::new(&master, REGISTRY, entropy.clone()));
+    let mut whole = Vec::new();
+    let mut file = LedgerFile::begin(&vault, &*entropy, &mut whole).expect("is written");
+    file.directory(&directory(&records(&keys)), GivenIds::default()).expect("is written");
+    file.erased_customers(&[CustomerId(1), CustomerId(2)]).expect("is written");
+    file.end().expect("is written");
+    let is_refused = |bytes: &[u8]| match read_ledger(&master, &mut &*bytes) {
+        Ok(_) => false,
+        Err(BackupError::NotALedger) => true,
+        Err(error) => panic!("{error}"),
+    };
+    assert!(!is_refused(&whole));
+    for bit in 0..whole.len() * 8 {
+        let mut altered = whole.clone();
+        altered[bit / 8] ^= 1 << (bit % 8);
+        assert!(is_refused(&altered), "bit {bit}");
+    }
+    for length in 0..whole.len() {
+        assert!(is_refused(&whole[..length]), "{length} bytes");
+    }
+    assert!(is_refused(&[&*whole, b"\n"].concat()), "a byte more");
+    let (head, frames) = whole.split_at(whole.len() - frames_of(&whole[35..]).concat().len());
+    let frames = frames_of(frames);
+    assert!(frames.len() > 5);
+    for at in 0..frames.len() {
+        let mut without = frames.clone();
+        let frame = without.remove(at);
+        assert!(is_refused(&[head, &without.concat()].concat()), "frame {at} removed");
+        for to in 0..=without.len() {
+            let mut other = without.clone();
+            other.insert(to, frame.clone());
+            assert_eq!(is_refused(&[head, &other.concat()].concat()), to != at, "frame {at} moved to {to}");
+            other.insert(to, frame.clone());
+            assert!(is_refused(&[head, &other.concat()].concat()), "frame {at} repeated at {to}");
+        }
     }
 }

@@ -10,9 +10,9 @@ use crate::{
     store::{PARTITION, PARTITION_NUMBER, PostgresStore},
     transaction::{Transaction, log_end},
 };
-use carnelian_domain::{AccountId, CustomerId};
+use carnelian_domain::CustomerId;
 use carnelian_store::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, Record, RecordSink, StoreError,
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError,
 };
 use tokio_postgres::Row;
 
@@ -20,7 +20,8 @@ use tokio_postgres::Row;
 const PAGE: usize = 1000;
 
 const REGISTRY: &str = "
-    SELECT r.key_proof, b.next FROM registry r, id_block b WHERE b.partition = $1";
+    SELECT b.next, r.last_account, r.last_group, r.last_user, r.last_erasure, r.key_proof
+    FROM registry r, id_block b WHERE b.partition = $1";
 const ACCOUNTS: &str = "
     SELECT id, name, state, created_at, wrapped_key FROM account WHERE partition = $1 AND id > $2 ORDER BY id LIMIT $3";
 const GROUPS: &str = "SELECT id, name FROM account_group ORDER BY id";
@@ -40,17 +41,12 @@ const CUSTOMERS: &str = "
     SELECT id, account_id, name, unique_name, version, ship_to_bill_address, created_at, modified_at, sealed
     FROM customer WHERE partition = $1 AND id > $2 ORDER BY id LIMIT $3";
 
-const LEDGER_KEYS: &str = "SELECT id, wrapped_key FROM account WHERE partition = $1 AND state <> 2 ORDER BY id";
-const LEDGER_IDS: &str = "
-    SELECT r.last_account, b.next FROM registry r, id_block b WHERE b.partition = $1";
-
 #[async_trait::async_trait]
 impl Backups for PostgresStore {
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
         let snapshot = Transaction::begin_snapshot(&self.core.sessions).await?;
         let registry = snapshot.one(REGISTRY, &[&PARTITION_NUMBER]).await?;
-        let (key_proof, next_customer_id) = (registry.get(0), number(&registry, 1));
-        sink.put(vec![Record::Registry { key_proof, next_customer_id }]).await?;
+        sink.put(vec![Record::Registry { key_proof: registry.get(5), ids: given_ids(&registry) }]).await?;
         put_pages(&snapshot, sink, ACCOUNTS, true, account).await?;
         put_all(&snapshot, sink, GROUPS, |row| Ok(Record::Group { id: number(row, 0), name: row.get(1) })).await?;
         put_all(&snapshot, sink, MEMBERS, |row| Ok(Record::Member { group: number(row, 0), account: number(row, 1) }))
@@ -70,19 +66,27 @@ impl Backups for PostgresStore {
         Ok(())
     }
 
-    async fn ledger(&self) -> Result<Ledger, StoreError> {
+    async fn given_ids(&self) -> Result<GivenIds, StoreError> {
         let snapshot = Transaction::begin_snapshot(&self.core.sessions).await?;
-        let keys = snapshot.rows(LEDGER_KEYS, &[&PARTITION_NUMBER]).await?;
-        let ids = snapshot.one(LEDGER_IDS, &[&PARTITION_NUMBER]).await?;
+        let registry = snapshot.one(REGISTRY, &[&PARTITION_NUMBER]).await?;
         snapshot.roll_back().await;
-        let keys = keys.iter().map(|row| (AccountId(number(row, 0)), row.get(1))).collect();
-        Ok(Ledger { keys, last_account: number(&ids, 0), next_customer_id: number(&ids, 1) })
+        Ok(given_ids(&registry))
     }
 
     async fn erased_customers(&self, after: CustomerId, limit: usize) -> Result<Vec<CustomerId>, StoreError> {
         let (after, limit) = (after.0.cast_signed(), self::limit(limit));
         let rows = self.core.sessions.read(ERASED_CUSTOMERS, &[&PARTITION_NUMBER, &after, &limit]).await?;
         Ok(rows.iter().map(|row| CustomerId(number(row, 0))).collect())
+    }
+}
+
+fn given_ids(registry: &Row) -> GivenIds {
+    GivenIds {
+        next_customer: number(registry, 0),
+        last_account: number(registry, 1),
+        last_group: number(registry, 2),
+        last_user: number(registry, 3),
+        last_erasure: number(registry, 4),
     }
 }
 

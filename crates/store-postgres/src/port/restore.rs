@@ -23,7 +23,8 @@ const IS_USED: &str = "
     FROM registry r, id_block b WHERE b.partition = $1";
 const MARK: &str = "UPDATE registry SET id = $1, restoring = TRUE";
 
-const KEY_PROOF: &str = "UPDATE registry SET key_proof = $1";
+const REGISTRY: &str = "
+    UPDATE registry SET key_proof = $1, last_account = $2, last_group = $3, last_user = $4, last_erasure = $5";
 const NEXT_ID: &str = "UPDATE id_block SET next = $2 WHERE partition = $1";
 const ACCOUNT: &str = "
     INSERT INTO account (partition, id, name, state, created_at, wrapped_key) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -70,11 +71,11 @@ const IS_CONSISTENT: &str = "
 
 const FINISH: &str = "
     UPDATE registry SET restoring = FALSE, directory_version = directory_version + 1,
-        last_account = (SELECT coalesce(max(id), 0) FROM account WHERE partition = $1),
-        last_group = (SELECT coalesce(max(id), 0) FROM account_group),
-        last_user = (SELECT coalesce(max(id), 0) FROM registry_user),
+        last_account = greatest(last_account, (SELECT max(id) FROM account WHERE partition = $1)),
+        last_group = greatest(last_group, (SELECT max(id) FROM account_group)),
+        last_user = greatest(last_user, (SELECT max(id) FROM registry_user)),
         last_key = (SELECT coalesce(max(id), 0) FROM api_key),
-        last_erasure = (SELECT coalesce(max(id), 0) FROM erasure)";
+        last_erasure = greatest(last_erasure, (SELECT max(id) FROM erasure))";
 
 #[async_trait::async_trait]
 impl Restores for PostgresStore {
@@ -157,9 +158,11 @@ macro_rules! insert {
 /// Adds the statements that store a record.
 fn add(inserts: &mut Vec<Insert>, record: Record) -> Result<(), StoreError> {
     match record {
-        Record::Registry { key_proof, next_customer_id } => {
-            inserts.push(insert!(KEY_PROOF, key_proof));
-            inserts.push(insert!(NEXT_ID, PARTITION_NUMBER, next_customer_id.cast_signed()));
+        Record::Registry { key_proof, ids } => {
+            let [account, group, user, erasure] =
+                [ids.last_account, ids.last_group, ids.last_user, ids.last_erasure].map(u64::cast_signed);
+            inserts.push(insert!(REGISTRY, key_proof, account, group, user, erasure));
+            inserts.push(insert!(NEXT_ID, PARTITION_NUMBER, ids.next_customer.cast_signed()));
         }
         Record::Account { id, name, state, created_at, wrapped_key } => {
             let number = ACCOUNT_STATES.iter().position(|known| *known == state).map(|number| number as i64);

@@ -19,11 +19,12 @@ use crate::{
     error::OpenError,
     files::{
         directory::make_directory,
-        erased::Erased,
         lock::OpenLock,
         schema::{self, DATABASE},
     },
+    port::backup,
 };
+use carnelian_store::Ledger;
 use rusqlite::{Connection, ErrorCode};
 use std::{
     ffi::OsString,
@@ -46,6 +47,8 @@ const COMPANIONS: [&str; 3] = ["-wal", "-journal", "-shm"];
 pub struct Restore {
     directory: PathBuf,
     staging: PathBuf,
+    /// The newest database of the directory that can be read.
+    old: Option<Old>,
     _lock: OpenLock,
 }
 
@@ -62,7 +65,12 @@ impl Restore {
         let staging = directory.join(STAGING);
         let made = remove_staging(directory).and_then(|()| DirBuilder::new().mode(0o700).create(&staging));
         made.map_err(|source| explain(directory, source))?;
-        Ok(Restore { directory: directory.to_owned(), staging, _lock: lock })
+        Ok(Restore { old: newest_readable(directory)?, directory: directory.to_owned(), staging, _lock: lock })
+    }
+
+    /// What the registry that is replaced knows, if there is one that can be read.
+    pub fn replaced(&self) -> Option<&Ledger> {
+        self.old.as_ref().map(|old| &old.ledger)
     }
 
     /// The directory in which to build the new database.
@@ -72,55 +80,23 @@ impl Restore {
 
     /// Puts the new database in the place of the one in the directory, if there is one.
     ///
-    /// Fails if the new one belongs to another master key, or has people in it who were erased in the old one. No
-    /// customer will get an id that the old one has given.
+    /// Fails if the new one is another registry, or one of another master key.
     pub fn finish(self) -> Result<(), OpenError> {
-        let old = self.newest_readable()?;
-        if let Some((path, old)) = &old {
-            self.check(path, old)?;
+        if let Some(key_proof) = self.old.as_ref().and_then(|old| old.key_proof.as_ref()) {
+            let new = schema::open_for_reading(&self.staging.join(DATABASE))?;
+            if backup::key_proof(&new)?.as_ref() != Some(key_proof) {
+                return Err(OpenError::OtherRegistry(self.directory.clone()));
+            }
         }
-        self.settle(old.as_ref().map_or(1, |(_, old)| old.next_id))?;
-        let is_readable = old.is_some_and(|(path, _)| path == self.directory.join(DATABASE));
+        self.settle()?;
+        let is_readable = self.old.as_ref().is_some_and(|old| old.path == self.directory.join(DATABASE));
         self.replace(is_readable).map_err(|source| explain(&self.directory, source))
     }
 
-    /// Reads the database of the directory, or the one that it replaced if it cannot be read.
-    fn newest_readable(&self) -> Result<Option<(PathBuf, Old)>, OpenError> {
-        for path in [DATABASE, REPLACED].map(|name| self.directory.join(name)) {
-            if !path.exists() {
-                continue;
-            }
-            match Old::read(&path) {
-                Ok(old) => return Ok(Some((path, old))),
-                Err(error) if is_unreadable(&error) => {
-                    let database = path.display();
-                    tracing::warn!(%error, %database, "cannot read the old registry: its customer ids may be given again");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(None)
-    }
-
-    fn check(&self, path: &Path, old: &Old) -> Result<(), OpenError> {
-        let new = schema::open_for_reading(&self.staging.join(DATABASE))?;
-        if old.key_proof.is_some() && old.key_proof != key_proof(&new)? {
-            return Err(OpenError::OtherRegistry(self.directory.clone()));
-        }
-        let back = old.erased.present_in(&new)?;
-        let (accounts, customers) = (back.accounts.len(), back.customers.len());
-        if accounts + customers > 0 {
-            return Err(OpenError::ErasedSince { database: path.to_owned(), accounts, customers });
-        }
-        Ok(())
-    }
-
-    /// Reserves the ids below `next_id` in the new database, copies its log into it, and syncs it.
-    fn settle(&self, next_id: i64) -> Result<(), OpenError> {
+    /// Copies the log of the new database into it, and syncs it.
+    fn settle(&self) -> Result<(), OpenError> {
         let path = self.staging.join(DATABASE);
-        let new = schema::open_for_checkpoints(&path)?;
-        new.execute("UPDATE registry SET next_customer_id = max(next_customer_id, ?1)", [next_id])?;
-        copy_log_and_close(new)?;
+        copy_log_and_close(schema::open_for_checkpoints(&path)?)?;
         // SQLite removes the log when the last connection is closed.
         let synced = if with_end(&path, "-wal").exists() {
             Err(io::Error::other("the new database is open in another program"))
@@ -165,31 +141,47 @@ impl Drop for Restore {
     }
 }
 
-/// What a restore must know of the registry that it replaces.
+/// A registry that is replaced.
 struct Old {
-    next_id: i64,
+    path: PathBuf,
     key_proof: Option<Vec<u8>>,
-    erased: Erased,
+    ledger: Ledger,
 }
 
 impl Old {
     /// Reads a database, copies its log into it, and closes it.
     fn read(path: &Path) -> Result<Old, rusqlite::Error> {
-        let connection = schema::open_for_checkpoints(path)?;
-        let next_id = connection.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
-        let old = Old { next_id, key_proof: key_proof(&connection)?, erased: Erased::read(&connection)? };
+        let mut connection = schema::open_for_checkpoints(path)?;
+        let (key_proof, ledger) = (backup::key_proof(&connection)?, backup::ledger(&mut connection)?);
         copy_log_and_close(connection)?;
-        Ok(old)
+        Ok(Old { path: path.to_owned(), key_proof, ledger })
     }
+}
+
+/// Reads the database of a directory, or the one that it replaced if it cannot be read.
+fn newest_readable(directory: &Path) -> Result<Option<Old>, OpenError> {
+    for path in [DATABASE, REPLACED].map(|name| directory.join(name)) {
+        if !path.exists() {
+            continue;
+        }
+        match Old::read(&path) {
+            Ok(old) => return Ok(Some(old)),
+            Err(error) if is_unreadable(&error) => {
+                let database = path.display();
+                tracing::warn!(
+                    %error, %database,
+                    "cannot read the old registry: ids may be given again, and what was taken away in it is not known"
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 fn copy_log_and_close(connection: Connection) -> Result<(), rusqlite::Error> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     connection.close().map_err(|(_, error)| error)
-}
-
-fn key_proof(connection: &Connection) -> Result<Option<Vec<u8>>, rusqlite::Error> {
-    connection.query_row("SELECT key_proof FROM registry", [], |row| row.get(0))
 }
 
 /// Whether an error says that a file is no registry or damaged, rather than that it cannot be read at the moment.

@@ -4,10 +4,15 @@
 //! is slower, the thread waits. Meanwhile the write-ahead log cannot start again at its beginning, so it grows by what is
 //! written during the backup.
 
-use crate::{error::closed, port::erasure_rows, store::SqliteStore};
-use carnelian_domain::{AccountId, AccountState, CustomerId};
+use crate::{
+    error::closed,
+    port::{directory::snapshot, erasure_rows},
+    store::SqliteStore,
+};
+use carnelian_domain::{AccountState, CustomerId};
 use carnelian_store::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, Ledger, PartitionId, Record, RecordSink, StoreError,
+    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Ledger, PartitionId, Record, RecordSink,
+    StoreError,
 };
 use rusqlite::{Connection, Row, params, types::Type};
 use tokio::sync::mpsc;
@@ -42,17 +47,8 @@ impl Backups for SqliteStore {
         passed_on.and(read)
     }
 
-    async fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.read_synced(|connection| {
-            let snapshot = connection.transaction()?;
-            let next_customer_id = snapshot.query_row("SELECT next_customer_id FROM registry", [], |row| row.get(0))?;
-            let last_account = snapshot.query_row("SELECT ifnull(max(id), 0) FROM account", [], |row| row.get(0))?;
-            let mut keys = snapshot.prepare("SELECT id, wrapped_key FROM account WHERE state <> 2 ORDER BY id")?;
-            let keys =
-                keys.query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
-            Ok(Ledger { keys, last_account, next_customer_id })
-        })
-        .await
+    async fn given_ids(&self) -> Result<GivenIds, StoreError> {
+        self.read_synced(|connection| given_ids(connection)).await
     }
 
     async fn erased_customers(&self, after: CustomerId, limit: usize) -> Result<Vec<CustomerId>, StoreError> {
@@ -62,6 +58,24 @@ impl Backups for SqliteStore {
         })
         .await
     }
+}
+
+/// The table of each kind of ids that count up by themselves.
+pub(crate) const COUNTED: [&str; 4] = ["account", "account_group", "registry_user", "erasure"];
+
+/// The ids that a registry has given. What counts ids up by itself is in a table of SQLite's own.
+pub(crate) fn given_ids(connection: &Connection) -> Result<GivenIds, rusqlite::Error> {
+    let last = |table| format!("ifnull((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0)");
+    let select = format!("SELECT next_customer_id, {} FROM registry", COUNTED.map(last).join(", "));
+    connection.query_row(&select, [], |row| {
+        Ok(GivenIds {
+            next_customer: row.get(0)?,
+            last_account: row.get(1)?,
+            last_group: row.get(2)?,
+            last_user: row.get(3)?,
+            last_erasure: row.get(4)?,
+        })
+    })
 }
 
 /// Records on their way to the receiver.
@@ -85,6 +99,7 @@ impl Batch {
 
 /// Reads every record, in the order of the variants of [`Record`].
 fn read_all(connection: &Connection, batch: &mut Batch) -> Result<(), rusqlite::Error> {
+    batch.add(Record::Registry { key_proof: key_proof(connection)?, ids: given_ids(connection)? })?;
     let mut read = |select: &str, record: fn(&Row<'_>) -> Result<Record, rusqlite::Error>| {
         let mut select = connection.prepare(select)?;
         let mut rows = select.query([])?;
@@ -93,9 +108,6 @@ fn read_all(connection: &Connection, batch: &mut Batch) -> Result<(), rusqlite::
         }
         Ok::<_, rusqlite::Error>(())
     };
-    read("SELECT key_proof, next_customer_id FROM registry", |row| {
-        Ok(Record::Registry { key_proof: row.get(0)?, next_customer_id: row.get(1)? })
-    })?;
     read("SELECT id, name, state, created_at, wrapped_key FROM account ORDER BY id", account)?;
     read("SELECT id, name FROM account_group ORDER BY id", |row| {
         Ok(Record::Group { id: row.get(0)?, name: row.get(1)? })
@@ -126,6 +138,18 @@ fn read_all(connection: &Connection, batch: &mut Batch) -> Result<(), rusqlite::
             sealed FROM customer ORDER BY id",
         customer,
     )
+}
+
+/// Everything that a ledger is made of, and the erased customers.
+pub(crate) fn ledger(connection: &mut Connection) -> Result<Ledger, rusqlite::Error> {
+    let directory = snapshot::read(connection)?;
+    let mut erased = connection.prepare("SELECT id FROM erased_customer")?;
+    let erased_customers = erased.query_map([], |row| row.get(0).map(CustomerId))?.collect::<Result<_, _>>()?;
+    Ok(Ledger { directory, ids: given_ids(connection)?, erased_customers })
+}
+
+pub(crate) fn key_proof(connection: &Connection) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+    connection.query_row("SELECT key_proof FROM registry", [], |row| row.get(0))
 }
 
 fn account(row: &Row<'_>) -> Result<Record, rusqlite::Error> {

@@ -6,7 +6,7 @@
 //! * [`snapshot`]: reading everything
 
 mod change;
-mod snapshot;
+pub(crate) mod snapshot;
 
 pub(crate) use snapshot::account_state;
 
@@ -14,7 +14,7 @@ pub(crate) use change::Change;
 
 use crate::{
     commit::job::{WorkError, WriteTx},
-    port::erasure_rows,
+    port::{backup::given_ids, erasure_rows},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId, unique_name};
@@ -71,8 +71,8 @@ impl Directory for SqliteStore {
         self.change(origin, move |change| {
             let taken = "SELECT 1 FROM account WHERE unique_name = ?1 AND state <> 2";
             change.refuse_if_found(taken, &name, Conflict::NameTaken)?;
-            let next = "SELECT ifnull(max(id), 0) + 1 FROM account";
-            let id = AccountId(change.connection().query_row(next, [], |row| row.get(0))?);
+            // The key is wrapped for the id, so that must be known before the row is there.
+            let id = AccountId(given_ids(change.connection())?.last_account + 1);
             let insert = "INSERT INTO account (id, name, unique_name, state, wrapped_key, created_at)
                 VALUES (?1, ?2, ?3, 0, ?4, ?5)";
             change.execute(insert, params![id.0, name, unique_name(&name), wrap_key(id), change.now()])?;

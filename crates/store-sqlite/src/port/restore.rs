@@ -4,7 +4,7 @@ use crate::{
     commit::job::{WorkError, WriteTx},
     error::DatabaseError,
     memory::hash_index::HashKey,
-    port::erasure_rows,
+    port::{backup::COUNTED, erasure_rows},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, AccountState, unique_name};
@@ -78,9 +78,14 @@ fn is_consistent(connection: &Connection) -> Result<bool, rusqlite::Error> {
 fn insert(writing: &WriteTx<'_>, hash_key: &HashKey, record: &Record) -> Result<(), WorkError> {
     let connection = writing.connection;
     match record {
-        Record::Registry { key_proof, next_customer_id } => {
+        Record::Registry { key_proof, ids } => {
             let update = "UPDATE registry SET key_proof = ?1, next_customer_id = ?2";
-            run(connection, update, params![key_proof, next_customer_id])
+            run(connection, update, params![key_proof, ids.next_customer])?;
+            let last = [ids.last_account, ids.last_group, ids.last_user, ids.last_erasure];
+            COUNTED.into_iter().zip(last).try_for_each(|(table, last)| {
+                // A row of its own appears with the first insert only.
+                run(connection, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table, last])
+            })
         }
         Record::Account { id, name, state, created_at, wrapped_key } => {
             let state = match state {

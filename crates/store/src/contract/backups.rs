@@ -4,8 +4,8 @@
 
 use super::{ORIGIN, account, conflict, customer, draft, edit, read};
 use crate::{
-    AuditHead, Conflict, CustomerFilter, EraseCustomer, KeyKind, ListCustomers, NewKey, NewUser, PartitionId, Record,
-    RecordSink, RegistryId, SettingRecord, Store, StoreError,
+    AuditHead, Conflict, CustomerFilter, EraseCustomer, GivenIds, KeyKind, ListCustomers, NewKey, NewUser, PartitionId,
+    Record, RecordSink, RegistryId, SettingRecord, Store, StoreError,
 };
 use carnelian_domain::{CustomerId, Role, Timestamp};
 
@@ -139,7 +139,7 @@ pub async fn a_restored_registry_shows_what_the_first_one_shows(source: &dyn Sto
     restore(target, id_of(source).await, &records).await;
     let (expected, found) = (shown(source).await, shown(target).await);
     assert!(expected == found, "{:?}", expected.lines().zip(found.lines()).find(|(one, other)| one != other));
-    assert_eq!(source.ledger().await.expect("is read"), target.ledger().await.expect("is read"));
+    assert_eq!(source.given_ids().await.expect("is read"), target.given_ids().await.expect("is read"));
     assert_eq!(target.key_proof(b"another".to_vec()).await.expect("is read"), b"proof", "the master key is known");
     assert_eq!(back_up(target).await, records, "a backup of it is the same backup");
 }
@@ -163,6 +163,37 @@ pub async fn a_restored_registry_takes_writes_and_gives_no_id_twice(source: &dyn
     assert_eq!(conflict(target.create_customer(taken, &ORIGIN, None).await), Conflict::NameTaken);
     let created = customer(target, acme, "First").await;
     assert_eq!(read(target, created.id).await.name, "First", "a name that an edit has freed");
+}
+
+pub async fn ids_that_were_given_elsewhere_are_not_given_again(source: &dyn Store, target: &dyn Store) {
+    fill(source).await;
+    let given = source.given_ids().await.expect("are read");
+    let directory = source.directory().await.expect("is read");
+    let erasure = source.erasures().await.expect("are read").pop().expect("there is one").id;
+    assert!(directory.accounts.iter().all(|account| account.id.0 <= given.last_account));
+    assert!(directory.groups.iter().all(|group| group.id.0 <= given.last_group));
+    assert!(directory.users.iter().all(|user| user.id.0 <= given.last_user));
+    assert!(erasure.0 <= given.last_erasure && given.next_customer > 1500);
+    let more = GivenIds { next_customer: 90_000, last_account: 70, last_group: 71, last_user: 72, last_erasure: 73 };
+    let mut records = back_up(source).await;
+    for record in &mut records {
+        if let Record::Registry { ids, .. } = record {
+            assert_eq!(*ids, given);
+            *ids = more;
+        }
+    }
+    restore(target, id_of(source).await, &records).await;
+    assert_eq!(target.given_ids().await.expect("are read"), more);
+    assert!(target.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first >= 90_000);
+    let account = account(target, "new").await.0;
+    let group = target.create_group("new".into(), &ORIGIN).await.expect("is created").id.0;
+    let new = NewUser { name: "new".into(), account: "new".into(), group: None, role: Role::AccountAdmin };
+    let user = target.create_user(new, &ORIGIN).await.expect("is created").id.0;
+    let erasure = target.request_erasure("new".into(), 1000, &ORIGIN).await.expect("is requested").id.0;
+    assert!(account > 70 && group > 71 && user > 72 && erasure > 73, "{account} {group} {user} {erasure}");
+    let given = target.given_ids().await.expect("are read");
+    assert!(given.last_account >= account && given.last_group >= group, "{given:?}");
+    assert!(given.last_user >= user && given.last_erasure >= erasure, "{given:?}");
 }
 
 pub async fn entries_of_a_restore_continue_the_audit_log(source: &dyn Store, target: &dyn Store) {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use blackbox::{Outcome, Place, Server, wait};
+use chaos::checker::open_copy;
 use chaos::load::Report;
 use chaos::model::{self, Sent};
 use chaos::scene::Image;
 use chaos::{Action, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
-use serde_json::Value;
 
 /// What a backup is called here.
 pub(crate) const BACKUP: &str = "backup";
@@ -48,12 +48,13 @@ fn with_key(place: &Place, name: &str) -> PathBuf {
     data
 }
 
-/// The customers that a ledger names as erased: a restore leaves them out, whatever the audit log in the backup tells.
-fn erased_by_ledger(folder: &Path) -> HashSet<u64> {
-    let ledger = fs::read_to_string(folder.join(format!("{BACKUP}.ledger"))).expect("there is a ledger");
-    let (text, _signature) = ledger.trim_end().rsplit_once(' ').expect("a ledger is signed");
-    let ledger: Value = serde_json::from_str(text).expect("a ledger is JSON");
-    ledger["erasedCustomers"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect()
+/// The customers that a restored registry knows as erased: those of the ledger are left out, whatever the audit log in the
+/// backup tells.
+fn erased_in(data: &Path) -> HashSet<u64> {
+    let (database, _copy) = open_copy(data).expect("opens");
+    let mut select = database.prepare("SELECT id FROM erased_customer").expect("there is a table");
+    let ids = select.query_map([], |row| row.get::<_, u64>(0)).expect("is read");
+    ids.collect::<Result<_, _>>().expect("is read")
 }
 
 /// Everything that is wrong with the backup in a folder, if it must hold what a model says.
@@ -64,7 +65,7 @@ fn faults(scene: &Scene, folder: &Path, model: &Model, random: &mut Random) -> V
         return vec![format!("it is not taken: {restored:?}")];
     }
     let verified = scene.place.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain path")]);
-    let erased = erased_by_ledger(folder);
+    let erased = erased_in(&data);
     let verdict = scene::judge_knowing(&scene.place, &data, Some(&scene.ada), model, random, |stored| {
         stored.log.customers.retain(|(id, _)| !erased.contains(id));
     });

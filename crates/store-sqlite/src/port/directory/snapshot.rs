@@ -14,7 +14,7 @@ const KEYS: &str =
     FROM api_key";
 
 /// Reads everything in one transaction, so that all parts are of the same moment.
-pub(super) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
+pub(crate) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
     let moment = connection.transaction()?;
     let groups: Vec<(u64, String)> =
         list(&moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -60,20 +60,20 @@ fn nothing_of_another_registry_with_the_same_master_key_is_taken_for_the_own() {
     let why = restore(&other, &file, &["--replace"]).fails(1);
     assert!(why.contains("holds another registry"), "{why}");
     // A ledger that claims to be the other registry's, by its id alone, is none.
-    let [mine, theirs] = [file.with_extension("ledger"), others_ledger.clone()].map(|ledger| {
-        let text = fs::read_to_string(ledger).expect("is there");
-        let id = text.split_once("\"registry\":\"").expect("a ledger names its registry").1[..32].to_owned();
-        (text, id)
-    });
-    assert_ne!(mine.1, theirs.1);
-    fs::write(&others_ledger, theirs.0.replace(&theirs.1, &mine.1)).expect("can be written");
+    let mut forged = fs::read(&others_ledger).expect("is there");
+    let own = fs::read(file.with_extension("ledger")).expect("is there");
+    let id = b"carnelian ledger 3\n".len()..b"carnelian ledger 3\n".len() + 16;
+    assert_ne!(own[id.clone()], forged[id.clone()], "a ledger names its registry");
+    forged[id.clone()].copy_from_slice(&own[id.clone()]);
+    fs::write(&others_ledger, forged).expect("can be written");
     let why = restore(&elsewhere(&site.place), &file, &["--ledger", plain(&others_ledger)]).fails(1);
     assert!(why.contains("no whole ledger"), "{why}");
+    let id: String = own[id].iter().map(|byte| format!("{byte:02x}")).collect();
 
     site.place.account("Leaving");
     erase_account(&site, "Leaving");
     let receipt = site.place.cli(&["account", "receipt", "1"]).line();
-    assert!(receipt.contains(&format!("\"registryId\":\"{}\"", mine.1)), "{receipt}");
+    assert!(receipt.contains(&format!("\"registryId\":\"{id}\"")), "{receipt}");
     let receipt = site.place.write("receipt.json", &receipt);
     site.place.cli(&["account", "check-receipt", plain(&receipt)]).done();
     other.cli(&["account", "check-receipt", plain(&receipt)]).fails(1);
@@ -251,7 +251,7 @@ fn a_ledger_that_is_older_than_the_backup_is_refused() {
     let file = back_up(&site.place, "backup");
     let other = elsewhere(&site.place);
     let why = restore(&other, &file, &["--ledger", plain(&ledger)]).fails(1);
-    assert!(why.contains("older than the backup"), "{why}");
+    assert!(why.contains("does not know account 2 of the backup"), "{why}");
     assert!(!other.data().join("carnelian.db").exists());
 }
 
@@ -286,4 +286,123 @@ fn a_restore_needs_the_master_key() {
     let why = restore(&other, &file, &[]).fails(1);
     assert!(why.contains("master.key is missing"), "{why}");
     assert!(!other.data().join("carnelian.db").exists());
+}
+
+/// What a person can do with the key of a login: nothing, read, write, or administer.
+fn can(server: &Server, login: &Login) -> &'static str {
+    let client = server.client_of(login);
+    if client.get(CUSTOMERS).status == 401 {
+        return "nothing";
+    }
+    if client.get("/admin/v1/users").status == 200 {
+        return "administer";
+    }
+    let created = client.create(&sample::minimal(&format!("By {}", login.user), "Acme"));
+    if created.status == 200 { "write" } else { "read" }
+}
+
+#[test]
+fn what_was_taken_away_since_the_backup_does_not_come_back() {
+    let site = Site::start();
+    let operator = ["--role", "OPERATOR"];
+    let demoted = site.place.user("demoted", "Acme", &operator);
+    let disabled = site.place.user("disabled", "Acme", &operator);
+    let revoked = site.place.user("revoked", "Acme", &operator);
+    let kept = site.place.user("kept", "Acme", &operator);
+    let other_key = site.place.key("revoked", &[]);
+    site.place.account("Branch");
+    site.place.account("Shop");
+    site.place.group("West", &["Branch", "Shop"]);
+    let left = site.place.user("left", "Acme", &["--group", "West"]);
+    let stayed = site.place.user("stayed", "Acme", &["--group", "West"]);
+    let file = back_up(&site.place, "backup");
+    let keys = site.place.cli(&["key", "list", "revoked", "--json"]).json();
+    let key_id = keys[0]["keyId"].as_str().expect("an id");
+    for command in [
+        &["user", "edit", "demoted", "--role", "ACCOUNTREADONLY"][..],
+        &["user", "disable", "disabled"],
+        &["key", "revoke", key_id],
+        &["user", "edit", "left", "--no-group"],
+        &["group", "remove", "West", "Shop"],
+        &["user", "create", "later", "--account", "Acme"],
+        &["group", "create", "Later"],
+        &["account", "create", "Later"],
+    ] {
+        site.place.cli(command).done();
+    }
+    let ledger = site.place.root().join("newest.ledger");
+    site.place.cli(&["ledger", plain(&ledger)]).done();
+    let Site { place, mut server, ada } = site;
+    server.signal("TERM");
+    server.wait();
+
+    let told = elsewhere(&place);
+    let by_ledger = restore(&told, &file, &["--ledger", plain(&ledger)]);
+    // The ledger of the backup knows nothing of it, and the registry that is replaced does.
+    let by_registry = restore(&place, &file, &["--replace"]);
+    for (place, outcome) in [(&told, by_ledger), (&place, by_registry)] {
+        let stays =
+            "stays taken away: 1 keys revoked, 1 users disabled, 1 roles lowered, 1 users and 1 accounts removed";
+        assert!(outcome.stderr.contains(stays), "{outcome:?}");
+        let listed = outcome.done();
+        let names: Vec<_> = listed.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["ada", "demoted", "revoked", "kept", "left", "stayed"], "{listed}");
+        assert!(!listed.contains(key_id) && listed.contains("ACCOUNTREADONLY"), "{listed}");
+        for action in ["revoke_key", "disable_user", "edit_user", "remove_from_group"] {
+            let entries = place.cli(&["audit", "list", "--action", action, "--json"]).json();
+            assert_eq!(entries.as_array().map(Vec::len), Some(if action == "edit_user" { 2 } else { 1 }), "{entries}");
+        }
+        place.cli(&["audit", "verify"]).done();
+        let server = place.serve();
+        for (login, expected) in [
+            (&demoted, "read"),
+            (&disabled, "nothing"),
+            (&revoked, "nothing"),
+            (&other_key, "administer"),
+            (&kept, "administer"),
+            (&ada, "write"),
+        ] {
+            assert_eq!(can(&server, login), expected, "{}", login.user);
+        }
+        let branch = sample::minimal("Of Branch", "Branch");
+        server.client_of(&left).create(&branch).must_be(&ACCOUNT_NOT_FOUND, "who has left the group");
+        server.client_of(&stayed).create(&branch).must_succeed("who is still in the group");
+        let shop = sample::minimal("Of Shop", "Shop");
+        server.client_of(&stayed).create(&shop).must_be(&ACCOUNT_NOT_FOUND, "an account that has left the group");
+        let ids = [
+            &["account", "create", "New"][..],
+            &["group", "create", "New"],
+            &["user", "create", "new", "--account", "New"],
+        ];
+        let ids = ids.map(|command| place.cli(command).line().parse::<u64>().expect("an id"));
+        assert!(ids[0] > 4 && ids[1] > 2 && ids[2] > 8, "an id was given again: {ids:?}");
+    }
+}
+
+#[test]
+fn with_the_ledger_of_the_backup_alone_everything_comes_back_and_is_listed() {
+    let site = Site::start();
+    let file = back_up(&site.place, "backup");
+    site.place.cli(&["user", "disable", "ada"]).done();
+    let other = elsewhere(&site.place);
+    let outcome = restore(&other, &file, &[]);
+    assert!(outcome.stderr.contains("warning") && outcome.stderr.contains("comes back"), "{outcome:?}");
+    assert!(outcome.stderr.contains("1 users can sign in"), "{outcome:?}");
+    let keys = site.place.cli(&["key", "list", "ada", "--json"]).json();
+    let listed = outcome.done();
+    let row: Vec<_> = listed.lines().nth(1).expect("a row").split_whitespace().collect();
+    assert_eq!(row, ["ada", "Acme", "-", "ACCOUNTADMIN", keys[0]["keyId"].as_str().expect("an id")]);
+    assert_eq!(can(&other.serve(), &site.ada), "write");
+}
+
+#[test]
+fn an_erasure_requested_since_the_backup_is_told() {
+    let site = Site::start();
+    let file = back_up(&site.place, "backup");
+    site.place.cli(&["account", "request-erasure", "Acme"]).done();
+    let ledger = site.place.root().join("newest.ledger");
+    site.place.cli(&["ledger", plain(&ledger)]).done();
+    let outcome = restore(&elsewhere(&site.place), &file, &["--ledger", plain(&ledger)]);
+    assert!(outcome.stderr.contains("the erasure of account \"Acme\" was requested after the backup"), "{outcome:?}");
+    outcome.done();
 }

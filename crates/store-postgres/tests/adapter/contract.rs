@@ -31,6 +31,7 @@ mod between_engines {
             a_restored_registry_has_the_id_and_the_keys_of_the_first_one
             a_restored_registry_shows_what_the_first_one_shows
             a_restored_registry_takes_writes_and_gives_no_id_twice
+            ids_that_were_given_elsewhere_are_not_given_again
             entries_of_a_restore_continue_the_audit_log
         }
     }
@@ -41,6 +42,7 @@ mod between_engines {
             a_restored_registry_has_the_id_and_the_keys_of_the_first_one
             a_restored_registry_shows_what_the_first_one_shows
             a_restored_registry_takes_writes_and_gives_no_id_twice
+            ids_that_were_given_elsewhere_are_not_given_again
             entries_of_a_restore_continue_the_audit_log
         }
     }

@@ -1,6 +1,7 @@
 //! `GET /health/live` and `GET /health/ready`.
 
-use blackbox::{Login, Site};
+use blackbox::{Login, Site, wait};
+use rusqlite::Connection;
 use serde_json::json;
 
 #[test]
@@ -14,4 +15,24 @@ fn health_checks_need_no_sign_in() {
             assert_eq!(reply.json(), json!({ "status": "ok" }));
         }
     }
+}
+
+/// Renames a table of the server's database while it runs.
+fn rename(site: &Site, from: &str, to: &str) {
+    let database = Connection::open(site.place.data().join("carnelian.db")).expect("the database can be opened");
+    database.busy_timeout(wait::PROCESS).expect("it waits");
+    database.execute(&format!("ALTER TABLE {from} RENAME TO {to}"), []).expect("a table can be renamed");
+}
+
+#[test]
+fn a_server_whose_store_cannot_answer_is_alive_and_not_ready() {
+    let site = Site::start();
+    let client = site.server.client();
+    client.get("/health/ready").must_succeed("before");
+    rename(&site, "registry", "elsewhere");
+    let reply = client.get("/health/ready");
+    assert!([500, 503].contains(&reply.status), "{reply:?}");
+    client.get("/health/live").must_succeed("a process that answers");
+    rename(&site, "elsewhere", "registry");
+    client.get("/health/ready").must_succeed("after");
 }

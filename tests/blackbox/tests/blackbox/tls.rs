@@ -1,10 +1,12 @@
 //! TLS: versions, and certificates that are replaced while the server runs.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
+use blackbox::connection::is_silence;
 use blackbox::{CUSTOMERS, Connection, Login, Place, Request, Server, sample, wait};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -42,6 +44,16 @@ fn connect(
     certificate: &str,
     versions: &[&'static SupportedProtocolVersion],
 ) -> io::Result<TlsConnection> {
+    connect_with_patience(server, certificate, versions, wait::PROCESS)
+}
+
+/// The same; then reads wait so long for the server.
+fn connect_with_patience(
+    server: &Server,
+    certificate: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    patience: Duration,
+) -> io::Result<TlsConnection> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate in PEM");
     roots.add(certificate).expect("a certificate can be trusted");
@@ -55,6 +67,8 @@ fn connect(
     while session.is_handshaking() {
         session.complete_io(&mut stream)?;
     }
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     Ok(Connection::over(StreamOwned::new(session, stream)))
 }
 
@@ -156,4 +170,91 @@ fn invalid_certificate_and_key_files_are_named_in_the_error() {
         assert_eq!(refused.stdout, "", "no start is announced");
     }
     drop(place.launch().args(&["--tls-cert", "both.pem", "--tls-key", "both.pem"]).start());
+}
+
+/// The time that a slow client has, in seconds.
+const TIMEOUT: &str = "1";
+
+/// More than that, and less than the default of ten.
+const DEADLINE: Duration = Duration::from_secs(7);
+
+/// How long a slow client waits before it sends the next byte.
+const PACE: Duration = Duration::from_millis(50);
+
+/// A server with TLS and a short patience, and another setting.
+fn impatient(place: &Place, more: &[&str]) -> Server {
+    let timeouts = ["--timeouts-header-seconds", TIMEOUT, "--timeouts-body-seconds", TIMEOUT];
+    place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).args(&timeouts).args(more).start()
+}
+
+/// Sends a byte now and then, or nothing, until the server responds or closes; returns the status of the response.
+fn until_disconnected(connection: &mut TlsConnection, filler: &[u8]) -> Option<u16> {
+    wait::until("the slow client is disconnected", DEADLINE, || {
+        let _ = connection.send_bytes(filler);
+        match connection.receive("POST", "-") {
+            Ok(reply) => Some(Some(reply.status)),
+            Err(error) if is_silence(&error) => None,
+            Err(_) => Some(None),
+        }
+    })
+}
+
+#[test]
+fn a_client_that_is_slow_or_silent_in_the_handshake_is_disconnected() {
+    let (place, ada, certificate) = prepare();
+    let server = impatient(&place, &[]);
+    // The start of a handshake message of 512 bytes.
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    for (start, filler) in [(b"".as_slice(), b"".as_slice()), (hello, b""), (hello, b"x")] {
+        let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
+        stream.set_read_timeout(Some(PACE)).expect("a socket takes a timeout");
+        stream.write_all(start).expect("the server reads");
+        wait::until("the connection is closed", DEADLINE, || {
+            let _ = stream.write_all(filler);
+            let read = stream.read(&mut [0; 64]);
+            (!read.is_err_and(|error| is_silence(&error))).then_some(())
+        });
+    }
+    create(&mut connect(&server, &certificate, &BOTH).expect("a handshake"), &ada, "After slow handshakes");
+}
+
+#[test]
+fn a_client_that_is_slow_or_silent_after_the_handshake_is_disconnected() {
+    let (place, ada, certificate) = prepare();
+    let server = impatient(&place, &[]);
+    let header = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ".to_vec();
+    let body = Request::new("POST", CUSTOMERS).login(&ada).header("Content-Length", "30000").bytes();
+    for version in BOTH {
+        for (start, is_header) in [(&Vec::new(), true), (&header, true), (&body, false)] {
+            for filler in [b"".as_slice(), b"x"] {
+                let connected = connect_with_patience(&server, &certificate, &[version], PACE);
+                let mut connection = connected.expect("a handshake");
+                connection.send_bytes(start).expect("the server reads");
+                let status = until_disconnected(&mut connection, filler);
+                let expected = if is_header { matches!(status, None | Some(400 | 408)) } else { status == Some(408) };
+                assert!(expected, "{:?} and then {filler:?}: {status:?}", String::from_utf8_lossy(start));
+            }
+        }
+    }
+    create(&mut connect(&server, &certificate, &BOTH).expect("a handshake"), &ada, "After slow requests");
+}
+
+#[test]
+fn a_client_that_does_not_read_responses_is_disconnected() {
+    let (place, ada, certificate) = prepare();
+    // Its connection is the only one that there may be.
+    let server = impatient(&place, &["--limits-connections", "1"]);
+    let mut client = connect_with_patience(&server, &certificate, &BOTH, Duration::from_secs(1)).expect("a handshake");
+    // More responses than the buffers hold, so that the server has to wait for the client.
+    let requests = Request::new("GET", "/health/live").bytes().repeat(1000);
+    for _ in 0..200 {
+        if client.send_bytes(&requests).is_err() {
+            break;
+        }
+    }
+    wait::until("its connection is closed", DEADLINE, || {
+        let mut next = connect(&server, &certificate, &BOTH).ok()?;
+        let request = Request::new("GET", "/rws/api/v1/echo/hello").login(&ada);
+        next.exchange(&request).is_ok_and(|reply| reply.status == 200).then_some(())
+    });
 }

@@ -166,7 +166,8 @@ fn send_markers(site: &Site) {
     assert_eq!(client.create_bytes(marked().to_string().replace('}', "mkmalformed")).status, 400);
     let text = Request::new("POST", CUSTOMERS).header("Content-Type", "text/mkmedia").body(marked().to_string());
     assert_eq!(client.send(text).status, 415);
-    client.get("/rws/api/v1/echo/mkecho?mkquery=mkquery").must_succeed("an echo");
+    client.get("/rws/api/v1/echo/mkecho").must_succeed("an echo");
+    assert_eq!(client.get("/rws/api/v1/echo/mkecho?mkquery=mkquery").status, 400);
     assert_eq!(client.get("/rws/api/v1/mkecho").status, 404);
     assert_eq!(client.get("/mkecho").status, 404);
     assert_eq!(client.get(&format!("{CUSTOMERS}/mkecho")).status, 400);

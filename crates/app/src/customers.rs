@@ -21,7 +21,7 @@ use std::{borrow::Cow, sync::Arc};
 pub use carnelian_store::Written;
 pub(crate) use changes::changed_fields;
 
-/// The number of attempts at a write if the customer is concurrently moved to another account.
+/// The number of attempts at a write if the customer is concurrently moved to another account or changed.
 const TRIES: usize = 3;
 
 /// The permission of a caller to read customers.
@@ -35,6 +35,35 @@ pub struct CustomerWriter<'a> {
     app: &'a App,
     caller: &'a Caller,
     origin: &'a Origin,
+}
+
+/// The versions of a customer that a write accepts; by default any, so that the last write wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcceptedVersions {
+    /// Only these; `None` for any.
+    pub only: Option<Vec<u64>>,
+    /// None of these.
+    pub except: Vec<u64>,
+}
+
+impl AcceptedVersions {
+    fn include(&self, version: u64) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&version)) && !self.except.contains(&version)
+    }
+
+    /// The versions that the store is to expect of a customer that had this one when it was read.
+    fn expected(&self, seen: u64) -> Option<Vec<u64>> {
+        if self.except.is_empty() {
+            return self.only.clone();
+        }
+        Some(if self.include(seen) { vec![seen] } else { Vec::new() })
+    }
+
+    /// Whether a write that the store refused as stale is to be tried again: another version than the one that was read may
+    /// be accepted as well.
+    fn may_accept_another(&self, seen: u64) -> bool {
+        !self.except.is_empty() && self.include(seen)
+    }
 }
 
 /// A customer as visible to a caller.
@@ -164,13 +193,12 @@ impl CustomerWriter<'_> {
 
     /// Replaces a customer, and moves it if the request names another account in the caller's scope.
     ///
-    /// The id is `None` when the path held none; that is one violation among those of the body. If versions are
-    /// expected, the customer must have one of them; otherwise the last write wins. A request that may be sent again is
-    /// carried out once.
+    /// The id is `None` when the path held none; that is one violation among those of the body. The customer must have one
+    /// of the accepted versions. A request that may be sent again is carried out once.
     pub async fn edit_customer(
         &self,
         id: Option<CustomerId>,
-        expected: Option<&[u64]>,
+        accepted: &AcceptedVersions,
         raw: &RawCustomer<'_>,
         request: Option<Idempotent<'_>>,
     ) -> Result<Written, Failure> {
@@ -190,26 +218,32 @@ impl CustomerWriter<'_> {
                 customer: self.app.sealed(id, &account, draft.clone())?,
                 seen_in: current.account,
                 seen_version: current.version,
-                expected_versions: expected.map(<[u64]>::to_vec),
+                expected_versions: accepted.expected(current.version),
             };
             match self.app.store.edit_customer(edit, self.origin, guard.as_ref().map(InFlightGuard::key)).await {
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
+                Err(StoreError::Conflict(Conflict::StaleVersion)) if accepted.may_accept_another(current.version) => {}
                 written => return Ok(written?),
             }
         }
         Err(kept_moving())
     }
 
-    /// Erases a customer for good; the id is `None` when the path held none. Expected versions are as with an edit.
-    pub async fn erase_customer(&self, id: Option<CustomerId>, expected: Option<&[u64]>) -> Result<Written, Failure> {
+    /// Erases a customer for good; the id is `None` when the path held none. Accepted versions are as with an edit.
+    pub async fn erase_customer(
+        &self,
+        id: Option<CustomerId>,
+        accepted: &AcceptedVersions,
+    ) -> Result<Written, Failure> {
         let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
         for _ in 0..TRIES {
             let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
             self.confirmed_in(current.account).await?;
-            let expected_versions = expected.map(<[u64]>::to_vec);
+            let expected_versions = accepted.expected(current.version);
             let erase = EraseCustomer { id, seen_in: current.account, expected_versions };
             match self.app.store.erase_customer(erase, self.origin).await {
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
+                Err(StoreError::Conflict(Conflict::StaleVersion)) if accepted.may_accept_another(current.version) => {}
                 written => return Ok(written?),
             }
         }
@@ -313,5 +347,5 @@ fn invalid_customer_id() -> carnelian_domain::Violation {
 }
 
 fn kept_moving() -> Failure {
-    Failure::Unavailable(Internal::new("the customer kept moving between accounts"))
+    Failure::Unavailable(Internal::new("the customer kept changing, or moving between accounts"))
 }

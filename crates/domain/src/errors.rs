@@ -195,6 +195,8 @@ catalogue! {
     LastOperator: Contradiction, None, "The last operator must remain";
     /// The `Content-Type` of the body is not JSON.
     UnsupportedMediaType: UnsupportedMediaType, None, "Unsupported media type";
+    /// The body is compressed, or encoded in another way.
+    UnsupportedContentEncoding: UnsupportedMediaType, None, "Unsupported content encoding";
     /// The body exceeds the configured limit.
     BodyTooLarge: TooLarge, None, "Request body too large";
     /// The body did not arrive within the time limit.

@@ -11,7 +11,7 @@ use carnelian_domain::{
 };
 use hyper::{
     StatusCode,
-    header::{CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ACCEPT_ENCODING, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -127,6 +127,9 @@ pub(crate) fn companion_header(row: &Row) -> Option<(HeaderName, HeaderValue)> {
         // The end of the request is unknown, so the connection cannot be reused.
         Kind::RequestTimeout | Kind::TooLarge => Some((CONNECTION, CLOSE)),
         Kind::BadRequest if row.problem == Problem::MalformedRequest => Some((CONNECTION, CLOSE)),
+        Kind::UnsupportedMediaType if row.problem == Problem::UnsupportedContentEncoding => {
+            Some((ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+        }
         Kind::BadRequest
         | Kind::NotFound
         | Kind::MethodNotAllowed

@@ -66,6 +66,13 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(ResponseBody { bytes: Bytes::new(), slot: None });
+    *response.status_mut() = status;
+    response
+}
+
 /// A response with status 200 and a body of a media type.
 pub(crate) fn with_body(bytes: Bytes, media_type: HeaderValue) -> Response {
     let mut response = Response::new(ResponseBody { bytes, slot: None });

@@ -92,6 +92,7 @@ problems! {
     LAST_OPERATOR = 409 None, "The last operator must remain";
     PRECONDITION_FAILED = 412 None, "Precondition failed";
     UNSUPPORTED_MEDIA_TYPE = 415 None, "Unsupported media type";
+    UNSUPPORTED_CONTENT_ENCODING = 415 None, "Unsupported content encoding";
     BODY_TOO_LARGE = 413 None, "Request body too large";
     REQUEST_TIMEOUT = 408 None, "Request timed out";
     MALFORMED_REQUEST = 400 None, "Malformed HTTP request";

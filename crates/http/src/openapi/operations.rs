@@ -65,6 +65,8 @@ pub(super) struct Operation {
     pub(super) reply: Reply,
     /// Whether that response carries the customer's version.
     pub(super) has_version: bool,
+    /// Whether a version that the client knows is answered with 304.
+    pub(super) is_conditional_read: bool,
     /// The problems that neither its group nor its parameters nor its body imply.
     own_problems: &'static [Problem],
 }
@@ -90,6 +92,7 @@ impl Operation {
             body: None,
             reply,
             has_version: false,
+            is_conditional_read: false,
             own_problems: &[],
         }
     }
@@ -108,6 +111,10 @@ impl Operation {
 
     const fn versioned(self) -> Operation {
         Operation { has_version: true, ..self }
+    }
+
+    const fn conditional_read(self) -> Operation {
+        Operation { is_conditional_read: true, ..self }
     }
 
     const fn fails(self, own_problems: &'static [Problem]) -> Operation {
@@ -168,6 +175,7 @@ const SIGNED_IN: &[Problem] =
 const CUSTOMER: &[Problem] = &[
     Problem::RoleNotAllowed,
     Problem::UnsupportedMediaType,
+    Problem::UnsupportedContentEncoding,
     Problem::CustomerDetailsRequired,
     Problem::MalformedJson,
     Problem::RequiredFieldsMissing,
@@ -182,8 +190,13 @@ const CUSTOMER: &[Problem] = &[
 ];
 
 /// The problems of a body that an operator sends.
-const FORM: &[Problem] =
-    &[Problem::UnsupportedMediaType, Problem::MalformedJson, Problem::RequiredFieldsMissing, Problem::InvalidText];
+const FORM: &[Problem] = &[
+    Problem::UnsupportedMediaType,
+    Problem::UnsupportedContentEncoding,
+    Problem::MalformedJson,
+    Problem::RequiredFieldsMissing,
+    Problem::InvalidText,
+];
 
 /// The problems of requests that reach no operation.
 pub(super) const UNROUTED: &[Problem] = &[Problem::InvalidApiVersion, Problem::NotFound, Problem::MethodNotAllowed];
@@ -200,7 +213,7 @@ pub(super) const GROUPS: &[Group] = &[
                     "Creates a customer in the caller's home account, or in another account of the caller's group. \
                     When the response arrives, the customer is on stable storage.",
                 )
-                .takes(&[IDEMPOTENCY_KEY])
+                .takes(&[IDEMPOTENCY_KEY, "If-Match", "If-None-Match"])
                 .body("Customer")
                 .versioned(),
             page::<CustomerReply<'_>>("list_customers", "List and search customers")
@@ -214,18 +227,20 @@ pub(super) const GROUPS: &[Group] = &[
                     "Every field is present, in this order; a field without a value is null. The security answer is null \
                     for callers who may not write customers.",
                 )
-                .versioned(),
+                .takes(&["If-Match", "If-None-Match"])
+                .versioned()
+                .conditional_read(),
             json::<WrittenReply>("edit_customer", "Replace a customer")
                 .about(
                     "A field that is missing takes its default. If `accountName` names another account that the caller \
                     may access, the customer moves to that account.",
                 )
-                .takes(&["If-Match", IDEMPOTENCY_KEY])
+                .takes(&["If-Match", "If-None-Match", IDEMPOTENCY_KEY])
                 .body("Customer")
                 .versioned(),
             json::<WrittenReply>("erase_customer", "Erase a customer")
                 .about("Erases a customer permanently. The name becomes available again; the id is never reused.")
-                .takes(&["If-Match"])
+                .takes(&["If-Match", "If-None-Match"])
                 .fails(&[Problem::RoleNotAllowed]),
         ],
     },

@@ -88,8 +88,16 @@ static PARAMETERS: &[Parameter] = &[
         .fails(&[Problem::InvalidRequest]),
     header(
         "If-Match",
-        "Edit or erase the customer only if it has one of these versions: values of `ETag`, quoted and separated by \
-            commas, or `*` for any version. Without this header, the last write wins.",
+        "Respond only if the customer has one of these versions: values of `ETag`, quoted and separated by commas, or `*` \
+            for any version. Without this header, the last write wins. A list of customers has no version.",
+        |_| json!({ "type": "string" }),
+        "\"1\"",
+    )
+    .fails(&[Problem::PreconditionFailed]),
+    header(
+        "If-None-Match",
+        "Respond only if the customer has none of these versions; `*` stands for any version. A read of a known version is \
+            answered with 304.",
         |_| json!({ "type": "string" }),
         "\"1\"",
     )

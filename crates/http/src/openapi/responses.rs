@@ -59,7 +59,8 @@ pub(super) fn all(schemas: &Schemas, operation: &Operation, problems: &[Problem]
         by_status.entry(status_of(problem.row().kind)).or_default().push(*problem);
     }
     let errors = by_status.iter().map(|(status, problems)| (status.as_str().to_owned(), error(problems, *status)));
-    [("200".to_owned(), success(schemas, operation))].into_iter().chain(errors).collect()
+    let not_modified = operation.is_conditional_read.then(|| ("304".to_owned(), not_modified()));
+    [("200".to_owned(), success(schemas, operation))].into_iter().chain(not_modified).chain(errors).collect()
 }
 
 fn success(schemas: &Schemas, operation: &Operation) -> Value {
@@ -77,6 +78,11 @@ fn success(schemas: &Schemas, operation: &Operation) -> Value {
         "headers": header_references(version),
         "content": { media_type: content },
     })
+}
+
+/// The response to a read of a version that the client knows. It has no body.
+fn not_modified() -> Value {
+    json!({ "description": "The customer still has the version that the client knows.", "headers": header_references(Some("ETag")) })
 }
 
 fn document_schema() -> Value {

@@ -7,7 +7,6 @@ pub(crate) mod shape;
 pub(crate) mod users;
 pub(crate) mod wire;
 
-pub use customers::expected_versions;
 pub use shape::{document, raw_customer};
 pub use wire::{Contacts, Fields, shown};
 

@@ -19,9 +19,7 @@ pub(super) struct Fields {
 impl Fields {
     /// Reads a body as strictly as the API does.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Fields, Problem> {
-        if !shape::is_json(headers) {
-            return Err(Problem::UnsupportedMediaType);
-        }
+        shape::check_content(headers)?;
         let body = shape::trim(body);
         let Ok(Json::Object(keys)) = json::parse(body) else { return Err(Problem::MalformedJson) };
         let entries: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Problem::MalformedJson)?;

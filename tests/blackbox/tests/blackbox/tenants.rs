@@ -27,7 +27,7 @@ const IDENTIFIERS: [(&str, &str); 11] = [
 ];
 
 /// Parameters that name no object.
-const OTHERS: [(&str, &str); 13] = [
+const OTHERS: [(&str, &str); 14] = [
     ("path", "param"),
     ("query", "modifiedSince"),
     ("query", "fields"),
@@ -40,6 +40,7 @@ const OTHERS: [(&str, &str); 13] = [
     ("body", "billingAddress"),
     ("body", "shippingAddress"),
     ("header", "If-Match"),
+    ("header", "If-None-Match"),
     ("header", "X-Request-Id"),
 ];
 

@@ -3,7 +3,7 @@
 use crate::{
     error::MAX_VIOLATIONS,
     json::{self, Json},
-    rws::v1::shape::{find_repeated_keys, is_json, trim},
+    rws::v1::shape::{check_content, find_repeated_keys, trim},
 };
 use carnelian_app::Failure;
 use carnelian_domain::{Problem, RawText, Violations};
@@ -11,9 +11,7 @@ use hyper::HeaderMap;
 
 /// Reads the body of a request; an absent body is an empty object.
 pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
-    if !is_json(headers) {
-        return Err(Problem::UnsupportedMediaType);
-    }
+    check_content(headers)?;
     let body = trim(body);
     if matches!(body, b"" | b"null") {
         return Ok(Json::Object(Vec::new()));

@@ -9,14 +9,15 @@ use carnelian_domain::{
     Problem, RawCustomer, RawText, Rules, Violations,
     rules::{ADDRESS_FIELDS, CONTACT_FIELDS, TextRule},
 };
-use hyper::{HeaderMap, header::CONTENT_TYPE};
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 use std::{borrow::Cow, collections::HashSet, fmt::Write};
 
 /// Reads the body of a request into a JSON document: media type, presence, syntax.
 pub fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'a>, Problem> {
-    if !is_json(headers) {
-        return Err(Problem::UnsupportedMediaType);
-    }
+    check_content(headers)?;
     let body = trim(body);
     if matches!(body, b"" | b"null") {
         return Err(Problem::CustomerDetailsRequired);
@@ -33,8 +34,26 @@ pub(crate) fn trim(mut body: &[u8]) -> &[u8] {
     body
 }
 
+/// Checks that a body is JSON as it is.
+pub(crate) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
+    if !is_json(headers) {
+        Err(Problem::UnsupportedMediaType)
+    } else if !is_identity(headers) {
+        Err(Problem::UnsupportedContentEncoding)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a body is not encoded, for instance compressed.
+fn is_identity(headers: &HeaderMap) -> bool {
+    let codings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.map(<[u8]>::trim_ascii).all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+}
+
 /// Whether the media type is JSON; a body without a media type is taken for JSON.
-pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_TYPE).iter().all(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();

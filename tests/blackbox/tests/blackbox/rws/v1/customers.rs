@@ -2,9 +2,11 @@
 
 mod create;
 mod edit;
+mod encodings;
 mod erase;
 mod get;
 mod idempotency;
 mod list;
+mod preconditions;
 mod roles;
 mod scope;

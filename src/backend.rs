@@ -1,6 +1,6 @@
 //! The storage engine: the only file of the program that names one. Locks and files of an embedded engine stay in here.
 
-use crate::{CliError, config::Settings, machine::cores, registry_files};
+use crate::{CliError, commands::output::print_message, config::Settings, machine::cores, registry_files};
 use carnelian_store::{Clock, Ledger, RegistryKeys, Store};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{path::Path, sync::Arc};
@@ -30,9 +30,15 @@ pub(crate) struct Opening {
     pub(crate) on_failure: OnFailure,
 }
 
-/// Whether there is a registry in a data directory.
-pub(crate) fn exists(directory: &Path) -> bool {
-    SqliteStore::exists(directory)
+/// Whether there is a registry in a data directory. Fails if that cannot be found out, and if there is none any more that a
+/// server has open.
+pub(crate) fn exists(directory: &Path) -> Result<bool, CliError> {
+    SqliteStore::exists(directory, on_wait).map_err(CliError::failed)
+}
+
+/// Says what opening a registry waits for.
+fn on_wait(message: &str) {
+    print_message(message);
 }
 
 /// Makes a data directory that only its owner can enter, if there is none. Fails if there is one of another user, or one that
@@ -51,7 +57,7 @@ pub(crate) async fn open(settings: &Settings, opening: Opening) -> Result<Arc<dy
         Purpose::Importing | Purpose::Administration => 1,
     };
     let writes_customers = purpose != Purpose::Administration;
-    let options = Options { directory, readers, writes_customers, clock, keys, on_failure };
+    let options = Options { directory, readers, writes_customers, clock, keys, on_wait, on_failure };
     // Opening a large registry takes seconds, in which the thread serves others.
     let store = spawn_blocking(move || SqliteStore::open(options)).await.map_err(CliError::failed)?;
     Ok(Arc::new(store.map_err(|error| explain(&error, purpose))?))
@@ -86,7 +92,7 @@ impl RestoreTarget {
         let directory = restore.staging().to_owned();
         // An error of the store fails the command, which needs no other notice.
         let on_failure = Box::new(drop);
-        let options = Options { directory, readers: 1, writes_customers: false, clock, keys, on_failure };
+        let options = Options { directory, readers: 1, writes_customers: false, clock, keys, on_wait, on_failure };
         Ok(RestoreTarget { store: SqliteStore::open(options).map_err(CliError::failed)?, restore })
     }
 

@@ -113,7 +113,7 @@ fn administer(
 fn find(settings: &Settings, creates_registry: bool) -> Result<(Settings, bool), CliError> {
     // The registry of a sandbox is in a numbered directory.
     let settings = Settings { data: registry_of(&settings.data), ..settings.clone() };
-    let exists = backend::exists(&settings.data);
+    let exists = backend::exists(&settings.data)?;
     if !exists && !creates_registry {
         return Err(CliError::failed(format!("no registry in {}", settings.data.display())));
     }

@@ -31,8 +31,9 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
         return read(path);
     }
     let path = settings.data.join(FILE);
+    let has_registry = backend::exists(&settings.data)?;
     let settled = match path.try_exists() {
-        Ok(false) if backend::exists(&settings.data) => {
+        Ok(false) if has_registry => {
             return Err(CliError::failed(format!(
                 "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
                 path.display()
@@ -40,7 +41,7 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
         }
         Ok(false) => make(&path, &MasterKey::generate(entropy)),
         // The process that made the key may have been killed before it synced the name, and a registry needs it next.
-        _ if !backend::exists(&settings.data) => sync_name(&path),
+        _ if !has_registry => sync_name(&path),
         _ => Ok(()),
     };
     settled.map_err(|error| explain(&path, &error))?;
@@ -50,7 +51,7 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
 /// Reads the master key where it must be.
 pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, CliError> {
     let path = settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE));
-    if path.exists() {
+    if path.try_exists().map_err(|error| explain(&path, &error))? {
         return read(&path);
     }
     let advice = "put the master key of the backup there, or name it with --master-key-file";

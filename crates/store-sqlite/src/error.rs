@@ -29,6 +29,23 @@ pub enum OpenError {
     /// Another process serves the directory.
     #[error("another server is already serving the data directory {}", .0.display())]
     InUse(PathBuf),
+    /// Another process has been opening the directory for too long.
+    #[error(
+        "another process has been opening the registry for {seconds} s and has locked {}; `fuser` on that file shows it",
+        path.display()
+    )]
+    StillOpening {
+        /// The lock.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Another process serves the directory, in which there is no database any more.
+    #[error(
+        "the database in {} was removed while a server or an import has it open; wait until that has ended",
+        .0.display()
+    )]
+    Removed(PathBuf),
     /// The file is not one of ours.
     #[error("{} is not a Carnelian registry", .0.display())]
     Foreign(PathBuf),

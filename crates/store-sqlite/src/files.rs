@@ -4,5 +4,6 @@ pub(crate) mod directory;
 pub(crate) mod file_system;
 pub(crate) mod lock;
 pub(crate) mod page_scrub;
+pub(crate) mod presence;
 pub(crate) mod restore;
 pub(crate) mod schema;

@@ -21,5 +21,5 @@ mod store;
 
 pub use commit::failure::OnFailure;
 pub use error::OpenError;
-pub use files::{directory::make_directory, restore::Restore};
+pub use files::{directory::make_directory, lock::OnWait, restore::Restore};
 pub use store::{Options, SqliteStore};

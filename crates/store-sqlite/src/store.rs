@@ -12,7 +12,9 @@ use crate::{
     },
     error::OpenError,
     files::{
-        lock::{OpenPermit, RegistryLocks},
+        file_system::{index_of_log, log_of},
+        lock::{self, OnWait, OpenPermit, RegistryLocks},
+        presence::Presence,
         restore,
         schema::{self, DATABASE},
     },
@@ -23,6 +25,7 @@ use carnelian_store::{Clock, RegistryId, RegistryKeys, StoreError};
 use rusqlite::{Connection, Row};
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
@@ -39,6 +42,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// The keys of the registry.
     pub keys: Arc<dyn RegistryKeys>,
+    /// Called if opening it has to wait for another process.
+    pub on_wait: OnWait,
     /// Called when the store has failed: every later write is refused, and the process must restart.
     pub on_failure: OnFailure,
 }
@@ -66,6 +71,17 @@ pub(crate) struct OpenFiles {
     pub(crate) _database: Arc<File>,
 }
 
+/// The files that must stay in the directory while the registry is open.
+fn watch(path: &Path, database: &File, locks: &RegistryLocks, clock: Arc<dyn Clock>) -> io::Result<Presence> {
+    let mut presence = Presence::new(path.parent().unwrap_or(Path::new(".")), clock)?;
+    presence.add(path, database)?;
+    for companion in [log_of(path), index_of_log(path)] {
+        presence.add_named(companion)?;
+    }
+    locks.watch(&mut presence)?;
+    Ok(presence)
+}
+
 impl SqliteStore {
     /// Opens the registry in a directory. Creates it if it does not exist, and migrates an older schema.
     ///
@@ -73,7 +89,8 @@ impl SqliteStore {
     pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
         schema::assert_sqlite_version()?;
         let directory = options.directory.clone();
-        let OpenPermit { locks, directory: _locked } = OpenPermit::acquire(&directory, options.writes_customers)?;
+        let OpenPermit { locks, opening: _opening } =
+            OpenPermit::acquire(&directory, options.writes_customers, options.on_wait)?;
         restore::clean_up(&directory)?;
         let opened = SqliteStore::open_database(options, locks);
         let store = opened.map_err(|error| restore::not_opened(&directory, error))?;
@@ -94,6 +111,7 @@ impl SqliteStore {
         let explain = |source| OpenError::Directory { path: path.clone(), source };
         let database = Arc::new(File::open(&path).map_err(explain)?);
         let locks = RegistryLocks { serving: locks.serving.filter(|_| options.writes_customers), ..locks };
+        let presence = watch(&path, &database, &locks, options.clock.clone()).map(Arc::new).map_err(explain)?;
         let readers = Arc::new(Readers::open(&path, options.readers, options.writes_customers)?);
         let barrier = Arc::new(DurabilityBarrier::default());
         let wal_truncation = Arc::new(WalTruncation::default());
@@ -109,6 +127,7 @@ impl SqliteStore {
             wal_truncation: wal_truncation.clone(),
             sync: syncer::log_sync(&path).map_err(explain)?,
             probe_file: Some(locks.open.file_again()?),
+            presence: Some(presence),
             database: database.clone(),
         };
         let writer = Writer::start(parts, &path)?;
@@ -127,8 +146,10 @@ impl SqliteStore {
     }
 
     /// Whether a directory holds a registry.
-    pub fn exists(directory: &Path) -> bool {
-        restore::exists(directory)
+    ///
+    /// Fails if it cannot be found out, and if another process has a registry open whose database was removed.
+    pub fn exists(directory: &Path, on_wait: OnWait) -> Result<bool, OpenError> {
+        lock::exists(directory, on_wait)
     }
 
     /// Reads data that other processes write too, and syncs the log before it returns, so that no read returns what a

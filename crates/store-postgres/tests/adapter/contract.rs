@@ -20,6 +20,7 @@ mod between_engines {
             writes_customers: true,
             clock: Arc::new(StoppedClock),
             keys: Arc::new(TestKeys),
+            on_wait: |_| {},
             on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
         };
         (directory, SqliteStore::open(options).expect("the registry opens"))

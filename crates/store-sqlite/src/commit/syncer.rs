@@ -7,7 +7,10 @@ use crate::{
         group::Group,
     },
     error::CommitError,
-    files::file_system::{check_file_system, log_of},
+    files::{
+        file_system::{check_file_system, log_of},
+        presence::Presence,
+    },
 };
 use carnelian_store::{Cause, StoreError};
 use std::{
@@ -43,6 +46,8 @@ pub(crate) struct Syncer {
     pub(crate) sync: SyncFn,
     /// A file of the data directory through which the file system is probed after a sync; `None` skips that.
     pub(crate) probe_file: Option<File>,
+    /// The files that must still be in their directory after a sync; `None` skips looking for them.
+    pub(crate) presence: Option<Arc<Presence>>,
     pub(crate) failure: Arc<FailureLatch>,
     pub(crate) barrier: Arc<DurabilityBarrier>,
 }
@@ -69,7 +74,11 @@ impl Syncer {
     /// log would have to be written by the next sync, which took 0.36 instead of 0.21 ms on XFS.
     pub(crate) fn sync(&self, group: &Group) -> Result<(), CommitError> {
         let probe = || self.probe_file.as_ref().map_or(Ok(()), check_file_system);
-        self.judge((self.sync)().and_then(|()| probe())).map_err(CommitError::Unknown)?;
+        let synced = (self.sync)().and_then(|()| probe());
+        if let Some(Err(why)) = self.presence.as_ref().map(|presence| presence.check()) {
+            self.failure.report(why);
+        }
+        self.judge(synced).map_err(CommitError::Unknown)?;
         self.barrier.complete(&group.customers);
         Ok(())
     }

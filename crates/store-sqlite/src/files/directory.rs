@@ -1,12 +1,20 @@
 //! The data directory.
 
-use crate::error::OpenError;
+use crate::{error::OpenError, files::schema::DATABASE};
 use std::{
     fs::{DirBuilder, File},
     io,
     os::unix::fs::DirBuilderExt,
     path::Path,
 };
+
+/// The database that a restore has replaced, until the new one has been opened.
+pub(crate) const REPLACED: &str = "carnelian.db.replaced";
+
+/// Whether a directory holds a registry.
+pub(crate) fn has_registry(directory: &Path) -> io::Result<bool> {
+    Ok(directory.join(DATABASE).try_exists()? || directory.join(REPLACED).try_exists()?)
+}
 
 /// Creates a directory that only its owner can enter, with its parents, and syncs it so that it survives a power cut.
 pub fn make_directory(directory: &Path) -> Result<(), OpenError> {

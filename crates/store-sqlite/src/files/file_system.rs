@@ -13,6 +13,13 @@ pub(crate) fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
+/// The path of the index of a database's write-ahead log.
+pub(crate) fn index_of_log(path: &Path) -> PathBuf {
+    let mut index = path.as_os_str().to_owned();
+    index.push("-shm");
+    index.into()
+}
+
 /// Checks that the file system still accepts changes, by setting the times of a file of it.
 pub(crate) fn check_file_system(file: &File) -> io::Result<()> {
     // The time stays what it is; to set it is a change all the same.

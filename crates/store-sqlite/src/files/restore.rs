@@ -18,7 +18,7 @@
 use crate::{
     error::OpenError,
     files::{
-        directory::make_directory,
+        directory::{REPLACED, has_registry, make_directory},
         lock::OpenLock,
         schema::{self, DATABASE},
     },
@@ -33,9 +33,6 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
-
-/// The database that was replaced, until the new one has been opened.
-const REPLACED: &str = "carnelian.db.replaced";
 
 /// The directory in which the new database is built.
 const STAGING: &str = "restore.tmp";
@@ -59,7 +56,7 @@ impl Restore {
     pub fn begin(directory: &Path, replace: bool) -> Result<Restore, OpenError> {
         make_directory(directory)?;
         let lock = OpenLock::exclusive(directory)?;
-        if exists(directory) && !replace {
+        if has_registry(directory).map_err(|source| explain(directory, source))? && !replace {
             return Err(OpenError::Exists(directory.to_owned()));
         }
         let staging = directory.join(STAGING);
@@ -188,11 +185,6 @@ fn copy_log_and_close(connection: Connection) -> Result<(), rusqlite::Error> {
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     use ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
     matches!(error.sqlite_error_code(), None | Some(DatabaseCorrupt | NotADatabase | Unknown))
-}
-
-/// Whether a directory holds a registry.
-pub(crate) fn exists(directory: &Path) -> bool {
-    [DATABASE, REPLACED].iter().any(|name| directory.join(name).exists())
 }
 
 /// Removes what a killed restore has left, before the registry is opened; fails if that has left no registry.

@@ -301,11 +301,12 @@ pub(crate) mod tests {
             wal_truncation: wal_truncation.clone(),
             sync,
             probe_file: None,
+            presence: None,
             database: database.clone(),
         };
         let writer = Writer::start(parts, path)?;
-        let permit =
-            OpenPermit::acquire(path.parent().expect("in a directory"), true).expect("no other process serves it");
+        let permit = OpenPermit::acquire(path.parent().expect("in a directory"), true, |_| {})
+            .expect("no other process serves it");
         let files = OpenFiles { _locks: permit.locks, _database: database };
         Ok(SqliteStore {
             writer,

@@ -68,7 +68,7 @@ async fn expired_idempotency_keys_are_deleted_as_new_ones_are_stored() {
 #[tokio::test]
 async fn all_data_is_there_after_reopening() {
     let directory = tempfile::tempdir().expect("a directory");
-    assert!(!SqliteStore::exists(directory.path()));
+    assert!(!SqliteStore::exists(directory.path(), |_| {}).expect("can be found out"));
     let store = open(directory.path());
     let account = account(&store).await;
     let ids = store.reserve_customer_ids(PartitionId::FIRST, 10).await.expect("are reserved");
@@ -76,7 +76,7 @@ async fn all_data_is_there_after_reopening() {
     let (stored, snapshot) = (store.customer(CustomerId(ids.first)).await, store.directory().await);
     drop(store);
 
-    assert!(SqliteStore::exists(directory.path()));
+    assert!(SqliteStore::exists(directory.path(), |_| {}).expect("can be found out"));
     let store = open(directory.path());
     assert_eq!(
         store.customer(CustomerId(ids.first)).await.expect("is read"),

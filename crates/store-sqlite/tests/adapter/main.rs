@@ -47,6 +47,7 @@ fn options(directory: &Path, writes_customers: bool) -> Options {
         writes_customers,
         clock: Arc::new(StoppedClock),
         keys: Arc::new(TestKeys),
+        on_wait: |_| {},
         on_failure: Box::new(|detail| panic!("the store failed: {detail}")),
     }
 }

@@ -1,5 +1,6 @@
 //! Whose files are used, and what the program writes where.
 
+mod locks;
 mod outputs;
 mod owners;
 mod prepared;

@@ -69,6 +69,7 @@ fn start_with(sync: SyncFn) -> (TempDir, Writer, mpsc::Receiver<String>) {
         wal_truncation: Arc::default(),
         sync,
         probe_file: None,
+        presence: None,
         database,
     };
     (directory, Writer::start(parts, &path).expect("starts"), failures)

@@ -11,6 +11,7 @@ use crate::{
         syncer::{SyncFn, Syncer},
     },
     error::{CommitError, DatabaseError, OpenError},
+    files::presence::Presence,
     memory::indexes::Indexes,
     read::readers::Readers,
 };
@@ -22,9 +23,10 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 /// How many writes may wait, to be run or to be synced, before further ones fail as busy.
@@ -33,6 +35,9 @@ pub(super) const QUEUE: usize = 4096;
 /// How many writes share a commit at most. While a sync runs the group has no limit but the queue's, since its commit
 /// has to wait for that sync anyway.
 pub(super) const GROUP: usize = 1024;
+
+/// How often a writer without writes looks whether the registry's files are still in their directory.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the queue holds.
 pub(super) enum Message {
@@ -59,6 +64,8 @@ pub(crate) struct WriterParts {
     pub(crate) sync: SyncFn,
     /// A file of the data directory through which the file system is probed; `None` skips that.
     pub(crate) probe_file: Option<File>,
+    /// The files that must stay in their directory; `None` skips looking for them.
+    pub(crate) presence: Option<Arc<Presence>>,
     /// The database's own file, to sync what checkpoints copy into it.
     pub(crate) database: Arc<File>,
 }
@@ -76,6 +83,7 @@ pub(super) struct WriterThread {
     barrier: Arc<DurabilityBarrier>,
     pub(super) syncer: Arc<Syncer>,
     to_sync: Sender<Group>,
+    presence: Option<Arc<Presence>>,
     /// Whether the syncer has a group.
     syncing: bool,
     /// Whether the store is closed.
@@ -103,6 +111,7 @@ impl WriterThread {
         let syncer = Arc::new(Syncer {
             sync: parts.sync,
             probe_file: parts.probe_file,
+            presence: parts.presence.clone(),
             failure: failure.clone(),
             barrier: parts.barrier.clone(),
         });
@@ -120,6 +129,7 @@ impl WriterThread {
             barrier: parts.barrier,
             syncer,
             to_sync,
+            presence: parts.presence,
             syncing: false,
             closing: false,
             group: Group::default(),
@@ -130,7 +140,15 @@ impl WriterThread {
     /// Handles messages until the store is closed.
     pub(super) fn work(&mut self, messages: &Receiver<Message>) {
         let _alarm = PanicAlarm { failure: self.failure.clone(), thread: "writer" };
-        while let Ok(message) = messages.recv() {
+        loop {
+            let message = match messages.recv_timeout(PRESENCE_INTERVAL) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.check_presence(Presence::look_up);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut next = Some(message);
             while let Some(message) = next {
                 if let Some(queued) = self.handle(message) {
@@ -235,11 +253,19 @@ impl WriterThread {
         group.answer(&result);
     }
 
+    /// Reports a fatal failure if a file of the registry was removed or replaced.
+    fn check_presence(&self, check: impl FnOnce(&Presence) -> Result<(), String>) {
+        if let Some(Err(why)) = self.presence.as_deref().map(check) {
+            self.failure.report(why);
+        }
+    }
+
     /// Commits the group, if there is one; `None` also if the commit fails.
     fn commit_group(&mut self) -> Option<Group> {
         if self.group.jobs.is_empty() {
             return None;
         }
+        self.check_presence(Presence::check);
         if let Err(cause) = self.failure.check() {
             self.roll_back(&CommitError::Unavailable(cause));
             return None;

@@ -11,6 +11,7 @@ use crate::{
     config::{EveryCommand, Flags, ServeCommand},
     seconds::Seconds,
 };
+use carnelian_app::admin::input::MAX_LIFETIME;
 use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
 use carnelian_store::AuditHead;
 use clap::{
@@ -18,6 +19,9 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser},
 };
 use std::{path::PathBuf, sync::Arc};
+
+/// The largest number of an entry or an object: the largest one that every JSON parser reads exactly.
+const MAX_ID: u64 = (1 << 53) - 1;
 
 /// A self-hosted customer registry that speaks the rws REST API.
 #[derive(Debug, Parser)]
@@ -266,7 +270,7 @@ pub(crate) enum Key {
 /// The properties of a new key.
 #[derive(Args, Debug)]
 pub(crate) struct Terms {
-    /// When the key expires: a duration such as 90d, 12h, 30m or 45s [default: never]
+    /// When the key expires: a duration such as 90d, 12h, 30m or 45s, at most 36600d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expires: Option<u64>,
     /// A label for listings
@@ -283,7 +287,7 @@ pub(crate) enum Audit {
     /// List entries, oldest first
     List {
         /// Start after the entry with this sequence number
-        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
         after: u64,
         /// List only entries of this account
         #[arg(long, value_name = "ID", value_parser = parse_account_id)]
@@ -294,9 +298,9 @@ pub(crate) enum Audit {
         /// List only entries since this time, such as 2026-11-28T00:00:00Z
         #[arg(long, value_name = "TIME", value_parser = parse_time)]
         since: Option<Timestamp>,
-        /// The maximum number of entries
-        #[arg(long, value_name = "COUNT", default_value_t = 100)]
-        limit: usize,
+        /// The maximum number of entries, from 1 to 10000; `audit export` prints all
+        #[arg(long, value_name = "COUNT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
         /// List the last entries instead of the first
         #[arg(long)]
         last: bool,
@@ -368,10 +372,12 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_iso8601(text).ok_or_else(|| "expected a time such as 2026-11-28T00:00:00Z".into())
 }
 
-/// Parses a duration of at least one second, in seconds. Accepts any text without panicking.
+/// Parses the lifetime of a key, in seconds. Accepts any text without panicking.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let duration = text.parse().ok().filter(|Seconds(seconds)| *seconds > 0);
-    duration.map(|Seconds(seconds)| seconds).ok_or_else(|| format!("expected {}", Seconds::EXPECTED))
+    let duration = text.parse().ok().filter(|Seconds(seconds)| (1..=MAX_LIFETIME).contains(seconds));
+    duration
+        .map(|Seconds(seconds)| seconds)
+        .ok_or_else(|| format!("expected {}, from 1s to {}", Seconds::EXPECTED, Seconds(MAX_LIFETIME)))
 }
 
 #[cfg(test)]
@@ -385,9 +391,10 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_positive() {
+    fn a_lifetime_has_bounds() {
         assert_eq!(parse_duration("90d"), Ok(90 * 86_400));
-        for bad in ["", "0", "0d", "1w"] {
+        assert_eq!(parse_duration("36600d"), Ok(MAX_LIFETIME));
+        for bad in ["", "0", "0d", "1w", "36601d", "99999999999d"] {
             assert!(parse_duration(bad).is_err(), "{bad:?}");
         }
     }

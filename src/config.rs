@@ -98,10 +98,11 @@ pub struct Setting {
     pub(crate) help: &'static str,
     /// The expected form of a value, for error messages.
     expected: &'static str,
-    /// The allowed numbers, if the value is a number.
+    /// The allowed numbers, if the value is a number, or seconds, if it is a duration.
     range: RangeInclusive<u64>,
     apply: fn(&mut Settings, &str) -> Result<(), ()>,
     show: fn(&Settings) -> Option<String>,
+    number: fn(&Settings) -> Option<u64>,
 }
 
 macro_rules! settings {
@@ -116,6 +117,7 @@ macro_rules! settings {
             range: $range,
             apply: |settings, text| settings.$field.read(text),
             show: |settings| settings.$field.show(),
+            number: |settings| settings.$field.number(),
         },)*];
     };
 }
@@ -154,7 +156,7 @@ settings! {
         "The timeout for receiving a request's body";
     "compat.require_shipping_address", require_shipping_address, None, Serve, "true or false", ANY,
         "Require a shipping address for customers that do not ship to the billing address";
-    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number followed by s, m, h or d, such as 90d, or 0", ANY,
+    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number followed by s, m, h or d, such as 90d, or 0", 0..=10 * 365 * 24 * 60 * 60,
         "The time between the request for an erasure and the erasure; 0 for none";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
         "Enforce the limits of the original service for each user: 5 requests per second, one at a time";
@@ -188,14 +190,21 @@ impl Setting {
 
     /// Parses and sets a value. `source` names its origin in error messages.
     fn set(&self, settings: &mut Settings, text: &str, source: &str) -> Result<(), CliError> {
-        let (min, max) = (self.range.start(), self.range.end());
-        let bounds = if self.range == ANY { String::new() } else { format!(" from {min} to {max}") };
+        let bounds = self.bounds().map(|bounds| format!(", from {bounds}")).unwrap_or_default();
         let invalid =
             || CliError::usage(format!("{source}: invalid value {text:?}, expected {}{bounds}", self.expected));
-        if text.parse().is_ok_and(|number| !self.range.contains(&number)) {
-            return Err(invalid());
+        (self.apply)(settings, text).map_err(|()| invalid())?;
+        match (self.number)(settings) {
+            Some(number) if !self.range.contains(&number) => Err(invalid()),
+            _ => Ok(()),
         }
-        (self.apply)(settings, text).map_err(|()| invalid())
+    }
+
+    /// The smallest and the largest value, formatted; `None` if any value is allowed.
+    pub(crate) fn bounds(&self) -> Option<String> {
+        let is_duration = self.value_name == Some("DURATION");
+        let shown = |number: &u64| if is_duration { Seconds(*number).to_string() } else { number.to_string() };
+        (self.range != ANY).then(|| format!("{} to {}", shown(self.range.start()), shown(self.range.end())))
     }
 }
 

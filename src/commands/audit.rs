@@ -17,6 +17,7 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
     match command {
         Audit::List { after, account_id: account, action, since, limit, last, listing: options } => {
             let filter = AuditFilter { after, account, action, since };
+            let limit = usize::try_from(limit).map_err(CliError::failed)?;
             let entries = if last {
                 app.last_audit_entries(&filter, limit).await.map(Vec::from)
             } else {

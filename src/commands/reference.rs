@@ -96,6 +96,7 @@ fn configuration() -> String {
             format!("`--{}`", setting.flag()),
             format!("`{}`", setting.env()),
             setting.default().map(|default| format!("`{default}`")).unwrap_or_default(),
+            setting.bounds().unwrap_or_default(),
             scope.to_owned(),
             setting.help.to_owned(),
         ]
@@ -105,7 +106,7 @@ fn configuration() -> String {
          `--config` or `{CONFIG_ENV}` names; a dot in a key separates table and key. Flags override environment variables, \
          which override the file, which overrides the defaults. With an unknown or invalid setting, no command starts; the \
          variables that Kubernetes makes for a service called `carnelian`, such as `CARNELIAN_PORT`, are no settings.\n\n{}",
-        table(&["Key", "Flag", "Variable", "Default", "Applies to", "Description"], rows)
+        table(&["Key", "Flag", "Variable", "Default", "Range", "Applies to", "Description"], rows)
     )
 }
 

@@ -20,7 +20,8 @@ impl Setting {
 
     fn arg_help(&self) -> String {
         let default = self.default().map(|default| format!(", default: {default}")).unwrap_or_default();
-        format!("{} [env: {}{default}]", self.help, self.env())
+        let bounds = self.bounds().map(|bounds| format!(", from {bounds}")).unwrap_or_default();
+        format!("{} [env: {}{default}{bounds}]", self.help, self.env())
     }
 }
 

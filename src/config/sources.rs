@@ -170,6 +170,10 @@ mod tests {
         named(gather("", &[], &[("listen", "x")]), "--listen");
         named(gather("", &[], &[("limits.connections", "0")]), "--limits-connections");
         named(gather("", &[], &[("limits.connections", "18446744073709551615")]), "from 1 to 1000000");
+        let grace = gather("", &[("CARNELIAN_ERASURE_GRACE", "99999999999d")], &[]);
+        named(grace, "such as 90d, or 0, from 0 to 3650d");
+        assert!(gather("erasure.grace = \"3650d\"", &[], &[]).is_ok());
+        named(gather("erasure.grace = \"3651d\"", &[], &[]), "erasure.grace");
         named(gather("x = ", &[], &[]), "carnelian.toml");
     }
 
@@ -201,6 +205,14 @@ mod tests {
             assert!(gather("", &[(name, "x")], &[]).is_err_and(|error| error.contains(name)), "{name}");
         }
         assert!(SETTINGS.iter().all(|setting| !is_of_kubernetes(&setting.env())), "no setting looks like one");
+    }
+
+    #[test]
+    fn every_number_and_duration_has_bounds() {
+        for setting in SETTINGS {
+            let is_bounded = setting.bounds().is_some();
+            assert_eq!(is_bounded, (setting.number)(&Settings::default()).is_some(), "{}", setting.key);
+        }
     }
 
     #[test]

@@ -37,10 +37,15 @@ impl fmt::Display for LogFormat {
 pub(super) trait Value {
     fn read(&mut self, text: &str) -> Result<(), ()>;
     fn show(&self) -> Option<String>;
+
+    /// The number to which bounds apply: of a duration, the seconds.
+    fn number(&self) -> Option<u64> {
+        None
+    }
 }
 
 macro_rules! values {
-    ($($type:ty),*) => {$(
+    ($($type:ty $(, $number:expr)?;)*) => {$(
         impl Value for $type {
             fn read(&mut self, text: &str) -> Result<(), ()> {
                 *self = text.parse().map_err(drop)?;
@@ -50,11 +55,23 @@ macro_rules! values {
             fn show(&self) -> Option<String> {
                 Some(self.to_string())
             }
+
+            $(fn number(&self) -> Option<u64> {
+                $number(*self)
+            })?
         }
     )*};
 }
 
-values!(bool, usize, u32, u64, SocketAddr, LogFormat, Seconds);
+values! {
+    bool;
+    SocketAddr;
+    LogFormat;
+    usize, |number| u64::try_from(number).ok();
+    u32, |number| Some(u64::from(number));
+    u64, Some;
+    Seconds, |Seconds(seconds)| Some(seconds);
+}
 
 impl Value for PathBuf {
     fn read(&mut self, text: &str) -> Result<(), ()> {

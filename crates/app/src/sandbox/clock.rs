@@ -44,6 +44,10 @@ pub struct SetClock {
     pub running: Option<bool>,
 }
 
+/// The latest time that a clock can be set to: the end of the year 8999. The lifetime of a key that is issued then, and the
+/// grace period of an erasure, end before the year 10000.
+pub const LATEST: Timestamp = Timestamp(221_845_391_999_999);
+
 impl SandboxClock {
     /// A clock that shows the real time.
     pub fn new(real: Arc<dyn Clock>) -> SandboxClock {
@@ -55,15 +59,18 @@ impl SandboxClock {
         reading(*self.state.lock(), self.real.now())
     }
 
-    /// Changes it, and returns its new time and state.
-    pub fn set(&self, change: SetClock) -> Reading {
+    /// Changes it, and returns its new time and state; `None` if that is after [`LATEST`], and nothing changes.
+    pub fn set(&self, change: SetClock) -> Option<Reading> {
         let mut state = self.state.lock();
         let real = self.real.now();
         let was = reading(*state, real);
         let now = change.now.unwrap_or(was.now).plus_seconds(change.advance_seconds);
+        if now > LATEST {
+            return None;
+        }
         let running = change.running.unwrap_or(change.now.is_none() && was.running);
         *state = if running { State::Ahead(now.0.saturating_sub(real.0)) } else { State::Fixed(now) };
-        Reading { now, running }
+        Some(Reading { now, running })
     }
 
     /// Returns to the real time.
@@ -133,5 +140,9 @@ mod tests {
         shows(995, true);
         clock.reset();
         shows(3_000, true);
+        assert_eq!(LATEST.to_iso8601(), "8999-12-31T23:59:59.999Z");
+        assert!(clock.set(SetClock { now: Some(LATEST), ..SetClock::default() }).is_some());
+        assert_eq!(clock.set(SetClock { advance_seconds: 1, ..SetClock::default() }), None);
+        shows(LATEST.0, false);
     }
 }

@@ -5,7 +5,11 @@ use crate::{
     error::ApiError,
     response::{self, Response},
 };
-use carnelian_app::sandbox::clock::{Reading, SetClock};
+use carnelian_app::{
+    Failure,
+    sandbox::clock::{Reading, SetClock},
+};
+use carnelian_domain::{Problem, Violation};
 use hyper::StatusCode;
 use serde::Serialize;
 
@@ -34,7 +38,11 @@ pub(crate) async fn set_clock(request: ControlRequest) -> Result<Response, ApiEr
     let running = fields.read_with("running", serde_json::Value::as_bool);
     fields.end()?;
     let change = SetClock { now, advance_seconds: advance_seconds.unwrap_or(0), running };
-    Ok(reply(request.control.sandbox.clock().set(change)))
+    let reading = request.control.sandbox.clock().set(change);
+    // What is given says where the time comes from that is too late.
+    let field = if advance_seconds.is_some() { "advanceSeconds" } else { "now" };
+    let too_late = || Failure::Violations(vec![Violation::new(field, Problem::InvalidDateFormat)]);
+    Ok(reply(reading.ok_or_else(too_late)?))
 }
 
 /// Resets the clock to the real time.

@@ -5,7 +5,7 @@ use crate::{
     rws::v1::shape,
 };
 use carnelian_app::Failure;
-use carnelian_domain::{Problem, RawText, Timestamp, Violations};
+use carnelian_domain::{BrokenRule, Problem, RawText, Timestamp, Violations};
 use hyper::HeaderMap;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
@@ -55,7 +55,13 @@ impl Fields {
 
     /// Takes a field that is a whole number within a range.
     pub(super) fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
-        self.read_with(key, |value| value.as_u64().filter(|number| range.contains(number)))
+        let number = self.read_with(key, Value::as_u64)?;
+        if range.contains(&number) {
+            return Some(number);
+        }
+        let limit = usize::try_from(*range.end()).ok();
+        self.violations.add_once(key, BrokenRule { problem: Problem::MalformedJson, limit });
+        None
     }
 
     /// Reports a field as wrong.

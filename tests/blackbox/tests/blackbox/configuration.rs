@@ -115,7 +115,28 @@ fn a_bad_value_is_refused_by_name_before_anything_starts() {
         refused(&place, place.launch().config(&line(key, bad)), &[key, "carnelian.toml"]);
     }
     refused(&place, place.launch().bare().args(&["--listen", "nowhere"]), &["--listen"]);
+    refused(&place, place.launch().bare().args(&["--listen", "127.0.0.1:65536"]), &["--listen"]);
     refused(&place, place.launch().bare().env("CARNELIAN_LISTEN", "nowhere"), &["CARNELIAN_LISTEN"]);
+}
+
+#[test]
+fn a_value_beyond_its_bounds_is_refused_with_the_bounds() {
+    let place = Place::new();
+    for (key, values, bounds) in [
+        ("erasure.grace", ["3651d", "99999999999d"], "from 0 to 3650d"),
+        ("limits.connections", ["0", "1000001"], "from 1 to 1000000"),
+        ("limits.body_bytes", ["0", "18446744073709551615"], "from 1 to 1073741824"),
+        ("timeouts.header_seconds", ["0", "86401"], "from 1 to 86400"),
+        ("limits.country", ["65537", "99999999999999999999"], "from 0 to 65536"),
+    ] {
+        for value in values {
+            refused(&place, place.launch().args(&[&flag(key), value]), &[&flag(key), bounds]);
+            refused(&place, place.launch().env(&variable(key), value), &[&variable(key), bounds]);
+            refused(&place, place.launch().config(&line(key, value)), &[key, bounds]);
+        }
+        let help = place.bare_cli(&["serve", "--help"]).done();
+        assert!(help.split_whitespace().collect::<Vec<_>>().join(" ").contains(bounds), "{key} in {help}");
+    }
 }
 
 #[test]

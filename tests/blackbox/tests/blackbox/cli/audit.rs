@@ -29,6 +29,23 @@ fn with_a_customer() -> (Site, u64) {
 }
 
 #[test]
+fn numbers_have_bounds() {
+    let place = blackbox::Place::new();
+    place.account("Acme");
+    let list = |more: &[&str]| place.cli(&[&["audit", "list"], more].concat());
+    assert_eq!(list(&["--after", "9007199254740991"]).done().lines().count(), 1);
+    for last in [&["--last"][..], &[]] {
+        for after in ["9007199254740992", "18446744073709551615"] {
+            let why = list(&[&["--after", after], last].concat()).fails(2);
+            assert!(why.contains("9007199254740991"), "{why}");
+        }
+    }
+    for limit in ["0", "10001", "18446744073709551615"] {
+        assert!(list(&["--limit", limit]).fails(2).contains("1..=10000"));
+    }
+}
+
+#[test]
 fn every_change_is_logged_with_actor_address_and_fields_but_without_values() {
     let (site, id) = with_a_customer();
     site.place.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();

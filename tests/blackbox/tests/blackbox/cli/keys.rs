@@ -71,8 +71,9 @@ fn a_lifetime_is_a_number_and_a_unit() {
         let entry = entries.find(|entry| entry["keyId"] == key[5..21]).expect("the key is listed");
         assert_eq!(lifetime(entry), seconds, "{expires}");
     }
-    for expires in ["soon", "90", "d", "-1d", "1.5h", "90 d", "1w", ""] {
-        place.cli(&["key", "issue", "ada", &format!("--expires={expires}")]).fails(2);
+    for expires in ["soon", "90", "d", "-1d", "1.5h", "90 d", "1w", "", "0s", "36601d", "99999999999d"] {
+        let why = place.cli(&["key", "issue", "ada", &format!("--expires={expires}")]).fails(2);
+        assert!(why.contains("from 1s to 36600d"), "the bounds are told: {why}");
     }
 }
 

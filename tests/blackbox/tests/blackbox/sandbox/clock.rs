@@ -96,6 +96,24 @@ fn it_decides_when_an_erasure_is_due() {
 }
 
 #[test]
+fn it_ends_with_the_year_8999() {
+    let sandbox = Sandbox::start();
+    let last = sandbox.set_clock(&json!({ "now": "8999-12-31T23:59:59Z" }));
+    for (body, field) in [
+        (json!({ "advanceSeconds": 1 }), "advanceSeconds"),
+        (json!({ "now": "9000-01-01T00:00:00Z" }), "now"),
+        (json!({ "now": "9999-12-31T23:59:59Z", "running": true }), "now"),
+    ] {
+        let reply = sandbox.try_set("PUT", CLOCK, &body);
+        reply.must_be(&INVALID_DATE_FORMAT, &body.to_string());
+        assert_eq!(reply.violated_fields(), [field], "{body}");
+        assert_eq!(sandbox.call("GET", CLOCK), last, "{body}");
+    }
+    let beyond = sandbox.try_set("PUT", CLOCK, &json!({ "advanceSeconds": 10_000_000_001_u64 }));
+    assert_eq!(beyond.violations()[0].limit, Some(10_000_000_000), "the bound is told");
+}
+
+#[test]
 fn what_is_no_setting_changes_nothing_and_is_named() {
     let sandbox = Sandbox::start();
     let fixed = sandbox.set_clock(&json!({ "now": "2030-01-01T00:00:00Z" }));

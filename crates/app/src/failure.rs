@@ -97,6 +97,9 @@ fn from_conflict(conflict: Conflict) -> Failure {
         Conflict::NoSuchCustomer => Problem::CustomerNotFound.into(),
         Conflict::StaleVersion => Problem::PreconditionFailed.into(),
         Conflict::IdempotencyKeyReused => Problem::IdempotencyKeyReused.into(),
+        Conflict::TooManyIdempotencyKeys { retry_after_millis } => {
+            Failure::RateLimited(Duration::from_millis(retry_after_millis))
+        }
         Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(Internal::new(conflict)),
         Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
         Conflict::NoSuchErasure => Problem::ErasureNotFound.into(),

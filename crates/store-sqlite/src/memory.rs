@@ -1,5 +1,6 @@
 //! The indexes in memory: which names are taken, and which idempotency keys were used.
 
 pub(crate) mod hash_index;
+pub(crate) mod idempotency_index;
 pub(crate) mod indexes;
 pub(crate) mod loading;

@@ -128,7 +128,8 @@ pub trait Customers: Send + Sync {
     /// Creates a customer.
     ///
     /// A write that was made with the same idempotency key is looked up first: it is the result, or fails with
-    /// `IdempotencyKeyReused` if the request was another one. A refused write is not remembered.
+    /// `IdempotencyKeyReused` if the request was another one. A refused write is not remembered. An adapter may limit how many
+    /// writes it remembers for a user; beyond that a new one fails with `TooManyIdempotencyKeys`.
     ///
     /// Then fails with `NoSuchAccount`, `ErasureInProgress` or `NameTaken`, and with `Busy`, `Unavailable`, `Unknown` or
     /// `Corrupt`.

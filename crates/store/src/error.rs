@@ -35,6 +35,12 @@ pub enum Conflict {
     /// Another write was made under the idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// As many writes with idempotency keys are remembered for the user as may be; the oldest is forgotten after this time.
+    #[error("too many idempotency keys are remembered for the user")]
+    TooManyIdempotencyKeys {
+        /// The time in milliseconds.
+        retry_after_millis: u64,
+    },
     /// The import is not where the caller takes it to be.
     #[error("the import has moved on")]
     ImportMovedOn,

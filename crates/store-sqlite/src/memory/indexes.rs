@@ -7,6 +7,7 @@ use crate::{
     error::OpenError,
     memory::{
         hash_index::{HashIndex, HashKey},
+        idempotency_index::IdempotencyIndex,
         loading,
     },
 };
@@ -14,20 +15,32 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use std::path::Path;
 
+/// The most idempotent writes that are remembered for a user. Each takes about 30 bytes of memory for a day.
+const KEYS_PER_USER: usize = 5_000_000;
+
 /// The indexes, shared by the writer and by readers. Each lock is held for a single look-up or change.
 pub(crate) struct Indexes {
     /// The key of the hashes in both indexes.
     pub(crate) hash_key: HashKey,
     names: Mutex<HashIndex>,
-    idempotent_writes: Mutex<HashIndex>,
+    idempotent_writes: Mutex<IdempotencyIndex>,
 }
 
 impl Indexes {
     /// Loads the indexes from the database, to which no other process writes customers meanwhile.
     pub(crate) fn load(path: &Path, connection: &Connection) -> Result<Indexes, OpenError> {
+        Indexes::load_limited(path, connection, KEYS_PER_USER)
+    }
+
+    /// The same; at most `keys_per_user` idempotent writes are remembered for a user.
+    pub(crate) fn load_limited(
+        path: &Path,
+        connection: &Connection,
+        keys_per_user: usize,
+    ) -> Result<Indexes, OpenError> {
         let hash_key = HashKey::read(connection)?;
         let names = Mutex::new(loading::load_names(path, connection)?);
-        let idempotent_writes = Mutex::new(loading::load_idempotent_writes(connection, &hash_key)?);
+        let idempotent_writes = Mutex::new(loading::load_idempotent_writes(connection, &hash_key, keys_per_user)?);
         Ok(Indexes { hash_key, names, idempotent_writes })
     }
 
@@ -37,7 +50,7 @@ impl Indexes {
     }
 
     /// The row numbers of idempotent writes by the hashes of their keys.
-    pub(crate) fn idempotent_writes(&self) -> MutexGuard<'_, HashIndex> {
+    pub(crate) fn idempotent_writes(&self) -> MutexGuard<'_, IdempotencyIndex> {
         self.idempotent_writes.lock()
     }
 

@@ -7,7 +7,10 @@
 use crate::{
     error::OpenError,
     files::schema,
-    memory::hash_index::{HashIndex, HashKey, KeyedHash},
+    memory::{
+        hash_index::{HashIndex, HashKey, KeyedHash},
+        idempotency_index::IdempotencyIndex,
+    },
 };
 use carnelian_domain::UserId;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -149,25 +152,27 @@ fn select<T>(
     run(&within, params![last, i64::MIN, to])
 }
 
-/// Loads the index of all idempotent writes in the database.
+/// Loads the index of all idempotent writes in the database; at most `limit` are remembered for a user.
 pub(crate) fn load_idempotent_writes(
     connection: &Connection,
     hash_key: &HashKey,
-) -> Result<HashIndex, rusqlite::Error> {
+    limit: usize,
+) -> Result<IdempotencyIndex, rusqlite::Error> {
     let count = "SELECT count(*) FROM idempotent_write INDEXED BY idempotent_write_of_user";
-    let mut index = HashIndex::with_capacity(connection.query_row(count, [], |row| row.get(0))?);
+    let mut index = IdempotencyIndex::with_capacity(connection.query_row(count, [], |row| row.get(0))?, limit);
     let mut select = connection.prepare("SELECT id, user_id, key FROM idempotent_write")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let (number, hash) = idempotent_write(row, hash_key)?;
-        index.insert_committed(hash, number);
+        let (number, user, hash) = idempotent_write(row, hash_key)?;
+        index.insert_committed(user, hash, number);
     }
     Ok(index)
 }
 
-/// The number and the hash of an idempotent write, from its id, user and key.
-pub(crate) fn idempotent_write(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, KeyedHash), rusqlite::Error> {
-    Ok((row.get(0)?, hash_key.hash_idempotency_key(UserId(row.get(1)?), row.get_ref(2)?.as_str()?)))
+/// The number, the user and the hash of an idempotent write, from its id, user and key.
+pub(crate) fn idempotent_write(row: &Row<'_>, hash_key: &HashKey) -> Result<(u64, UserId, KeyedHash), rusqlite::Error> {
+    let user = UserId(row.get(1)?);
+    Ok((row.get(0)?, user, hash_key.hash_idempotency_key(user, row.get_ref(2)?.as_str()?)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Writes with an idempotency key. They are remembered in their own transaction, with the result that was returned.
 //!
 //! Rows are appended in the order of the writes, and an index in memory finds them by key. Each new one deletes up to two that
-//! are older than a day, so the table stays bounded without a job.
+//! are older than a day, so the table does not grow without a job. How many are remembered for a user is limited, because the
+//! index is in memory; beyond the limit, a write with a new key is refused until the oldest is forgotten.
 
 use crate::{
     commit::job::{WorkError, WriteTx},
     memory::{indexes::Indexes, loading::idempotent_write},
 };
-use carnelian_domain::{AccountId, CustomerId, Timestamp};
+use carnelian_domain::{AccountId, CustomerId, Timestamp, UserId};
 use carnelian_store::{Conflict, IdempotencyKey, Written, judge};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use std::cmp::Reverse;
@@ -59,13 +60,33 @@ pub(crate) fn once(
     if let Some(written) = find(tx.connection, &candidates, key, tx.now)? {
         return Ok(written?);
     }
+    check_room(tx, key.user)?;
     let written = write(tx)?;
     remember(tx, key, &written)?;
     Ok(written)
 }
 
+/// Refuses a write if as many of the user are remembered as may be, and none is old enough to be forgotten.
+fn check_room(tx: &WriteTx<'_>, user: UserId) -> Result<(), WorkError> {
+    if !tx.indexes()?.idempotent_writes().is_full(user) {
+        return Ok(());
+    }
+    let oldest = "SELECT at FROM idempotent_write INDEXED BY idempotent_write_of_user WHERE user_id = ?1
+        ORDER BY id LIMIT 1";
+    let oldest: i64 = tx.connection.prepare_cached(oldest)?.query_row([user.0], |row| row.get(0))?;
+    match u64::try_from(oldest.saturating_sub(forgotten_at(tx.now))) {
+        Ok(retry_after_millis) if retry_after_millis > 0 => {
+            Err(Conflict::TooManyIdempotencyKeys { retry_after_millis }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn remember(tx: &WriteTx<'_>, key: &IdempotencyKey, written: &Written) -> Result<(), WorkError> {
     forget_old(tx)?;
+    if tx.indexes()?.idempotent_writes().is_full(key.user) {
+        forget_old_of(tx, key.user)?;
+    }
     let insert = "INSERT INTO idempotent_write (user_id, key, fingerprint, customer_id, account_id, at, version)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let Written { id, account, at, version } = written;
@@ -79,7 +100,8 @@ fn remember(tx: &WriteTx<'_>, key: &IdempotencyKey, written: &Written) -> Result
         version
     ])?;
     let indexes = tx.indexes()?;
-    indexes.idempotent_writes().add(indexes.hash_key.hash_idempotency_key(key.user, &key.key), row.cast_unsigned());
+    let hash = indexes.hash_key.hash_idempotency_key(key.user, &key.key);
+    indexes.idempotent_writes().add(key.user, hash, row.cast_unsigned());
     Ok(())
 }
 
@@ -88,6 +110,13 @@ fn forget_old(tx: &WriteTx<'_>) -> Result<(), WorkError> {
     let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_at
         WHERE at <= ?1 ORDER BY at LIMIT ?2";
     forget(tx, old, params![forgotten_at(tx.now), FORGET]).map(drop)
+}
+
+/// The same for the writes of one user.
+fn forget_old_of(tx: &WriteTx<'_>, user: UserId) -> Result<(), WorkError> {
+    let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_of_user
+        WHERE user_id = ?1 AND at <= ?2 ORDER BY id LIMIT ?3";
+    forget(tx, old, params![user.0, forgotten_at(tx.now), FORGET]).map(drop)
 }
 
 /// Forgets some of the writes that users with this home account have made; says how many.
@@ -103,9 +132,9 @@ fn forget(tx: &WriteTx<'_>, select: &str, params: impl Params) -> Result<usize, 
     let mut select = tx.connection.prepare_cached(select)?;
     let forgotten = select.query_map(params, |row| idempotent_write(row, &indexes.hash_key))?;
     let forgotten: Vec<_> = forgotten.collect::<Result<_, _>>()?;
-    for (number, hash) in &forgotten {
+    for (number, user, hash) in &forgotten {
         tx.connection.prepare_cached("DELETE FROM idempotent_write WHERE id = ?1")?.execute([number])?;
-        indexes.idempotent_writes().remove(*hash, *number);
+        indexes.idempotent_writes().remove(*user, *hash, *number);
     }
     Ok(forgotten.len())
 }
@@ -113,4 +142,76 @@ fn forget(tx: &WriteTx<'_>, select: &str, params: impl Params) -> Result<usize, 
 /// The moment of the newest writes that are remembered no longer.
 fn forgotten_at(now: Timestamp) -> i64 {
     now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::listing::tests::store_with;
+    use carnelian_domain::{Actor, Origin};
+    use carnelian_store::{Clock, Customers, NewCustomer, StoreError};
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicI64, Ordering},
+        },
+        time::Duration,
+    };
+
+    /// A clock that the test sets.
+    struct SetClock(AtomicI64);
+
+    impl Clock for SetClock {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.load(Ordering::SeqCst))
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    fn customer(id: u64) -> NewCustomer {
+        let name = format!("Customer {id}");
+        NewCustomer {
+            id: CustomerId(id),
+            account: AccountId(1),
+            unique_name: name.clone(),
+            name,
+            ship_to_bill_address: false,
+            sealed: Vec::new(),
+        }
+    }
+
+    fn key(user: u64, key: &str) -> Option<IdempotencyKey> {
+        Some(IdempotencyKey { user: UserId(user), key: key.into(), fingerprint: Vec::new() })
+    }
+
+    #[tokio::test]
+    async fn the_keys_of_a_user_are_limited_until_the_oldest_is_a_day_old() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(SetClock(AtomicI64::new(1_000_000)));
+        let store = store_with(&directory.path().join("carnelian.db"), Box::new(|| Ok(())), clock.clone(), 3);
+        let (store, origin) = (store.expect("opens"), Origin::new(Actor::Server));
+        let create = async |id, key| store.create_customer(customer(id), &origin, key).await;
+        let after = |result: Result<Written, StoreError>| match result {
+            Err(StoreError::Conflict(Conflict::TooManyIdempotencyKeys { retry_after_millis })) => retry_after_millis,
+            other => panic!("not refused: {other:?}"),
+        };
+        let first = create(1, key(1, "a")).await.expect("the first key");
+        for (id, name) in [(2, "b"), (3, "c")] {
+            clock.0.fetch_add(1000, Ordering::SeqCst);
+            create(id, key(1, name)).await.expect("a key within the limit");
+        }
+        let wait = after(create(4, key(1, "d")).await);
+        assert_eq!(wait, 24 * 60 * 60 * 1000 - 2000);
+        create(5, None).await.expect("a write without a key");
+        create(6, key(2, "d")).await.expect("another user's key");
+        assert_eq!(create(7, key(1, "a")).await.expect("a known key").id, first.id, "it is still remembered");
+        clock.0.fetch_add(wait as i64 - 1, Ordering::SeqCst);
+        assert_eq!(after(create(8, key(1, "d")).await), 1);
+        clock.0.fetch_add(1, Ordering::SeqCst);
+        create(8, key(1, "d")).await.expect("the oldest is forgotten");
+        assert_eq!(after(create(9, key(1, "e")).await), 1000, "the next one is not");
+    }
 }

@@ -284,9 +284,19 @@ pub(crate) mod tests {
 
     /// A registry with one account, with a sync function of the test.
     pub(crate) fn store(path: &Path, sync: SyncFn) -> Result<SqliteStore, OpenError> {
+        store_with(path, sync, Arc::new(StoppedClock), usize::MAX)
+    }
+
+    /// The same with a clock of the test, and with a limit of idempotency keys.
+    pub(crate) fn store_with(
+        path: &Path,
+        sync: SyncFn,
+        clock: Arc<dyn Clock>,
+        keys_per_user: usize,
+    ) -> Result<SqliteStore, OpenError> {
         let connection = schema::open_for_writing(path, true, &TestKeys).expect("opens");
         connection.execute("INSERT INTO account VALUES (1, 'Acme', 'Acme', 0, x'', 0)", [])?;
-        let indexes = Some(Arc::new(Indexes::load(path, &connection)?));
+        let indexes = Some(Arc::new(Indexes::load_limited(path, &connection, keys_per_user)?));
         let database = Arc::new(File::open(path).expect("is there"));
         let (readers, barrier) = (Arc::new(Readers::open(path, 1, true)?), Arc::new(DurabilityBarrier::default()));
         let wal_truncation = Arc::new(WalTruncation::default());
@@ -294,7 +304,7 @@ pub(crate) mod tests {
             connection,
             indexes: indexes.clone(),
             audit: AuditTail::new(Arc::new(TestChain(RegistryId([7; 16])))),
-            clock: Arc::new(StoppedClock),
+            clock: clock.clone(),
             on_failure: Box::new(|detail| panic!("{detail}")),
             readers: readers.clone(),
             barrier: barrier.clone(),
@@ -314,7 +324,7 @@ pub(crate) mod tests {
             barrier,
             wal_truncation,
             indexes,
-            clock: Arc::new(StoppedClock),
+            clock,
             keys: Arc::new(TestKeys),
             has_claimed: AtomicBool::new(false),
             _files: files,

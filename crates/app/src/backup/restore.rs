@@ -18,7 +18,7 @@ use std::{
 };
 
 /// How many records are stored at once.
-const BATCH: usize = 1000;
+pub(super) const BATCH: usize = 1000;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

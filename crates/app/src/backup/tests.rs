@@ -6,6 +6,7 @@ mod taken_away;
 
 use super::{
     BackupError, BackupFile, KnownLedger, MAGIC, check, frames::END, ledger::LedgerFile, read_ledger, restore,
+    restore::BATCH,
 };
 use crate::vault::{
     BackupVault, MasterKey, Vault,
@@ -247,4 +248,47 @@ async fn a_ledger_is_read_in_its_exact_bytes_only() {
             assert!(is_refused(&[head, &other.concat()].concat()), "frame {at} repeated at {to}");
         }
     }
+}
+
+#[tokio::test]
+async fn every_record_is_restored_once_whatever_the_batches() {
+    let master = MasterKey::from_bytes(&[7; 32]).expect("32 bytes");
+    let entropy = Arc::new(Counting::default());
+    let (vault, origin) = (BackupVault::new(&master, REGISTRY), Origin::new(Actor::CommandLine));
+    for count in [1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + 1] {
+        let ids = GivenIds { next_customer: count as u64 + 1, ..GivenIds::default() };
+        let mut records = vec![Record::Registry { key_proof: None, ids }];
+        records.extend((1..count as u64).map(|id| Record::ErasedCustomer { id }));
+        let mut backup = Vec::new();
+        let mut file = BackupFile::begin(&mut backup, &vault, &*entropy).expect("is written");
+        file.put(records.clone()).await.expect("is written");
+        assert_eq!(file.end().expect("is written"), count as u64);
+        let target = Target::default();
+        let restored = restore(&target, &vault, &KnownLedger::default(), None, &mut &*backup, &origin).await;
+        assert_eq!(restored.expect("is restored").records, count as u64);
+        assert!(*target.records.lock() == records, "{count} records");
+        // What the ledger alone knows follows at the end, and each has an entry besides that of the restore.
+        let (known, target) =
+            (Ledger { directory: directory(&[]), ids, erased_customers: records_of(count) }, Target::default());
+        let known = KnownLedger::from_registry(&known);
+        let registry_alone = {
+            let mut backup = Vec::new();
+            let mut file = BackupFile::begin(&mut backup, &vault, &*entropy).expect("is written");
+            file.put(records[..1].to_vec()).await.expect("is written");
+            file.end().expect("is written");
+            backup
+        };
+        restore(&target, &vault, &known, None, &mut &*registry_alone, &origin).await.expect("is restored");
+        assert!(*target.records.lock() == records, "{count} records of the ledger");
+        let entries = target.entries.lock();
+        assert_eq!(entries.len(), count);
+        for (number, entry) in entries.iter().enumerate().skip(1) {
+            assert!(entry.contains(&format!("\"customer:{number}\"")), "{entry}");
+        }
+    }
+}
+
+/// As many erased customers as there are records beside that of the registry.
+fn records_of(count: usize) -> Vec<CustomerId> {
+    (1..count as u64).map(CustomerId).collect()
 }

@@ -209,6 +209,21 @@ mod tests {
     }
 
     #[test]
+    fn every_name_is_loaded_once_whatever_the_batches() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let batch = BATCH as i64;
+        for customers in [batch - 1, batch, batch + 1, 2 * batch, 2 * batch + 1] {
+            let path = directory.path().join(format!("{customers}.db"));
+            let connection = registry(&path, customers);
+            let names = load(&path, &connection, PIECE).expect("loads");
+            for id in 1..=customers {
+                let found: Vec<_> = names.candidates(KeyedHash(id)).collect();
+                assert_eq!(found, [id as u64], "{customers} customers");
+            }
+        }
+    }
+
+    #[test]
     fn a_registry_without_customers_has_no_names() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");

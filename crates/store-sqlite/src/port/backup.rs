@@ -227,3 +227,46 @@ fn customer(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
 fn invalid(column: usize, error: String) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::schema;
+    use carnelian_store::contract::TestKeys;
+    use std::thread;
+
+    #[test]
+    fn every_record_is_handed_over_once_whatever_the_batches() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for records in [2, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + 1, 5 * BATCH] {
+            let path = directory.path().join(format!("{records}.db"));
+            let connection = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
+            // The registry comes first, and the end of the audit log last.
+            let erased = records - 2;
+            let fill = "
+                WITH RECURSIVE number (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM number WHERE id < ?1)
+                INSERT INTO erased_customer SELECT id FROM number WHERE id <= ?1";
+            connection.execute(fill, [erased]).expect("fills");
+            let (sender, mut batches) = mpsc::channel(WAITING);
+            let reader = thread::spawn(move || {
+                let mut batch = Batch { records: Vec::new(), sender };
+                read_all(&connection, &mut batch).and_then(|()| batch.send()).expect("is read");
+            });
+            let mut taken = Vec::new();
+            while let Some(batch) = batches.blocking_recv() {
+                assert!(batch.len() <= BATCH);
+                taken.extend(batch);
+            }
+            reader.join().expect("ends");
+            assert_eq!(taken.len(), records);
+            assert!(
+                matches!(taken[0], Record::Registry { .. }) && matches!(taken[records - 1], Record::AuditEnd { .. })
+            );
+            let ids = taken.iter().filter_map(|record| match record {
+                Record::ErasedCustomer { id } => Some(*id),
+                _ => None,
+            });
+            assert!(ids.eq(1..=erased as u64), "{records} records");
+        }
+    }
+}

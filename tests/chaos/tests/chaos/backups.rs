@@ -53,8 +53,8 @@ fn with_key(place: &Place, name: &str) -> PathBuf {
 fn erased_in(data: &Path) -> HashSet<u64> {
     let (database, _copy) = open_copy(data).expect("opens");
     let mut select = database.prepare("SELECT id FROM erased_customer").expect("there is a table");
-    let ids = select.query_map([], |row| row.get::<_, u64>(0)).expect("is read");
-    ids.collect::<Result<_, _>>().expect("is read")
+    let ids = select.query_map([], |row| row.get::<_, i64>(0)).expect("is read");
+    ids.map(|id| id.expect("is read").cast_unsigned()).collect()
 }
 
 /// Everything that is wrong with the backup in a folder, if it must hold what a model says.

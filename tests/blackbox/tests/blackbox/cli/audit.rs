@@ -295,3 +295,76 @@ fn a_reason_is_a_short_text() {
     }
     place.cli(&["account", "create", "Acme", "--reason", &"x".repeat(100)]).done();
 }
+
+/// Imports this many customers with names of their own.
+fn import(place: &Place, prefix: &str, count: usize) {
+    let rows: String = (0..count).map(|number| format!("{prefix} {number},Acme\n")).collect();
+    place.write("many.csv", &format!("name,accountName\n{rows}"));
+    place.cli(&["customer", "import", "many.csv"]).done();
+}
+
+#[test]
+fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
+    const PART: u64 = 1000;
+    let place = Place::new();
+    place.account("Acme");
+    let entries = |place: &Place| {
+        let head = place.cli(&["audit", "verify"]).line();
+        head.split_once(':').expect("a head").0.parse::<u64>().expect("a number")
+    };
+    let numbers = |place: &Place, more: &[&str]| {
+        let listing = place.cli(&[&["audit", "list", "--json", "--limit", "100000"], more].concat()).json();
+        let listing = listing.as_array().expect("a listing").iter();
+        listing.map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
+    };
+    let exported = |place: &Place| {
+        let export = place.cli(&["audit", "export"]).done();
+        let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).expect("is JSON"));
+        lines.map(|line| line["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
+    };
+    import(&place, "First", 980);
+    let mut groups = Vec::new();
+    for goal in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 1] {
+        if goal == 2 * PART {
+            import(&place, "Second", 980);
+        }
+        while entries(&place) < goal {
+            place.cli(&["group", "create", &format!("Group {}", groups.len())]).done();
+            groups.push(entries(&place));
+        }
+        assert_eq!(entries(&place), goal, "the imports wrote more than was assumed");
+        let all: Vec<_> = (1..=goal).collect();
+        assert_eq!(numbers(&place, &[]), all);
+        assert_eq!(exported(&place), all);
+        assert_eq!(numbers(&place, &["--last"]), all);
+        assert_eq!(numbers(&place, &["--after", "998"]), all[998..]);
+        assert_eq!(numbers(&place, &["--action", "create_group"]), groups);
+        assert_eq!(numbers(&place, &["--action", "create_group", "--last"]), groups);
+        let last = place.cli(&["audit", "list", "--json", "--last", "--limit", "1"]).json();
+        assert_eq!(last[0]["sequence"], goal);
+    }
+    // Beside a writer, each reading is of everything up to some moment.
+    let login = place.user("ada", "Acme", &[]);
+    let server = place.serve();
+    let before = entries(&place);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let client = server.client_of(&login);
+            for number in 0..300 {
+                client.create(&sample::minimal(&format!("Beside {number}"), "Acme")).must_succeed("a create");
+            }
+        });
+        let mut is_over = false;
+        while !is_over {
+            is_over = writer.is_finished();
+            let (verified, exported) = (entries(&place), exported(&place));
+            assert!(exported.len() as u64 >= verified, "{verified}");
+            assert!(exported.iter().copied().eq(1..=exported.len() as u64));
+        }
+    });
+    assert_eq!(entries(&place), before + 300);
+    let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+    database.execute("UPDATE audit SET at = at + 1 WHERE sequence = 2001", []).expect("runs");
+    let why = place.cli(&["audit", "verify"]).fails(1);
+    assert!(why.contains("entry 2001"), "an entry of the third part was altered: {why}");
+}

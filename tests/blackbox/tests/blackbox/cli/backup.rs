@@ -406,3 +406,26 @@ fn an_erasure_requested_since_the_backup_is_told() {
     assert!(outcome.stderr.contains("the erasure of account \"Acme\" was requested after the backup"), "{outcome:?}");
     outcome.done();
 }
+
+#[test]
+fn a_ledger_of_many_pages_names_every_erased_customer() {
+    const PAGE: i64 = 10_000;
+    let site = Site::start();
+    let file = back_up(&site.place, "backup");
+    let ledger = site.place.root().join("newest.ledger");
+    let erased = |place: &Place| {
+        let database = rusqlite::Connection::open(place.data().join("carnelian.db")).expect("opens");
+        let select = "SELECT count(*), min(id), max(id) FROM erased_customer";
+        database.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("is read")
+    };
+    for count in [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 1] {
+        let fill = "WITH RECURSIVE number (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM number WHERE id < ?1)
+            INSERT INTO erased_customer SELECT id FROM number WHERE true ON CONFLICT DO NOTHING";
+        let database = rusqlite::Connection::open(site.place.data().join("carnelian.db")).expect("opens");
+        database.execute(fill, [count]).expect("fills");
+        site.place.cli(&["ledger", plain(&ledger), "--replace"]).done();
+        let other = elsewhere(&site.place);
+        restore(&other, &file, &["--ledger", plain(&ledger)]).done();
+        assert_eq!(erased(&other), (count, 1, count));
+    }
+}

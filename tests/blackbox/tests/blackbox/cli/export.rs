@@ -163,3 +163,25 @@ fn an_export_works_under_a_running_server_and_is_logged() {
     let action = json!("export_customers");
     assert_eq!(objects, [(&action, Some("registry")), (&action, Some("account:1"))], "{log}");
 }
+
+#[test]
+fn an_export_of_many_parts_has_every_customer_once() {
+    const PART: usize = 1000;
+    let place = Place::new();
+    place.account("Acme");
+    let mut there = 0;
+    for goal in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 1] {
+        let rows: String = (there..goal).map(|number| format!("Customer {number},Acme\n")).collect();
+        place.write("more.csv", &format!("name,accountName\n{rows}"));
+        place.cli(&["customer", "import", "more.csv"]).done();
+        there = goal;
+        for arguments in [&["--format", "jsonl"][..], &["--format", "jsonl", "--account", "Acme"]] {
+            let exported = place.cli(&[&["customer", "export"], arguments].concat()).done();
+            let names = exported.lines().map(|line| {
+                let customer: Value = serde_json::from_str(line).expect("a line is JSON");
+                customer["name"].as_str().expect("a name").to_owned()
+            });
+            assert!(names.eq((0..goal).map(|number| format!("Customer {number}"))), "{goal} customers");
+        }
+    }
+}

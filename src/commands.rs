@@ -21,6 +21,7 @@ use crate::{
     backend::{self, Purpose},
     cli::{Account, Administer, Cli, Command, Customer, Group},
     config::{Settings, Sources},
+    machine::forbid_core_dumps,
     sandbox::registry_of,
     transfer, wiring,
 };
@@ -31,6 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
+    forbid_core_dumps().map_err(|error| CliError::failed(format!("cannot forbid core dumps: {error}")))?;
     let settings = settings(&cli, std::env::vars_os().collect())?;
     outputs::check(&settings, &cli.command)?;
     match cli.command {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub(crate) require_shipping_address: bool,
     pub(crate) erasure_grace: Seconds,
     pub(crate) strict_upstream: bool,
+    /// Where the service manager hands over secrets. It alone sets that, so it is no setting of the table.
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -70,6 +72,7 @@ impl Default for Settings {
             require_shipping_address: rules.require_shipping_address,
             erasure_grace: Seconds(30 * 24 * 60 * 60),
             strict_upstream: false,
+            credentials: None,
         }
     }
 }

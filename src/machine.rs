@@ -1,4 +1,4 @@
-//! What the machine offers: processors, and open files with the number of connections that they allow.
+//! What the machine offers and is asked for: no core dumps, processors, and open files with the number of connections that they allow.
 //!
 //! A server without free file descriptors cannot open its own files. It therefore accepts only as many connections as the
 //! limit leaves after the descriptors that the server itself needs, and answers further clients with 503.
@@ -11,6 +11,16 @@ const RESERVED: u64 = 48;
 
 /// File descriptors per processor: the store's read connections, and the event queue of a serving thread.
 const RESERVED_PER_PROCESSOR: u64 = 8;
+
+/// Forbids core dumps, which would hold keys and personal data, and keeps other processes of the same user from reading the
+/// memory of this one.
+pub(crate) fn forbid_core_dumps() -> nix::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    // A program that collects core dumps does not ask for the limit.
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_dumpable(false)?;
+    Ok(())
+}
 
 /// Number of processors that the process may use.
 pub(crate) fn cores() -> usize {

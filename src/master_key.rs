@@ -5,14 +5,13 @@ use crate::{
     atomic_file::{Draft, sync_name},
     backend,
     config::Settings,
-    registry_files::check_key_owner,
+    registry_files::{Access, check_key},
 };
 use carnelian_app::{Entropy, MasterKey};
 use data_encoding::HEXLOWER;
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -22,13 +21,10 @@ const PREFIX: &str = "carnelian-master-key-1:";
 /// The file's name in the data directory.
 const FILE: &str = "master.key";
 
-/// The permissions of everybody but owner and group.
-const OTHERS: u32 = 0o007;
-
 /// Reads the master key; makes one if the registry is new and no file was named.
 pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterKey, CliError> {
     if let Some(path) = &settings.master_key_file {
-        return read(path);
+        return read(settings, path);
     }
     let path = settings.data.join(FILE);
     let has_registry = backend::exists(&settings.data)?;
@@ -45,28 +41,22 @@ pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterK
         _ => Ok(()),
     };
     settled.map_err(|error| explain(&path, &error))?;
-    read(&path)
+    read(settings, &path)
 }
 
 /// Reads the master key where it must be.
 pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, CliError> {
     let path = settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE));
     if path.try_exists().map_err(|error| explain(&path, &error))? {
-        return read(&path);
+        return read(settings, &path);
     }
     let advice = "put the master key of the backup there, or name it with --master-key-file";
     Err(CliError::failed(format!("{} is missing: {advice}", path.display())))
 }
 
-fn read(path: &Path) -> Result<MasterKey, CliError> {
+fn read(settings: &Settings, path: &Path) -> Result<MasterKey, CliError> {
+    check_key(settings, path, Access::Owner)?;
     let text = fs::read_to_string(path).map_err(|error| explain(path, &error))?;
-    let file = fs::metadata(path).map_err(|error| explain(path, &error))?;
-    check_key_owner(path, &file)?;
-    let mode = file.permissions().mode();
-    if mode & OTHERS != 0 {
-        let advice = "every user of the system has access to it; run chmod o-rwx on it";
-        return Err(CliError::failed(format!("{}: {advice}", path.display())));
-    }
     parse(&text).ok_or_else(|| CliError::failed(format!("{}: this is not a master key", path.display())))
 }
 
@@ -91,6 +81,7 @@ fn explain(path: &Path, error: &io::Error) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     struct Fixed;
 
@@ -121,8 +112,10 @@ mod tests {
         let path = directory.path().join(FILE);
         let settings = settings(directory.path());
         load(&settings, &Fixed).expect("a key");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).expect("changes");
-        assert!(load(&settings, &Fixed).is_err());
+        for mode in [0o604, 0o640, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changes");
+            assert!(load(&settings, &Fixed).is_err(), "{mode:o}");
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changes");
         fs::write(&path, "carnelian-master-key-1:00").expect("writes");
         assert!(load(&settings, &Fixed).is_err());

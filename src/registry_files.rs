@@ -3,14 +3,14 @@
 //! A registry belongs to one user of the system. What another user could have prepared is refused, and so is a command of
 //! another user, root included: the files that it would leave could not be opened by the registry's own server.
 
-use crate::CliError;
+use crate::{CliError, atomic_file::explain, config::Settings};
 use nix::unistd::{Uid, User, geteuid};
 use std::{
     ffi::OsStr,
     fs::{self, Metadata},
     io,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What the names of the files in a data directory begin with, except for the master key.
@@ -46,9 +46,37 @@ pub(crate) fn check_owner(directory: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Fails unless a file with a key belongs to the user of this process or to root.
-pub(crate) fn check_key_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {
-    if Uid::from_raw(file.uid()).is_root() { Ok(()) } else { check_file_owner(path, file) }
+/// Who, besides a key's owner, may have access to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nobody.
+    Owner,
+    /// The users of its group.
+    Group,
+}
+
+/// Fails unless a file with a key belongs to the user of this process or to root, and only those may have access to it who are
+/// said to. A file that the service manager hands over is its concern.
+pub(crate) fn check_key(settings: &Settings, path: &Path, access: Access) -> Result<(), CliError> {
+    let failed = |error: io::Error| explain(path, &error);
+    let is_in = |directory: &PathBuf| -> io::Result<bool> {
+        Ok(fs::canonicalize(path)?.starts_with(fs::canonicalize(directory)?))
+    };
+    if settings.credentials.as_ref().is_some_and(|directory| is_in(directory).unwrap_or(false)) {
+        return Ok(());
+    }
+    let file = fs::metadata(path).map_err(failed)?;
+    if !Uid::from_raw(file.uid()).is_root() {
+        check_file_owner(path, &file)?;
+    }
+    let (others, advice) = match access {
+        Access::Owner => (0o077, "chmod go-rwx"),
+        Access::Group => (0o007, "chmod o-rwx"),
+    };
+    if file.mode() & others == 0 {
+        return Ok(());
+    }
+    Err(explain(path, &format_args!("other users of the system have access to this key; run {advice} on it")))
 }
 
 fn check_file_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {

@@ -7,6 +7,7 @@ use crate::{
     cli::Serve,
     config::Settings,
     logging, machine,
+    registry_files::{Access, check_key},
     sandbox::{self, OnFailure, Prepared, Seed},
     signals::{Hangup, Signals},
     watching::{log_audit_heads, note_key_uses, watch as watch_registry},
@@ -115,11 +116,12 @@ async fn serve(
     let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // SIGHUP may arrive while a large registry is opened, and must not end the process.
     let hangup = Hangup::new().map_err(CliError::failed)?;
+    let cannot_listen = |error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen));
+    // An address that is taken is refused before a registry is made.
+    let socket = bind(settings.listen).map_err(cannot_listen)?;
     let opened = open(settings, what, on_failure).await?;
     let signals = Signals::new(hangup).map_err(CliError::failed)?;
-    let listener = listen(settings.listen);
-    let listener =
-        listener.map_err(|error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen)))?;
+    let listener = socket.listen(BACKLOG).map_err(cannot_listen)?;
     if let Some(app) = &opened.registry {
         app.note_settings(&settings.in_force()).await.map_err(CliError::failed)?;
     }
@@ -147,12 +149,12 @@ async fn serve(
     Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(CliError::failed(why)))))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A server that starts again may have the address at once.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 fn http_settings(settings: &Settings) -> ServerSettings {
@@ -226,6 +228,7 @@ async fn until_stopped(
 
 /// The certificate in use and the files that it comes from.
 struct TlsFiles {
+    settings: Settings,
     cert: PathBuf,
     key: PathBuf,
     tls: Tls,
@@ -237,11 +240,17 @@ fn tls(settings: &Settings) -> Result<Option<TlsFiles>, CliError> {
         (Some(_), None) => Err(CliError::usage("--tls-cert needs --tls-key")),
         (None, Some(_)) => Err(CliError::usage("--tls-key needs --tls-cert")),
         (Some(cert), Some(key)) => {
-            let (cert_pem, key_pem) = (read(cert)?, read(key)?);
+            let (cert_pem, key_pem) = read_tls(settings, cert, key)?;
             let tls = Tls::from_pem(&cert_pem, &key_pem).map_err(|error| tls_refusal(cert, key, &error))?;
-            Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), tls }))
+            Ok(Some(TlsFiles { settings: settings.clone(), cert: cert.clone(), key: key.clone(), tls }))
         }
     }
+}
+
+/// Reads a certificate and its key, which may be readable for a group, as is usual.
+fn read_tls(settings: &Settings, cert: &Path, key: &Path) -> Result<(Vec<u8>, Vec<u8>), CliError> {
+    check_key(settings, key, Access::Group)?;
+    Ok((read(cert)?, read(key)?))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -253,11 +262,10 @@ fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> CliError {
 }
 
 /// Takes the files' certificate for new connections; one that cannot be used changes nothing.
-fn reload(TlsFiles { cert, key, tls }: &TlsFiles) {
-    let read = fs::read(cert).and_then(|cert| Ok((cert, fs::read(key)?)));
-    let replaced = match read {
+fn reload(TlsFiles { settings, cert, key, tls }: &TlsFiles) {
+    let replaced = match read_tls(settings, cert, key) {
         Ok((cert, key)) => tls.replace(&cert, &key).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.message().to_owned()),
     };
     match replaced {
         Ok(()) => tracing::info!("the certificate was read again"),

@@ -21,6 +21,9 @@ pub(crate) struct Sources {
     pub(crate) env: Vec<(OsString, OsString)>,
 }
 
+/// The environment variable in which a service manager names the directory of the secrets that it hands over.
+const CREDENTIALS_ENV: &str = "CREDENTIALS_DIRECTORY";
+
 impl Settings {
     /// Applies the file, the environment and the flags to the defaults, in this order. An unknown or invalid setting is an
     /// error that names it.
@@ -44,6 +47,8 @@ impl Settings {
                 setting.set(&mut settings, text, &format!("--{}", setting.flag()))?;
             }
         }
+        let credentials = sources.env.iter().find(|(name, _)| name == CREDENTIALS_ENV);
+        settings.credentials = credentials.map(|(_, directory)| directory.into());
         Ok(settings)
     }
 

@@ -1,7 +1,8 @@
 //! A fresh directory, and commands that run on it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -90,10 +91,11 @@ impl Place {
         self.root().join("data")
     }
 
-    /// Writes a file into the directory and returns its path.
+    /// Writes a file into the directory that only its owner can read, and returns its path.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.root().join(name);
         fs::write(&path, content).expect("a file can be written");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("permissions can be changed");
         path
     }
 

@@ -1,9 +1,11 @@
 //! Whose files are used, and what the program writes where.
 
 mod locks;
+mod modes;
 mod outputs;
 mod owners;
 mod prepared;
+mod unreachable;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

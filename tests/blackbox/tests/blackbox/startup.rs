@@ -62,6 +62,7 @@ fn a_port_that_is_taken_is_refused() {
     let refused = other.launch().bare().args(&["--data", "data", "--listen", &address]).run();
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains(&address), "{refused:?}");
+    assert!(!other.root().join("data").exists(), "a server that is refused has left a registry");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! TLS: versions, and certificates that are replaced while the server runs.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,6 +171,25 @@ fn invalid_certificate_and_key_files_are_named_in_the_error() {
         assert_eq!(refused.stdout, "", "no start is announced");
     }
     drop(place.launch().args(&["--tls-cert", "both.pem", "--tls-key", "both.pem"]).start());
+}
+
+#[test]
+fn a_private_key_that_others_can_read_is_refused_at_the_start_and_on_a_reload() {
+    let (place, ada, first) = prepare();
+    let key = place.root().join("key.pem");
+    let set_mode = |mode| fs::set_permissions(&key, Permissions::from_mode(mode)).expect("permissions can be changed");
+    for mode in [0o644, 0o604, 0o602] {
+        set_mode(mode);
+        let refused = place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).run().fails(1);
+        assert!(refused.contains("key.pem") && refused.contains("chmod o-rwx"), "{mode:o}: {refused}");
+    }
+    set_mode(0o640);
+    let server = serve(&place);
+    write_certificate(&place);
+    set_mode(0o644);
+    server.signal("HUP");
+    wait::until("the refusal is logged", wait::PROCESS, || server.log().contains("chmod o-rwx").then_some(()));
+    create(&mut connect(&server, &first, &BOTH).expect("the old certificate is used"), &ada, "On a new connection");
 }
 
 /// The time that a slow client has, in seconds.

@@ -3,7 +3,7 @@
 first_client.py URL USER KEY
 
 It needs nothing but Python. It sends a request again when the answer was lost or the server asks it to wait, and what it
-sends again takes effect once.
+sends again takes effect once. It expects proxies on the way, which answer with pages of their own.
 """
 
 import base64
@@ -18,14 +18,16 @@ import uuid
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 10
-SEND_AGAIN = {409, 429, 503}  # the same request is still under way; too many requests; storage is busy
+LONGEST_PAUSE_SECONDS = 60
+# The same request is still under way; too many requests; a proxy lost the answer; storage is busy; the answer took too long.
+SEND_AGAIN = {409, 429, 502, 503, 504}
 
 
 class Refused(Exception):
     """The server will not do it, and sending it again changes nothing."""
 
     def __init__(self, status, body):
-        super().__init__(f"{status} {body.get('errorCode')}: {body.get('errorMessage')}")
+        super().__init__(f"{status} {body.get('errorCode')}: {body.get('errorMessage', 'not an answer of the registry')}")
         self.code = body.get("errorCode")
         self.violations = body.get("violations", [])
 
@@ -44,7 +46,7 @@ class Registry:
     def get(self, customer_id):
         """Returns a customer and its version."""
         answer, headers = self.call("GET", f"/customers/{customer_id}")
-        return answer, headers["ETag"]
+        return answer, headers.get("ETag", "").removeprefix("W/")  # a proxy that compresses answers marks the version
 
     def edit(self, customer_id, customer, version):
         """Replaces a customer, unless somebody else has edited it since that version was read."""
@@ -74,18 +76,35 @@ class Registry:
         data = None if body is None else json.dumps(body).encode()
         for attempt in range(1, ATTEMPTS + 1):
             request = urllib.request.Request(self.base + path, data, self.headers | (headers or {}), method=method)
+            pause = 0.1 * 2**attempt
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                    return json.load(answer), answer.headers
-            except urllib.error.HTTPError as error:
-                if error.code not in SEND_AGAIN or attempt == ATTEMPTS:
-                    raise Refused(error.code, json.load(error)) from None
-                pause = float(error.headers["Retry-After"])
+                status, received, answer = send(request)
             except (OSError, http.client.HTTPException):
                 if attempt == ATTEMPTS:
                     raise
-                pause = 0.1 * 2**attempt
+            else:
+                if status == 200 and answer is not None:
+                    return answer, received
+                if attempt == ATTEMPTS or status not in SEND_AGAIN | {200}:
+                    raise Refused(status, answer or {})
+                asked = received.get("Retry-After", "")
+                if asked.isascii() and asked.isdigit():
+                    pause = min(int(asked), LONGEST_PAUSE_SECONDS)
             time.sleep(pause)
+
+
+def send(request):
+    """Sends a request once; returns the status, the headers, and the object of the answer, or None for a proxy's page."""
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        try:
+            body = json.load(answer)
+        except ValueError:
+            body = None
+        return answer.status, answer.headers, body if isinstance(body, dict) else None
 
 
 def main(url, user, key):

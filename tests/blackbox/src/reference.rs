@@ -65,6 +65,13 @@ fn segment(expected: &str, actual: &str) -> bool {
     }
 }
 
+/// The paths of the text fields of a customer, from the published page of fields.
+pub fn fields() -> Option<Vec<String>> {
+    let page = fs::read_to_string(workspace().join("docs/reference/fields.md")).ok()?;
+    let field = |cells: Vec<String>| cells.get(1)?.parse::<u32>().ok().map(|_| cells[0].clone());
+    Some(rows(&page).filter_map(field).collect())
+}
+
 fn error_row(cells: &[String]) -> Option<ErrorRow> {
     let [code, status, message, ..] = cells else { return None };
     let status = status.parse().ok()?;

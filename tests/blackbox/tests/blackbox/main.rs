@@ -2,10 +2,12 @@
 
 mod admin;
 mod bad_input;
+mod changes;
 mod cli;
 mod configuration;
 mod damage;
 mod demo;
+mod documents;
 mod durability;
 mod erasure;
 mod files;

@@ -14,6 +14,7 @@ mod mounts;
 mod power_cuts;
 mod races;
 mod read_only;
+mod replays;
 mod resources;
 mod restarts;
 mod restores;

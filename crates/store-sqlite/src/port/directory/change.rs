@@ -66,7 +66,7 @@ impl Change<'_, '_> {
         if !changed.is_empty() {
             self.record_fields(Action::EditUser, Object::User(id), Some(account), &changed)?;
         }
-        if let Some(enabled) = changes.enabled {
+        if enabled != before.enabled {
             let action = if enabled { Action::EnableUser } else { Action::DisableUser };
             self.record(action, Object::User(id), Some(account))?;
         }

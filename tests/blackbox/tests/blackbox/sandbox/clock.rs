@@ -74,6 +74,27 @@ fn it_decides_how_long_an_idempotency_key_is_remembered() {
 }
 
 #[test]
+fn a_day_later_a_request_under_a_used_key_is_carried_out() {
+    let sandbox = Sandbox::start();
+    sandbox.set_clock(&json!({ "now": "2030-01-01T00:00:00Z" }));
+    let send = |method: &str, target: &str, name: &str| {
+        let request = Request::new(method, target).header("Idempotency-Key", "daily");
+        sandbox.ann().send(request.json(&sample::minimal(name, "Acme")))
+    };
+    let path = format!("{CUSTOMERS}/{}", send("POST", CUSTOMERS, "First").customer_id());
+    let edit = || send("PUT", &path, "Second");
+    let version = || edit().must_succeed("an edit").header("etag").map(str::to_owned);
+    sandbox.set_clock(&json!({ "advanceSeconds": 86_399 }));
+    edit().must_be(&IDEMPOTENCY_KEY_REUSED, "the key belongs to the create");
+    sandbox.set_clock(&json!({ "advanceSeconds": 1 }));
+    assert_eq!(version().as_deref(), Some("\"2\""));
+    sandbox.set_clock(&json!({ "advanceSeconds": 86_399 }));
+    assert_eq!(version().as_deref(), Some("\"2\""), "it is answered again");
+    sandbox.set_clock(&json!({ "advanceSeconds": 1 }));
+    assert_eq!(version().as_deref(), Some("\"3\""), "it is carried out again");
+}
+
+#[test]
 fn it_decides_when_an_erasure_is_due() {
     let place = Place::new();
     let server = launch(&place, &["--data", place.data().to_str().expect("a plain path")]);

@@ -79,6 +79,37 @@ fn a_key_belongs_to_one_request() {
 }
 
 #[test]
+fn a_key_belongs_to_one_customer() {
+    let site = Site::start();
+    let client = site.client();
+    let [one, two] = ["One", "Two"].map(|name| client.create(&sample::minimal(name, "Acme")).customer_id());
+    let body = sample::minimal("Edited", "Acme");
+    let edit = |id: u64| client.send(request("PUT", &format!("{CUSTOMERS}/{id}"), KEY, &body));
+    edit(one).must_succeed("the first");
+    client.edit(one, &sample::minimal("One", "Acme")).must_succeed("the name is free again");
+    edit(two).must_be(&IDEMPOTENCY_KEY_REUSED, "the same body for another customer");
+    assert_eq!(names(&client), ["One", "Two"]);
+}
+
+#[test]
+fn the_same_request_of_another_user_is_another_request() {
+    let world = World::start();
+    let (first, second) = (world.client(&world.ada), world.client(&world.solo));
+    let body = sample::minimal("Same", "Acme");
+    let created = create(&first, KEY, &body);
+    let id = created.customer_id();
+    create(&second, KEY, &body).must_be(&DUPLICATE_NAME, "it is carried out, not answered again");
+    first.erase(id).must_succeed("an erasure");
+    let other = create(&second, KEY, &body).customer_id();
+    assert_ne!(other, id);
+    let World { server, place, ada, solo, .. } = world;
+    server.stop();
+    let server = place.serve();
+    assert_eq!(create(&server.client_of(&ada), KEY, &body).text(), created.text());
+    assert_eq!(create(&server.client_of(&solo), KEY, &body).customer_id(), other);
+}
+
+#[test]
 fn a_key_belongs_to_one_user() {
     let world = World::start();
     create(&world.client(&world.ada), KEY, &sample::minimal("Of ada", "Acme")).must_succeed("one user");

@@ -92,6 +92,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<Arc<str>>,
     },
+    /// Prepare the database that --database names, or upgrade its schema for this release
+    ///
+    /// The first time it makes the master key, which every other server of the registry needs in its data directory, too.
+    Migrate,
     /// List, verify and export the audit log
     #[command(subcommand)]
     Audit(Audit),
@@ -115,6 +119,10 @@ pub(crate) struct Serve {
     /// The initial data of the sandbox: a TOML file with accounts, groups, users and customers, or - for stdin
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(crate) seed: Option<PathBuf>,
+
+    /// Prepare the database first, as `carnelian migrate` does; for a registry with a single server
+    #[arg(long, conflicts_with = "sandbox")]
+    pub(crate) migrate: bool,
 
     #[command(flatten)]
     pub(crate) flags: Flags<ServeCommand>,

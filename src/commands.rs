@@ -7,6 +7,7 @@ mod demo;
 mod group;
 pub(crate) mod input;
 mod key;
+mod migrate;
 pub(crate) mod output;
 mod outputs;
 mod quickstart;
@@ -73,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         Command::Restore { file, ledger, replace, reason } => {
             restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
         }
+        Command::Migrate => migrate::run(&settings),
         Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
     }
 }
@@ -115,7 +117,7 @@ fn administer(
 fn find(settings: &Settings, creates_registry: bool) -> Result<(Settings, bool), CliError> {
     // The registry of a sandbox is in a numbered directory.
     let settings = Settings { data: registry_of(&settings.data), ..settings.clone() };
-    let exists = backend::exists(&settings.data)?;
+    let exists = backend::exists(&settings)?;
     if !exists && !creates_registry {
         return Err(CliError::failed(format!("no registry in {}", settings.data.display())));
     }

@@ -13,7 +13,7 @@ mod values;
 
 pub(crate) use flags::{EveryCommand, Flags, ServeCommand};
 pub(crate) use sources::{CONFIG_ENV, Sources};
-pub(crate) use values::LogFormat;
+pub(crate) use values::{DatabaseUrl, Durability, LogFormat};
 
 use crate::{CliError, seconds::Seconds};
 use carnelian_app::settings::SettingInForce;
@@ -30,6 +30,10 @@ const ENV_PREFIX: &str = "CARNELIAN_";
 pub struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_password_file: Option<PathBuf>,
+    pub(crate) database_ca_file: Option<PathBuf>,
+    pub(crate) database_durability: Durability,
     pub(crate) listen: SocketAddr,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
@@ -56,6 +60,10 @@ impl Default for Settings {
         Settings {
             data: "./carnelian-data".into(),
             master_key_file: None,
+            database_url: None,
+            database_password_file: None,
+            database_ca_file: None,
+            database_durability: Durability::Local,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             tls_cert: None,
             tls_key: None,
@@ -130,6 +138,15 @@ settings! {
         "The data directory of the registry; created if missing";
     "master_key_file", master_key_file, Some("FILE"), Every, "a file", ANY,
         "The master key file; by default `master.key` in the data directory, created on the first start";
+    "database.url", database_url, Some("URL"), Every, "a URL such as postgres://user@host/name", ANY,
+        "The PostgreSQL database of the registry, instead of the data directory, which then holds the master key only";
+    "database.password_file", database_password_file, Some("FILE"), Every, "a file", ANY,
+        "The file with the database password, if it is neither in the URL nor in PGPASSWORD";
+    "database.ca_file", database_ca_file, Some("FILE"), Every, "a file", ANY,
+        "The certificates of authorities, in PEM, for the TLS certificate of the database; by default those of the system";
+    "database.durability", database_durability, Some("LEVEL"), Every, "local or replicated", ANY,
+        "What a write is stored on before it is acknowledged: the disk of the database (local), or that of a synchronous \
+         standby as well (replicated)";
     "listen", listen, Some("ADDRESS"), Serve, "an IP address and a port, such as 127.0.0.1:8080", ANY,
         "The address to listen on; port 0 selects a free port";
     "tls.cert", tls_cert, Some("FILE"), Serve, "a file", ANY,
@@ -219,6 +236,14 @@ impl Settings {
             Some(PublishedSetting { key: setting.key, value, help: setting.help })
         };
         SETTINGS.iter().filter(|setting| setting.affects_callers()).filter_map(published).collect()
+    }
+
+    /// Where the registry is.
+    pub(crate) fn place(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.to_string(),
+            None => self.data.display().to_string(),
+        }
     }
 
     /// All settings with their values, for the audit log.

@@ -3,7 +3,6 @@
 use crate::{
     CliError,
     atomic_file::{Draft, sync_name},
-    backend,
     config::Settings,
     registry_files::{Access, check_key},
 };
@@ -21,18 +20,22 @@ const PREFIX: &str = "carnelian-master-key-1:";
 /// The file's name in the data directory.
 const FILE: &str = "master.key";
 
-/// Reads the master key; makes one if the registry is new and no file was named.
-pub(crate) fn load(settings: &Settings, entropy: &dyn Entropy) -> Result<MasterKey, CliError> {
+/// Reads the master key; makes one if there is no registry yet and no file was named.
+pub(crate) fn load(settings: &Settings, has_registry: bool, entropy: &dyn Entropy) -> Result<MasterKey, CliError> {
     if let Some(path) = &settings.master_key_file {
         return read(settings, path);
     }
     let path = settings.data.join(FILE);
-    let has_registry = backend::exists(&settings.data)?;
     let settled = match path.try_exists() {
         Ok(false) if has_registry => {
+            let advice = if settings.database_url.is_some() {
+                "copy it from another server of the registry; for a new registry, carnelian migrate makes it"
+            } else {
+                "without the master key this registry cannot be read"
+            };
+            let path = path.display();
             return Err(CliError::failed(format!(
-                "{} is missing; without the master key this registry cannot be read (--master-key-file names another place)",
-                path.display()
+                "{path} is missing; {advice} (--master-key-file names another place)"
             )));
         }
         Ok(false) => make(&path, &MasterKey::generate(entropy)),
@@ -99,10 +102,10 @@ mod tests {
     fn a_new_registry_gets_a_private_key_file_and_keeps_it() {
         let directory = tempfile::tempdir().expect("a directory");
         let settings = settings(directory.path());
-        let made = load(&settings, &Fixed).expect("a key");
+        let made = load(&settings, false, &Fixed).expect("a key");
         let mode = fs::metadata(directory.path().join(FILE)).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let read = load(&settings, &Fixed).expect("a key");
+        let read = load(&settings, false, &Fixed).expect("a key");
         assert_eq!(made.as_bytes(), read.as_bytes());
     }
 
@@ -111,20 +114,20 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join(FILE);
         let settings = settings(directory.path());
-        load(&settings, &Fixed).expect("a key");
+        load(&settings, false, &Fixed).expect("a key");
         for mode in [0o604, 0o640, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changes");
-            assert!(load(&settings, &Fixed).is_err(), "{mode:o}");
+            assert!(load(&settings, false, &Fixed).is_err(), "{mode:o}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changes");
         fs::write(&path, "carnelian-master-key-1:00").expect("writes");
-        assert!(load(&settings, &Fixed).is_err());
+        assert!(load(&settings, false, &Fixed).is_err());
     }
 
     #[test]
     fn a_registry_that_lost_its_key_is_not_given_a_new_one() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("carnelian.db"), "").expect("writes");
-        assert!(load(&settings(directory.path()), &Fixed).is_err());
+        assert!(load(&settings(directory.path()), true, &Fixed).is_err());
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     CliError,
-    backend::{self, OnFailure, Opening, Purpose},
+    backend::{self, Migration, OnFailure, Opening, Purpose},
     config::Settings,
     master_key,
 };
@@ -64,7 +64,15 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Opens the registry of the settings; makes it first if there is none.
+/// Prepares the database of the settings; makes a master key first if there is no registry yet.
+pub(crate) async fn migrate(settings: &Settings) -> Result<(), CliError> {
+    let migration = Migration::new(settings).await?;
+    backend::make_data_directory(&settings.data)?;
+    let master_key = master_key::load(settings, migration.is_prepared, &SystemEntropy)?;
+    migration.run(&master_key).await
+}
+
+/// Opens the registry of the settings; makes it first if there is none in the data directory.
 pub(crate) async fn open_app(
     settings: &Settings,
     purpose: Purpose,
@@ -72,7 +80,7 @@ pub(crate) async fn open_app(
     on_failure: OnFailure,
 ) -> Result<Arc<App>, CliError> {
     backend::make_data_directory(&settings.data)?;
-    let master_key = master_key::load(settings, &SystemEntropy)?;
+    let master_key = master_key::load(settings, backend::exists(settings)?, &SystemEntropy)?;
     let keys = Arc::new(master_key.clone());
     let store = backend::open(settings, Opening { purpose, clock: clock.clone(), keys, on_failure }).await?;
     let parts = Parts {

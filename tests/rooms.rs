@@ -10,7 +10,17 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("crates/store-sqlite", &["carnelian-domain", "carnelian-store"]),
     ("crates/app", &["carnelian-domain", "carnelian-store"]),
     ("crates/http", &["carnelian-app", "carnelian-domain"]),
-    (".", &["carnelian-app", "carnelian-domain", "carnelian-http", "carnelian-store", "carnelian-store-sqlite"]),
+    (
+        ".",
+        &[
+            "carnelian-app",
+            "carnelian-domain",
+            "carnelian-http",
+            "carnelian-store",
+            "carnelian-store-postgres",
+            "carnelian-store-sqlite",
+        ],
+    ),
     ("tests/blackbox", &[]),
     ("tests/chaos", &[]),
     ("tests/postgres", &[]),

@@ -40,6 +40,7 @@ fn outputs(command: &Command) -> Vec<PathBuf> {
         | Command::User(_)
         | Command::Key(_)
         | Command::Restore { .. }
+        | Command::Migrate
         | Command::Audit(_) => Vec::new(),
     };
     outputs.into_iter().filter(|output| !is_dash(output)).collect()

@@ -54,7 +54,7 @@ pub(super) fn run(
     }
     let vault = BackupVault::new(&master_key, registry);
     let (clock, keys) = (wiring::system_clock(), Arc::new(master_key));
-    let target = RestoreTarget::new(settings, replace, clock.clone(), keys)?;
+    let target = runtime()?.block_on(RestoreTarget::new(settings, replace, clock.clone(), keys))?;
     let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
     check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;
@@ -66,7 +66,7 @@ pub(super) fn run(
     // Opening it removes the registry that was replaced.
     let opened = wiring::open_app(settings, Purpose::Administration, clock, Box::new(drop));
     runtime()?.block_on(async { report(&*opened.await?, &restored, origin).await })?;
-    print_message(format_args!("{} records restored to {}", restored.records, settings.data.display()));
+    print_message(format_args!("{} records restored to {}", restored.records, settings.place()));
     Ok(())
 }
 

@@ -49,7 +49,12 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     let tls = tls(&settings)?;
     let _log = logging::start(settings.log).map_err(CliError::failed)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
-    let outcome = runtime.block_on(serve(&settings, tls, what));
+    let outcome = runtime.block_on(async {
+        if command.migrate {
+            wiring::migrate(&settings).await?;
+        }
+        serve(&settings, tls, what).await
+    });
     runtime.shutdown_timeout(RUNTIME_GRACE);
     // Closing the store waits for what is still to be written; a sandbox's folder goes after that.
     outcome.and_then(|(_last, end)| end)
@@ -65,6 +70,9 @@ enum What {
 /// Finds out what is to be served, before anything is made.
 fn what(settings: &Settings, command: &Serve) -> Result<What, CliError> {
     if command.sandbox {
+        if settings.database_url.is_some() {
+            return Err(CliError::usage("--sandbox is not for a database: a sandbox is kept in memory or in --data"));
+        }
         return Ok(What::Sandbox(Arc::new(sandbox::read_seed(command.seed.as_deref(), settings)?)));
     }
     if sandbox::is_marked(&settings.data) {
@@ -80,7 +88,8 @@ type Instructions = Box<dyn Fn(&str) -> String>;
 /// What has been opened to be served.
 struct Opened {
     source: Source,
-    data: PathBuf,
+    /// Where its data is.
+    place: String,
     instructions: Option<Instructions>,
     /// The registry, unless it is a sandbox's.
     registry: Option<Arc<App>>,
@@ -94,7 +103,8 @@ async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<
         let Prepared { sandbox, first, root, is_existing, last } = prepared;
         let instructions = move |url: &str| super::sandbox::instructions(&seed, is_existing, url);
         let source = Source::Sandbox(sandbox, first);
-        return Ok(Opened { source, data: root, instructions: Some(Box::new(instructions)), registry: None, last });
+        let place = absolute(&root)?;
+        return Ok(Opened { source, place, instructions: Some(Box::new(instructions)), registry: None, last });
     }
     let on_failure = Box::new(move |why| on_failure(why));
     let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
@@ -103,8 +113,16 @@ async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<
         let demo = demo::prepare(&app, &settings.data).await?;
         instructions = Some(Box::new(move |url| demo.instructions(url)));
     }
-    let (source, data) = (Source::Registry(app.clone()), settings.data.clone());
-    Ok(Opened { source, data, instructions, registry: Some(app), last: Box::new(()) })
+    let place = match &settings.database_url {
+        Some(url) => url.to_string(),
+        None => absolute(&settings.data)?,
+    };
+    let source = Source::Registry(app.clone());
+    Ok(Opened { source, place, instructions, registry: Some(app), last: Box::new(()) })
+}
+
+fn absolute(directory: &Path) -> Result<String, CliError> {
+    fs::canonicalize(directory).map(|path| path.display().to_string()).map_err(CliError::failed)
 }
 
 async fn serve(
@@ -188,10 +206,9 @@ fn check_address(settings: &Settings) -> Result<(), CliError> {
 fn announce(listener: &TcpListener, tls: bool, opened: &Opened) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::failed)?;
     let url = format!("{}://{address}", if tls { "https" } else { "http" });
-    let data = fs::canonicalize(&opened.data).map_err(CliError::failed)?;
     output::print_result(format_args!("Carnelian {}", env!("CARGO_PKG_VERSION")))?;
     output::print_result(format_args!("Listening on {url}"))?;
-    output::print_result(format_args!("Data in {}", data.display()))?;
+    output::print_result(format_args!("Data in {}", opened.place))?;
     opened
         .instructions
         .as_ref()

@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 impl Setting {
     fn arg(&self) -> Arg {
         let arg = Arg::new(self.key).long(self.flag()).help(self.arg_help()).global(self.scope == Scope::Every);
-        // Short for use by hand: --strict-upstream.
-        let arg = match self.key.strip_prefix("compat.") {
+        // Short for use by hand: --strict-upstream, --database.
+        let short = self.key.strip_prefix("compat.").or_else(|| self.key.strip_suffix(".url"));
+        let arg = match short {
             Some(short) => arg.visible_alias(short.replace('_', "-")),
             None => arg,
         };

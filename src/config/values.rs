@@ -33,6 +33,82 @@ impl fmt::Display for LogFormat {
     }
 }
 
+/// What a write is stored on before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The disk of the database.
+    Local,
+    /// The disk of a synchronous standby as well.
+    Replicated,
+}
+
+impl FromStr for Durability {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Durability, ()> {
+        match text {
+            "local" => Ok(Durability::Local),
+            "replicated" => Ok(Durability::Replicated),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Durability::Local => "local",
+            Durability::Replicated => "replicated",
+        })
+    }
+}
+
+/// The URL of a database. It is shown without its password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL, with its password.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, parameters) = self.0.split_once('?').unwrap_or((&self.0, ""));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+        match rest.rsplit_once('@') {
+            Some((user, host)) => write!(f, "{scheme}://{}@{host}", user.split(':').next().unwrap_or_default())?,
+            None => write!(f, "{scheme}://{rest}")?,
+        }
+        let shown =
+            parameters.split('&').filter(|parameter| !parameter.is_empty() && !parameter.starts_with("password"));
+        for (number, parameter) in shown.enumerate() {
+            write!(f, "{}{parameter}", if number == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Value for Option<DatabaseUrl> {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        let is_known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        *self = Some(DatabaseUrl(text.to_owned())).filter(|_| is_known);
+        self.as_ref().map(drop).ok_or(())
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().map(ToString::to_string)
+    }
+}
+
 /// A value that can be parsed from a text and formatted as one.
 pub(super) trait Value {
     fn read(&mut self, text: &str) -> Result<(), ()>;
@@ -66,6 +142,7 @@ macro_rules! values {
 values! {
     bool;
     SocketAddr;
+    Durability;
     LogFormat;
     usize, |number| u64::try_from(number).ok();
     u32, |number| Some(u64::from(number));
@@ -95,5 +172,26 @@ impl Value for Option<PathBuf> {
 
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(Value::show)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://ann:secret@db.example/registry", "postgres://ann@db.example/registry"),
+            ("postgres://ann:se@cret@db/registry?sslmode=require", "postgres://ann@db/registry?sslmode=require"),
+            ("postgresql:///registry?password=secret&host=/run&user=ann", "postgresql:///registry?host=/run&user=ann"),
+            ("postgres://db/registry", "postgres://db/registry"),
+        ] {
+            let mut setting: Option<DatabaseUrl> = None;
+            setting.read(url).expect("is read");
+            assert_eq!(setting.show().as_deref(), Some(shown));
+            assert!(!format!("{setting:?}").contains("cret"), "{setting:?}");
+        }
+        assert!(None::<DatabaseUrl>.read("mysql://db/registry").is_err());
     }
 }

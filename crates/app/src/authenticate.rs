@@ -24,6 +24,10 @@ const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
 /// is confirmed, and a create under full load some milliseconds, so neither pays for a read of the store.
 const FRESH: Duration = Duration::from_millis(10);
 
+/// The age from which the directory in memory is not used without a look at the store. A server looks far more often, so this
+/// happens only while the store does not answer, or after the whole process stood still.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
 impl App {
     /// Signs a user in.
     ///
@@ -32,7 +36,12 @@ impl App {
     ///
     /// Failures are limited in number, for each address and in all. One beyond that is delayed and refused with
     /// [`Failure::RateLimited`], without asking the store; a sign-in that succeeds is never delayed or refused.
+    ///
+    /// Fails with [`Failure::Unavailable`] if it is not known what other processes have changed in the last second.
     pub async fn authenticate(&self, address: IpAddr, user_name: &str, key: &str) -> Result<Caller, Failure> {
+        if self.directory.age(self.clock.monotonic()) > MAX_AGE {
+            Box::pin(self.refresh_directory()).await?;
+        }
         if let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
             return Ok(caller);
         }

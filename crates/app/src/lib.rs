@@ -150,7 +150,7 @@ impl App {
         let mut worker = [0; 16];
         entropy.fill(&mut worker);
         Ok(App {
-            directory: DirectoryCache::open(&*store, &vault).await?,
+            directory: DirectoryCache::open(&*store, &vault, clock.monotonic()).await?,
             limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
@@ -199,7 +199,10 @@ impl App {
 
     /// Loads changes that other processes have made to the directory. Returns whether the directory may have changed.
     pub async fn refresh_directory(&self) -> Result<bool, StoreError> {
-        self.directory.refresh(&*self.store, &self.keys.vault).await
+        let begun = self.clock.monotonic();
+        let may_have_changed = self.directory.refresh(&*self.store, &self.keys.vault).await?;
+        self.directory.note_check(begun);
+        Ok(may_have_changed)
     }
 }
 

@@ -38,6 +38,6 @@ mod transaction;
 mod writer;
 
 pub use error::{DatabaseError, OpenError, UnsafeDatabase};
-pub use schema::migrate;
-pub use session::Durability;
+pub use schema::{is_prepared, migrate};
+pub use session::{Database, Durability};
 pub use store::{Options, PostgresStore};

@@ -2,10 +2,10 @@
 
 use crate::{
     error::{DatabaseError, OpenError},
-    session::Session,
-    store::{Background, Options},
+    session::{Database, Session},
+    store::Background,
 };
-use carnelian_store::{AuditHead, PartitionId, RegistryId};
+use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 
 /// The migrations, in the order in which they run.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_registry.sql")];
@@ -24,31 +24,38 @@ const ADD_IDS: &str = "INSERT INTO id_block (partition, next) VALUES ($1, 1)";
 
 const IS_RESTORING: &str = "SELECT restoring FROM registry";
 
-/// Prepares a database for this release, unless it is.
-pub async fn migrate(options: &Options) -> Result<(), OpenError> {
+/// Whether a database was prepared, by whatever release.
+pub async fn is_prepared(database: &Database) -> Result<bool, OpenError> {
     let background = Background::start()?;
-    let session = background.connector(options)?.connect().await?;
-    if is_prepared(&session).await? {
+    let session = background.connector(database)?.connect().await?;
+    Ok(has_registry(&session).await?)
+}
+
+/// Prepares a database for this release, unless it is.
+pub async fn migrate(database: &Database, keys: &dyn RegistryKeys) -> Result<(), OpenError> {
+    let background = Background::start()?;
+    let session = background.connector(database)?.connect().await?;
+    if has_registry(&session).await? {
         return check_version(&session).await;
     }
     session.command("BEGIN").await?;
-    match create(&session, options).await {
+    match create(&session, keys).await {
         Ok(()) => Ok(session.command("COMMIT").await?),
         Err(error) => {
             session.command("ROLLBACK").await?;
             // Another process may have been quicker; its commit is what this one has waited for.
-            if is_prepared(&session).await? { check_version(&session).await } else { Err(error.into()) }
+            if has_registry(&session).await? { check_version(&session).await } else { Err(error.into()) }
         }
     }
 }
 
 /// Creates all tables, in an open transaction.
-async fn create(session: &Session, options: &Options) -> Result<(), DatabaseError> {
+async fn create(session: &Session, keys: &dyn RegistryKeys) -> Result<(), DatabaseError> {
     for migration in MIGRATIONS {
         session.command(migration).await?;
     }
     let partition = PartitionId::FIRST;
-    let chain = options.keys.audit_chain(session.registry_id().await?);
+    let chain = keys.audit_chain(session.registry_id().await?);
     let seal = AuditHead::empty(partition).end(&*chain).seal;
     let number = i64::from(partition.0);
     session.run(ADD_PARTITION, &[&number, &&seal[..]]).await?;
@@ -59,7 +66,7 @@ async fn create(session: &Session, options: &Options) -> Result<(), DatabaseErro
 
 /// Checks that a database holds a registry that this release can serve; returns its id.
 pub(crate) async fn check(session: &Session) -> Result<RegistryId, OpenError> {
-    if !is_prepared(session).await? {
+    if !has_registry(session).await? {
         return Err(OpenError::NotPrepared);
     }
     check_version(session).await?;
@@ -67,7 +74,7 @@ pub(crate) async fn check(session: &Session) -> Result<RegistryId, OpenError> {
     if restoring { Err(OpenError::RestoreUnfinished) } else { Ok(session.registry_id().await?) }
 }
 
-async fn is_prepared(session: &Session) -> Result<bool, DatabaseError> {
+async fn has_registry(session: &Session) -> Result<bool, DatabaseError> {
     Ok(session.one(IS_PREPARED, &[]).await?.get(0))
 }
 

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     net::IpAddr,
-    path::Path,
+    path::{Path, PathBuf},
     pin::pin,
     str::FromStr,
     sync::{
@@ -31,7 +31,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a statement may take. The database gives up waiting for locks sooner.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What each session sets. A session's setting overrides those of the role and of the database.
 ///
@@ -64,6 +64,19 @@ pub enum Durability {
     Replicated,
 }
 
+/// A database, and what is expected of it.
+#[derive(Clone)]
+pub struct Database {
+    /// Its URL, which may contain a password.
+    pub url: String,
+    /// The password, if it is not in the URL.
+    pub password: Option<String>,
+    /// Certificates of authorities, in PEM, that the database's certificate is checked against; by default the system's.
+    pub ca_file: Option<PathBuf>,
+    /// What a commit must have reached before it is acknowledged.
+    pub durability: Durability,
+}
+
 /// Values of a statement's parameters.
 pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -78,18 +91,11 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// A connector for a URL. `password` is used if the URL has none. The server's certificate is checked against those
-    /// in a file, or of the system.
-    pub(crate) fn new(
-        url: &str,
-        password: Option<&str>,
-        ca_file: Option<&Path>,
-        durability: Durability,
-        runtime: Handle,
-    ) -> Result<Connector, OpenError> {
-        let config = configure(url, password)?;
-        let tls = ClientConfig::builder().with_root_certificates(roots(&config, ca_file)?).with_no_client_auth();
-        Ok(Connector { config, tls: MakeRustlsConnect::new(tls), durability, runtime })
+    pub(crate) fn new(database: &Database, runtime: Handle) -> Result<Connector, OpenError> {
+        let config = configure(&database.url, database.password.as_deref())?;
+        let roots = roots(&config, database.ca_file.as_deref())?;
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Ok(Connector { config, tls: MakeRustlsConnect::new(tls), durability: database.durability, runtime })
     }
 
     /// Makes a connection, and checks the database.

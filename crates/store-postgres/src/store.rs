@@ -3,14 +3,14 @@
 use crate::{
     error::{DatabaseError, OpenError},
     schema,
-    session::{Connector, Durability},
+    session::{Connector, Database},
     sessions::Sessions,
     transaction::Transaction,
     writer::Writer,
 };
 use carnelian_store::{AuditChain, Clock, PartitionId, RegistryId, RegistryKeys};
 use parking_lot::RwLock;
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 /// The one partition that there is.
@@ -21,14 +21,8 @@ pub(crate) const PARTITION_NUMBER: i64 = PARTITION.0 as i64;
 
 /// How to open a store.
 pub struct Options {
-    /// The URL of the database. It may contain a password.
-    pub url: String,
-    /// The password, if it is not in the URL.
-    pub password: Option<String>,
-    /// Certificates of authorities, in PEM, that the database's certificate is checked against; by default the system's.
-    pub ca_file: Option<PathBuf>,
-    /// What a commit must have reached before it is acknowledged.
-    pub durability: Durability,
+    /// The database.
+    pub database: Database,
     /// How many connections reads share.
     pub readers: usize,
     /// The clock. All writes of a transaction have the time at which it began.
@@ -73,7 +67,7 @@ impl PostgresStore {
     /// Opens the registry in a database that was prepared by [`migrate`](schema::migrate).
     pub async fn open(options: Options) -> Result<PostgresStore, OpenError> {
         let background = Background::start()?;
-        let connector = background.connector(&options)?;
+        let connector = background.connector(&options.database)?;
         let session = connector.connect().await?;
         let id = schema::check(&session).await?;
         drop(session);
@@ -100,10 +94,8 @@ impl Background {
         self.0.as_ref().expect("the runtime is there until it is dropped")
     }
 
-    pub(crate) fn connector(&self, options: &Options) -> Result<Connector, OpenError> {
-        let Options { url, password, ca_file, durability, .. } = options;
-        let runtime = self.runtime().handle().clone();
-        Connector::new(url, password.as_deref(), ca_file.as_deref(), *durability, runtime)
+    pub(crate) fn connector(&self, database: &Database) -> Result<Connector, OpenError> {
+        Connector::new(database, self.runtime().handle().clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A fresh directory, and commands that run on it.
 
+use std::env;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -75,10 +76,42 @@ impl Login {
 }
 
 impl Place {
-    /// Creates an empty directory.
+    /// Creates an empty directory. With `CARNELIAN_TEST_DATABASE=postgres` the registry is in a database.
     #[expect(clippy::new_without_default, reason = "making a directory is no default")]
     pub fn new() -> Self {
+        match env::var("CARNELIAN_TEST_DATABASE").as_deref() {
+            Err(_) | Ok("sqlite") => Self::empty(),
+            Ok("postgres") => Self::in_database(),
+            Ok(other) => panic!("CARNELIAN_TEST_DATABASE is {other}, neither sqlite nor postgres"),
+        }
+    }
+
+    /// Creates an empty directory for a registry that is in a new PostgreSQL database.
+    pub fn in_database() -> Self {
+        let place = Self::empty();
+        binary::use_database(place.root(), &test_postgres::new_database());
+        place.cli(&["migrate"]).done();
+        place
+    }
+
+    /// Creates an empty directory for another server of the registry of this place, which is in a database.
+    pub fn beside(&self) -> Self {
+        let place = Self::empty();
+        binary::use_database(place.root(), &self.database());
+        fs::create_dir(place.data()).expect("a directory can be made");
+        let private = Permissions::from_mode(0o700);
+        fs::set_permissions(place.data(), private).expect("permissions can be set");
+        fs::copy(self.data().join("master.key"), place.data().join("master.key")).expect("there is a master key");
+        place
+    }
+
+    fn empty() -> Self {
         Self { root: TempDir::with_prefix("carnelian-").expect("a temporary directory can be made") }
+    }
+
+    /// The URL of the database of the registry.
+    pub fn database(&self) -> String {
+        binary::database(self.root()).expect("the registry is in a database")
     }
 
     /// The directory, which is the working directory of every process.

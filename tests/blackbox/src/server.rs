@@ -120,6 +120,9 @@ impl Launch {
                 shell
             }
         };
+        if self.arguments.iter().any(|argument| argument == "--sandbox") {
+            command.env_remove(binary::DATABASE);
+        }
         command.args(&self.arguments).envs(self.environment.iter().cloned());
         command
     }

@@ -4,27 +4,25 @@
 use std::{
     env,
     io::{BufRead, BufReader},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, Output, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-/// A running server.
-struct Server {
+/// A server.
+pub struct Server {
     /// The directory of its socket.
     directory: String,
     /// The server stops when this is closed, at the latest when the process ends.
-    _stdin: Option<ChildStdin>,
-    _script: Option<Child>,
+    stdin: Option<ChildStdin>,
+    script: Option<Child>,
 }
 
 impl Server {
-    fn start() -> Server {
-        if let Ok(directory) = env::var("CARNELIAN_TEST_POSTGRES") {
-            return Server { directory, _stdin: None, _script: None };
-        }
+    /// Starts a server that nothing else uses; it stops when it is dropped.
+    pub fn start() -> Server {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/test-postgres");
         let mut script = Command::new(script)
             .stdin(Stdio::piped())
@@ -36,33 +34,84 @@ impl Server {
         BufReader::new(stdout).read_line(&mut directory).expect("scripts/test-postgres prints a directory");
         let directory = directory.trim_end().to_owned();
         assert!(!directory.is_empty(), "PostgreSQL does not start: is postgresql-15 installed?");
-        Server { directory, _stdin: script.stdin.take(), _script: Some(script) }
+        Server { directory, stdin: script.stdin.take(), script: Some(script) }
+    }
+
+    /// The server that the tests of this process share.
+    fn shared() -> &'static Server {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| match env::var("CARNELIAN_TEST_POSTGRES") {
+            Ok(directory) => Server { directory, stdin: None, script: None },
+            Err(_) => Server::start(),
+        })
+    }
+
+    /// Kills the server, as a crash does.
+    pub fn kill(&self) {
+        self.control(&["stop", "--mode=immediate"]);
+    }
+
+    /// Starts a server again that was killed.
+    pub fn restart(&self) {
+        self.control(&["start", "--log=log"]);
+    }
+
+    /// Runs pg_ctl as the user of the server.
+    fn control(&self, arguments: &[&str]) {
+        let data = format!("{}/data", self.directory);
+        let script = "
+            PATH=\"/usr/lib/postgresql/15/bin:$PATH\"
+            cd \"$1\" && shift
+            if [ \"$(id -u)\" = 0 ]; then
+                exec setpriv --reuid=postgres --regid=postgres --clear-groups pg_ctl \"$@\"
+            fi
+            exec pg_ctl \"$@\"";
+        let status = Command::new("/bin/sh")
+            .args(["-c", script, "sh", &self.directory])
+            .args(arguments)
+            .args(["--silent", "--wait", "--pgdata", &data])
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.expect("a shell runs").success(), "pg_ctl {arguments:?}");
+    }
+
+    /// The URL of a new, empty database.
+    pub fn new_database(&self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let url = |name: &str| format!("postgres:///{name}?host={}&user=postgres", self.directory);
+        run_sql(&url("postgres"), &format!("CREATE DATABASE {name}"));
+        url(&name)
     }
 }
 
-/// The URL of a new, empty database.
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        if let Some(script) = &mut self.script {
+            let _ = script.wait();
+        }
+    }
+}
+
+/// The URL of a new, empty database on a server that other tests use, too.
 pub fn new_database() -> String {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let directory = &SERVER.get_or_init(Server::start).directory;
-    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    run(directory, "postgres", &format!("CREATE DATABASE {name}"));
-    format!("postgres:///{name}?host={directory}&user=postgres")
+    Server::shared().new_database()
 }
 
-/// Runs statements in the database of a URL that [`new_database`] returned; returns what they print.
+/// Runs statements in the database of a URL of this module; returns what they print.
 pub fn run_sql(url: &str, sql: &str) -> String {
-    let (name, parameters) = url.trim_start_matches("postgres:///").split_once('?').expect("a URL of this module");
-    let directory = parameters.trim_start_matches("host=").split('&').next().expect("a host");
-    run(directory, name, sql)
-}
-
-fn run(directory: &str, database: &str, sql: &str) -> String {
-    let psql = Command::new("psql")
-        .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username=postgres"])
-        .args(["--host", directory, "--dbname", database, "--command", sql])
-        .output()
-        .expect("psql runs");
+    let psql = psql(url, sql);
     assert!(psql.status.success(), "{sql}: {}", String::from_utf8_lossy(&psql.stderr));
     String::from_utf8_lossy(&psql.stdout).trim_end().to_owned()
+}
+
+/// Runs statements in the database of a URL of this module; returns whether they succeeded.
+pub fn try_sql(url: &str, sql: &str) -> bool {
+    psql(url, sql).status.success()
+}
+
+fn psql(url: &str, sql: &str) -> Output {
+    let arguments = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
+    Command::new("psql").args(arguments).args(["--dbname", url, "--command", sql]).output().expect("psql runs")
 }

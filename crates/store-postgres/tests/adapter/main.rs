@@ -1,10 +1,12 @@
 //! Tests of the adapter on a real server: the contract suite, what a database must be like, and failures.
 
 mod contract;
+mod failures;
+mod statements;
 
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, contract::TestKeys};
-use carnelian_store_postgres::{Durability, Options, PostgresStore, migrate};
+use carnelian_store_postgres::{Database, Durability, OpenError, Options, PostgresStore, migrate};
 use std::{sync::Arc, time::Duration};
 
 /// A clock that stands still.
@@ -24,22 +26,20 @@ impl Clock for StoppedClock {
     }
 }
 
-fn options(url: &str) -> Options {
-    Options {
-        url: url.to_owned(),
-        password: None,
-        ca_file: None,
-        durability: Durability::Local,
-        readers: 2,
-        clock: Arc::new(StoppedClock),
-        keys: Arc::new(TestKeys),
-    }
+fn database(url: &str) -> Database {
+    Database { url: url.to_owned(), password: None, ca_file: None, durability: Durability::Local }
+}
+
+/// Opens the registry in a database that was prepared.
+async fn open_in(url: &str) -> Result<PostgresStore, OpenError> {
+    let (clock, keys) = (Arc::new(StoppedClock), Arc::new(TestKeys));
+    PostgresStore::open(Options { database: database(url), readers: 2, clock, keys }).await
 }
 
 /// An empty registry in a database of its own.
 async fn open() -> (String, PostgresStore) {
     let url = test_postgres::new_database();
-    let options = options(&url);
-    migrate(&options).await.expect("is prepared");
-    (url, PostgresStore::open(options).await.expect("the registry opens"))
+    migrate(&database(&url), &TestKeys).await.expect("is prepared");
+    let store = open_in(&url).await.expect("the registry opens");
+    (url, store)
 }

@@ -15,6 +15,7 @@ mod health;
 mod interface;
 mod logs;
 mod names;
+mod postgres;
 mod properties;
 mod races;
 mod revocation;

@@ -1,0 +1,214 @@
+//! Databases that are not as they should be, and databases that fail.
+
+use crate::{database, open, open_in};
+use carnelian_domain::{AccountId, Actor, Origin};
+use carnelian_store::{
+    Audit, Conflict, Customers, Directory, IdempotencyKey, NewCustomer, PartitionId, Restores, Store, StoreError,
+    contract::TestKeys,
+};
+use carnelian_store_postgres::{Database, Durability, OpenError, PostgresStore, UnsafeDatabase, migrate};
+use std::sync::Arc;
+use test_postgres::{Server, run_sql};
+
+const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+
+async fn account(store: &PostgresStore) -> AccountId {
+    let wrap = Arc::new(|_| b"wrapped".to_vec());
+    store.create_account("acme".into(), wrap, &ORIGIN).await.expect("an account is created").id
+}
+
+async fn draft(store: &PostgresStore, account: AccountId, name: &str) -> NewCustomer {
+    let mut ids = store.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("an id is reserved");
+    NewCustomer {
+        id: ids.next().expect("one was reserved"),
+        account,
+        name: name.into(),
+        unique_name: name.into(),
+        ship_to_bill_address: false,
+        sealed: vec![7; 40],
+    }
+}
+
+/// An empty registry on a server of its own, whose settings a test may change.
+async fn open_alone() -> (Server, String, PostgresStore) {
+    let server = Server::start();
+    let url = server.new_database();
+    migrate(&database(&url), &TestKeys).await.expect("is prepared");
+    let store = open_in(&url).await.expect("the registry opens");
+    (server, url, store)
+}
+
+/// Changes a setting of a server, and waits until it is in force.
+fn set(url: &str, setting: &str, value: &str) {
+    run_sql(url, &format!("ALTER SYSTEM SET {setting} = '{value}'"));
+    run_sql(url, "SELECT pg_reload_conf()");
+    while run_sql(url, &format!("SHOW {setting}")) != value {}
+}
+
+/// Runs a future until it ends, and meanwhile a statement until it prints `t`.
+async fn meanwhile<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static, url: &str, sql: &str) -> T {
+    let work = tokio::spawn(work);
+    while !run_sql(url, sql).contains('t') {
+        assert!(!work.is_finished(), "it ended before {sql}");
+    }
+    work.await.expect("it does not panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_opened_only_if_it_is_prepared_for_this_release() {
+    let url = test_postgres::new_database();
+    assert!(matches!(open_in(&url).await, Err(OpenError::NotPrepared)));
+    let (one, two) = (database(&url), database(&url));
+    let (one, two) = tokio::join!(migrate(&one, &TestKeys), migrate(&two, &TestKeys));
+    one.and(two).expect("both find it prepared");
+    let store = open_in(&url).await.expect("the registry opens");
+    drop(store.begin_restore(carnelian_store::RegistryId([7; 16])).await.expect("begins"));
+    assert!(matches!(open_in(&url).await, Err(OpenError::RestoreUnfinished)));
+    run_sql(&url, "UPDATE schema SET version = 1000");
+    assert!(matches!(open_in(&url).await, Err(OpenError::TooNew { found: 1000, .. })));
+    run_sql(&url, "UPDATE schema SET version = 0");
+    assert!(matches!(open_in(&url).await, Err(OpenError::TooOld { found: 0, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_could_lose_what_it_acknowledges_is_refused_at_the_start_and_later() {
+    let (_server, url, store) = open_alone().await;
+    let replicated = Database { durability: Durability::Replicated, ..database(&url) };
+    let refused = migrate(&replicated, &TestKeys).await.expect_err("there is no standby");
+    assert!(refused.to_string().contains("synchronous_standby_names"), "{refused}");
+    store.directory_version().await.expect("is read");
+    set(&url, "fsync", "off");
+    let Err(OpenError::Database(error)) = open_in(&url).await else { panic!("it opens") };
+    assert_eq!(error.to_string(), UnsafeDatabase::NoSync.to_string());
+    let error = store.directory_version().await.expect_err("a server asks again and again");
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_wait_for_a_standby_is_cancelled_is_not_acknowledged() {
+    let (_server, url, store) = open_alone().await;
+    let account = account(&store).await;
+    let new = draft(&store, account, "Jane").await;
+    set(&url, "synchronous_standby_names", "nobody");
+    let store = Arc::new(store);
+    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let (writing, id) = (store.clone(), new.id);
+    let write = async move { writing.create_customer(new, &ORIGIN, None).await };
+    let error = meanwhile(write, &url, cancel).await.expect_err("the standby has nothing");
+    assert!(matches!(error, StoreError::Unknown(_)), "{error}");
+    set(&url, "synchronous_standby_names", "");
+    assert!(store.customer(id).await.expect("the store can be read").is_some(), "what is unknown may have happened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_goes_on_when_its_connections_are_lost() {
+    let (url, store) = open().await;
+    let account = account(&store).await;
+    for name in ["One", "Two", "Three"] {
+        let new = draft(&store, account, name).await;
+        let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        run_sql(&url, terminate);
+        store.create_customer(new.clone(), &ORIGIN, None).await.expect("nothing of the first attempt was kept");
+        // A read on a connection that is about to end fails, and the next one has another connection.
+        let mut reads = 0;
+        while store.customer(new.id).await.is_err() {
+            reads += 1;
+            assert!(reads < 10, "reads do not recover");
+        }
+    }
+    assert_eq!(store.audit_ends().await.expect("are read")[0].sequence, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_reached_makes_every_call_unavailable() {
+    let (server, url, store) = open_alone().await;
+    let account = account(&store).await;
+    let new = draft(&store, account, "Jane").await;
+    drop(server);
+    let unavailable = |error: StoreError| assert!(!matches!(error, StoreError::Conflict(_)), "{error}");
+    unavailable(store.create_customer(new.clone(), &ORIGIN, None).await.expect_err("it is gone"));
+    unavailable(store.customer(new.id).await.expect_err("it is gone"));
+    unavailable(store.directory_version().await.expect_err("it is gone"));
+    let Err(OpenError::Database(_)) = open_in(&url).await else { panic!("it opens") };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_waits_for_another_transaction_ends_before_its_caller_does() {
+    let (url, store) = open().await;
+    let account = account(&store).await;
+    let new = draft(&store, account, "Jane").await;
+    // Another server that stands still within a transaction.
+    let hold = "BEGIN; SELECT 1 FROM partition FOR UPDATE; SELECT pg_sleep(60)";
+    let holder = std::thread::spawn({
+        let url = url.clone();
+        move || test_postgres::try_sql(&url, hold)
+    });
+    while run_sql(&url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0" {}
+    let store = Arc::new(store);
+    let writing = store.clone();
+    let waits = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'
+        AND EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock')";
+    let written = meanwhile(async move { writing.create_customer(new, &ORIGIN, None).await }, &url, waits).await;
+    written.expect("the other transaction has ended");
+    assert!(!holder.join().expect("it does not panic"), "it was ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_share_names_keys_states_and_one_audit_log() {
+    let (url, one) = open().await;
+    let two = open_in(&url).await.expect("another server opens it");
+    let account = account(&one).await;
+    let (mut calls, mut keyed) = (Vec::new(), Vec::new());
+    let stores: [Arc<PostgresStore>; 2] = [Arc::new(one), Arc::new(two)];
+    for number in 0..200 {
+        for store in &stores {
+            let mut new = draft(store, account, &format!("Name {number}")).await;
+            let store = store.clone();
+            if number % 2 == 0 {
+                calls.push(tokio::spawn(async move { store.create_customer(new, &ORIGIN, None).await }));
+            } else {
+                new.name = format!("Keyed {number}");
+                new.unique_name.clone_from(&new.name);
+                let (user, fingerprint) = (carnelian_domain::UserId(1), vec![number as u8; 32]);
+                let key = IdempotencyKey { user, key: format!("key {number}"), fingerprint };
+                let call = async move { store.create_customer(new, &ORIGIN, Some(key)).await };
+                keyed.push(tokio::spawn(call));
+            }
+        }
+    }
+    let mut created = 0;
+    for call in calls {
+        match call.await.expect("it does not panic") {
+            Ok(_) => created += 1,
+            Err(error) => assert!(matches!(error, StoreError::Conflict(Conflict::NameTaken)), "{error}"),
+        }
+    }
+    let mut answers = Vec::new();
+    for call in keyed {
+        answers.push(call.await.expect("it does not panic").expect("one of two is made, and answers both"));
+    }
+    assert!(answers.chunks(2).all(|pair| pair[0] == pair[1]), "both have the same answer");
+    assert_eq!(created, 100);
+
+    let [one, two] = stores;
+    one.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested");
+    let late = draft(&two, account, "Late").await;
+    let refused = two.create_customer(late, &ORIGIN, None).await.expect_err("the account is being erased");
+    assert!(matches!(refused, StoreError::Conflict(Conflict::ErasureInProgress)), "{refused}");
+    assert_whole_log(&*one, 1 + 200 + 1).await;
+}
+
+/// Asserts that the audit log has this many entries, each linked to the one before.
+async fn assert_whole_log(store: &dyn Store, entries: usize) {
+    use carnelian_store::{AuditHead, contract::TestChain};
+    let chain = TestChain(store.registry_id().await.expect("is read"));
+    let log = store.audit_entries(PartitionId::FIRST, 0, 10_000).await.expect("is read");
+    assert_eq!(log.len(), entries);
+    let mut head = AuditHead::empty(PartitionId::FIRST);
+    for stored in &log {
+        head.append(&chain, stored.at, &stored.entry);
+        assert_eq!((stored.sequence, &stored.link[..]), (head.sequence, &head.link[..]));
+    }
+    assert_eq!(store.audit_ends().await.expect("are read"), [head.end(&chain)]);
+}

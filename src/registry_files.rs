@@ -88,6 +88,11 @@ fn check_file_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {
     Err(CliError::failed(format!("{path} belongs to user {owner}, not to {user}: run chown {user} on it")))
 }
 
+/// Whether a file or a directory, not what it links to, belongs to the user of this process.
+pub(crate) fn is_own(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| Uid::from_raw(file.uid()) == geteuid())
+}
+
 /// Whether a name in a data directory is that of a file of the registry, except for the master key.
 pub(crate) fn is_of_registry(name: &OsStr) -> bool {
     // Some file systems do not distinguish cases.

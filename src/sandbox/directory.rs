@@ -13,7 +13,9 @@
 use crate::{
     CliError,
     atomic_file::{Draft, create_private},
-    backend, wiring,
+    backend,
+    registry_files::is_own,
+    wiring,
 };
 use data_encoding::HEXLOWER;
 use std::{
@@ -214,11 +216,12 @@ fn current(root: &Path) -> u64 {
     fs::read_to_string(root.join(MARKER)).ok().and_then(|number| number.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Removes temporary directories of killed sandboxes: those whose lock is free.
+/// Removes temporary directories of killed sandboxes: those whose lock is free. What others have made there is left alone.
 fn remove_abandoned(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let is_temporary = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let lock = is_temporary.then(|| File::open(entry.path().join(LOCK)).ok()).flatten();
+        let is_own = is_temporary && is_own(&entry.path());
+        let lock = is_own.then(|| File::open(entry.path().join(LOCK)).ok()).flatten();
         if lock.is_some_and(|lock| lock.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use blackbox::{Place, Server, wait};
+use blackbox::{Place, Server, stranger, wait};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{Sandbox, launch};
 
@@ -78,6 +79,23 @@ fn what_a_killed_sandbox_has_left_is_removed_by_the_next_and_a_running_one_stays
     wait::until("what is left is removed", wait::PATIENCE, || (!left.exists()).then_some(()));
     assert!(folder(&running).exists() && folder(&next).exists());
     running.client().get("/health/ready").must_succeed("the running one");
+}
+
+#[test]
+fn what_another_user_makes_where_sandboxes_are_kept_delays_no_start() {
+    if !stranger::is_possible() {
+        return;
+    }
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let foreign = TempDir::with_prefix_in("carnelian-sandbox-", base).expect("a directory can be made");
+    // Opening a pipe waits for the other end.
+    let lock = foreign.path().join("sandbox.lock");
+    assert!(Command::new("mkfifo").arg(&lock).status().expect("there is mkfifo").success());
+    stranger::give(foreign.path());
+    let sandbox = Sandbox::start();
+    sandbox.call("GET", "/health/live");
+    assert!(lock.exists(), "what belongs to others was removed");
 }
 
 #[test]

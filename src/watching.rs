@@ -3,6 +3,7 @@
 
 use carnelian_app::App;
 use std::{
+    future::Future,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -26,10 +27,10 @@ const AUDIT_HEAD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Begins all of it, for as long as the registry is served; dropping what is returned ends it too.
 pub(crate) fn watch(app: &Arc<App>) -> JoinSet<()> {
     let mut watching = JoinSet::new();
-    watching.spawn(watch_directory(Arc::downgrade(app)));
-    watching.spawn(erase_when_due(Arc::downgrade(app)));
-    watching.spawn(watch_key_uses(Arc::downgrade(app)));
-    watching.spawn(watch_audit_head(Arc::downgrade(app)));
+    watching.spawn(repeat(Arc::downgrade(app), DIRECTORY_INTERVAL, refresh_directory));
+    watching.spawn(repeat(Arc::downgrade(app), ERASURE_INTERVAL, run_erasures));
+    watching.spawn(repeat(Arc::downgrade(app), KEY_USES_INTERVAL, async |app| note_key_uses(&app).await));
+    watching.spawn(repeat(Arc::downgrade(app), AUDIT_HEAD_INTERVAL, async |app| log_audit_heads(&app).await));
     watching
 }
 
@@ -39,47 +40,27 @@ pub(crate) fn every(time: Duration) -> Interval {
     ticks
 }
 
+/// Does some work at once, and again and again, for as long as `owner` is there.
+async fn repeat<T, Work: Future<Output = ()>>(owner: Weak<T>, time: Duration, work: impl Fn(Arc<T>) -> Work) {
+    let mut ticks = every(time);
+    loop {
+        ticks.tick().await;
+        let Some(owner) = owner.upgrade() else { return };
+        work(owner).await;
+    }
+}
+
 /// Takes over what is changed.
-async fn watch_directory(app: Weak<App>) {
-    let mut ticks = every(DIRECTORY_INTERVAL);
-    loop {
-        ticks.tick().await;
-        let Some(app) = app.upgrade() else { return };
-        if let Err(error) = app.refresh_directory().await {
-            tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
-        }
+async fn refresh_directory(app: Arc<App>) {
+    if let Err(error) = app.refresh_directory().await {
+        tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
     }
 }
 
-/// Carries out erasures, and retries an interrupted one every second.
-async fn erase_when_due(app: Weak<App>) {
-    let mut ticks = every(ERASURE_INTERVAL);
-    loop {
-        ticks.tick().await;
-        let Some(app) = app.upgrade() else { return };
-        if let Err(failure) = app.run_erasures().await {
-            tracing::warn!(?failure, "an erasure was interrupted; retrying in a second");
-        }
-    }
-}
-
-/// Notes when keys were last used, again and again.
-async fn watch_key_uses(app: Weak<App>) {
-    let mut ticks = every(KEY_USES_INTERVAL);
-    loop {
-        ticks.tick().await;
-        let Some(app) = app.upgrade() else { return };
-        note_key_uses(&app).await;
-    }
-}
-
-/// Logs the head of the audit log at once, and again and again.
-async fn watch_audit_head(app: Weak<App>) {
-    let mut ticks = every(AUDIT_HEAD_INTERVAL);
-    loop {
-        ticks.tick().await;
-        let Some(app) = app.upgrade() else { return };
-        log_audit_heads(&app).await;
+/// Carries out erasures; an interrupted one is retried the next time.
+async fn run_erasures(app: Arc<App>) {
+    if let Err(failure) = app.run_erasures().await {
+        tracing::warn!(?failure, "an erasure was interrupted; retrying in a second");
     }
 }
 
@@ -95,5 +76,32 @@ pub(crate) async fn log_audit_heads(app: &App) {
 pub(crate) async fn note_key_uses(app: &App) {
     if let Err(error) = app.write_key_uses().await {
         tracing::warn!(%error, "it could not be noted when keys were last used");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::time::{pause, sleep};
+
+    #[tokio::test]
+    async fn work_at_an_interval_is_done_again_and_again_until_its_owner_is_gone() {
+        pause();
+        for time in [DIRECTORY_INTERVAL, ERASURE_INTERVAL, KEY_USES_INTERVAL, AUDIT_HEAD_INTERVAL] {
+            let times = Arc::new(AtomicUsize::new(0));
+            let count = async |times: Arc<AtomicUsize>| {
+                times.fetch_add(1, Ordering::Relaxed);
+            };
+            let repeated = tokio::spawn(repeat(Arc::downgrade(&times), time, count));
+            // The clock is paused: it moves on to the next moment for which somebody waits.
+            sleep(time / 2).await;
+            for expected in 1..=5 {
+                assert_eq!(times.load(Ordering::Relaxed), expected, "every {time:?}");
+                sleep(time).await;
+            }
+            drop(times);
+            repeated.await.expect("ends with its owner");
+        }
     }
 }

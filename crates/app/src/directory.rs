@@ -97,6 +97,7 @@ impl LoadedDirectory {
                 users[*position].keys.push(key(record, uses));
             }
         }
+        uses.keep_only(&users.iter().flat_map(|user| &user.keys).map(|key| &*key.key_id).collect());
         LoadedDirectory {
             version: snapshot.version,
             accounts_by_id: positions(accounts.iter().map(|account| account.id)),

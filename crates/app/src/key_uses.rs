@@ -7,7 +7,7 @@ use carnelian_domain::Timestamp;
 use carnelian_store::StoreError;
 use parking_lot::Mutex;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -57,6 +57,11 @@ impl KeyUses {
         by_key.entry(key_id.to_owned()).or_default().clone()
     }
 
+    /// Forgets all but these keys.
+    pub(crate) fn keep_only(&self, keys: &HashSet<&str>) {
+        self.by_key.lock().retain(|key_id, _| keys.contains(key_id.as_str()));
+    }
+
     fn unwritten(&self) -> Vec<(String, Timestamp)> {
         let by_key = self.by_key.lock();
         by_key.iter().filter_map(|(key_id, last)| Some((key_id.clone(), last.unwritten()?))).collect()
@@ -72,7 +77,9 @@ impl App {
         }
         self.store.note_key_uses(uses.clone()).await?;
         for (key_id, at) in uses {
-            self.directory.key_uses.get(&key_id).written.fetch_max(at.0, Ordering::Relaxed);
+            if let Some(last) = self.directory.key_uses.by_key.lock().get(&key_id) {
+                last.written.fetch_max(at.0, Ordering::Relaxed);
+            }
         }
         Ok(())
     }
@@ -81,6 +88,17 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_use_of_a_key_that_is_gone_is_forgotten_and_the_others_stay() {
+        let uses = KeyUses::default();
+        for key in ["kept", "gone"] {
+            uses.get(key).note(Timestamp(5000));
+        }
+        uses.keep_only(&HashSet::from(["kept", "unused"]));
+        assert_eq!(uses.unwritten(), [("kept".to_owned(), Timestamp(5000))]);
+        assert_eq!(uses.by_key.lock().len(), 1);
+    }
 
     #[test]
     fn a_use_is_noted_once_a_second_and_is_unwritten_until_it_is_written() {

@@ -368,15 +368,16 @@ async fn the_log_restarts_at_its_beginning_under_sustained_writes() {
     let store = open(directory.path());
     let account = account(&store).await;
     let (first, mut written) = (log_restarts(directory.path()), 0);
-    while log_restarts(directory.path()) < first + 3 {
+    // Many times, so that a log that grows a little with every restart is found.
+    while log_restarts(directory.path()) < first + 12 {
         let id = store.reserve_customer_ids(PartitionId::FIRST, 1).await.expect("is reserved").first;
         store.create_customer(customer(id, account, vec![0; 1 << 20]), &ORIGIN, None).await.expect("is created");
         assert!(exists(&store, id).await);
         written += 1;
-        assert!(written < 500, "the log has {written} MiB and still grows");
+        assert!(written < 2000, "the log has {written} MiB and still grows");
     }
     let log = fs::metadata(log_path(directory.path())).expect("exists").len();
-    assert!(log < written << 20, "{log} bytes for {written} MiB");
+    assert!(log < (written << 20) / 3, "{log} bytes for {written} MiB");
 }
 
 fn log_path(directory: &Path) -> PathBuf {

@@ -14,10 +14,13 @@ use crate::{
     wiring,
 };
 use carnelian_app::App;
-use carnelian_http::{ServerSettings, Service, Source, tls::Tls};
+use carnelian_http::{
+    ServerSettings, Service, Source,
+    tls::{Tls, TlsError},
+};
 use std::{
     any::Any,
-    fmt, fs, io,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -48,6 +51,7 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     let what = what(&settings, &command)?;
     let tls = tls(&settings)?;
     let _log = logging::start(settings.log).map_err(CliError::failed)?;
+    warn(tls.iter().flat_map(|files| &files.warnings));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let outcome = runtime.block_on(async {
         if command.migrate {
@@ -249,6 +253,8 @@ struct TlsFiles {
     cert: PathBuf,
     key: PathBuf,
     tls: Tls,
+    /// Why certificates were not valid at the start.
+    warnings: Vec<String>,
 }
 
 fn tls(settings: &Settings) -> Result<Option<TlsFiles>, CliError> {
@@ -258,8 +264,9 @@ fn tls(settings: &Settings) -> Result<Option<TlsFiles>, CliError> {
         (None, Some(_)) => Err(CliError::usage("--tls-key needs --tls-cert")),
         (Some(cert), Some(key)) => {
             let (cert_pem, key_pem) = read_tls(settings, cert, key)?;
-            let tls = Tls::from_pem(&cert_pem, &key_pem).map_err(|error| tls_refusal(cert, key, &error))?;
-            Ok(Some(TlsFiles { settings: settings.clone(), cert: cert.clone(), key: key.clone(), tls }))
+            let loaded = Tls::from_pem(&cert_pem, &key_pem, wiring::system_clock().now());
+            let (tls, warnings) = loaded.map_err(|error| CliError::failed(explain_tls(cert, key, &error)))?;
+            Ok(Some(TlsFiles { settings: settings.clone(), cert: cert.clone(), key: key.clone(), tls, warnings }))
         }
     }
 }
@@ -274,18 +281,31 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     fs::read(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
 }
 
-fn tls_refusal(cert: &Path, key: &Path, error: &dyn fmt::Display) -> CliError {
-    CliError::failed(format!("{}, {}: {error}", cert.display(), key.display()))
+/// The message of an error, with the file that has it.
+fn explain_tls(cert: &Path, key: &Path, error: &TlsError) -> String {
+    match error {
+        TlsError::Certificate(why) => format!("{}: {why}", cert.display()),
+        TlsError::Key(why) => format!("{}: {why}", key.display()),
+    }
+}
+
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
+    for warning in warnings {
+        tracing::warn!("clients will refuse the connection: {warning}");
+    }
 }
 
 /// Takes the files' certificate for new connections; one that cannot be used changes nothing.
-fn reload(TlsFiles { settings, cert, key, tls }: &TlsFiles) {
-    let replaced = match read_tls(settings, cert, key) {
-        Ok((cert, key)) => tls.replace(&cert, &key).map_err(|error| error.to_string()),
-        Err(error) => Err(error.message().to_owned()),
-    };
+fn reload(TlsFiles { settings, cert, key, tls, .. }: &TlsFiles) {
+    let replaced = read_tls(settings, cert, key).map_err(|error| error.message().to_owned());
+    let replaced = replaced.and_then(|(chain, pem)| {
+        tls.replace(&chain, &pem, wiring::system_clock().now()).map_err(|error| explain_tls(cert, key, &error))
+    });
     match replaced {
-        Ok(()) => tracing::info!("the certificate was read again"),
+        Ok(warnings) => {
+            tracing::info!("the certificate was read again");
+            warn(&warnings);
+        }
         Err(error) => tracing::error!(error, "the certificate could not be read again; the old one stays"),
     }
 }

@@ -1,48 +1,35 @@
 //! TLS with a certificate that can be replaced while the server runs.
+//!
+//! * [`certificates`]: reads and checks a certificate chain and its key
+
+mod certificates;
+
+pub use certificates::TlsError;
 
 use arc_swap::ArcSwap;
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use std::sync::Arc;
+use carnelian_domain::Timestamp;
+use certificates::Credentials;
+use rustls::{ServerConfig, sign::SingleCertAndKey};
+use std::{sync::Arc, time::Duration};
 use tokio_rustls::TlsAcceptor;
-
-/// Why a certificate and its key cannot be used.
-#[derive(Debug)]
-pub enum TlsError {
-    /// The certificate file contains no PEM certificate.
-    NoCertificate,
-    /// The key file contains no PEM private key.
-    NoPrivateKey,
-    /// Certificate and key do not match, or cannot be used.
-    Unusable(rustls::Error),
-}
-
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            TlsError::NoCertificate => f.write_str("the certificate file contains no PEM certificate"),
-            TlsError::NoPrivateKey => f.write_str("the key file contains no PEM private key"),
-            TlsError::Unusable(error) => write!(f, "the certificate and the key cannot be used: {error}"),
-        }
-    }
-}
 
 /// The certificate of new connections; open connections keep theirs.
 #[derive(Clone)]
 pub struct Tls(Arc<ArcSwap<ServerConfig>>);
 
 impl Tls {
-    /// Uses a certificate chain and its private key, both in PEM form.
-    pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Tls, TlsError> {
-        Ok(Tls(Arc::new(ArcSwap::from_pointee(config(certificates, key)?))))
+    /// Uses a certificate chain and its private key, both in PEM form. Also returns why certificates are not valid now.
+    pub fn from_pem(chain: &[u8], key: &[u8], now: Timestamp) -> Result<(Tls, Vec<String>), TlsError> {
+        let (config, warnings) = config(chain, key, now)?;
+        Ok((Tls(Arc::new(ArcSwap::from_pointee(config))), warnings))
     }
 
-    /// Uses another chain and key for new connections; if they cannot be used, nothing changes.
-    pub fn replace(&self, certificates: &[u8], key: &[u8]) -> Result<(), TlsError> {
-        self.0.store(Arc::new(config(certificates, key)?));
-        Ok(())
+    /// Uses another chain and key for new connections; if they cannot be used, nothing changes. Returns why certificates are
+    /// not valid now.
+    pub fn replace(&self, chain: &[u8], key: &[u8], now: Timestamp) -> Result<Vec<String>, TlsError> {
+        let (config, warnings) = config(chain, key, now)?;
+        self.0.store(Arc::new(config));
+        Ok(warnings)
     }
 
     /// Accepts TLS connections with the current certificate.
@@ -51,15 +38,14 @@ impl Tls {
     }
 }
 
-fn config(certificates: &[u8], key: &[u8]) -> Result<ServerConfig, TlsError> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates).collect();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(TlsError::NoCertificate)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::NoPrivateKey)?;
+fn config(chain: &[u8], key: &[u8], now: Timestamp) -> Result<(ServerConfig, Vec<String>), TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let now = Duration::from_millis(u64::try_from(now.0).unwrap_or_default());
+    let Credentials { certified, warnings } = certificates::read(&provider, chain, key, now)?;
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    let mut config = config.map_err(TlsError::Unusable)?;
+        .expect("the provider has cipher suites for both versions");
+    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok((config, warnings))
 }

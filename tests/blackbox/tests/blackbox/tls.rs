@@ -16,6 +16,74 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, Support
 
 type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
 
+/// A private key that is encrypted.
+const ENCRYPTED_KEY: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----\n\
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhApSkNTxzb/wICCAAw\n\
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEECA5p9gQKO80jOfOBH2pYbEEgZB+\n\
+ZS5GhkFyXOn90UIjPiB7KpoLeiNUt73TqZK9ha405/va+O0BtaGe1TrTQa1jDYyv\n\
+t8K8GFIBxLfY6bWenSrNSc5L5F1dePl0iqw8NrGIKdPqd10k4rQaTlU6s0XJmpoy\n\
+NX0o+yyaLAVKuPlhYKR3y1Oo1CQf4lB1zUe8HUIPZcbjsZL4zLm5Mv+jh17yczc=\n\
+-----END ENCRYPTED PRIVATE KEY-----\n";
+
+/// The certificate of an RSA key of 1024 bits.
+const SHORT_CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIICEDCCAXmgAwIBAgIUN/hvMI5jQclhZb1RhQ1fMFxQzrEwDQYJKoZIhvcNAQEL\n\
+BQAwGTEXMBUGA1UEAwwOY2FybmVsaWFuLnRlc3QwIBcNMjYxMTMwMDkwODEwWhgP\n\
+MjEyNjExMDYwOTA4MTBaMBkxFzAVBgNVBAMMDmNhcm5lbGlhbi50ZXN0MIGfMA0G\n\
+CSqGSIb3DQEBAQUAA4GNADCBiQKBgQC2N/Pvo2ZDhN3UHT+Nhn5exfdBp+7pNMEV\n\
+U84XRw4bfyyJhpqKK2mHIH8XSxynXcUmeR1aJT2peCsE4sLORCkpXDVG3Ued1VFV\n\
+ef5PJJWqeZMtEA3UpoDlEcr1JOdOiS3i3Sfj8Cascpth7ANaNgtcXTehKHOJmJfa\n\
+Uh85ZhP0dwIDAQABo1MwUTAdBgNVHQ4EFgQUAnT1qiP/vBIK2i8IfeYsrX92w9kw\n\
+HwYDVR0jBBgwFoAUAnT1qiP/vBIK2i8IfeYsrX92w9kwDwYDVR0TAQH/BAUwAwEB\n\
+/zANBgkqhkiG9w0BAQsFAAOBgQA0r7cSrKKPsI3Q7nfZwCEiEaYQ2rmuNC6utu+I\n\
+qHqKE3U2im+W7Rs8iKH5c1o8XlKRvo13sv3W2U+h33ZwJ+qOraiKB0Dkj+DqYnM3\n\
+Ef+qXIpzwBOybGdUUuQwjnocWBNTj6yYqctEXMjF5pC2N2WakDFZxV7YKiv8g/e8\n\
+WZOwTg==\n\
+-----END CERTIFICATE-----\n";
+
+/// An RSA key of 1024 bits.
+const SHORT_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBALY38++jZkOE3dQd\n\
+P42Gfl7F90Gn7uk0wRVTzhdHDht/LImGmooraYcgfxdLHKddxSZ5HVolPal4KwTi\n\
+ws5EKSlcNUbdR53VUVV5/k8klap5ky0QDdSmgOURyvUk506JLeLdJ+PwJqxym2Hs\n\
+A1o2C1xdN6Eoc4mYl9pSHzlmE/R3AgMBAAECgYBF0M5f5MVL3V545PPyr7M/cK45\n\
+s7QwGgxYtZFjDdBz7JgN4UrY4aU/Js5LCHZkEeN1yDXc0iP8CJTC/HcTPL5f+tV9\n\
+z/InDV7pTeAPcFP3mjGrncUBENhcSfumksi1iikc7KGLhLovb/ME+/FAsscFDOIS\n\
+3Ye8v9BtENbCQdFU4QJBAOD9VzJughLfqyQGv74zCi07/RoGMIB0rej+cIWWUKKl\n\
+rXuMU2HMThh/4i9E03znsikkMoZ7PAPf01zuqXuGtQ8CQQDPVXRp8jgWJYAzkzoA\n\
+YPRyf4qpqXMxbmyEab3qIrkTDssw+NlD2ZT0rnZt9Cqj77EYqO+v1EVEKk5FJEvj\n\
+a1oZAkAuprku3tUfvrsIxFF7ya+Bg5/OhpwF9quc1S1Vtb5Qi1P2ezlK3QcQc2vd\n\
+60KC8rPxbe0AD4t5Li7wZRhFYcAnAkEAsWCmi81R9oB2waj/QjuwZhR/iM8TYgLa\n\
+jB37AEhcldVeOLNtDQMk0IBBiagOotn5ZOOCy6aK69pVxAldc17wYQJBAMWrcACA\n\
+DJFDIkCyvHP5K/V4VswbUJEuQXm7cp5ePZLmuTfsaBIrD57LeVKgT7XTQdlr3CXE\n\
+JKqts4Eng6Npzuo=\n\
+-----END PRIVATE KEY-----\n";
+
+/// The certificate of a key on the curve secp256k1.
+const KOBLITZ_CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBhzCCASygAwIBAgIUYaDOFBMX0LevSGm3ksgpaLbrR9cwCgYIKoZIzj0EAwIw\n\
+GTEXMBUGA1UEAwwOY2FybmVsaWFuLnRlc3QwIBcNMjYxMTMwMDkwODEwWhgPMjEy\n\
+NjExMDYwOTA4MTBaMBkxFzAVBgNVBAMMDmNhcm5lbGlhbi50ZXN0MFYwEAYHKoZI\n\
+zj0CAQYFK4EEAAoDQgAES7J1UO/m6515n8lvhqD4gFdvaHfIpOdnWAzhtdq87juD\n\
+J5RMd0Zzy8A7/Ao+EdTG8kkVte7HbkDSArZvfMRjDaNTMFEwHQYDVR0OBBYEFMSg\n\
+BQdqMVENy+xPM52PossrN1RXMB8GA1UdIwQYMBaAFMSgBQdqMVENy+xPM52Possr\n\
+N1RXMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAJKsLdosfRRJ\n\
+3hJ7YkU5jorLvTIGMbtLBS5i8cndOLGTAiEApMj6rn8YfwR75OeoiqC7jNiYh82Q\n\
+a/AQOXUPql0YEQw=\n\
+-----END CERTIFICATE-----\n";
+
+/// A key on the curve secp256k1.
+const KOBLITZ_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgCFbiRu9wIMs9Degxi3TG\n\
+Rw6P8rKZYKCCM01IjdxD+mihRANCAARLsnVQ7+brnXmfyW+GoPiAV29od8ik52dY\n\
+DOG12rzuO4MnlEx3RnPLwDv8Cj4R1MbySRW17sduQNICtm98xGMN\n\
+-----END PRIVATE KEY-----\n";
+
 /// Writes a new certificate and its key to the server's files, and returns the certificate.
 fn write_certificate(place: &Place) -> String {
     let generated =
@@ -277,4 +345,76 @@ fn a_client_that_does_not_read_responses_is_disconnected() {
         let request = Request::new("GET", "/rws/api/v1/echo/hello").login(&ada);
         next.exchange(&request).is_ok_and(|reply| reply.status == 200).then_some(())
     });
+}
+
+/// A certificate for the given years that a CA has issued, that CA's certificate, and the key.
+fn issued(years: [i32; 2]) -> [String; 3] {
+    let ca_key = rcgen::KeyPair::generate().expect("a key can be made");
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "Test CA");
+    let ca_certificate = ca.self_signed(&ca_key).expect("a certificate can be made");
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().expect("a key can be made");
+    let mut own = rcgen::CertificateParams::new(vec!["carnelian.test".to_owned()]).expect("a name");
+    [own.not_before, own.not_after] = years.map(|year| rcgen::date_time_ymd(year, 1, 1));
+    let certificate = own.signed_by(&key, &issuer).expect("a certificate can be made");
+    [certificate.pem(), ca_certificate.pem(), key.serialize_pem()]
+}
+
+#[test]
+fn a_key_or_a_chain_that_cannot_be_used_says_what_it_is() {
+    let place = Place::new();
+    let [own, ca, key] = issued([2020, 4000]);
+    let [_, _, other_key] = issued([2020, 4000]);
+    let old_form = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+        -----END RSA PRIVATE KEY-----\n";
+    let damaged = own.replacen("MII", "AII", 1);
+    let chain = |parts: &[&str]| parts.concat();
+    let cases: [(&str, String, &str, &str, &str); 15] = [
+        ("encrypted", own.clone(), ENCRYPTED_KEY, "key.pem", "encrypted"),
+        ("encrypted in the old form", own.clone(), old_form, "key.pem", "encrypted"),
+        ("too short", SHORT_CERTIFICATE.to_owned(), SHORT_KEY, "cert.pem", "RSA key of the certificate has 1024 bits"),
+        ("unknown curve", KOBLITZ_CERTIFICATE.to_owned(), KOBLITZ_KEY, "cert.pem", "curve 1.3.132.0.10"),
+        ("a key that is too short", own.clone(), SHORT_KEY, "key.pem", "cannot be used"),
+        ("another key", own.clone(), &other_key, "key.pem", "key of another certificate"),
+        ("the CA first", chain(&[&ca, &own]), &key, "cert.pem", "chain is out of order: the server's own"),
+        ("own twice", chain(&[&own, &own]), &key, "cert.pem", "chain is out of order: certificate 1 was issued by"),
+        ("a certificate as key", own.clone(), &own, "key.pem", "this is a certificate"),
+        ("a key as certificate", key.clone(), &key, "cert.pem", "this is a private key"),
+        ("a damaged certificate", damaged, &key, "cert.pem", "certificate 1 is damaged"),
+        ("a cut certificate", own[..200].to_owned(), &key, "cert.pem", "damaged"),
+        ("a cut key", own.clone(), &key[..100], "key.pem", "damaged"),
+        ("DER", "0\u{1}".to_owned(), &key, "cert.pem", "DER"),
+        ("nothing", own.clone(), "", "key.pem", "no private key"),
+    ];
+    for (case, certificate, key, file, why) in cases {
+        place.write("cert.pem", &certificate);
+        place.write("key.pem", key);
+        let launch = place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+        let error = launch.run().fails(1);
+        assert!(error.starts_with(&format!("error: {file}: ")) && error.contains(why), "{case}: {error}");
+    }
+    place.write("cert.pem", &chain(&[&own, &ca]));
+    place.write("key.pem", &key);
+    let server = serve(&place);
+    assert!(!server.log().contains("clients will refuse"), "{}", server.log());
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_served_with_a_warning() {
+    let place = Place::new();
+    for (years, why) in [
+        ([2000, 2001], "certificate 1 has expired on 2001-01-01"),
+        ([4000, 4001], "certificate 1 is not valid before 4000-01-01"),
+    ] {
+        let [own, ca, key] = issued(years);
+        place.write("cert.pem", &format!("{own}{ca}"));
+        place.write("key.pem", &key);
+        let server = serve(&place);
+        let warned = || server.log().matches(why).count();
+        wait::until("a warning is logged", wait::PROCESS, || (warned() == 1).then_some(()));
+        server.signal("HUP");
+        wait::until("the warning is repeated", wait::PROCESS, || (warned() == 2).then_some(()));
+    }
 }

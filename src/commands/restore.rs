@@ -109,5 +109,5 @@ async fn report(app: &App, restored: &Restored, origin: &Origin) -> Result<(), C
         }
     }
     print_message(format_args!("{} users can sign in, with these roles and keys:", rows.len()));
-    print_listing(false, &["userName", "accountName", "groupName", "role", "keys"], rows)
+    print_listing(false, &["username", "accountName", "accountGroup", "roleName", "keys"], rows)
 }

@@ -5,7 +5,7 @@ use crate::{
     commands::output::print_message,
     config::{Durability, Settings},
     machine::cores,
-    registry_files,
+    registry_files::{self, Access, check_key},
 };
 use carnelian_store::{Clock, Ledger, RegistryKeys, Store};
 use carnelian_store_postgres::{self as postgres, PostgresStore};
@@ -91,7 +91,10 @@ fn explain(error: &OpenError, purpose: Purpose) -> CliError {
 fn database(settings: &Settings) -> Result<Option<postgres::Database>, CliError> {
     let Some(url) = &settings.database_url else { return Ok(None) };
     let password = match &settings.database_password_file {
-        Some(file) => Some(fs::read_to_string(file).map_err(|error| atomic_file::explain(file, &error))?),
+        Some(file) => {
+            check_key(settings, file, Access::Owner)?;
+            Some(fs::read_to_string(file).map_err(|error| atomic_file::explain(file, &error))?)
+        }
         None => env::var("PGPASSWORD").ok(),
     };
     Ok(Some(postgres::Database {

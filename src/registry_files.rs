@@ -55,7 +55,7 @@ pub(crate) enum Access {
     Group,
 }
 
-/// Fails unless a file with a key belongs to the user of this process or to root, and only those may have access to it who are
+/// Fails unless a file with a key or a password belongs to the user of this process or to root, and only those may have access to it who are
 /// said to. A file that the service manager hands over is its concern.
 pub(crate) fn check_key(settings: &Settings, path: &Path, access: Access) -> Result<(), CliError> {
     let failed = |error: io::Error| explain(path, &error);
@@ -76,7 +76,7 @@ pub(crate) fn check_key(settings: &Settings, path: &Path, access: Access) -> Res
     if file.mode() & others == 0 {
         return Ok(());
     }
-    Err(explain(path, &format_args!("other users of the system have access to this key; run {advice} on it")))
+    Err(explain(path, &format_args!("other users of the system have access to this secret; run {advice} on it")))
 }
 
 fn check_file_owner(path: &Path, file: &Metadata) -> Result<(), CliError> {

@@ -56,11 +56,17 @@ fn check_output(settings: &Settings, output: &Path) -> Result<(), CliError> {
         return Err(explain(output, &"this is not a regular file"));
     }
     let registries = [settings.data.clone(), registry_of(&settings.data)];
-    let mut protected: Vec<_> = [&settings.master_key_file, &settings.tls_cert, &settings.tls_key]
-        .into_iter()
-        .flatten()
-        .filter_map(|path| identity(path))
-        .collect();
+    let mut protected: Vec<_> = [
+        &settings.master_key_file,
+        &settings.tls_cert,
+        &settings.tls_key,
+        &settings.database_password_file,
+        &settings.database_ca_file,
+    ]
+    .into_iter()
+    .flatten()
+    .filter_map(|path| identity(path))
+    .collect();
     for directory in &registries {
         protected.extend(names_in(directory).iter().filter_map(|path| identity(path)));
     }

@@ -94,6 +94,24 @@ fn a_master_key_that_group_or_others_have_access_to_is_refused_unless_the_servic
 }
 
 #[test]
+fn a_password_file_that_group_or_others_have_access_to_is_refused() {
+    let place = Place::new();
+    place.account("Acme");
+    let password = place.write("password", "secret");
+    // Nobody listens there.
+    let list = ["account", "list", "--database", "postgres://carnelian@127.0.0.1:1/carnelian"];
+    let list = [&list[..], &["--database-password-file", plain(&password)]].concat();
+    for mode in [0o640, 0o604] {
+        set_mode(&password, mode);
+        let why = place.cli(&list).fails(1);
+        assert!(why.contains(plain(&password)) && why.contains("chmod go-rwx"), "{mode:o}: {why}");
+    }
+    set_mode(&password, 0o600);
+    let why = place.cli(&list).fails(1);
+    assert!(!why.contains("chmod"), "{why}");
+}
+
+#[test]
 fn keys_do_not_get_into_core_dumps_nor_into_other_processes() {
     let place = Place::new();
     let server = place.launch().after_shell("ulimit -c unlimited").start();

@@ -96,6 +96,9 @@ pub(crate) enum Command {
     ///
     /// The first time it makes the master key, which every other server of the registry needs in its data directory, too.
     Migrate,
+    /// Verify that accounts, groups, users and keys were not altered outside of Carnelian
+    #[command(subcommand)]
+    Directory(Directory),
     /// List, verify and export the audit log
     #[command(subcommand)]
     Audit(Audit),
@@ -288,6 +291,24 @@ pub(crate) struct Terms {
     /// from everywhere]
     #[arg(long, value_name = "RANGE")]
     pub(crate) allow: Vec<AddressRange>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Directory {
+    /// Verify that accounts, groups, users and keys are as Carnelian has stored them
+    Verify,
+    /// Accept accounts, groups, users and keys as they are stored, after they were altered by something else
+    ///
+    /// WARNING: whoever altered them gets the rights that they gave themselves. Without --yes, only shows every user that would
+    /// be accepted. If any of it is not as it should be, restore a backup instead.
+    Reseal {
+        /// Accept what is shown
+        #[arg(long)]
+        yes: bool,
+        /// The reason, recorded in the audit log
+        #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+        reason: Option<Arc<str>>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod backup;
 mod demo;
+mod directory;
 mod group;
 pub(crate) mod input;
 mod key;
@@ -75,7 +76,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
         }
         Command::Migrate => migrate::run(&settings),
-        Command::Audit(command) => administer(&settings, false, async |app| audit::run(app, command).await),
+        Command::Directory(command) => inspect(&settings, async |app| directory::run(app, command).await),
+        Command::Audit(command) => inspect(&settings, async |app| audit::run(app, command).await),
     }
 }
 
@@ -124,7 +126,24 @@ fn find(settings: &Settings, creates_registry: bool) -> Result<(Settings, bool),
     Ok((settings, exists))
 }
 
+/// Runs a short command on the registry whether or not its accounts, groups, users and keys can be trusted.
+fn inspect(settings: &Settings, command: impl AsyncFnOnce(&App) -> Result<(), CliError>) -> Result<(), CliError> {
+    open_unchecked(settings, Purpose::Administration, false, command)
+}
+
 fn open(
+    settings: &Settings,
+    purpose: Purpose,
+    creates_registry: bool,
+    command: impl AsyncFnOnce(&App) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    open_unchecked(settings, purpose, creates_registry, async |app| {
+        app.check_directory().map_err(CliError::failed)?;
+        command(app).await
+    })
+}
+
+fn open_unchecked(
     settings: &Settings,
     purpose: Purpose,
     creates_registry: bool,

@@ -21,6 +21,9 @@ const ERASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is noted when keys were last used.
 const KEY_USES_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often the server verifies accounts, groups, users and keys, although their version has not changed.
+const SEAL_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often the head of the audit log is logged, so that it is noted outside of the registry.
 const AUDIT_HEAD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -31,6 +34,7 @@ pub(crate) fn watch(app: &Arc<App>) -> JoinSet<()> {
     watching.spawn(repeat(Arc::downgrade(app), ERASURE_INTERVAL, run_erasures));
     watching.spawn(repeat(Arc::downgrade(app), KEY_USES_INTERVAL, async |app| note_key_uses(&app).await));
     watching.spawn(repeat(Arc::downgrade(app), AUDIT_HEAD_INTERVAL, async |app| log_audit_heads(&app).await));
+    watching.spawn(repeat(Arc::downgrade(app), SEAL_INTERVAL, verify_directory));
     watching
 }
 
@@ -54,6 +58,13 @@ async fn repeat<T, Work: Future<Output = ()>>(owner: Weak<T>, time: Duration, wo
 async fn refresh_directory(app: Arc<App>) {
     if let Err(error) = app.refresh_directory().await {
         tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
+    }
+}
+
+/// Verifies that accounts, groups, users and keys were not altered outside of the program.
+async fn verify_directory(app: Arc<App>) {
+    if let Err(error) = app.verify_directory().await {
+        tracing::warn!(%error, "accounts, groups, users and keys could not be verified");
     }
 }
 

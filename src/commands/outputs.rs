@@ -41,6 +41,7 @@ fn outputs(command: &Command) -> Vec<PathBuf> {
         | Command::Key(_)
         | Command::Restore { .. }
         | Command::Migrate
+        | Command::Directory(_)
         | Command::Audit(_) => Vec::new(),
     };
     outputs.into_iter().filter(|output| !is_dash(output)).collect()

@@ -112,6 +112,7 @@ async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<
     }
     let on_failure = Box::new(move |why| on_failure(why));
     let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
+    app.check_directory().map_err(CliError::failed)?;
     let mut instructions: Option<Instructions> = None;
     if let What::Demo = what {
         let demo = demo::prepare(&app, &settings.data).await?;

@@ -29,7 +29,7 @@ use crate::{
 use carnelian_domain::{
     AccountId, Action, Actor, Caller, GroupId, NameError, Object, Origin, Permission, Problem, Scope, UserId, Violation,
 };
-use carnelian_store::{AuditEntry, Conflict, GroupRecord, PartitionId, StoreError};
+use carnelian_store::{AuditEntry, Conflict, DirectorySnapshot, GroupRecord, PartitionId, StoreError};
 use std::sync::Arc;
 
 /// An operator requires access to every account.
@@ -136,6 +136,13 @@ impl Admin<'_> {
     pub fn because(mut self, reason: Option<String>) -> Self {
         self.origin.reason = reason.map(Into::into);
         self
+    }
+
+    /// Accepts accounts, groups, users and keys as they are stored, also if they were altered outside of the program.
+    pub async fn reseal_directory(&self) -> Result<DirectorySnapshot, AdminError> {
+        let accepted = self.app.store.reseal_directory(&self.origin).await?;
+        self.app.refresh_directory().await?;
+        Ok(accepted)
     }
 
     /// Checks the caller's rights again before a change: to find its target, the directory may have been read from the store.

@@ -31,6 +31,8 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 impl App {
     /// Signs a user in.
     ///
+    /// Fails with [`Failure::Unavailable`] if the directory was altered outside of the program.
+    ///
     /// Fails with [`Problem::InvalidCredentials`] for an unknown or disabled user, for a key that is wrong, expired or revoked,
     /// and for a key that may not be used from that address.
     ///
@@ -42,7 +44,12 @@ impl App {
         if self.directory.age(self.clock.monotonic()) > MAX_AGE {
             Box::pin(self.refresh_directory()).await?;
         }
-        if let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
+        let find = || {
+            let directory = self.directory.load();
+            directory.check()?;
+            Ok::<_, Failure>(self.find_caller(&directory, address, user_name, key))
+        };
+        if let Some(caller) = find()? {
             return Ok(caller);
         }
         let now = self.clock.monotonic();
@@ -56,7 +63,7 @@ impl App {
                 true
             }
         };
-        if may_have_changed && let Some(caller) = self.find_caller(&self.directory.load(), address, user_name, key) {
+        if may_have_changed && let Some(caller) = find()? {
             return Ok(caller);
         }
         Err(limited.map_or_else(|| Problem::InvalidCredentials.into(), Failure::RateLimited))
@@ -107,6 +114,7 @@ impl App {
             self.refresh_directory().await?;
         }
         let directory = self.directory.load();
+        directory.check()?;
         let user = directory.user_of_id(user).filter(|user| user.enabled).ok_or(Problem::InvalidCredentials)?;
         let now = self.clock.now();
         let is_valid = |key: &Key| key.key_id == sign_in.key_id && key.is_accepted(now, sign_in.address);

@@ -17,7 +17,9 @@ use crate::{
     vault::{SealingKey, Vault},
 };
 use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scope, Timestamp, UserId, unique_name};
-use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use carnelian_store::{
+    AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord, directory_seal::ALTERED,
+};
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
 /// An account that is not erased.
@@ -69,9 +71,26 @@ pub(crate) struct User {
     pub(crate) keys: Vec<Key>,
 }
 
+/// Why a directory gives nobody rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// It is not what was sealed.
+    #[error(
+        "{ALTERED}: nobody can sign in until the registry is restored, or `carnelian directory reseal` accepts what is stored"
+    )]
+    Altered,
+    /// It is older than one that this process has seen.
+    #[error(
+        "an older state of accounts, groups, users and keys was put back: nobody can sign in until the server is started again"
+    )]
+    Older,
+}
+
 /// One version of the directory.
 pub struct LoadedDirectory {
     version: u64,
+    /// Why it gives nobody rights; it is empty then.
+    error: Option<DirectoryError>,
     /// In the order of their ids.
     accounts: Vec<Arc<Account>>,
     accounts_by_id: HashMap<AccountId, usize>,
@@ -100,6 +119,7 @@ impl LoadedDirectory {
         uses.keep_only(&users.iter().flat_map(|user| &user.keys).map(|key| &*key.key_id).collect());
         LoadedDirectory {
             version: snapshot.version,
+            error: None,
             accounts_by_id: positions(accounts.iter().map(|account| account.id)),
             accounts_by_name: positions(accounts.iter().map(|account| unique_name(&account.name).into())),
             accounts,
@@ -108,6 +128,31 @@ impl LoadedDirectory {
             users,
             groups: snapshot.groups,
         }
+    }
+
+    /// An empty directory in the place of one that cannot be trusted. It has the version of none.
+    fn refused(error: DirectoryError) -> LoadedDirectory {
+        LoadedDirectory {
+            version: 0,
+            error: Some(error),
+            accounts: Vec::new(),
+            accounts_by_id: HashMap::new(),
+            accounts_by_name: HashMap::new(),
+            groups: Vec::new(),
+            users: Vec::new(),
+            users_by_id: HashMap::new(),
+            users_by_name: HashMap::new(),
+        }
+    }
+
+    /// Why the directory cannot be trusted.
+    pub(crate) fn error(&self) -> Option<DirectoryError> {
+        self.error
+    }
+
+    /// Fails if the directory cannot be trusted.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.error.map_or(Ok(()), |error| Err(Failure::Unavailable(Internal::new(error))))
     }
 
     pub(crate) fn version(&self) -> u64 {

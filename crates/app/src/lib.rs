@@ -55,13 +55,14 @@ pub mod transfer;
 pub mod vault;
 
 pub use carnelian_store::Clock;
+pub use directory::DirectoryError;
 pub use failure::Failure;
 pub use listing_slots::ListingSlot;
 pub use throttle::ActiveCall;
 pub use vault::{BackupVault, Entropy, MasterKey};
 
 use carnelian_domain::{Caller, Permission, Problem, Rules};
-use carnelian_store::{Store, StoreError, WorkerId};
+use carnelian_store::{DirectorySnapshot, RegistryKeys, Store, StoreError, WorkerId};
 use directory::DirectoryCache;
 use idempotency::InFlightKeys;
 use ids::CustomerIds;
@@ -150,7 +151,8 @@ impl App {
         let mut worker = [0; 16];
         entropy.fill(&mut worker);
         Ok(App {
-            directory: DirectoryCache::open(&*store, &vault, clock.monotonic()).await?,
+            directory: DirectoryCache::open(&*store, &vault, master_key.directory_key(registry), clock.monotonic())
+                .await?,
             limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
@@ -194,7 +196,24 @@ impl App {
 
     /// Whether requests can be served.
     pub async fn ready(&self) -> Result<(), Failure> {
-        Ok(self.store.ready().await?)
+        self.store.ready().await?;
+        self.directory.load().check()
+    }
+
+    /// Whether accounts, groups, users and keys can be trusted, as of the last time that they were read.
+    pub fn check_directory(&self) -> Result<(), DirectoryError> {
+        self.directory.load().error().map_or(Ok(()), Err)
+    }
+
+    /// Reads accounts, groups, users and keys again, and verifies that they were not altered outside of the program.
+    pub async fn verify_directory(&self) -> Result<Result<(), DirectoryError>, StoreError> {
+        self.directory.verify(&*self.store, &self.keys.vault).await?;
+        Ok(self.check_directory())
+    }
+
+    /// Accounts, groups, users and keys as they are stored, whether or not they can be trusted.
+    pub async fn stored_directory(&self) -> Result<DirectorySnapshot, StoreError> {
+        self.store.directory().await
     }
 
     /// Loads changes that other processes have made to the directory. Returns whether the directory may have changed.

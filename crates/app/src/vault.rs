@@ -4,7 +4,8 @@
 //! master key --HKDF--+-- wrapping key ---- wraps the random data key of each account
 //!                    |                       data key --+-- seals customers
 //!                    |                                  +--HKDF-- seals the account's rows in backups
-//!                    +-- HMAC keys: API keys, request fingerprints, setting digests, audit chain, audit end, backups
+//!                    +-- HMAC keys: API keys, request fingerprints, setting digests, directory, audit chain, audit end,
+//!                    |              backups
 //!                    +-- backup key: seals the rows of backups that belong to no account
 //!                    +-- Ed25519 seed: signs receipts
 //! ```
@@ -25,7 +26,7 @@ use aws_lc_rs::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use carnelian_domain::{AccountId, Timestamp};
-use carnelian_store::{AuditChain, AuditHead, Link, RegistryId, RegistryKeys};
+use carnelian_store::{AuditChain, AuditHead, DirectoryKey, Link, RegistryId, RegistryKeys, Seal};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -64,6 +65,10 @@ impl MasterKey {
 impl RegistryKeys for MasterKey {
     fn audit_chain(&self, registry: RegistryId) -> Arc<dyn AuditChain> {
         Arc::new(AuditKey::new(self, registry))
+    }
+
+    fn directory_key(&self, registry: RegistryId) -> Arc<dyn DirectoryKey> {
+        Arc::new(DirectoryMac(hmac_key(&root(self, registry), b"directory 1")))
     }
 }
 
@@ -175,6 +180,15 @@ impl Vault {
     pub(crate) fn setting_digest(&self, name: &str, value: Option<&str>) -> [u8; KEY_BYTES] {
         let is_set = u8::from(value.is_some());
         sign(&self.settings, &[name.as_bytes(), &[is_set], value.unwrap_or_default().as_bytes()])
+    }
+}
+
+/// Seals the directory: without the master key nobody can give rights.
+struct DirectoryMac(hmac::Key);
+
+impl DirectoryKey for DirectoryMac {
+    fn seal(&self, content: &[u8]) -> Seal {
+        sign(&self.0, &[content])
     }
 }
 
@@ -421,12 +435,13 @@ pub(crate) mod tests {
                 vault.setting_digest("listen", None).to_vec(),
                 audit.link(&head.link, 1, Timestamp(1), "entry").to_vec(),
                 audit.seal(&head).to_vec(),
+                master.directory_key(registry).seal(b"directory").to_vec(),
                 backups.sign().finish(),
                 receipts.public().as_ref().to_vec(),
                 vault.new_data_key(AccountId(1)),
                 backups.general.seal(&Counting::default(), b"", b"text"),
             ];
-            assert!(vault.data_key(AccountId(1), &seals[8]).is_ok());
+            assert!(vault.data_key(AccountId(1), &seals[9]).is_ok());
             seals
         };
         let (one, other) = (of(REGISTRY), of(RegistryId([4; 16])));

@@ -127,6 +127,8 @@ actions! {
     BackUp = "back_up";
     /// The registry was restored from a backup.
     Restore = "restore";
+    /// Accounts, groups, users and keys that were altered outside of the program were accepted.
+    ResealDirectory = "reseal_directory";
     /// The server was started with changed settings.
     ChangeSettings = "change_settings";
     /// A group was created.

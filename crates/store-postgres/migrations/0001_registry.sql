@@ -13,6 +13,7 @@ CREATE TABLE registry (
     one BIGINT PRIMARY KEY CHECK (one = 1),
     id BYTEA NOT NULL CHECK (length(id) = 16),
     directory_version BIGINT NOT NULL,
+    directory_seal BYTEA NOT NULL,
     last_account BIGINT NOT NULL,
     last_group BIGINT NOT NULL,
     last_user BIGINT NOT NULL,
@@ -23,7 +24,7 @@ CREATE TABLE registry (
 ) WITH (fillfactor = 20);
 
 INSERT INTO registry
-VALUES (1, decode(replace(CAST(gen_random_uuid() AS TEXT), '-', ''), 'hex'), 1, 0, 0, 0, 0, 0, NULL, FALSE);
+VALUES (1, decode(replace(CAST(gen_random_uuid() AS TEXT), '-', ''), 'hex'), 1, '', 0, 0, 0, 0, 0, NULL, FALSE);
 
 -- The row of a partition is locked by each transaction that appends to its audit log, until its end. It is written only
 -- once: while a long read transaction is open, PostgreSQL would keep every version of a row that each transaction updates.

@@ -3,7 +3,7 @@
 mod audit;
 mod backup;
 mod customers;
-mod directory;
+pub(crate) mod directory;
 mod erasure;
 pub(crate) mod import;
 pub(crate) mod listing;

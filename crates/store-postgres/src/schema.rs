@@ -2,6 +2,7 @@
 
 use crate::{
     error::{DatabaseError, OpenError},
+    port::directory::seal,
     session::{Database, Session},
     store::Background,
 };
@@ -55,8 +56,9 @@ async fn create(session: &Session, keys: &dyn RegistryKeys) -> Result<(), Databa
         session.command(migration).await?;
     }
     let partition = PartitionId::FIRST;
-    let chain = keys.audit_chain(session.registry_id().await?);
-    let seal = AuditHead::empty(partition).end(&*chain).seal;
+    let id = session.registry_id().await?;
+    seal(session, &*keys.directory_key(id)).await?;
+    let seal = AuditHead::empty(partition).end(&*keys.audit_chain(id)).seal;
     let number = i64::from(partition.0);
     session.run(ADD_PARTITION, &[&number, &&seal[..]]).await?;
     session.run(ADD_IDS, &[&number]).await?;

@@ -8,7 +8,7 @@ use crate::{
     transaction::Transaction,
     writer::Writer,
 };
-use carnelian_store::{AuditChain, Clock, PartitionId, RegistryId, RegistryKeys};
+use carnelian_store::{AuditChain, Clock, DirectoryKey, PartitionId, RegistryId, RegistryKeys};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -44,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     keys: Arc<dyn RegistryKeys>,
     audit_chain: RwLock<Arc<dyn AuditChain>>,
+    directory_key: RwLock<Arc<dyn DirectoryKey>>,
 }
 
 impl Core {
@@ -57,9 +58,15 @@ impl Core {
         self.audit_chain.read().clone()
     }
 
+    /// Seals the directory.
+    pub(crate) fn directory_key(&self) -> Arc<dyn DirectoryKey> {
+        self.directory_key.read().clone()
+    }
+
     /// Goes on with the keys of another registry, which is restored.
     pub(crate) fn adopt(&self, registry: RegistryId) {
         *self.audit_chain.write() = self.keys.audit_chain(registry);
+        *self.directory_key.write() = self.keys.directory_key(registry);
     }
 }
 
@@ -73,9 +80,10 @@ impl PostgresStore {
         drop(session);
         let Options { readers, clock, keys, .. } = options;
         let audit_chain = RwLock::new(keys.audit_chain(id));
+        let directory_key = RwLock::new(keys.directory_key(id));
         let handle = background.runtime().handle().clone();
         let sessions = Sessions::new(connector, handle.clone(), readers);
-        let core = Arc::new(Core { sessions, clock, keys, audit_chain });
+        let core = Arc::new(Core { sessions, clock, keys, audit_chain, directory_key });
         Ok(PostgresStore { writer: Writer::start(&core, &handle), core, _background: background })
     }
 }

@@ -3,6 +3,7 @@ CREATE TABLE registry (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     id BLOB NOT NULL CHECK (length(id) = 16),
     directory_version INTEGER NOT NULL,
+    directory_seal BLOB NOT NULL,
     next_customer_id INTEGER NOT NULL,
     key_proof BLOB,
     name_hash_key BLOB NOT NULL,
@@ -12,8 +13,8 @@ CREATE TABLE registry (
     restoring INTEGER NOT NULL CHECK (restoring IN (0, 1))
 ) STRICT;
 
--- The seal of the empty audit log takes a key, so the program writes it in the same transaction.
-INSERT INTO registry VALUES (1, randomblob(16), 1, 1, NULL, randomblob(16), 0, x'', 0, 0);
+-- The seals of the empty directory and audit log take a key, so the program writes them in the same transaction.
+INSERT INTO registry VALUES (1, randomblob(16), 1, x'', 1, NULL, randomblob(16), 0, x'', 0, 0);
 
 -- Where ids count up by themselves (AUTOINCREMENT), SQLite keeps the highest one that was given, also if its row was never
 -- restored from a backup.

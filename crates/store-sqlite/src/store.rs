@@ -21,7 +21,8 @@ use crate::{
     memory::indexes::Indexes,
     read::readers::Readers,
 };
-use carnelian_store::{Clock, RegistryId, RegistryKeys, StoreError};
+use carnelian_store::{Clock, DirectoryKey, RegistryId, RegistryKeys, StoreError};
+use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 use std::{
     fs::File,
@@ -58,6 +59,8 @@ pub struct SqliteStore {
     pub(crate) indexes: Option<Arc<Indexes>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<dyn RegistryKeys>,
+    /// What seals the directory; that of the backup's registry once a restore has begun.
+    pub(crate) directory_key: Mutex<Arc<dyn DirectoryKey>>,
     /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
     pub(crate) has_claimed: AtomicBool,
     /// Dropped last, when no connection is open any more.
@@ -139,10 +142,16 @@ impl SqliteStore {
             wal_truncation,
             indexes,
             clock: options.clock,
+            directory_key: Mutex::new(options.keys.directory_key(id)),
             keys: options.keys,
             has_claimed: AtomicBool::new(false),
             _files: files,
         })
+    }
+
+    /// What seals the directory.
+    pub(crate) fn directory_key(&self) -> Arc<dyn DirectoryKey> {
+        self.directory_key.lock().clone()
     }
 
     /// Whether a directory holds a registry.

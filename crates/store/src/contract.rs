@@ -31,8 +31,8 @@ pub mod refusals;
 pub mod settings;
 
 use crate::{
-    AuditChain, AuditHead, Conflict, EditCustomer, Link, NewCustomer, RegistryId, RegistryKeys, Store, StoreError,
-    StoredCustomer, StoredEntry, UserChanges, UserRecord,
+    AuditChain, AuditHead, Conflict, DirectoryKey, EditCustomer, Link, NewCustomer, RegistryId, RegistryKeys, Seal,
+    Store, StoreError, StoredCustomer, StoredEntry, UserChanges, UserRecord,
 };
 use carnelian_domain::{AccountId, Actor, CustomerId, Origin, Timestamp};
 use std::{
@@ -181,6 +181,8 @@ macro_rules! contract_tests {
                 names_are_unique_among_their_kind_and_with_their_case
                 the_first_key_proof_stays
                 a_registry_keeps_its_id
+                every_change_of_the_directory_is_sealed
+                a_directory_can_be_sealed_again
                 one_of_many_concurrent_creates_of_an_account_succeeds
             }
         }
@@ -213,6 +215,23 @@ pub struct TestKeys;
 impl RegistryKeys for TestKeys {
     fn audit_chain(&self, registry: RegistryId) -> Arc<dyn AuditChain> {
         Arc::new(TestChain(registry))
+    }
+
+    fn directory_key(&self, registry: RegistryId) -> Arc<dyn DirectoryKey> {
+        Arc::new(TestSeal(registry))
+    }
+}
+
+/// Seals the directory of a registry without a secret.
+struct TestSeal(RegistryId);
+
+impl DirectoryKey for TestSeal {
+    fn seal(&self, content: &[u8]) -> Seal {
+        let mut hash = DefaultHasher::new();
+        (self.0, content).hash(&mut hash);
+        let mut seal = [0; 32];
+        seal[..8].copy_from_slice(&hash.finish().to_be_bytes());
+        seal
     }
 }
 

@@ -176,6 +176,8 @@ pub struct UserChanges {
 pub struct DirectorySnapshot {
     /// Grows with every change of the directory.
     pub version: u64,
+    /// The seal that was stored with the last change ([`directory_seal`](crate::directory_seal)).
+    pub seal: Vec<u8>,
     /// Every account, erased ones included, in the order of the ids.
     pub accounts: Vec<AccountRecord>,
     /// Every group, in the order of the ids.
@@ -194,7 +196,8 @@ pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 /// Names are unique in the form that [`unique_name`] returns, and looked up in that form. A record has the name as received.
 ///
 /// Each method names the conflicts that it fails with, in the order in which they are checked. Every read may also fail with
-/// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`.
+/// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`, and with `Corrupt` if the
+/// directory is not what was sealed ([`directory_seal`](crate::directory_seal)): nothing was done then.
 #[async_trait::async_trait]
 pub trait Directory: Send + Sync {
     /// The id that the registry got when it was made, or that of the backup that it was restored from.
@@ -206,7 +209,7 @@ pub trait Directory: Send + Sync {
     /// The number that grows with every change of the directory. The read is cheap.
     async fn directory_version(&self) -> Result<u64, StoreError>;
 
-    /// Reads the whole directory, at one moment.
+    /// Reads the whole directory, at one moment. Whether it is what was sealed is for the caller to check.
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError>;
 
     /// Reads the keys of a user, in the order of their creation; none if there is no such user.
@@ -288,6 +291,9 @@ pub trait Directory: Send + Sync {
     ///
     /// Fails with `NoSuchKey` or `AlreadyRevoked`.
     async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<KeyRecord, StoreError>;
+
+    /// Seals the directory as it is stored, also if it is not what was sealed, and counts its version up.
+    async fn reseal_directory(&self, origin: &Origin) -> Result<DirectorySnapshot, StoreError>;
 
     /// Stores when keys were last used, unless a later use is stored. It does not change the version of the directory.
     async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError>;

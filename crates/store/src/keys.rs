@@ -5,7 +5,7 @@
 //! registry's row, and asks [`RegistryKeys`] for the keys of that id whenever it opens the registry. A restored registry has
 //! the id of the backup ([`Restores::begin_restore`](crate::Restores::begin_restore)).
 
-use crate::AuditChain;
+use crate::{AuditChain, DirectoryKey};
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// The id of a registry: random, made with it, and kept by its backups.
@@ -31,4 +31,7 @@ impl FromStr for RegistryId {
 pub trait RegistryKeys: Send + Sync {
     /// What links and seals the audit log of a registry.
     fn audit_chain(&self, registry: RegistryId) -> Arc<dyn AuditChain>;
+
+    /// What seals the directory of a registry.
+    fn directory_key(&self, registry: RegistryId) -> Arc<dyn DirectoryKey>;
 }

@@ -4,6 +4,7 @@
 //! * [`ids`]: blocks of customer ids
 //! * [`import`]: many customers at once, and how far an import has come
 //! * [`directory`]: accounts, groups, users and keys
+//! * [`directory_seal`]: the MAC that shows whether they were altered
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: the log of all changes
 //! * [`keys`]: the id of a registry, and the keys that are derived with it
@@ -33,6 +34,7 @@
 //! 8. **Erasures are leased** ([`erasure`]): of many servers one carries an erasure out, and losing the lease is harmless.
 //! 9. **Pace is the adapter's**: batch sizes, pauses, retries and pools do not appear in the port.
 //! 10. **Keys belong to one registry** ([`keys`]): the adapter makes a random id with a registry and keeps it in its row.
+//! 11. **The directory is sealed** ([`directory_seal`]): each change checks the stored seal first, and stores the new one.
 //!
 //! Call `contract_tests!` and `backup_contract_tests!` (feature `contract`) in the adapter's tests; a case runs against an empty registry.
 
@@ -42,6 +44,7 @@ pub mod backup;
 pub mod contract;
 pub mod customers;
 pub mod directory;
+pub mod directory_seal;
 pub mod erasure;
 pub mod error;
 pub mod ids;
@@ -67,6 +70,7 @@ pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, IdOrName, KeyKind, KeyRecord, NewKey, NewUser,
     UserChanges, UserRecord, WrapKey,
 };
+pub use directory_seal::{DirectoryKey, Seal};
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, StoreError};
 pub use ids::IdBlock;

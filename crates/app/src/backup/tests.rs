@@ -110,7 +110,14 @@ fn directory(records: &[Record]) -> DirectorySnapshot {
         }
         _ => None,
     });
-    DirectorySnapshot { version: 1, accounts: accounts.collect(), groups: vec![], users: vec![], keys: vec![] }
+    DirectorySnapshot {
+        version: 1,
+        seal: vec![],
+        accounts: accounts.collect(),
+        groups: vec![],
+        users: vec![],
+        keys: vec![],
+    }
 }
 
 fn frames_of(mut bytes: &[u8]) -> Vec<Vec<u8>> {

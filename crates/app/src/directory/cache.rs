@@ -1,9 +1,9 @@
 //! The copy of the directory that this process keeps in memory.
 
-use super::LoadedDirectory;
+use super::{DirectoryError, LoadedDirectory};
 use crate::{key_uses::KeyUses, vault::Vault};
 use arc_swap::{ArcSwap, Guard};
-use carnelian_store::{Store, StoreError};
+use carnelian_store::{DirectoryKey, DirectorySnapshot, Store, StoreError};
 use std::{
     sync::{
         Arc,
@@ -13,10 +13,14 @@ use std::{
 };
 
 /// The directory in memory, replaced as a whole when the version in the store has changed.
+///
+/// A directory that is not what was sealed, or older than one that was seen, is replaced by one without anybody in it.
 pub(crate) struct DirectoryCache {
     current: ArcSwap<LoadedDirectory>,
-    /// Held while the directory is reloaded, so that an older version never replaces a newer one.
-    reloading: tokio::sync::Mutex<()>,
+    /// The newest version that was seen, held while the directory is reloaded, so that an older one never replaces a newer
+    /// one.
+    newest: tokio::sync::Mutex<u64>,
+    key: Arc<dyn DirectoryKey>,
     /// When the last successful look at the store began, in milliseconds of the monotonic clock.
     checked_at: AtomicU64,
     /// The last uses of all keys, which outlive each version of the directory.
@@ -25,12 +29,21 @@ pub(crate) struct DirectoryCache {
 
 impl DirectoryCache {
     /// Loads the directory.
-    pub(crate) async fn open(store: &dyn Store, vault: &Vault, now: Duration) -> Result<DirectoryCache, StoreError> {
-        let key_uses = KeyUses::default();
-        let directory = LoadedDirectory::new(store.directory().await?, vault, &key_uses);
-        let reloading = tokio::sync::Mutex::default();
-        let checked_at = AtomicU64::new(millis(now));
-        Ok(DirectoryCache { current: ArcSwap::from_pointee(directory), reloading, checked_at, key_uses })
+    pub(crate) async fn open(
+        store: &dyn Store,
+        vault: &Vault,
+        key: Arc<dyn DirectoryKey>,
+        now: Duration,
+    ) -> Result<DirectoryCache, StoreError> {
+        let cache = DirectoryCache {
+            current: ArcSwap::from_pointee(LoadedDirectory::refused(DirectoryError::Altered)),
+            newest: tokio::sync::Mutex::default(),
+            key,
+            checked_at: AtomicU64::new(millis(now)),
+            key_uses: KeyUses::default(),
+        };
+        cache.replace(&mut *cache.newest.lock().await, read(store).await?, vault);
+        Ok(cache)
     }
 
     /// Notes that a look at the store was successful, and when it began.
@@ -53,17 +66,49 @@ impl DirectoryCache {
         if self.is_current(store).await? {
             return Ok(false);
         }
-        let _reloading = self.reloading.lock().await;
-        if self.is_current(store).await? {
-            return Ok(true);
+        let mut newest = self.newest.lock().await;
+        if !self.is_current(store).await? {
+            self.replace(&mut newest, read(store).await?, vault);
         }
-        let directory = LoadedDirectory::new(store.directory().await?, vault, &self.key_uses);
-        self.current.store(Arc::new(directory));
         Ok(true)
     }
 
+    /// Reloads the directory whatever its version, so that an alteration shows that left the version as it was.
+    pub(crate) async fn verify(&self, store: &dyn Store, vault: &Vault) -> Result<(), StoreError> {
+        let mut newest = self.newest.lock().await;
+        self.replace(&mut newest, read(store).await?, vault);
+        Ok(())
+    }
+
+    fn replace(&self, newest: &mut u64, snapshot: Option<DirectorySnapshot>, vault: &Vault) {
+        let directory = match snapshot.filter(|snapshot| snapshot.is_sealed(&*self.key)) {
+            None => LoadedDirectory::refused(DirectoryError::Altered),
+            Some(snapshot) if snapshot.version < *newest => LoadedDirectory::refused(DirectoryError::Older),
+            Some(snapshot) => {
+                *newest = snapshot.version;
+                LoadedDirectory::new(snapshot, vault, &self.key_uses)
+            }
+        };
+        if directory.error != self.load().error
+            && let Some(error) = directory.error
+        {
+            tracing::error!("{error}");
+        }
+        self.current.store(Arc::new(directory));
+    }
+
+    /// A directory that cannot be trusted is read again each time, until it can.
     async fn is_current(&self, store: &dyn Store) -> Result<bool, StoreError> {
-        Ok(store.directory_version().await? == self.load().version())
+        let current = self.load();
+        Ok(current.error.is_none() && store.directory_version().await? == current.version())
+    }
+}
+
+/// Reads the directory; `None` if something in it makes no sense.
+async fn read(store: &dyn Store) -> Result<Option<DirectorySnapshot>, StoreError> {
+    match store.directory().await {
+        Err(StoreError::Corrupt(_)) => Ok(None),
+        read => read.map(Some),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     error::DatabaseError,
     port::{
+        directory::read_within,
         erasure,
         rows::{account_state, limit, number},
     },
@@ -13,6 +14,7 @@ use crate::{
 use carnelian_domain::CustomerId;
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError,
+    directory_seal::ALTERED,
 };
 use tokio_postgres::Row;
 
@@ -45,6 +47,9 @@ const CUSTOMERS: &str = "
 impl Backups for PostgresStore {
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
         let snapshot = Transaction::begin_snapshot(&self.core.sessions).await?;
+        if !read_within(&snapshot).await?.is_sealed(&*self.core.directory_key()) {
+            return Err(StoreError::corrupt(ALTERED));
+        }
         let registry = snapshot.one(REGISTRY, &[&PARTITION_NUMBER]).await?;
         sink.put(vec![Record::Registry { key_proof: registry.get(5), ids: given_ids(&registry) }]).await?;
         put_pages(&snapshot, sink, ACCOUNTS, true, account).await?;

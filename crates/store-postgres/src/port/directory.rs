@@ -1,6 +1,7 @@
 //! Accounts, groups, users and keys.
 //!
 //! Every change locks the audit log first, and so waits for every other change: what it checks stays true until its commit.
+//! It checks the seal of the directory, and seals what it has made of it.
 //!
 //! * [`change`]: what changes have in common
 //! * [`snapshot`]: reading everything
@@ -9,6 +10,7 @@ mod change;
 mod snapshot;
 
 pub(crate) use change::Change;
+pub(crate) use snapshot::{read_within, seal};
 
 use crate::{
     port::{erasure, rows::number},
@@ -230,6 +232,12 @@ impl Directory for PostgresStore {
         change.record(Action::RevokeKey, Object::Key(&key_id), Some(account));
         let revoked = snapshot::key_by_id(&change, &key_id).await?;
         change.finish(revoked).await
+    }
+
+    async fn reseal_directory(&self, origin: &Origin) -> Result<DirectorySnapshot, StoreError> {
+        let mut change = Change::unchecked(self.core.begin().await?, &self.core, origin).await?;
+        change.record(Action::ResealDirectory, Object::Registry, None);
+        change.seal().await
     }
 
     async fn note_key_uses(&self, mut uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use crate::{
     error::DatabaseError,
-    port::{erasure::STATES, rows::ACCOUNT_STATES},
+    port::{directory::seal, erasure::STATES, rows::ACCOUNT_STATES},
     store::{PARTITION, PARTITION_NUMBER, PostgresStore},
     transaction::Transaction,
 };
@@ -125,6 +125,7 @@ impl Restoring for Filling<'_> {
             return Err(StoreError::corrupt("the backup is not consistent"));
         }
         transaction.run(FINISH, &[&PARTITION_NUMBER]).await?;
+        seal(&transaction, &*self.store.core.directory_key()).await?;
         transaction.commit().await
     }
 }

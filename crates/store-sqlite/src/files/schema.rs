@@ -3,6 +3,7 @@
 use crate::{
     error::OpenError,
     files::{file_system::log_of, page_scrub},
+    port::directory,
 };
 use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -152,17 +153,18 @@ fn migrate(connection: &mut Connection, migrations: &[&str], keys: &dyn Registry
         transaction.execute_batch(migration)?;
     }
     if found == 0 {
-        seal_empty_audit_log(&transaction, keys)?;
+        seal_empty(&transaction, keys)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", known)?;
     Ok(transaction.commit()?)
 }
 
-/// Seals the end of an audit log without entries.
-fn seal_empty_audit_log(connection: &Connection, keys: &dyn RegistryKeys) -> Result<(), rusqlite::Error> {
+/// Seals a directory and an audit log without entries.
+fn seal_empty(connection: &Connection, keys: &dyn RegistryKeys) -> Result<(), rusqlite::Error> {
     let id = connection.query_row("SELECT id FROM registry", [], |row| row.get(0).map(RegistryId))?;
     let end = AuditHead::empty(PartitionId::FIRST).end(&*keys.audit_chain(id));
+    directory::seal(connection, &*keys.directory_key(id))?;
     connection.execute("UPDATE registry SET audit_seal = ?1", [end.seal]).map(drop)
 }
 

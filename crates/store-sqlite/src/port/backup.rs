@@ -6,13 +6,16 @@
 
 use crate::{
     error::closed,
-    port::{directory::snapshot, erasure_rows},
+    port::{
+        directory::{read_within, snapshot},
+        erasure_rows,
+    },
     store::SqliteStore,
 };
 use carnelian_domain::{AccountState, CustomerId};
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Ledger, PartitionId, Record, RecordSink,
-    StoreError,
+    StoreError, directory_seal::ALTERED,
 };
 use rusqlite::{Connection, Row, params, types::Type};
 use tokio::sync::mpsc;
@@ -27,10 +30,13 @@ const WAITING: usize = 2;
 impl Backups for SqliteStore {
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
         let (sender, mut batches) = mpsc::channel(WAITING);
-        let readers = self.readers.clone();
+        let (readers, key) = (self.readers.clone(), self.directory_key());
         let read = self.readers.run_blocking(move || {
             readers.read_blocking(|connection| {
                 let snapshot = connection.transaction()?;
+                if !read_within(&snapshot)?.is_sealed(&*key) {
+                    return Err(rusqlite::Error::ToSqlConversionFailure(ALTERED.into()));
+                }
                 let mut batch = Batch { records: Vec::new(), sender };
                 read_all(&snapshot, &mut batch)?;
                 batch.send()

@@ -1,6 +1,6 @@
 //! Accounts, groups, users and keys.
 //!
-//! Every change here checks first and writes then, within one transaction, and counts the directory's version up.
+//! Every change here checks first and writes then, within one transaction, counts the directory's version up and seals it.
 //!
 //! * [`change`]: what changes have in common
 //! * [`snapshot`]: reading everything
@@ -8,12 +8,12 @@
 mod change;
 pub(crate) mod snapshot;
 
-pub(crate) use snapshot::account_state;
+pub(crate) use snapshot::{account_state, read_within};
 
-pub(crate) use change::Change;
+pub(crate) use change::{Change, seal};
 
 use crate::{
-    commit::job::{WorkError, WriteTx},
+    commit::job::WorkError,
     port::{backup::given_ids, erasure_rows},
     store::SqliteStore,
 };
@@ -224,6 +224,16 @@ impl Directory for SqliteStore {
         .await
     }
 
+    async fn reseal_directory(&self, origin: &Origin) -> Result<DirectorySnapshot, StoreError> {
+        let (origin, key) = (origin.clone(), self.directory_key());
+        self.write(move |tx| {
+            let mut change = Change { tx, origin: &origin, key: &*key };
+            change.record(Action::ResealDirectory, Object::Registry, None)?;
+            change.seal()
+        })
+        .await
+    }
+
     async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
         let update = "UPDATE api_key SET last_used_at = ?2 WHERE key_id = ?1 AND ifnull(last_used_at, ?2 - 1) < ?2";
         self.write(move |tx| {
@@ -238,25 +248,24 @@ impl Directory for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Changes the directory and counts its version up, unless the change is refused.
+    /// Changes the directory, counts its version up and seals it, unless the change is refused.
     async fn change<T: Send + 'static>(
         &self,
         origin: &Origin,
         work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let origin = origin.clone();
-        self.write(move |tx| carry_out(tx, &origin, work)).await
+        let (origin, key) = (origin.clone(), self.directory_key());
+        self.write(move |tx| carry_out(&mut Change { tx, origin: &origin, key: &*key }, work)).await
     }
 }
 
 fn carry_out<T>(
-    tx: &mut WriteTx<'_>,
-    origin: &Origin,
+    change: &mut Change<'_, '_>,
     work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError>,
 ) -> Result<T, WorkError> {
-    let mut change = Change { tx, origin };
-    let done = work(&mut change)?;
-    change.count_up()?;
+    change.check_seal()?;
+    let done = work(change)?;
+    change.seal()?;
     Ok(done)
 }
 

@@ -76,8 +76,10 @@ impl Erasures for SqliteStore {
         origin: &Origin,
     ) -> Result<Option<ErasureRecord>, StoreError> {
         loop {
-            let (start, origin) = (self.clock.monotonic(), origin.clone());
-            let after = self.write(move |tx| step(tx, id, worker, lease, &origin)).await?;
+            let (start, origin, key) = (self.clock.monotonic(), origin.clone(), self.directory_key());
+            let step =
+                move |tx: &mut WriteTx<'_>| step(&mut Change { tx, origin: &origin, key: &*key }, id, worker, lease);
+            let after = self.write(step).await?;
             if after.as_ref().is_none_or(|erasure| erasure.state != ErasureState::Running) {
                 return Ok(after);
             }
@@ -163,33 +165,43 @@ fn claim(
 /// Erases a few customers, or what is left of an account without any; returns the erasure as it is then, or `None` if
 /// another worker holds the lease.
 fn step(
-    tx: &mut WriteTx<'_>,
+    change: &mut Change<'_, '_>,
     id: ErasureId,
     worker: WorkerId,
     lease: Duration,
-    origin: &Origin,
 ) -> Result<Option<ErasureRecord>, WorkError> {
-    tx.indexes()?;
-    let erasure = find(tx.connection, id)?;
+    change.tx.indexes()?;
+    let erasure = find(change.connection(), id)?;
     if erasure.state != ErasureState::Running {
         return Ok(Some(erasure));
     }
     let renew = "UPDATE erasure SET leased_until = ?3 WHERE id = ?1 AND worker = ?2";
-    if tx.connection.execute(renew, params![id.0, worker.0, leased_until(tx, lease)])? == 0 {
+    // The last step changes the directory, which is checked before anything is written.
+    if left(change, &erasure)? < STEP {
+        change.check_seal()?;
+    }
+    if change.execute(renew, params![id.0, worker.0, leased_until(change.tx, lease)])? == 0 {
         return Ok(None);
     }
-    let change = &mut Change { tx, origin };
     let customers = erase_customers(change, &erasure)?;
     let writes = STEP * WRITES_PER_CUSTOMER;
     if customers < STEP && forget_users(change.tx, erasure.account, writes)? < writes {
         erase_account(change, &erasure)?;
-        change.count_up()?;
+        change.seal()?;
     }
     find(change.connection(), id).map(Some)
 }
 
 fn leased_until(tx: &WriteTx<'_>, lease: Duration) -> i64 {
     tx.now.0.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// How many customers the account has, up to [`STEP`].
+fn left(change: &Change<'_, '_>, erasure: &ErasureRecord) -> Result<usize, WorkError> {
+    let select = "SELECT count(*) FROM (SELECT 1 FROM customer INDEXED BY customer_of_account
+        WHERE account_id = ?1 LIMIT ?2)";
+    let mut select = change.connection().prepare_cached(select)?;
+    Ok(select.query_row(params![erasure.account.0, STEP], |row| row.get(0))?)
 }
 
 /// Erases up to [`STEP`] customers of the account; returns how many.

@@ -4,7 +4,7 @@ use crate::{
     commit::job::{WorkError, WriteTx},
     error::DatabaseError,
     memory::hash_index::HashKey,
-    port::{backup::COUNTED, erasure_rows},
+    port::{backup::COUNTED, directory, erasure_rows},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, AccountState, unique_name};
@@ -30,6 +30,7 @@ impl Restores for SqliteStore {
             Ok(writing.connection.execute("UPDATE registry SET id = ?1, restoring = 1", [registry.0])?)
         })
         .await?;
+        *self.directory_key.lock() = self.keys.directory_key(registry);
         Ok(Box::new(Filling { store: self }))
     }
 }
@@ -56,11 +57,13 @@ impl Restoring for Filling<'_> {
     }
 
     async fn finish(self: Box<Self>) -> Result<(), StoreError> {
-        let is_consistent = self.store.write(|writing| {
+        let key = self.store.directory_key();
+        let is_consistent = self.store.write(move |writing| {
             let is_consistent = is_consistent(writing.connection)?;
             if is_consistent {
                 let finish = "UPDATE registry SET restoring = 0, directory_version = directory_version + 1";
                 writing.connection.execute(finish, [])?;
+                directory::seal(writing.connection, &*key)?;
             }
             Ok(is_consistent)
         });

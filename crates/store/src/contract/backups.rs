@@ -2,10 +2,10 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{ORIGIN, account, conflict, customer, draft, edit, read};
+use super::{ORIGIN, TestKeys, account, conflict, customer, draft, edit, read};
 use crate::{
     AuditHead, Conflict, CustomerFilter, EraseCustomer, GivenIds, KeyKind, ListCustomers, NewKey, NewUser, PartitionId,
-    Record, RecordSink, RegistryId, SettingRecord, Store, StoreError,
+    Record, RecordSink, RegistryId, RegistryKeys, SettingRecord, Store, StoreError,
 };
 use carnelian_domain::{CustomerId, Role, Timestamp};
 
@@ -123,6 +123,8 @@ pub async fn a_restored_registry_has_the_id_and_the_keys_of_the_first_one(source
     assert_ne!(id_of(target).await, id, "each registry has an id of its own");
     restore(target, id, &records).await;
     assert_eq!(id_of(target).await, id);
+    let directory = target.directory().await.expect("is read");
+    assert!(directory.is_sealed(&*TestKeys.directory_key(id)));
     target.append_audit(PartitionId::FIRST, "{}".into()).await.expect("is appended");
     let log = target.audit_entries(PartitionId::FIRST, 0, 10_000).await.expect("are read");
     let (mut head, chain) = (AuditHead::empty(PartitionId::FIRST), super::test_chain(source).await);

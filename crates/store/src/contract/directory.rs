@@ -2,8 +2,12 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{Call, ORIGIN, account, assert_one_succeeded, conflict, customer, edit, outcome, set_enabled, together};
-use crate::{Conflict, DirectorySnapshot, ErasureState, KeyKind, NewKey, NewUser, Store, StoreError, UserChanges};
+use super::{
+    Call, ORIGIN, TestKeys, account, assert_one_succeeded, conflict, customer, edit, outcome, set_enabled, together,
+};
+use crate::{
+    Conflict, DirectorySnapshot, ErasureState, KeyKind, NewKey, NewUser, RegistryKeys, Store, StoreError, UserChanges,
+};
 use carnelian_domain::{AccountId, AccountState, GroupId, Role, Timestamp, UserId};
 use std::sync::{Arc, mpsc};
 
@@ -232,6 +236,61 @@ pub async fn a_registry_keeps_its_id(store: &dyn Store) {
     assert_ne!(id.0, [0; 16]);
     account(store, "acme").await;
     assert_eq!(store.registry_id().await.expect("a registry has an id"), id);
+}
+
+/// The directory, which must be what was sealed.
+async fn sealed(store: &dyn Store) -> DirectorySnapshot {
+    let key = TestKeys.directory_key(store.registry_id().await.expect("a registry has an id"));
+    let directory = snapshot(store).await;
+    assert!(directory.is_sealed(&*key), "{directory:?}");
+    directory
+}
+
+pub async fn every_change_of_the_directory_is_sealed(store: &dyn Store) {
+    let mut version = sealed(store).await.version;
+    let mut is_newer = async || {
+        let before = std::mem::replace(&mut version, sealed(store).await.version);
+        assert!(version > before);
+    };
+    let acme = account(store, "acme").await;
+    is_newer().await;
+    group(store, "west").await;
+    is_newer().await;
+    store.add_to_group("west".into(), "acme".into(), &ORIGIN).await.expect("is added");
+    is_newer().await;
+    user(store, "ann", "acme").await;
+    is_newer().await;
+    key(store, "k1", "ann").await;
+    is_newer().await;
+    let changes = UserChanges { role: Some(Role::Operator), group: Some(Some("west".into())), enabled: Some(false) };
+    store.edit_user("ann".into(), changes, &ORIGIN).await.expect("is edited");
+    is_newer().await;
+    store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");
+    is_newer().await;
+    store.remove_from_group("west".into(), "acme".into(), &ORIGIN).await.expect("is removed");
+    is_newer().await;
+    store.request_erasure("acme".into(), 1000, &ORIGIN).await.expect("is requested");
+    is_newer().await;
+    store.cancel_erasure("acme".into(), &ORIGIN).await.expect("is cancelled");
+    is_newer().await;
+    let erasure = store.request_erasure("acme".into(), 0, &ORIGIN).await.expect("is requested").id;
+    is_newer().await;
+    super::erasure::erase(store, erasure).await;
+    is_newer().await;
+    assert_eq!(snapshot(store).await.accounts[0].id, acme);
+    store.note_key_uses(vec![("k1".into(), Timestamp(1))]).await.expect("are noted");
+    assert_eq!(sealed(store).await.version, version, "no change of the directory");
+}
+
+pub async fn a_directory_can_be_sealed_again(store: &dyn Store) {
+    account(store, "acme").await;
+    let before = sealed(store).await;
+    let resealed = store.reseal_directory(&ORIGIN).await.expect("is sealed");
+    let after = sealed(store).await;
+    assert!(after.version > before.version);
+    assert_eq!((resealed.version, resealed.seal), (after.version, after.seal));
+    let log = super::audit_log(store).await;
+    assert!(log.last().expect("there is an entry").entry.contains("reseal_directory"));
 }
 
 pub async fn the_first_key_proof_stays(store: &dyn Store) {

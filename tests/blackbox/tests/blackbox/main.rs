@@ -24,6 +24,7 @@ mod rws;
 mod sandbox;
 mod shutdown;
 mod startup;
+mod tampering;
 mod tenants;
 mod tls;
 mod world;

@@ -212,6 +212,14 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
 fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
     let world = World::start();
     let database = Database::open(world.place.data().join("carnelian.db")).expect("the database can be opened");
+    // What another process is going to commit, made in a copy of the registry.
+    let (copy, copied) = (world.place.root().join("copy"), "copy/carnelian.db");
+    std::fs::create_dir(&copy).expect("a directory can be made");
+    std::fs::copy(world.place.data().join("master.key"), copy.join("master.key")).expect("can be copied");
+    database.execute("VACUUM INTO ?1", [world.place.root().join(copied).to_str()]).expect("is copied");
+    let key_id = &world.ada.key[5..21];
+    world.place.bare_cli(&["key", "revoke", key_id, "--data", copy.to_str().expect("a plain path")]).done();
+    database.execute("ATTACH ?1 AS copy", [world.place.root().join(copied).to_str()]).expect("is attached");
     // Another process holds the write lock, so the first create waits: it reserves a block of ids with a write.
     database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let create = Request::new("POST", CUSTOMERS).login(&world.ada).header("Idempotency-Key", "waits");
@@ -231,12 +239,13 @@ fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
     // A sign-in of a few milliseconds ago counts as fresh.
     let begun = Instant::now();
     wait::until("the sign-in is old", wait::NOTICE, || (begun.elapsed() > Duration::from_millis(100)).then_some(()));
-    let revoke = format!(
-        "UPDATE api_key SET revoked_at = 1 WHERE key_id = '{}';
-         UPDATE registry SET directory_version = directory_version + 1; COMMIT",
-        &world.ada.key[5..21]
-    );
-    database.execute_batch(&revoke).expect("the key can be revoked");
+    let revoke = "UPDATE main.api_key AS key SET revoked_at =
+            (SELECT revoked_at FROM copy.api_key AS copied WHERE copied.id = key.id);
+        INSERT INTO main.audit SELECT * FROM copy.audit WHERE sequence > (SELECT max(sequence) FROM main.audit);
+        UPDATE main.registry SET (directory_version, directory_seal, audit_sequence, audit_seal) =
+            (SELECT directory_version, directory_seal, audit_sequence, audit_seal FROM copy.registry);
+        COMMIT";
+    database.execute_batch(revoke).expect("the key can be revoked");
     let waited = &mut both[1 - refused];
     waited.set_patience(wait::PROCESS);
     let reply = waited.receive("POST", CUSTOMERS).expect("the server answers");

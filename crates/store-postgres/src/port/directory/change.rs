@@ -8,8 +8,11 @@ use crate::{
     transaction::{LockedLog, Transaction},
 };
 use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Role, UserId, unique_name};
-use carnelian_store::{AuditEntry, Conflict, IdOrName, StoreError, UserChanges, UserRecord};
-use std::ops::Deref;
+use carnelian_store::{
+    AuditEntry, Conflict, DirectoryKey, DirectorySnapshot, IdOrName, StoreError, UserChanges, UserRecord,
+    directory_seal::ALTERED,
+};
+use std::{ops::Deref, sync::Arc};
 
 const COUNT_UP: &str = "UPDATE registry SET directory_version = directory_version + 1";
 
@@ -34,6 +37,7 @@ pub(crate) struct Change<'a> {
     transaction: Transaction,
     log: LockedLog,
     origin: &'a Origin,
+    key: Arc<dyn DirectoryKey>,
 }
 
 impl Deref for Change<'_> {
@@ -51,21 +55,42 @@ impl<'a> Change<'a> {
         Change::within(transaction, core, origin).await
     }
 
-    /// Continues a transaction as a change.
+    /// Continues a transaction as a change. Fails if the directory is not what was sealed: the change would seal it.
     pub(crate) async fn within(
         transaction: Transaction,
         core: &Core,
         origin: &'a Origin,
     ) -> Result<Change<'a>, DatabaseError> {
-        let log = transaction.lock_log(core.audit_chain(), PARTITION).await?;
-        Ok(Change { transaction, log, origin })
+        let change = Change::unchecked(transaction, core, origin).await?;
+        if snapshot::read_within(&change).await?.is_sealed(&*change.key) {
+            Ok(change)
+        } else {
+            Err(DatabaseError::Corrupt(ALTERED))
+        }
     }
 
-    /// Counts the directory's version up, so that every server reads it again, writes the audit log and commits.
+    /// The same, whatever the directory is.
+    pub(super) async fn unchecked(
+        transaction: Transaction,
+        core: &Core,
+        origin: &'a Origin,
+    ) -> Result<Change<'a>, DatabaseError> {
+        let log = transaction.lock_log(core.audit_chain(), PARTITION).await?;
+        Ok(Change { transaction, log, origin, key: core.directory_key() })
+    }
+
+    /// Counts the directory's version up, so that every server reads it again, seals it, writes the audit log and commits.
     pub(crate) async fn finish<T>(self, changed: T) -> Result<T, StoreError> {
-        self.transaction.run(COUNT_UP, &[]).await?;
-        self.commit().await?;
+        self.seal().await?;
         Ok(changed)
+    }
+
+    /// The same; returns the directory that was sealed.
+    pub(super) async fn seal(self) -> Result<DirectorySnapshot, StoreError> {
+        self.transaction.run(COUNT_UP, &[]).await?;
+        let sealed = snapshot::seal(&self.transaction, &*self.key).await?;
+        self.commit().await?;
+        Ok(sealed)
     }
 
     /// Writes the audit log and commits what is no change of the directory itself.

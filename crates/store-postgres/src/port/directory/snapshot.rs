@@ -8,14 +8,15 @@ use crate::{
     store::PARTITION_NUMBER,
     transaction::Transaction,
 };
-use carnelian_domain::{AccountId, AddressRange, GroupId, UserId};
-use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, UserId, unique_name};
+use carnelian_store::{AccountRecord, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use tokio_postgres::Row;
 
 /// What stands between two ranges of addresses.
 const SEPARATOR: &str = ",";
 
-const VERSION: &str = "SELECT directory_version FROM registry";
+const VERSION: &str = "SELECT directory_version, directory_seal FROM registry";
+const SEAL: &str = "UPDATE registry SET directory_seal = $1";
 const ACCOUNTS: &str = "SELECT id, name, state, wrapped_key FROM account WHERE partition = $1 ORDER BY id";
 const GROUPS: &str = "SELECT id, name FROM account_group ORDER BY id";
 const MEMBERS: &str = "SELECT group_id, account_id FROM group_account ORDER BY group_id, account_id";
@@ -23,6 +24,11 @@ const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled FROM r
 const KEYS: &str = "
     SELECT key_id, user_id, digest, imported, label, created_at, expires_at, revoked_at, last_used_at, allowed
     FROM api_key ORDER BY id";
+
+/// The names of groups and users, with their unique forms.
+const NAMES: &str = "
+    SELECT name, unique_name FROM account_group UNION ALL SELECT name, unique_name FROM registry_user";
+const ACCOUNT_NAMES: &str = "SELECT account_id, unique_name FROM account_name ORDER BY account_id";
 
 const GROUP_BY_ID: &str = "SELECT id, name FROM account_group WHERE id = $1";
 const MEMBERS_OF_GROUP: &str = "
@@ -38,17 +44,53 @@ pub(super) const KEYS_OF_USER: &str = "
 /// Reads everything in one transaction, so that all parts are of the same moment.
 pub(super) async fn read(sessions: &Sessions) -> Result<DirectorySnapshot, DatabaseError> {
     let transaction = Transaction::begin_snapshot(sessions).await?;
-    let partition: Values<'_> = &[&PARTITION_NUMBER];
-    let all = [(VERSION, &[][..]), (ACCOUNTS, partition), (GROUPS, &[]), (MEMBERS, &[]), (USERS, &[]), (KEYS, &[])];
-    let done = transaction.run_all(&all).await?;
+    let read = read_within(&transaction).await;
     transaction.roll_back().await;
-    let [version, accounts, groups, members, users, keys] = &done[..] else {
+    read
+}
+
+/// Seals the directory as it is, in a transaction that keeps others from changing it.
+pub(crate) async fn seal(session: &Session, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, DatabaseError> {
+    let directory = read_within(session).await?;
+    let seal = directory.seal_with(key).to_vec();
+    session.run(SEAL, &[&seal]).await?;
+    Ok(DirectorySnapshot { seal, ..directory })
+}
+
+/// Reads everything in a transaction in which nothing of it changes. Fails if a name is not found by its unique form, which
+/// is not part of a record.
+pub(crate) async fn read_within(session: &Session) -> Result<DirectorySnapshot, DatabaseError> {
+    let partition: Values<'_> = &[&PARTITION_NUMBER];
+    let all = [
+        (VERSION, &[][..]),
+        (ACCOUNTS, partition),
+        (GROUPS, &[]),
+        (MEMBERS, &[]),
+        (USERS, &[]),
+        (KEYS, &[]),
+        (NAMES, &[]),
+        (ACCOUNT_NAMES, &[]),
+    ];
+    let done = session.run_all(&all).await?;
+    let [version, accounts, groups, members, users, keys, names, account_names] = &done[..] else {
         return Err(DatabaseError::Corrupt("a result is missing"));
     };
     let version = version.rows.first().ok_or(DatabaseError::Corrupt("the registry has no row"))?;
+    let accounts: Vec<_> = accounts.rows.iter().map(account).collect::<Result<_, _>>()?;
+    let kept = accounts.iter().filter(|account| account.state != AccountState::Erased);
+    let found = account_names.rows.iter().map(|row| (AccountId(number(row, 0)), row.get::<_, &str>(1).into()));
+    let are_found = kept.map(|account| (account.id, unique_name(&account.name))).eq(found)
+        && names
+            .rows
+            .iter()
+            .all(|row| row.get::<_, Option<&str>>(0).map(unique_name).as_deref() == row.get::<_, Option<&str>>(1));
+    if !are_found {
+        return Err(DatabaseError::Corrupt("a name is not stored in its unique form"));
+    }
     Ok(DirectorySnapshot {
         version: number(version, 0),
-        accounts: accounts.rows.iter().map(account).collect::<Result<_, _>>()?,
+        seal: version.get(1),
+        accounts,
         groups: groups.rows.iter().map(|row| group(row, &members.rows)).collect(),
         users: users.rows.iter().map(user).collect::<Result<_, _>>()?,
         keys: keys.rows.iter().map(key).collect::<Result<_, _>>()?,

@@ -3,13 +3,23 @@
 use super::snapshot;
 use crate::commit::job::{WorkError, WriteTx};
 use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId, unique_name};
-use carnelian_store::{AuditEntry, Conflict, IdOrName, UserChanges};
+use carnelian_store::{AuditEntry, Conflict, DirectoryKey, DirectorySnapshot, IdOrName, UserChanges};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 /// A change of the directory while it is made.
 pub(crate) struct Change<'a, 'w> {
     pub(crate) tx: &'a mut WriteTx<'w>,
     pub(crate) origin: &'a Origin,
+    /// What seals the directory.
+    pub(crate) key: &'a dyn DirectoryKey,
+}
+
+/// Seals the directory as it is, within a transaction.
+pub(crate) fn seal(connection: &Connection, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, rusqlite::Error> {
+    let directory = snapshot::read_within(connection)?;
+    let seal = directory.seal_with(key);
+    connection.execute("UPDATE registry SET directory_seal = ?1", [seal])?;
+    Ok(DirectorySnapshot { seal: seal.to_vec(), ..directory })
 }
 
 impl Change<'_, '_> {
@@ -98,9 +108,20 @@ impl Change<'_, '_> {
         Ok(operators.collect::<Result<_, _>>()?)
     }
 
-    /// Counts the directory's version up, so that every process reads it again.
-    pub(crate) fn count_up(&self) -> Result<(), WorkError> {
-        self.execute("UPDATE registry SET directory_version = directory_version + 1", []).map(drop)
+    /// Checks that the directory is what was sealed. A change does this first, so that it does not seal what was altered.
+    pub(crate) fn check_seal(&self) -> Result<(), WorkError> {
+        match snapshot::read_within(self.connection()) {
+            Ok(directory) if directory.is_sealed(self.key) => Ok(()),
+            Err(error @ rusqlite::Error::SqliteFailure(..)) => Err(error.into()),
+            // A value that the program never writes, or another one than was sealed.
+            Ok(_) | Err(_) => Err(WorkError::DirectoryAltered),
+        }
+    }
+
+    /// Counts the directory's version up, so that every process reads it again, and seals it.
+    pub(crate) fn seal(&self) -> Result<DirectorySnapshot, WorkError> {
+        self.execute("UPDATE registry SET directory_version = directory_version + 1", [])?;
+        Ok(seal(self.connection(), self.key)?)
     }
 
     pub(super) fn find<T>(

@@ -1,12 +1,15 @@
 //! The whole directory at one moment, as it is read from its tables.
 
-use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId};
+use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId, unique_name};
 use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use rusqlite::{Connection, Row, types::Type};
 
 /// What stands between two ranges of addresses.
 const SEPARATOR: &str = ",";
 
+/// Every name, with its unique form.
+const NAMES: &str = "SELECT name, unique_name FROM account UNION ALL SELECT name, unique_name FROM account_group
+    UNION ALL SELECT name, unique_name FROM registry_user";
 const ACCOUNTS: &str = "SELECT id, name, state, wrapped_key FROM account";
 const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user";
 const KEYS: &str =
@@ -15,23 +18,34 @@ const KEYS: &str =
 
 /// Reads everything in one transaction, so that all parts are of the same moment.
 pub(crate) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
-    let moment = connection.transaction()?;
+    read_within(&*connection.transaction()?)
+}
+
+/// Reads everything within a transaction. Fails if a name is not found by its unique form, which is not part of a record.
+pub(crate) fn read_within(moment: &Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
     let groups: Vec<(u64, String)> =
-        list(&moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        list(moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;
     let members: Vec<(u64, u64)> =
-        list(&moment, "SELECT group_id, account_id FROM group_account ORDER BY 1, 2", |row| {
+        list(moment, "SELECT group_id, account_id FROM group_account ORDER BY 1, 2", |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let group = |(id, name)| {
         let accounts = members.iter().filter(|member| member.0 == id).map(|member| AccountId(member.1)).collect();
         GroupRecord { id: GroupId(id), name, accounts }
     };
+    let unique: Vec<(Option<String>, Option<String>)> = list(moment, NAMES, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if unique.iter().any(|(name, unique)| name.as_deref().map(unique_name).as_deref() != unique.as_deref()) {
+        return Err(rusqlite::Error::FromSqlConversionFailure(1, Type::Text, "not the unique form of the name".into()));
+    }
+    let registry = "SELECT directory_version, directory_seal FROM registry";
+    let (version, seal) = moment.query_row(registry, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(DirectorySnapshot {
-        version: moment.query_row("SELECT directory_version FROM registry", [], |row| row.get(0))?,
-        accounts: list(&moment, &format!("{ACCOUNTS} ORDER BY id"), account)?,
+        version,
+        seal,
+        accounts: list(moment, &format!("{ACCOUNTS} ORDER BY id"), account)?,
         groups: groups.into_iter().map(group).collect(),
-        users: list(&moment, &format!("{USERS} ORDER BY id"), user)?,
-        keys: list(&moment, &format!("{KEYS} ORDER BY id"), key)?,
+        users: list(moment, &format!("{USERS} ORDER BY id"), user)?,
+        keys: list(moment, &format!("{KEYS} ORDER BY id"), key)?,
     })
 }
 

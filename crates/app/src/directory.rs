@@ -35,6 +35,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account after its erasure was requested, as it is reported; without its key, which may be destroyed by now.
+    pub(crate) fn being_erased(&self) -> Account {
+        Account { id: self.id, name: self.name.clone(), state: AccountState::ErasureInProgress, key: None }
+    }
+
     /// The key that seals the account's customers.
     pub(crate) fn key(&self) -> Result<&SealingKey, Failure> {
         let damaged = || Failure::Internal(Internal::new(format!("the data key of account {} is damaged", self.id)));

@@ -31,12 +31,18 @@ impl Admin<'_> {
         &self,
         account: &IdOrName<AccountId>,
     ) -> Result<(Arc<Account>, ErasureId), AdminError> {
-        let id = self.account(account).await?.id;
+        let account = self.account(account).await?;
+        let id = account.id;
         let grace = self.app.erasures.grace_seconds;
         self.confirm().await?;
         let requested = self.app.store.request_erasure(IdOrName::Id(id), grace, &self.origin).await;
         let erasure = self.keep_operator(requested, "request_erasure").await?;
-        Ok((self.changed_account(id).await?, erasure.id))
+        // Without a grace period the account may be erased before the directory is read again.
+        let account = match self.changed_account(id).await {
+            Err(AdminError::Conflict(Conflict::NoSuchAccount)) => Arc::new(account.being_erased()),
+            changed => changed?,
+        };
+        Ok((account, erasure.id))
     }
 
     /// Cancels a requested erasure that has not begun.

@@ -11,7 +11,7 @@ use crate::{
     config::{EveryCommand, Flags, ServeCommand},
     seconds::Seconds,
 };
-use carnelian_app::admin::input::MAX_LIFETIME;
+use carnelian_app::{admin::input::MAX_LIFETIME, settings::MAX_GRACE};
 use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
 use carnelian_store::AuditHead;
 use clap::{
@@ -157,6 +157,15 @@ pub(crate) enum Account {
     RequestErasure {
         /// The account's name
         name: String,
+    },
+    /// Print or set the registry's grace period of erasures
+    ///
+    /// The time between the request for an erasure and the erasure, the same for commands and for requests over HTTP. The
+    /// setting `erasure.grace` of a server that starts sets it as well.
+    ErasureGrace {
+        /// The new grace period: a number followed by s, m, h or d, such as 90d, or 0
+        #[arg(value_name = "DURATION", value_parser = parse_grace)]
+        grace: Option<Seconds>,
     },
     /// Cancel an erasure that has not started
     CancelErasure {
@@ -407,6 +416,11 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
     duration
         .map(|Seconds(seconds)| seconds)
         .ok_or_else(|| format!("expected {}, from 1s to {}", Seconds::EXPECTED, Seconds(MAX_LIFETIME)))
+}
+
+fn parse_grace(text: &str) -> Result<Seconds, String> {
+    let grace = text.parse().ok().filter(|Seconds(seconds)| *seconds <= MAX_GRACE);
+    grace.ok_or_else(|| format!("expected {}, from 0 to {}", Seconds::EXPECTED, Seconds(MAX_GRACE)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(crate) use sources::{CONFIG_ENV, Sources};
 pub(crate) use values::{DatabaseUrl, Durability, LogFormat};
 
 use crate::{CliError, seconds::Seconds};
-use carnelian_app::settings::SettingInForce;
+use carnelian_app::settings::{ERASURE_GRACE, MAX_GRACE, SettingInForce};
 use carnelian_domain::{Problem, Rules};
 use carnelian_http::openapi::PublishedSetting;
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
@@ -48,7 +48,7 @@ pub struct Settings {
     pub(crate) header_seconds: u64,
     pub(crate) body_seconds: u64,
     pub(crate) require_shipping_address: bool,
-    pub(crate) erasure_grace: Seconds,
+    pub(crate) erasure_grace: Option<Seconds>,
     pub(crate) strict_upstream: bool,
     /// Where the service manager hands over secrets. It alone sets that, so it is no setting of the table.
     pub(crate) credentials: Option<PathBuf>,
@@ -78,7 +78,7 @@ impl Default for Settings {
             header_seconds: 10,
             body_seconds: 10,
             require_shipping_address: rules.require_shipping_address,
-            erasure_grace: Seconds(30 * 24 * 60 * 60),
+            erasure_grace: None,
             strict_upstream: false,
             credentials: None,
         }
@@ -176,8 +176,8 @@ settings! {
         "The timeout for receiving a request's body";
     "compat.require_shipping_address", require_shipping_address, None, Serve, "true or false", ANY,
         "Require a shipping address for customers that do not ship to the billing address";
-    "erasure.grace", erasure_grace, Some("DURATION"), Every, "a number followed by s, m, h or d, such as 90d, or 0", 0..=10 * 365 * 24 * 60 * 60,
-        "The time between the request for an erasure and the erasure; 0 for none";
+    "erasure.grace", erasure_grace, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 90d, or 0", 0..=MAX_GRACE,
+        "The time between the request for an erasure and the erasure; 0 for none. The registry keeps it; 30d until it is set";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
         "Enforce the limits of the original service for each user: 5 requests per second, one at a time";
 }
@@ -246,13 +246,13 @@ impl Settings {
         }
     }
 
-    /// All settings with their values, for the audit log.
+    /// All settings with their values, for the audit log, but for what the registry keeps itself.
     pub(crate) fn in_force(&self) -> Vec<SettingInForce> {
         let in_force = |setting: &'static Setting| SettingInForce {
             name: setting.key,
             value: setting.shown(self),
             default: setting.default(),
         };
-        SETTINGS.iter().map(in_force).collect()
+        SETTINGS.iter().filter(|setting| setting.key != ERASURE_GRACE).map(in_force).collect()
     }
 }

@@ -20,6 +20,7 @@ use carnelian_app::{
     failure::Internal,
     sandbox::{Registry, RegistryFuture, Sandbox, SeedCounts, clock::SandboxClock},
 };
+use carnelian_domain::{Actor, Origin};
 use directory::{RegistryDir, SandboxDir, TemporaryDir};
 use std::{
     any::Any,
@@ -115,6 +116,10 @@ impl RegistryFactory {
         });
         let opened = wiring::open_app(&settings, Purpose::Sandbox, self.clock.clone(), on_failure).await;
         let app = opened.map_err(|error| error.message().to_owned())?;
+        if let Some(grace) = self.settings.erasure_grace {
+            let set = app.local_admin(&Origin::new(Actor::Server)).set_erasure_grace(grace.0).await;
+            set.map_err(|error| error.to_string())?;
+        }
         let mut counts = SeedCounts::default();
         if let Some(seed) = seed {
             counts = seed.apply(&app).await?;

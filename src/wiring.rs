@@ -90,7 +90,6 @@ pub(crate) async fn open_app(
         entropy: Arc::new(SystemEntropy),
         rules: rules(settings),
         requests_per_second: settings.requests_per_second,
-        erasure_grace_seconds: settings.erasure_grace.0,
         strict_upstream: settings.strict_upstream,
     };
     Ok(Arc::new(App::open(parts).await.map_err(CliError::failed)?))

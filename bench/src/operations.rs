@@ -133,7 +133,8 @@ impl Operations<'_> {
     fn erase(&mut self, server: &Process, account: u64) -> io::Result<()> {
         let before = self.others(server)?;
         let name = format!("Account {account}");
-        let id = self.registry.run(&["account", "request-erasure", &name, "--erasure-grace", "0"])?;
+        self.registry.run(&["account", "erasure-grace", "0"])?;
+        let id = self.registry.run(&["account", "request-erasure", &name])?;
         let started = Instant::now();
         let meanwhile = self.others(server)?;
         while self.registry.run(&["account", "receipt", id.trim()]).is_err() {

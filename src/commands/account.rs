@@ -4,7 +4,7 @@ use super::{
     input::read_text,
     output::{print_listing, print_message, print_result},
 };
-use crate::{CliError, cli::Account};
+use crate::{CliError, cli::Account, seconds::Seconds};
 use carnelian_app::App;
 use carnelian_domain::{ErasureId, Origin, Paging, Timestamp};
 use carnelian_store::ErasureRecord;
@@ -32,6 +32,14 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
                 "requested the erasure of account {name:?}; nothing can be created or edited in it"
             ));
             print_result(erasure)
+        }
+        Account::ErasureGrace { grace: None } => {
+            print_result(Seconds(app.erasure_grace().await.map_err(CliError::failed)?))
+        }
+        Account::ErasureGrace { grace: Some(grace) } => {
+            admin.set_erasure_grace(grace.0).await.map_err(CliError::failed)?;
+            print_message(format_args!("erasures that are requested from now on begin {grace} later"));
+            Ok(())
         }
         Account::CancelErasure { name } => {
             admin.cancel_erasure(&name.as_str().into()).await.map_err(CliError::failed)?;

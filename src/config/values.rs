@@ -165,6 +165,20 @@ impl Value for PathBuf {
     }
 }
 
+impl Value for Option<Seconds> {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        self.insert(Seconds(0)).read(text)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Value::show)
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.as_ref().and_then(Value::number)
+    }
+}
+
 impl Value for Option<PathBuf> {
     fn read(&mut self, text: &str) -> Result<(), ()> {
         self.insert(PathBuf::new()).read(text)

@@ -85,8 +85,6 @@ pub struct Parts {
     pub rules: Rules,
     /// The number of calls a user may make per second; 0 for no limit.
     pub requests_per_second: u32,
-    /// The time between the request of an erasure and its start.
-    pub erasure_grace_seconds: u64,
     /// Whether the limits of the original service apply.
     pub strict_upstream: bool,
 }
@@ -132,8 +130,6 @@ struct Keys {
 struct ErasureWorker {
     /// The id under which this process claims erasures.
     id: WorkerId,
-    /// The time between the request of an erasure and its start.
-    grace_seconds: u64,
     /// The earliest time of the next purge for customers who were erased one by one.
     purge_again_at: Mutex<Duration>,
 }
@@ -156,11 +152,7 @@ impl App {
             limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
-            erasures: ErasureWorker {
-                id: WorkerId(worker),
-                grace_seconds: parts.erasure_grace_seconds,
-                purge_again_at: Mutex::default(),
-            },
+            erasures: ErasureWorker { id: WorkerId(worker), purge_again_at: Mutex::default() },
             keys: Keys {
                 vault,
                 audit: AuditKey::new(&master_key, registry),

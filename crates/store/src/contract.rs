@@ -137,6 +137,7 @@ macro_rules! contract_tests {
             settings {
                 changed_settings_are_in_the_audit_log
                 a_setting_that_was_never_noted_had_its_default
+                a_setting_is_read_as_it_was_noted_last
                 noting_settings_leaves_the_directory_alone
             }
             listing {

@@ -1,7 +1,7 @@
 //! Accounts: create, list, read, and request or cancel their erasure.
 
 use super::{Admin, AdminError, check_named};
-use crate::directory::Account;
+use crate::{directory::Account, settings::grace_record};
 use carnelian_domain::{AccountId, ErasureId, Page, Paging, directory::check_name};
 use carnelian_store::{Conflict, IdOrName};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl Admin<'_> {
     ) -> Result<(Arc<Account>, ErasureId), AdminError> {
         let account = self.account(account).await?;
         let id = account.id;
-        let grace = self.app.erasures.grace_seconds;
+        let grace = self.app.erasure_grace().await?;
         self.confirm().await?;
         let requested = self.app.store.request_erasure(IdOrName::Id(id), grace, &self.origin).await;
         let erasure = self.keep_operator(requested, "request_erasure").await?;
@@ -43,6 +43,11 @@ impl Admin<'_> {
             changed => changed?,
         };
         Ok((account, erasure.id))
+    }
+
+    /// Sets the time between the request of an erasure and its start, in seconds, for every request from now on.
+    pub async fn set_erasure_grace(&self, seconds: u64) -> Result<(), AdminError> {
+        Ok(self.app.store.note_settings(vec![grace_record(seconds)], &self.origin).await?)
     }
 
     /// Cancels a requested erasure that has not begun.

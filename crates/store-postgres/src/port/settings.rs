@@ -34,6 +34,11 @@ impl Settings for PostgresStore {
         transaction.write_log(log).await?;
         transaction.commit().await
     }
+
+    async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.core.sessions.read(SELECT, &[]).await?;
+        Ok(rows.iter().find(|row| row.get::<_, &str>(0) == name).map(|row| row.get(1)))
+    }
 }
 
 /// The settings that are not remembered as they are, and whether they are other than they were.

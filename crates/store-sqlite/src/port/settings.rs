@@ -31,6 +31,11 @@ impl Settings for SqliteStore {
         })
         .await
     }
+
+    async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (select, name) = ("SELECT digest FROM setting WHERE name = ?1", name.to_owned());
+        self.read_synced(move |connection| connection.query_row(select, [name], |row| row.get(0)).optional()).await
+    }
 }
 
 /// The settings that are not remembered as they are, and whether they are other than they were.

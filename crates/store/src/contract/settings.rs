@@ -42,6 +42,16 @@ pub async fn a_setting_that_was_never_noted_had_its_default(store: &dyn Store) {
     assert!(noted(store, &[("b", "1"), ("newer", "1")]).await.is_empty(), "what is not named stays remembered");
 }
 
+pub async fn a_setting_is_read_as_it_was_noted_last(store: &dyn Store) {
+    let read = async |name: &str| store.setting(name).await.expect("is read");
+    assert_eq!(read("a").await, None);
+    for value in ["1", "2"] {
+        noted(store, &[("a", value), ("b", "3")]).await;
+        assert_eq!((read("a").await, read("b").await), (Some(value.into()), Some("3".into())));
+    }
+    assert_eq!(read("c").await, None);
+}
+
 pub async fn noting_settings_leaves_the_directory_alone(store: &dyn Store) {
     account(store, "acme").await;
     let version = store.directory_version().await.expect("is read");

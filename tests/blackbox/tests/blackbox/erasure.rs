@@ -7,11 +7,10 @@ use blackbox::{CUSTOMERS, Client, Place, Server, Site, sample, wait};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
-/// Makes an erasure due at once.
-const NO_GRACE: &str = "--erasure-grace=0";
-
+/// Requests an erasure that is due at once.
 fn request(place: &Place, account: &str) -> String {
-    place.cli(&["account", "request-erasure", account, NO_GRACE, "--reason", "contract ended"]).line()
+    place.cli(&["account", "erasure-grace", "0"]).done();
+    place.cli(&["account", "request-erasure", account, "--reason", "contract ended"]).line()
 }
 
 /// Waits for the receipt of an erasure.
@@ -254,4 +253,46 @@ fn wait_for_progress(place: &Place, seen: u64) -> Option<u64> {
             (false, _) => Some(None),
         }
     })
+}
+
+#[test]
+fn the_grace_period_is_the_registry_s_whoever_requests_the_erasure() {
+    let place = Place::new();
+    for account in ["Acme", "One", "Two", "Three", "Four", "Five"] {
+        place.account(account);
+    }
+    let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
+    let grace = |place: &Place| place.cli(&["account", "erasure-grace"]).line();
+    let by_command = |account: &str| place.cli(&["account", "request-erasure", account]).line();
+    // The days between the request and the erasure.
+    let days = |erasure: &str| {
+        let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+        let select = "SELECT (due_at - requested_at) / 86400000 FROM erasure WHERE id = ?1";
+        database.query_row(select, [erasure], |row| row.get::<_, i64>(0)).expect("is read")
+    };
+    assert_eq!((grace(&place), days(&by_command("One"))), ("30d".into(), 30), "until it is set");
+    let server = place.launch().args(&["--erasure-grace", "7d"]).start();
+    assert_eq!((grace(&place), days(&by_command("Two"))), ("7d".into(), 7), "as the server was started");
+    let id = place.cli(&["account", "list", "--json"]).json();
+    let id = id.as_array().expect("a listing").iter().find(|account| account["accountName"] == "Three");
+    let id = id.and_then(|account| account["accountId"].as_str()).expect("an id").to_owned();
+    let request = blackbox::Request::new("POST", &format!("/admin/v1/accounts/{id}/erasure")).json(&json!({}));
+    server.client_of(&opal).send(request.clone()).must_succeed("a request over HTTP");
+    assert_eq!(days("3"), 7);
+    place.cli(&["account", "cancel-erasure", "Three"]).done();
+    place.cli(&["account", "erasure-grace", "14d"]).done();
+    server.client_of(&opal).send(request).must_succeed("a request over HTTP");
+    assert_eq!((days("4"), days(&by_command("Four"))), (14, 14), "as a command has set it, under a running server");
+    server.stop();
+    place.serve().stop();
+    assert_eq!((grace(&place), days(&by_command("Five"))), ("14d".into(), 14), "a server without the setting keeps it");
+    let log = place.cli(&["audit", "list", "--action", "change_settings", "--json"]).json();
+    let changes = log.as_array().expect("a listing").iter();
+    let changes = changes.filter(|entry| entry["fields"].to_string().contains("erasure.grace"));
+    let actors: Vec<_> = changes.map(|entry| entry["actor"].as_str().expect("an actor").to_owned()).collect();
+    assert_eq!(actors, ["server", "command_line"], "{log}");
+    for wrong in ["soon", "3651d", "7"] {
+        place.cli(&["account", "erasure-grace", wrong]).fails(2);
+    }
+    place.cli(&["account", "request-erasure", "Acme", "--erasure-grace", "0"]).fails(2);
 }

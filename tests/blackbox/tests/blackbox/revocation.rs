@@ -130,7 +130,7 @@ fn a_user_whose_account_is_erased_while_a_body_arrives_is_refused() {
     });
     let (uma, _) = new_user(&world, "uma", "Second", &OPERATOR);
     assert_signed_out(&world, &uma, "erased on the command line", || {
-        world.place.cli(&["account", "request-erasure", "Second", "--erasure-grace=0"]).done();
+        world.place.cli(&["account", "request-erasure", "Second"]).done();
         erased(&uma);
     });
 }

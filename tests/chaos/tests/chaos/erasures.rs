@@ -26,7 +26,8 @@ fn request_erasure(place: &Place, shim: &Shim) -> Server {
     for number in 0..CUSTOMERS {
         client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer to be erased");
     }
-    shim.cli(place, &["account", "request-erasure", PLANTED, "--erasure-grace=0"]);
+    shim.cli(place, &["account", "erasure-grace", "0"]);
+    shim.cli(place, &["account", "request-erasure", PLANTED]);
     server
 }
 

@@ -263,7 +263,8 @@ fn changed_settings_are_logged_at_the_next_start_by_name_without_values() {
     let country = || place.launch().args(&["--limits-country", "100"]);
     serve(country().env("CARNELIAN_ERASURE_GRACE", "77d"), &["limits.country", "erasure.grace"]);
     serve(place.launch().config("limits.country = 100\nerasure.grace = \"77d\"\n"), &[]);
-    serve(country(), &["erasure.grace"]);
+    serve(country(), &[]);
+    serve(country().args(&["--erasure-grace", "30d"]), &["erasure.grace"]);
     serve(place.launch(), &["limits.country"]);
     let data = place.data();
     let value = data.to_str().expect("a plain path").as_bytes();
@@ -313,7 +314,7 @@ fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
         head.split_once(':').expect("a head").0.parse::<u64>().expect("a number")
     };
     let numbers = |place: &Place, more: &[&str]| {
-        let listing = place.cli(&[&["audit", "list", "--json", "--limit", "100000"], more].concat()).json();
+        let listing = place.cli(&[&["audit", "list", "--json", "--limit", "10000"], more].concat()).json();
         let listing = listing.as_array().expect("a listing").iter();
         listing.map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
     };

@@ -37,7 +37,8 @@ fn seen(client: &Client) -> Value {
 }
 
 pub(super) fn erase_account(site: &Site, account: &str) {
-    let erasure = site.place.cli(&["account", "request-erasure", account, "--erasure-grace=0"]).line();
+    site.place.cli(&["account", "erasure-grace", "0"]).done();
+    let erasure = site.place.cli(&["account", "request-erasure", account]).line();
     wait::until("there is a receipt", wait::PROCESS, || {
         (site.place.cli(&["account", "receipt", &erasure]).code == 0).then_some(())
     });

@@ -93,5 +93,6 @@ fn typed(text: &str) {
 fn message(error: &CliError) -> &str {
     match error {
         CliError::Failed(message) | CliError::Usage(message) => message,
+        CliError::StdoutClosed => panic!("settings are not printed"),
     }
 }

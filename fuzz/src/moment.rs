@@ -6,8 +6,7 @@ use carnelian_domain::Timestamp;
 const EPOCH: i64 = 2_440_588;
 
 /// The shapes of an offset from UTC. A space is a plus that was not encoded.
-const ZONES: [&str; 11] =
-    ["Z", "+00:00", "-00:00", " 00:00", "+0000", "-0000", " 0000", "+00", "-00", " 00", ""];
+const ZONES: [&str; 11] = ["Z", "+00:00", "-00:00", " 00:00", "+0000", "-0000", " 0000", "+00", "-00", " 00", ""];
 
 /// Reads a moment; what is finer than a millisecond is cut off, and a date alone is its midnight.
 pub fn read(text: &str) -> Option<Timestamp> {

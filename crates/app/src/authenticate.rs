@@ -8,7 +8,8 @@ use crate::{
     App, Failure,
     api_key::key_id,
     directory::{Key, LoadedDirectory},
-    throttle::{ActiveCall, RETRY_SOON},
+    refusal_delay::RETRY_SOON,
+    throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
 use carnelian_domain::{Caller, Problem, SignIn, UserId, network_of};

@@ -16,7 +16,8 @@
 //! * [`vault`], [`sealing`]: keys, and the personal data that they protect
 //! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
 //! * [`ids`]: customer ids, reserved in blocks
-//! * [`throttle`], [`listing_slots`]: rate limits, and how many listings of a user are answered at once
+//! * [`throttle`], [`listing_slots`], [`refusal_delay`]: rate limits, how many listings of a user are answered at once, and
+//!   how long refusals take
 //! * [`sandbox`]: the adjustable clock and the injected faults of a sandbox
 //! * [`failure`]: why an operation failed
 //!
@@ -47,6 +48,7 @@ pub mod idempotency;
 mod ids;
 mod key_uses;
 mod listing_slots;
+mod refusal_delay;
 pub mod sandbox;
 pub mod sealing;
 pub mod settings;

@@ -7,7 +7,7 @@
 
 use crate::{
     App, Failure,
-    throttle::{RETRY_SOON, RefusalDelay},
+    refusal_delay::{RETRY_SOON, RefusalDelay},
 };
 use carnelian_domain::{Caller, UserId};
 use parking_lot::Mutex;

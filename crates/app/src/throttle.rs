@@ -1,17 +1,13 @@
-//! Limits per user or address: a rate with a burst of one second's worth, one active request at a time, and the delay of
-//! refusals.
+//! Limits per user or address: a rate with a burst of one second's worth, and one active request at a time.
 
-use crate::listing_slots::ListingSlots;
+use crate::{listing_slots::ListingSlots, refusal_delay::RefusalDelay};
 use carnelian_domain::UserId;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,18 +22,6 @@ const FAILED_SIGN_INS_PER_SECOND: u32 = 20;
 
 /// The same from all addresses together.
 const ALL_FAILED_SIGN_INS_PER_SECOND: u32 = 200;
-
-/// When to try again if nothing tells how long a limit is exceeded.
-pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
-
-/// The shortest delay of a refusal.
-const DELAY: Duration = Duration::from_secs(1);
-
-/// The largest addition to [`DELAY`], in milliseconds.
-const SPREAD: u64 = 1000;
-
-/// How far apart the additions of consecutive refusals are, in milliseconds; with [`SPREAD`] it has no common divisor.
-const SPREAD_STEP: u64 = 377;
 
 /// The number of refused administrative operations per second that are recorded for one user. More are not recorded, so
 /// that they cannot fill the disk.
@@ -126,21 +110,6 @@ impl<K: Eq + Hash> Throttle<K> {
     }
 }
 
-/// The delays of refusals: without one, a client that does not wait would send its next request at once. They are spread, so
-/// that requests that arrive together are not refused together.
-#[derive(Default)]
-pub(crate) struct RefusalDelay {
-    refusals: AtomicU64,
-}
-
-impl RefusalDelay {
-    /// The delay of the next refusal.
-    pub(crate) fn next(&self) -> Duration {
-        let number = self.refusals.fetch_add(1, Ordering::Relaxed);
-        DELAY + Duration::from_millis(number.wrapping_mul(SPREAD_STEP) % SPREAD)
-    }
-}
-
 /// Limits each key to one active request; costs nothing if there is no limit.
 pub(crate) struct ActiveCalls<K>(Option<Arc<Mutex<HashSet<K>>>>);
 
@@ -223,13 +192,5 @@ mod tests {
             let _ = throttle.admit((11, key), Duration::from_secs(660 + key as u64));
         }
         assert!(throttle.used.lock().until.len() <= PRUNE, "a flood that is over is forgotten");
-    }
-
-    #[test]
-    fn refusals_that_come_together_are_spread_over_a_second() {
-        let delay = RefusalDelay::default();
-        let delays: HashSet<_> = (0..SPREAD).map(|_| delay.next()).collect();
-        assert_eq!(delays.len() as u64, SPREAD);
-        assert!(delays.iter().all(|delay| (DELAY..DELAY * 2).contains(delay)));
     }
 }

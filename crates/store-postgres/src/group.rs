@@ -14,16 +14,14 @@
 //! Within a group new customers come first, then edits, then erasures. Arrays are sorted, so that two groups that wait for
 //! each other's rows are rare; the database ends one of them, and it runs again.
 
+pub(crate) mod import;
 mod rows;
 
 use crate::{
+    core::{Core, PARTITION, PARTITION_NUMBER},
     error::DatabaseError,
-    port::{
-        import,
-        rows::{account_state, number, stored_customer},
-    },
+    port::rows::{account_state, number, stored_customer},
     session::{Done, Values},
-    store::{Core, PARTITION, PARTITION_NUMBER},
     transaction::Transaction,
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp, UserId};

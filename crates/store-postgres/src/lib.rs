@@ -3,8 +3,10 @@
 //! * [`store`]: the store, and how it is opened
 //! * [`schema`]: preparing a database
 //! * [`error`]: what errors mean for a read, a write and the process
+//! * [`background`]: the runtime that connections live on
 //! * [`session`]: connections, with what is set and checked on each of them
 //! * [`sessions`]: the connections of a store
+//! * [`core`]: what every transaction needs
 //! * [`transaction`]: transactions, and the end of the audit log within them
 //! * [`writer`]: customer writes share transactions
 //! * [`group`]: a group of customer writes in one transaction
@@ -27,6 +29,8 @@
 //! Statements and types are those that engines with PostgreSQL's protocol have as well, and each statement on a table
 //! that is spread over machines names the partition. A test reads all statements.
 
+mod background;
+mod core;
 mod error;
 mod group;
 mod port;

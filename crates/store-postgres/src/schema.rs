@@ -1,10 +1,10 @@
 //! Preparing a database, and checking that one was prepared.
 
 use crate::{
+    background::Background,
     error::{DatabaseError, OpenError},
     port::directory::seal,
     session::{Database, Session},
-    store::Background,
 };
 use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 

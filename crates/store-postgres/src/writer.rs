@@ -4,8 +4,8 @@
 //! in the queue without waiting for more, so groups grow with the load.
 
 use crate::{
+    core::Core,
     group::{self, ImportPart, Piece},
-    store::Core,
 };
 use carnelian_domain::UserId;
 use carnelian_store::{StoreError, Written};

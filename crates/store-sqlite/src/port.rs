@@ -8,6 +8,7 @@ pub(crate) mod erasure;
 pub(crate) mod erasure_rows;
 pub(crate) mod idempotency;
 pub(crate) mod import;
+pub(crate) mod ledger_rows;
 pub(crate) mod listing;
 pub(crate) mod restore;
 pub(crate) mod settings;

@@ -5,27 +5,8 @@
 //! registry's row, and asks [`RegistryKeys`] for the keys of that id whenever it opens the registry. A restored registry has
 //! the id of the backup ([`Restores::begin_restore`](crate::Restores::begin_restore)).
 
-use crate::{AuditChain, DirectoryKey};
-use std::{fmt, str::FromStr, sync::Arc};
-
-/// The id of a registry: random, made with it, and kept by its backups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RegistryId(pub [u8; 16]);
-
-impl fmt::Display for RegistryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl FromStr for RegistryId {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<RegistryId, &'static str> {
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(RegistryId).ok_or("not the id of a registry")
-    }
-}
+use crate::{AuditChain, DirectoryKey, RegistryId};
+use std::sync::Arc;
 
 /// Derives the keys of registries. The implementation with the master key comes from where the program is wired together.
 pub trait RegistryKeys: Send + Sync {

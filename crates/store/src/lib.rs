@@ -7,7 +7,7 @@
 //! * [`directory_seal`]: the MAC that shows whether they were altered
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: the log of all changes
-//! * [`keys`]: the id of a registry, and the keys that are derived with it
+//! * [`registry_id`], [`keys`]: the id of a registry, and the keys that are derived with it
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment, out and in
@@ -52,6 +52,7 @@ pub mod import;
 pub mod judge;
 pub mod keys;
 pub mod partition;
+pub mod registry_id;
 pub mod settings;
 
 use carnelian_domain::Timestamp;
@@ -77,8 +78,9 @@ pub use ids::IdBlock;
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
 };
-pub use keys::{RegistryId, RegistryKeys};
+pub use keys::RegistryKeys;
 pub use partition::{PartitionId, Partitions};
+pub use registry_id::RegistryId;
 pub use settings::{SettingRecord, Settings};
 
 /// A whole storage adapter.

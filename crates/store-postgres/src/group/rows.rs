@@ -1,6 +1,6 @@
 //! Customers as the arrays of columns that one statement writes.
 
-use crate::store::PARTITION_NUMBER;
+use crate::core::PARTITION_NUMBER;
 use carnelian_domain::Timestamp;
 use carnelian_store::NewCustomer;
 use tokio_postgres::types::ToSql;

@@ -1,14 +1,15 @@
 //! Backups: the records of a registry, read in one transaction, page after page.
 
 use crate::{
+    core::{PARTITION, PARTITION_NUMBER},
     error::DatabaseError,
     port::{
         directory::read_within,
-        erasure,
+        erasure_rows,
         rows::{account_state, limit, number},
     },
     session::{Done, Values},
-    store::{PARTITION, PARTITION_NUMBER, PostgresStore},
+    store::PostgresStore,
     transaction::{Transaction, log_end},
 };
 use carnelian_domain::CustomerId;
@@ -59,7 +60,7 @@ impl Backups for PostgresStore {
         put_pages(&snapshot, sink, USERS, false, user).await?;
         put_pages(&snapshot, sink, KEYS, false, key).await?;
         put_all(&snapshot, sink, SETTINGS, |row| Ok(Record::Setting { name: row.get(0), digest: row.get(1) })).await?;
-        put_all(&snapshot, sink, erasure::ALL, erasure_record).await?;
+        put_all(&snapshot, sink, erasure_rows::ALL, erasure_record).await?;
         put_pages(&snapshot, sink, ERASED_CUSTOMERS, true, |row| Ok(Record::ErasedCustomer { id: number(row, 0) }))
             .await?;
         put_pages(&snapshot, sink, ENTRIES, true, entry).await?;
@@ -174,7 +175,7 @@ fn key(row: &Row) -> Result<Record, DatabaseError> {
 }
 
 fn erasure_record(row: &Row) -> Result<Record, DatabaseError> {
-    let erasure = erasure::record(row)?;
+    let erasure = erasure_rows::record(row)?;
     Ok(Record::Erasure(BackupErasure {
         id: erasure.id.0,
         account: erasure.account.0,

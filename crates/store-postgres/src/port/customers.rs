@@ -1,12 +1,13 @@
 //! Customers. Their writes go to the writers.
 
 use crate::{
+    core::PARTITION_NUMBER,
     group::{Piece, Write, remembered_since},
     port::{
         listing,
         rows::{moment, number, stored_customer},
     },
-    store::{PARTITION_NUMBER, PostgresStore},
+    store::PostgresStore,
 };
 use carnelian_domain::{AccountId, CustomerId, Origin};
 use carnelian_store::{

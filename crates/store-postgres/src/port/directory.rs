@@ -13,8 +13,9 @@ pub(crate) use change::Change;
 pub(crate) use snapshot::{read_within, seal};
 
 use crate::{
-    port::{erasure, rows::number},
-    store::{PARTITION_NUMBER, PostgresStore},
+    core::PARTITION_NUMBER,
+    port::{erasure_rows, rows::number},
+    store::PostgresStore,
 };
 use carnelian_domain::{
     AccountId, AccountState, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId, unique_name,
@@ -131,7 +132,7 @@ impl Directory for PostgresStore {
         let due_at = Timestamp(change.now()).plus_seconds(grace_seconds).0;
         change.run(REQUEST_ERASURE, &[&id.cast_signed(), &number, &change.now(), &actor, &reason, &due_at]).await?;
         change.record(Action::RequestErasure, Object::Account(account), Some(account));
-        let requested = erasure::find(&change, ErasureId(id)).await?;
+        let requested = erasure_rows::find(&change, ErasureId(id)).await?;
         change.finish(requested).await
     }
 
@@ -143,7 +144,7 @@ impl Directory for PostgresStore {
         let cancelled = ErasureId(number(&cancelled.ok_or(Conflict::ErasureRunning)?, 0));
         change.set_state(account, AccountState::Active).await?;
         change.record(Action::CancelErasure, Object::Account(account), Some(account));
-        let cancelled = erasure::find(&change, cancelled).await?;
+        let cancelled = erasure_rows::find(&change, cancelled).await?;
         change.finish(cancelled).await
     }
 

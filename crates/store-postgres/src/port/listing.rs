@@ -4,11 +4,11 @@
 //! after the last id of the one before, so the cost of a page does not grow with the number of customers before it.
 
 use crate::{
+    core::PARTITION_NUMBER,
     error::DatabaseError,
     port::rows::{limit, number, stored_customer},
     session::{Session, Values},
     sessions::Sessions,
-    store::PARTITION_NUMBER,
 };
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{ListCustomers, StoredCustomer};

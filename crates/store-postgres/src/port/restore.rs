@@ -1,9 +1,10 @@
 //! Filling an empty registry from the records of a backup.
 
 use crate::{
+    core::{PARTITION, PARTITION_NUMBER},
     error::DatabaseError,
-    port::{directory::seal, erasure::STATES, rows::ACCOUNT_STATES},
-    store::{PARTITION, PARTITION_NUMBER, PostgresStore},
+    port::{directory::seal, erasure_rows::STATES, rows::ACCOUNT_STATES},
+    store::PostgresStore,
     transaction::Transaction,
 };
 use carnelian_domain::{AccountState, unique_name};

@@ -1,6 +1,7 @@
 //! The settings that the registry was served with last.
 
-use crate::store::{PARTITION, PostgresStore};
+use crate::core::PARTITION;
+use crate::store::PostgresStore;
 use carnelian_domain::{Action, Object, Origin};
 use carnelian_store::{AuditEntry, SettingRecord, Settings, StoreError};
 use std::collections::HashMap;

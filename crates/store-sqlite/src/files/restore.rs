@@ -22,7 +22,7 @@ use crate::{
         lock::OpenLock,
         schema::{self, DATABASE},
     },
-    port::backup,
+    port::ledger_rows,
 };
 use carnelian_store::Ledger;
 use rusqlite::{Connection, ErrorCode};
@@ -81,7 +81,7 @@ impl Restore {
     pub fn finish(self) -> Result<(), OpenError> {
         if let Some(key_proof) = self.old.as_ref().and_then(|old| old.key_proof.as_ref()) {
             let new = schema::open_for_reading(&self.staging.join(DATABASE))?;
-            if backup::key_proof(&new)?.as_ref() != Some(key_proof) {
+            if ledger_rows::key_proof(&new)?.as_ref() != Some(key_proof) {
                 return Err(OpenError::OtherRegistry(self.directory.clone()));
             }
         }
@@ -149,7 +149,7 @@ impl Old {
     /// Reads a database, copies its log into it, and closes it.
     fn read(path: &Path) -> Result<Old, rusqlite::Error> {
         let mut connection = schema::open_for_checkpoints(path)?;
-        let (key_proof, ledger) = (backup::key_proof(&connection)?, backup::ledger(&mut connection)?);
+        let (key_proof, ledger) = (ledger_rows::key_proof(&connection)?, ledger_rows::ledger(&mut connection)?);
         copy_log_and_close(connection)?;
         Ok(Old { path: path.to_owned(), key_proof, ledger })
     }

@@ -3,7 +3,7 @@
 use crate::{
     error::OpenError,
     files::{file_system::log_of, page_scrub},
-    port::directory,
+    port::directory::snapshot,
 };
 use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -164,7 +164,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str], keys: &dyn Registry
 fn seal_empty(connection: &Connection, keys: &dyn RegistryKeys) -> Result<(), rusqlite::Error> {
     let id = connection.query_row("SELECT id FROM registry", [], |row| row.get(0).map(RegistryId))?;
     let end = AuditHead::empty(PartitionId::FIRST).end(&*keys.audit_chain(id));
-    directory::seal(connection, &*keys.directory_key(id))?;
+    snapshot::seal(connection, &*keys.directory_key(id))?;
     connection.execute("UPDATE registry SET audit_seal = ?1", [end.seal]).map(drop)
 }
 

@@ -8,13 +8,13 @@
 mod change;
 pub(crate) mod snapshot;
 
-pub(crate) use snapshot::{account_state, read_within};
+pub(crate) use snapshot::{account_state, read_within, seal};
 
-pub(crate) use change::{Change, seal};
+pub(crate) use change::Change;
 
 use crate::{
     commit::job::WorkError,
-    port::{backup::given_ids, erasure_rows},
+    port::{erasure_rows, ledger_rows::given_ids},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, Action, Actor, ErasureId, GroupId, Object, Origin, Timestamp, UserId, unique_name};

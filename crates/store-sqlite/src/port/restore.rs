@@ -4,7 +4,7 @@ use crate::{
     commit::job::{WorkError, WriteTx},
     error::DatabaseError,
     memory::hash_index::HashKey,
-    port::{backup::COUNTED, directory, erasure_rows},
+    port::{directory, erasure_rows, ledger_rows::COUNTED},
     store::SqliteStore,
 };
 use carnelian_domain::{AccountId, AccountState, unique_name};

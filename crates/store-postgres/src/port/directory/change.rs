@@ -2,9 +2,9 @@
 
 use super::{ACCOUNT_NAME, GROUP_NAME, snapshot};
 use crate::{
+    core::{Core, PARTITION, PARTITION_NUMBER},
     error::DatabaseError,
     port::rows::{ACCOUNT_STATES, account_state, number},
-    store::{Core, PARTITION, PARTITION_NUMBER},
     transaction::{LockedLog, Transaction},
 };
 use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Role, UserId, unique_name};

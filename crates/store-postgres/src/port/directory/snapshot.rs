@@ -1,11 +1,11 @@
 //! The whole directory at one moment, as it is read from its tables.
 
 use crate::{
+    core::PARTITION_NUMBER,
     error::DatabaseError,
     port::rows::{account_state, moment, number, optional_moment},
     session::{Session, Values},
     sessions::Sessions,
-    store::PARTITION_NUMBER,
     transaction::Transaction,
 };
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, UserId, unique_name};

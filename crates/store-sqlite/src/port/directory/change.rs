@@ -14,14 +14,6 @@ pub(crate) struct Change<'a, 'w> {
     pub(crate) key: &'a dyn DirectoryKey,
 }
 
-/// Seals the directory as it is, within a transaction.
-pub(crate) fn seal(connection: &Connection, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, rusqlite::Error> {
-    let directory = snapshot::read_within(connection)?;
-    let seal = directory.seal_with(key);
-    connection.execute("UPDATE registry SET directory_seal = ?1", [seal])?;
-    Ok(DirectorySnapshot { seal: seal.to_vec(), ..directory })
-}
-
 impl Change<'_, '_> {
     pub(crate) fn connection(&self) -> &Connection {
         self.tx.connection
@@ -121,7 +113,7 @@ impl Change<'_, '_> {
     /// Counts the directory's version up, so that every process reads it again, and seals it.
     pub(crate) fn seal(&self) -> Result<DirectorySnapshot, WorkError> {
         self.execute("UPDATE registry SET directory_version = directory_version + 1", [])?;
-        Ok(seal(self.connection(), self.key)?)
+        Ok(snapshot::seal(self.connection(), self.key)?)
     }
 
     pub(super) fn find<T>(

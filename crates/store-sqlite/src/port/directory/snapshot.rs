@@ -1,7 +1,7 @@
 //! The whole directory at one moment, as it is read from its tables.
 
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId, unique_name};
-use carnelian_store::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use carnelian_store::{AccountRecord, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use rusqlite::{Connection, Row, types::Type};
 
 /// What stands between two ranges of addresses.
@@ -47,6 +47,14 @@ pub(crate) fn read_within(moment: &Connection) -> Result<DirectorySnapshot, rusq
         users: list(moment, &format!("{USERS} ORDER BY id"), user)?,
         keys: list(moment, &format!("{KEYS} ORDER BY id"), key)?,
     })
+}
+
+/// Seals the directory as it is, within a transaction.
+pub(crate) fn seal(connection: &Connection, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, rusqlite::Error> {
+    let directory = read_within(connection)?;
+    let seal = directory.seal_with(key);
+    connection.execute("UPDATE registry SET directory_seal = ?1", [seal])?;
+    Ok(DirectorySnapshot { seal: seal.to_vec(), ..directory })
 }
 
 pub(super) fn account_by_id(connection: &Connection, id: AccountId) -> Result<AccountRecord, rusqlite::Error> {

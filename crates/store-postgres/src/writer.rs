@@ -40,6 +40,9 @@ struct Job {
 /// The queue of the writers.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    /// Held while a batch of an import is written: two writers could exchange the batches that a caller sends one after the
+    /// other.
+    importing: Mutex<()>,
 }
 
 impl Writer {
@@ -50,7 +53,7 @@ impl Writer {
         for _ in 0..WRITERS {
             runtime.spawn(write(core.clone(), jobs.clone()));
         }
-        Writer { queue }
+        Writer { queue, importing: Mutex::default() }
     }
 
     /// Makes a write, in a group with others.
@@ -59,8 +62,9 @@ impl Writer {
         outcomes.into_iter().next().unwrap_or_else(|| Err(StoreError::unknown("the write has no outcome")))
     }
 
-    /// Makes the writes of an import, in a transaction of their own.
+    /// Makes the writes of an import, in a transaction of their own. Imports are made in the order of the calls.
     pub(crate) async fn import(&self, pieces: Vec<Piece>, import: ImportPart) -> Result<Outcomes, StoreError> {
+        let _importing = self.importing.lock().await;
         self.send(pieces, Some(import)).await
     }
 

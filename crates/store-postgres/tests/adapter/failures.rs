@@ -3,8 +3,8 @@
 use crate::{database, open, open_in};
 use carnelian_domain::{AccountId, Actor, Origin};
 use carnelian_store::{
-    Audit, Conflict, Customers, Directory, IdempotencyKey, NewCustomer, PartitionId, Restores, Store, StoreError,
-    contract::TestKeys,
+    Audit, Conflict, Customers, Directory, IdempotencyKey, ImportBatch, ImportRow, ImportStep, Imports, NewCustomer,
+    PartitionId, Restores, Store, StoreError, contract::TestKeys,
 };
 use carnelian_store_postgres::{Database, Durability, OpenError, PostgresStore, UnsafeDatabase, migrate};
 use std::sync::Arc;
@@ -197,6 +197,23 @@ async fn two_servers_share_names_keys_states_and_one_audit_log() {
     let refused = two.create_customer(late, &ORIGIN, None).await.expect_err("the account is being erased");
     assert!(matches!(refused, StoreError::Conflict(Conflict::ErasureInProgress)), "{refused}");
     assert_whole_log(&*one, 1 + 200 + 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_an_import_that_are_sent_at_once_are_stored_in_their_order() {
+    let (_, store) = open().await;
+    let account = account(&store).await;
+    let mut batches = Vec::new();
+    for number in 0..20 {
+        let new = draft(&store, account, &format!("Row {number}")).await;
+        let step = Some(ImportStep { import: b"import".to_vec(), from: number, to: number + 1 });
+        let rows = vec![(number, ImportRow::Customer { new, replace: None })];
+        batches.push(store.import_customers(ImportBatch { rows, step }, &ORIGIN));
+    }
+    for outcomes in futures_util::future::join_all(batches).await {
+        outcomes.expect("each follows the one before");
+    }
+    assert_eq!(store.import_progress(b"import").await.expect("is read").expect("is known").rows, 20);
 }
 
 /// Asserts that the audit log has this many entries, each linked to the one before.

@@ -25,7 +25,7 @@ const ALL_FAILED_SIGN_INS_PER_SECOND: u32 = 200;
 
 /// The number of refused administrative operations per second that are recorded for one user. More are not recorded, so
 /// that they cannot fill the disk.
-const REFUSALS_PER_SECOND: u32 = 10;
+const REFUSALS_PER_SECOND: u32 = 1;
 
 /// The limits that this process enforces.
 pub(crate) struct Limits {

@@ -167,6 +167,11 @@ impl RestoreTarget {
         Ok(RestoreTarget { store: Box::new(store), restore: Some(restore) })
     }
 
+    /// Why a registry that is replaced cannot be read.
+    pub(crate) fn unreadable(&self) -> &[String] {
+        self.restore.as_ref().map_or(&[], Restore::unreadable)
+    }
+
     /// What the registry knows that is replaced, if there is one that can be read.
     pub(crate) fn replaced(&self) -> Option<&Ledger> {
         self.restore.as_ref().and_then(Restore::replaced)

@@ -55,6 +55,12 @@ pub(super) fn run(
     let vault = BackupVault::new(&master_key, registry);
     let (clock, keys) = (wiring::system_clock(), Arc::new(master_key));
     let target = runtime()?.block_on(RestoreTarget::new(settings, replace, clock.clone(), keys))?;
+    for reason in target.unreadable() {
+        print_message(format_args!(
+            "warning: the registry that is replaced cannot be read ({reason}): what was erased, revoked or taken away in it \
+             is not known, and ids that it has given may be given again"
+        ));
+    }
     let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
     check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;

@@ -46,6 +46,8 @@ pub struct Restore {
     staging: PathBuf,
     /// The newest database of the directory that can be read.
     old: Option<Old>,
+    /// Why newer ones cannot be read.
+    unreadable: Vec<String>,
     _lock: OpenLock,
 }
 
@@ -62,7 +64,13 @@ impl Restore {
         let staging = directory.join(STAGING);
         let made = remove_staging(directory).and_then(|()| DirBuilder::new().mode(0o700).create(&staging));
         made.map_err(|source| explain(directory, source))?;
-        Ok(Restore { old: newest_readable(directory)?, directory: directory.to_owned(), staging, _lock: lock })
+        let (old, unreadable) = newest_readable(directory)?;
+        Ok(Restore { old, unreadable, directory: directory.to_owned(), staging, _lock: lock })
+    }
+
+    /// Why a registry that is replaced cannot be read; what it knows is lost then.
+    pub fn unreadable(&self) -> &[String] {
+        &self.unreadable
     }
 
     /// What the registry that is replaced knows, if there is one that can be read.
@@ -155,25 +163,20 @@ impl Old {
     }
 }
 
-/// Reads the database of a directory, or the one that it replaced if it cannot be read.
-fn newest_readable(directory: &Path) -> Result<Option<Old>, OpenError> {
+/// Reads the database of a directory, or the one that it replaced if it cannot be read; returns why one cannot be read, too.
+fn newest_readable(directory: &Path) -> Result<(Option<Old>, Vec<String>), OpenError> {
+    let mut unreadable = Vec::new();
     for path in [DATABASE, REPLACED].map(|name| directory.join(name)) {
         if !path.exists() {
             continue;
         }
         match Old::read(&path) {
-            Ok(old) => return Ok(Some(old)),
-            Err(error) if is_unreadable(&error) => {
-                let database = path.display();
-                tracing::warn!(
-                    %error, %database,
-                    "cannot read the old registry: ids may be given again, and what was taken away in it is not known"
-                );
-            }
+            Ok(old) => return Ok((Some(old), unreadable)),
+            Err(error) if is_unreadable(&error) => unreadable.push(format!("{}: {error}", path.display())),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(None)
+    Ok((None, unreadable))
 }
 
 fn copy_log_and_close(connection: Connection) -> Result<(), rusqlite::Error> {

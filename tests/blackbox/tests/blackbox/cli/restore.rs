@@ -186,7 +186,9 @@ fn a_damaged_registry_is_replaced_and_a_sandbox_is_not() {
     let other = elsewhere(&site.place);
     fs::write(other.data().join("carnelian.db"), "this is no database").expect("can be written");
     restore(&other, &file, &[]).fails(1);
-    restore(&other, &file, &["--replace"]).done();
+    let replaced = restore(&other, &file, &["--replace"]);
+    assert!(replaced.stderr.contains("the registry that is replaced cannot be read"), "{}", replaced.stderr);
+    replaced.done();
     assert_eq!(names(&other), ["Kept 0"]);
     must_be_tidy(&other);
 

@@ -215,8 +215,12 @@ mod tests {
     #[test]
     fn every_number_and_duration_has_bounds() {
         for setting in SETTINGS {
-            let is_bounded = setting.bounds().is_some();
-            assert_eq!(is_bounded, (setting.number)(&Settings::default()).is_some(), "{}", setting.key);
+            let mut settings = Settings::default();
+            if setting.default().is_none() {
+                // An optional number is none until it is set.
+                let _ = (setting.apply)(&mut settings, "0");
+            }
+            assert_eq!(setting.bounds().is_some(), (setting.number)(&settings).is_some(), "{}", setting.key);
         }
     }
 

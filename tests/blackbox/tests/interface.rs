@@ -45,6 +45,7 @@ fn run(mut command: Command) -> String {
 fn schemathesis(site: &Site, login: Option<&Login>, which: [&str; 2], phases: &str, examples: u32) -> u32 {
     let mut command = tool(site, "schemathesis");
     command.env("SCHEMATHESIS_HOOKS", script("hooks.py"));
+    command.args(["--config-file", &script("schemathesis.toml")]);
     command.args(["run", &format!("http://{}/openapi.json", site.server.address())]);
     command.args(["--seed", SEED, "--max-examples", &examples.to_string(), "--exclude-checks", NOT_CHECKED]);
     command.args(["--phases", phases]);

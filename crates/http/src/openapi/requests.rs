@@ -122,11 +122,15 @@ fn new_user() -> Value {
 }
 
 fn user_changes() -> Value {
-    let role = json!({ "type": "string", "enum": Role::ALL.map(Role::name) });
+    let or_none = |names: Vec<&'static str>| {
+        let names: Vec<_> = names.into_iter().map(Some).chain([None]).collect();
+        json!({ "type": ["string", "null"], "enum": names })
+    };
+    let role = or_none(Role::ALL.map(Role::name).to_vec());
     let properties = json!({
         "roleName": with(role, "", Role::AccountReadOnly.name()),
         "accountGroup": with(or_null(short_text()), "Null removes the user from its group.", Value::Null),
-        "status": { "type": "string", "enum": USER_STATES.map(|(name, _)| name) },
+        "status": or_none(USER_STATES.map(|(name, _)| name).to_vec()),
     });
     form(properties, &[])
 }

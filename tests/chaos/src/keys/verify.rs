@@ -107,7 +107,7 @@ pub fn compare(
 ) -> (State, Vec<String>) {
     let by_name: HashMap<&str, &KeyChange> = changes.iter().map(|change| (change.name.as_str(), change)).collect();
     let (mut state, mut faults) = (State::default(), Vec::new());
-    let (mut logged, mut newest) = (HashSet::new(), 0);
+    let (mut logged, mut newest, mut in_order) = (HashSet::new(), 0, Vec::new());
     for entry in stored_keys.entries.iter().filter(|entry| entry.sequence > set_up) {
         let change = entry.reason.as_deref().and_then(|name| by_name.get(name).copied());
         // A server records changed settings at its start, and refused requests.
@@ -121,12 +121,14 @@ pub fn compare(
                     faults.push(format!("{entry:?} follows a change that began after its answer"));
                 }
                 newest = newest.max(change.began);
+                in_order.push(change);
                 faults.extend(state.apply(change, entry));
             }
             _ => faults.push(format!("{entry:?} is of no change, or repeated")),
         }
     }
-    let lost = changes.iter().filter(|change| acknowledged(change) && !logged.contains(change.name.as_str()));
+    let missing = changes.iter().filter(|change| acknowledged(change) && !logged.contains(change.name.as_str()));
+    let lost = missing.filter(|change| !changed_nothing(change, &in_order));
     faults.extend(lost.map(|change| format!("{change:?} is lost")));
     if state != stored_keys.state {
         faults.push(format!("the audit log implies {state:?}, stored is {:?}", stored_keys.state));
@@ -135,6 +137,22 @@ pub fn compare(
         faults.push("no operator is left".to_owned());
     }
     (state, faults)
+}
+
+/// Whether a user may have been enabled, or disabled, already when it was to be: then nothing is logged. `logged` are the
+/// logged changes in the order of the log.
+fn changed_nothing(change: &KeyChange, logged: &[&KeyChange]) -> bool {
+    let is_switch = |change: &KeyChange| matches!(change.kind, ChangeKind::Enable | ChangeKind::Disable);
+    if !is_switch(change) {
+        return false;
+    }
+    let switches: Vec<_> = logged.iter().filter(|other| is_switch(other) && other.user == change.user).collect();
+    (0..=switches.len()).any(|place| {
+        let (before, after) = switches.split_at(place);
+        let is_possible = before.iter().all(|other| other.began < change.ended)
+            && after.iter().all(|other| other.ended > change.began);
+        is_possible && before.last().map_or(ChangeKind::Enable, |last| last.kind) == change.kind
+    })
 }
 
 impl State {

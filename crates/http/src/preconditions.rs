@@ -77,11 +77,11 @@ impl Tags {
     fn read(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
         let mut values = headers.get_all(name).iter().peekable();
         values.peek()?;
-        let members: Vec<_> =
-            values.flat_map(|value| list_members(value.as_bytes())).filter(|member| !member.is_empty()).collect();
+        let mut members: Vec<_> = values.flat_map(|value| list_members(value.as_bytes())).collect();
         if members == [b"*"] {
             return Some(Tags { any: true, ..Tags::default() });
         }
+        members.retain(|member| !member.is_empty());
         let mut tags = Tags { malformed: members.is_empty(), ..Tags::default() };
         for member in members {
             let (is_weak, quoted) = member.strip_prefix(b"W/").map_or((false, member), |quoted| (true, quoted));
@@ -146,7 +146,17 @@ mod tests {
         assert_eq!(if_match(&["*"]), AcceptedVersions::default());
         assert_eq!(if_match(&["\"3\""]), only(&[3]));
         assert_eq!(if_match(&["\"3\",, \"4\" ,", "\"5\""]), only(&[3, 4, 5]));
-        for none in [&["W/\"3\""][..], &["3"], &["\"x\""], &["\"03\""], &["\"+3\""], &[""], &["*, *"], &["*", "\"3"]] {
+        for none in [
+            &["W/\"3\""][..],
+            &["3"],
+            &["\"x\""],
+            &["\"03\""],
+            &["\"+3\""],
+            &[""],
+            &["*, *"],
+            &["*", "\"3"],
+            &["", "*"],
+        ] {
             assert_eq!(if_match(none), only(&[]), "{none:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Files that are written atomically: a draft is written and synced, renamed, and the directory is synced.
 //!
 //! ```text
-//! FILE.RANDOM.part   made new, readable by its owner only; whoever may write to the directory cannot have prepared it
+//! FILE.RANDOM.part   created exclusively, mode 0600; the random name cannot have been prepared by another user
 //! FILE               the draft, synced and renamed                                                sync the directory
 //! ```
 //!

@@ -308,7 +308,7 @@ pub(crate) enum Directory {
     Verify,
     /// Accept accounts, groups, users and keys as they are stored, after they were altered by something else
     ///
-    /// WARNING: whoever altered them gets the rights that they gave themselves. Without --yes, only shows every user that would
+    /// WARNING: rights that were granted by the alteration become valid. Without --yes, only shows every user that would
     /// be accepted. If any of it is not as it should be, restore a backup instead.
     Reseal {
         /// Accept what is shown

@@ -46,12 +46,12 @@ pub(crate) fn check_owner(directory: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Who, besides a key's owner, may have access to its file.
+/// Which users may read the file of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nobody.
+    /// Its owner only.
     Owner,
-    /// The users of its group.
+    /// Its owner and its group.
     Group,
 }
 

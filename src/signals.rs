@@ -12,7 +12,7 @@ const STOPPED_AT_ONCE: i32 = 1;
 /// SIGHUP.
 pub(crate) struct Hangup {
     signal: Signal,
-    /// Whether whoever started the process asked it to survive its terminal, as `nohup` does.
+    /// Whether the process was started with SIGHUP ignored, as `nohup` does.
     is_ignored: bool,
 }
 

@@ -99,7 +99,7 @@ fn names_in(directory: &Path) -> Vec<PathBuf> {
     entries.filter(|entry| is_of_registry(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
-/// What tells a file from every other one, whatever its names.
+/// The identity of a file, independent of its names.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }

@@ -151,7 +151,7 @@ async fn serve(
             .map_err(CliError::failed)?;
     }
     match announce(&listener, tls.is_some(), &opened) {
-        // It serves, whether or not anybody reads that.
+        // The server runs even if its stdout is closed.
         Ok(()) | Err(CliError::StdoutClosed) => {}
         Err(error) => return Err(error),
     }

@@ -146,7 +146,7 @@ impl App {
         Ok(heads)
     }
 
-    /// Reads every entry, and verifies that all are there as they were written, and that the log goes on from each of the
+    /// Reads every entry, and verifies that all are there as they were written, and that the log continues from each of the
     /// noted heads.
     pub async fn verify_audit(&self, noted: &[AuditHead]) -> Result<AuditVerdict, StoreError> {
         let mut heads = Vec::new();

@@ -56,7 +56,8 @@ impl App {
         let now = self.clock.monotonic();
         let admitted = self.limits.failed_sign_ins.admit(network_of(address), now);
         let limited = admitted.and_then(|()| self.limits.all_failed_sign_ins.admit((), now)).err();
-        // Another process may have just created the user or the key. The directory notices that during the delay.
+        // Another process may have just created the user or the key. Beyond the limit the store is not asked: the directory
+        // that is loaded after the delay, which slows down guessing, has to do.
         let may_have_changed = match limited {
             None => self.refresh_directory().await?,
             Some(_) => {

@@ -76,7 +76,7 @@ pub(crate) struct User {
     pub(crate) keys: Vec<Key>,
 }
 
-/// Why a directory gives nobody rights.
+/// Why a loaded directory is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
     /// It is not what was sealed.
@@ -94,7 +94,7 @@ pub enum DirectoryError {
 /// One version of the directory.
 pub struct LoadedDirectory {
     version: u64,
-    /// Why it gives nobody rights; it is empty then.
+    /// Why it was rejected; a rejected directory has no accounts, groups, users or keys.
     error: Option<DirectoryError>,
     /// In the order of their ids.
     accounts: Vec<Arc<Account>>,

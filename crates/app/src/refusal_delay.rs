@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// When to try again if nothing tells how long a limit is exceeded.
+/// The time after which to try again if it is not known when the limit will no longer be exceeded.
 pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// The shortest delay of a refusal.

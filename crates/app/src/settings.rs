@@ -32,7 +32,7 @@ pub(crate) fn grace_record(seconds: u64) -> SettingRecord {
 }
 
 impl App {
-    /// The time between the request of an erasure and its start, in seconds: the registry's, whoever requests it.
+    /// The time between the request of an erasure and its start, in seconds. The registry stores it, and it applies to every request.
     pub async fn erasure_grace(&self) -> Result<u64, StoreError> {
         let Some(stored) = self.store.setting(ERASURE_GRACE).await? else { return Ok(DEFAULT_GRACE) };
         let seconds = std::str::from_utf8(&stored).ok().and_then(|text| text.parse().ok());

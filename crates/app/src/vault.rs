@@ -183,7 +183,7 @@ impl Vault {
     }
 }
 
-/// Seals the directory: without the master key nobody can give rights.
+/// Authenticates the directory, so that rights cannot be granted without the master key.
 struct DirectoryMac(hmac::Key);
 
 impl DirectoryKey for DirectoryMac {

@@ -23,7 +23,7 @@ const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Carnelian
 /// The `Connection` header of a response after which the connection is closed.
 pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// The `Retry-After` header, in seconds, if nothing tells how long it takes: short outages are over by then.
+/// The `Retry-After` header, in seconds, when the duration is not known: short outages are over by then.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The most violations that are reported: a request can have so many that the response would be much larger than it.

@@ -43,7 +43,7 @@ impl Core {
         self.directory_key.read().clone()
     }
 
-    /// Goes on with the keys of another registry, which is restored.
+    /// Switches to the keys of the registry that is being restored.
     pub(crate) fn adopt(&self, registry: RegistryId) {
         *self.audit_chain.write() = self.keys.audit_chain(registry);
         *self.directory_key.write() = self.keys.directory_key(registry);

@@ -1,6 +1,6 @@
-//! The seal of the directory: without the key of the registry nobody can give rights, or take back that they were taken away.
+//! The seal of the directory: rights cannot be granted, or restored after a revocation, without the key of the registry.
 //!
-//! Whoever can write to the database could make any user an operator. So the registry's row has a seal: a MAC of the version
+//! Write access to the database is enough to make any user an operator. So the registry's row has a seal: a MAC of the version
 //! of the directory and of everything in it that gives or takes rights. It covers the directory as a whole, so that a row
 //! that was altered, copied, deleted or put back to an older state shows. The version shows that a whole older directory was
 //! put back under a running server.
@@ -14,7 +14,7 @@
 //! 4. seals a restored directory in [`Restoring::finish`](crate::Restoring::finish), and checks the seal in the transaction of
 //!    [`Backups::back_up`](crate::Backups::back_up): a restore would seal what was altered before the backup.
 //!
-//! Whoever reads a directory checks its seal before it gives anybody rights.
+//! A reader of the directory verifies its seal before it grants any rights.
 
 use crate::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use carnelian_domain::AccountState;
@@ -28,7 +28,7 @@ pub trait DirectoryKey: Send + Sync {
     fn seal(&self, content: &[u8]) -> Seal;
 }
 
-/// Why a directory gives nobody rights.
+/// The reason why a directory whose seal does not verify is rejected.
 pub const ALTERED: &str = "accounts, groups, users or keys were altered outside of Carnelian";
 
 impl DirectorySnapshot {

@@ -2,7 +2,7 @@
 //!
 //! What was taken away since the backup stays taken away, as far as the ledger or the registry that is replaced knows: erased
 //! accounts and customers are left out, revoked keys stay revoked and disabled users disabled, roles that were lowered stay
-//! low, and who has left a group stays outside. Each of these is an entry of the restored audit log.
+//! low, and accounts and users that were removed from a group are not added to it again. Each of these is an entry of the restored audit log.
 
 use super::{ACCOUNT, BackupError, CUSTOMER, Header, KnownLedger, MAGIC, USER, frames::Frames, ledger::UserLoss};
 use crate::{

@@ -14,7 +14,7 @@ use std::{
 
 /// The directory in memory, replaced as a whole when the version in the store has changed.
 ///
-/// A directory that is not what was sealed, or older than one that was seen, is replaced by one without anybody in it.
+/// A directory that is not what was sealed, or older than one that was seen, is replaced by an empty one.
 pub(crate) struct DirectoryCache {
     current: ArcSwap<LoadedDirectory>,
     /// The newest version that was seen, held while the directory is reloaded, so that an older one never replaces a newer

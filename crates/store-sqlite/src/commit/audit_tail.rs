@@ -47,7 +47,7 @@ impl AuditTail {
         Ok(())
     }
 
-    /// Goes on with the keys of another registry, whose log is restored.
+    /// Switches to the keys of the registry whose log is being restored.
     pub(crate) fn adopt(&mut self, chain: Arc<dyn AuditChain>) {
         self.chain = chain;
     }

@@ -1,7 +1,7 @@
 //! Whether the files that a process has open are still those in the directory.
 //!
-//! If one is removed or replaced, the process goes on with a file that has no name: what it writes is lost when it ends, and a
-//! lock on it keeps no other process out. SQLite notices neither. So the names are looked up again
+//! If a file is removed or replaced, the process keeps writing to an unlinked file: the data is lost when the process ends, and a
+//! lock on the file excludes no other process. SQLite detects neither. So the names are looked up again
 //!
 //! - within each transaction that writes, before its commit: no other server can have begun to serve the registry before it,
 //!   since that waits for the transaction,
@@ -99,7 +99,7 @@ fn times(directory: &File) -> io::Result<Times> {
     Ok([found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()])
 }
 
-/// What tells a file from every other one.
+/// The identity of a file.
 fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }

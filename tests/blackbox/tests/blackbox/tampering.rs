@@ -1,4 +1,4 @@
-//! Who writes to the database without the master key gains no rights, and it is told.
+//! Writing to the database without the master key grants no rights and is reported.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::world::World;
 /// The tables that say who may do what.
 const TABLES: [&str; 5] = ["account", "account_group", "group_account", "registry_user", "api_key"];
 
-/// The columns of those that give nobody rights. Each of them is explained.
+/// The columns that grant no rights, each with the reason.
 const HARMLESS: [(&str, &str, &str); 5] = [
     ("account", "wrapped_key", "a data key opens for its own account only, and its loss concerns that account"),
     ("account", "created_at", "only shown"),
@@ -61,7 +61,7 @@ fn count_up(database: &Database) {
     database.execute("UPDATE registry SET directory_version = directory_version + 1", []).expect("runs");
 }
 
-/// Waits until the server has noticed that the directory was altered: nobody can sign in, nothing is served, and it is told.
+/// Waits until the server has noticed that the directory was altered: every sign-in fails, and the cause is reported.
 #[track_caller]
 fn is_told(server: &Server, logins: &[&Login], what: &str) {
     wait::until(&format!("{what} is noticed"), wait::NOTICE, || {
@@ -207,7 +207,7 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
         transaction.commit().expect("is committed");
         is_told(server, &[ada, solo, rita, opal], what);
         create(ada, &format!("During {number}")).must_be(&UNAVAILABLE, what);
-        // As it was before: everybody is served again, and nobody has more rights.
+        // As before: requests are served again, with the same rights.
         put_back(&mut database, &dump);
         wait::until("the directory is whole again", wait::NOTICE, || {
             (server.client().get("/health/ready").status == 200).then_some(())

@@ -228,7 +228,7 @@ async fn restored(
 
 /// Restores after a change that the ledger alone knows, that the replaced registry alone knows, and that both know, and
 /// asserts the same of each.
-async fn whoever_knows(change: impl Fn(&mut Ledger), is_right: impl Fn(&Outcome)) {
+async fn with_each_source(change: impl Fn(&mut Ledger), is_right: impl Fn(&Outcome)) {
     let nothing: &dyn Fn(&mut Ledger) = &|_| {};
     for outcome in [
         restored(&change, None).await,
@@ -245,8 +245,8 @@ fn user(ledger: &mut Ledger, id: u64) -> &mut UserRecord {
 }
 
 #[tokio::test]
-async fn what_nobody_took_away_comes_back_as_it_was() {
-    whoever_knows(
+async fn what_was_not_taken_away_is_restored_unchanged() {
+    with_each_source(
         |_| {},
         |outcome| {
             assert_eq!(outcome.restored.taken_away, TakenAway::default());
@@ -265,7 +265,7 @@ async fn what_nobody_took_away_comes_back_as_it_was() {
 
 #[tokio::test]
 async fn a_key_revoked_since_stays_revoked() {
-    whoever_knows(
+    with_each_source(
         |known| known.directory.keys[1].revoked_at = Some(Timestamp(77)),
         |outcome| {
             assert_eq!(["k1", "k2", "k3"].map(|key| outcome.revoked_at(key)), [None, Some(77), None]);
@@ -278,7 +278,7 @@ async fn a_key_revoked_since_stays_revoked() {
 
 #[tokio::test]
 async fn a_user_disabled_since_stays_disabled() {
-    whoever_knows(
+    with_each_source(
         |known| user(known, 2).enabled = false,
         |outcome| {
             assert_eq!([1, 2, 3].map(|id| outcome.user(id).enabled), [true, false, true]);
@@ -292,7 +292,7 @@ async fn a_user_disabled_since_stays_disabled() {
 #[tokio::test]
 async fn a_role_lowered_since_stays_low_and_one_that_was_raised_is_that_of_the_backup() {
     for lower in [Role::AccountAdmin, Role::AccountReadOnly] {
-        whoever_knows(
+        with_each_source(
             |known| {
                 user(known, 1).role = lower;
                 user(known, 3).role = Role::Operator;
@@ -310,7 +310,7 @@ async fn a_role_lowered_since_stays_low_and_one_that_was_raised_is_that_of_the_b
 #[tokio::test]
 async fn a_group_left_since_stays_left_by_users_and_accounts() {
     for group in [None, Some(GroupId(2))] {
-        whoever_knows(
+        with_each_source(
             |known| {
                 user(known, 2).group = group;
                 known.directory.groups[0].accounts = vec![AccountId(1)];
@@ -336,7 +336,7 @@ async fn an_account_erased_since_leaves_its_id_and_those_of_its_users() {
         (users[2].name, users[2].enabled, users[2].group) = (None, false, None);
         keys.pop();
     };
-    whoever_knows(erase, |outcome| {
+    with_each_source(erase, |outcome| {
         assert_eq!([1, 2].map(|id| outcome.account(id)), [AccountState::Active, AccountState::Erased]);
         assert_eq!((&outcome.user(3).name, outcome.user(3).enabled), (&None, false));
         assert_eq!(outcome.customers(), [1, 2]);
@@ -352,7 +352,7 @@ async fn an_account_erased_since_leaves_its_id_and_those_of_its_users() {
 
 #[tokio::test]
 async fn a_customer_erased_since_is_left_out_and_stays_known_as_erased() {
-    whoever_knows(
+    with_each_source(
         |known| known.erased_customers = vec![CustomerId(2), CustomerId(50)],
         |outcome| {
             assert_eq!(outcome.customers(), [1, 3]);
@@ -369,7 +369,7 @@ async fn a_customer_erased_since_is_left_out_and_stays_known_as_erased() {
 
 #[tokio::test]
 async fn ids_given_since_are_not_given_again() {
-    whoever_knows(
+    with_each_source(
         |known| {
             known.ids =
                 GivenIds { next_customer: 900, last_account: 90, last_group: 91, last_user: 92, last_erasure: 93 };
@@ -387,7 +387,7 @@ async fn ids_given_since_are_not_given_again() {
 
 #[tokio::test]
 async fn an_erasure_requested_since_is_told() {
-    whoever_knows(
+    with_each_source(
         |known| known.directory.accounts[0].state = AccountState::ErasureInProgress,
         |outcome| {
             assert_eq!(outcome.restored.erasures_forgotten, [AccountId(1)]);
@@ -404,7 +404,7 @@ async fn what_a_ledger_or_the_replaced_registry_has_never_known_is_restored_unle
         known.directory.keys.clear();
         known.directory.groups.clear();
     };
-    whoever_knows(forget_user, |outcome| {
+    with_each_source(forget_user, |outcome| {
         assert_eq!(outcome.restored.taken_away, TakenAway::default());
         assert_eq!((outcome.user(3).enabled, outcome.members()), (true, vec![1, 2]));
     })

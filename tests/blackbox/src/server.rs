@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::place::{self, Login, Outcome};
+use crate::test_dir::{self, Login, Outcome};
 use crate::{Client, binary, wait};
 
 /// The command that starts a server, on a free port of the loopback interface unless configured otherwise.
@@ -94,7 +94,7 @@ impl Launch {
     /// Runs the command to its end, for a server that must not start.
     pub fn run(self) -> Outcome {
         let directory = self.directory.clone();
-        place::run(self.command(), &directory, "")
+        test_dir::run(self.command(), &directory, "")
     }
 
     fn command_with_output(&self) -> (Command, PathBuf, PathBuf) {
@@ -208,7 +208,7 @@ impl Server {
     /// Waits for the end of the process and returns its exit code.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
-        place::end_of(&mut self.child, "the server ends")
+        test_dir::end_of(&mut self.child, "the server ends")
     }
 
     /// Stops the server with SIGTERM, and asserts that its exit code is 0.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use blackbox::{Login, Site, reference};
+use blackbox::{Fixture, Login, reference};
 
 /// The seed of the generated requests.
 const SEED: &str = "20261124";
@@ -14,11 +14,11 @@ const CASES: u32 = 500;
 const NOT_CHECKED: &str = "positive_data_acceptance";
 
 /// A tool in a fresh directory.
-fn tool(site: &Site, name: &str) -> Command {
+fn tool(fixture: &Fixture, name: &str) -> Command {
     let path = reference::workspace().join("target/interface-tools/bin").join(name);
     assert!(path.is_file(), "there is no {}: run scripts/interface-tools first", path.display());
     let mut command = Command::new(path);
-    command.current_dir(site.place.root());
+    command.current_dir(fixture.test_dir.root());
     command
 }
 
@@ -42,11 +42,11 @@ fn run(mut command: Command) -> String {
 
 /// Tries generated requests for the paths that `which` chooses, signed as `login` if there is one, and returns how many
 /// there were.
-fn schemathesis(site: &Site, login: Option<&Login>, which: [&str; 2], phases: &str, examples: u32) -> u32 {
-    let mut command = tool(site, "schemathesis");
+fn schemathesis(fixture: &Fixture, login: Option<&Login>, which: [&str; 2], phases: &str, examples: u32) -> u32 {
+    let mut command = tool(fixture, "schemathesis");
     command.env("SCHEMATHESIS_HOOKS", script("hooks.py"));
     command.args(["--config-file", &script("schemathesis.toml")]);
-    command.args(["run", &format!("http://{}/openapi.json", site.server.address())]);
+    command.args(["run", &format!("http://{}/openapi.json", fixture.server.address())]);
     command.args(["--seed", SEED, "--max-examples", &examples.to_string(), "--exclude-checks", NOT_CHECKED]);
     command.args(["--phases", phases]);
     command.args(which);
@@ -63,8 +63,8 @@ fn schemathesis(site: &Site, login: Option<&Login>, which: [&str; 2], phases: &s
 
 #[test]
 fn the_document_is_valid_and_so_are_its_examples() {
-    let site = Site::start();
-    let mut check = tool(&site, "python");
+    let fixture = Fixture::start();
+    let mut check = tool(&fixture, "python");
     check.args([script("document.py"), document()]);
     run(check);
 }
@@ -75,36 +75,36 @@ const OTHERS: [&str; 2] = ["--exclude-path-regex", "^/admin/"];
 
 #[test]
 fn generated_requests_get_documented_answers_alone() {
-    let site = Site::start();
-    let cases = schemathesis(&site, Some(&site.ada), OTHERS, "examples,coverage,fuzzing,stateful", 60);
+    let fixture = Fixture::start();
+    let cases = schemathesis(&fixture, Some(&fixture.ada), OTHERS, "examples,coverage,fuzzing,stateful", 60);
     assert!(cases >= CASES, "only {cases} requests were tried");
 }
 
 #[test]
 fn generated_administration_gets_documented_answers_alone() {
-    let site = Site::start();
-    let operator = site.place.user("opal", "Acme", &["--role", "OPERATOR"]);
+    let fixture = Fixture::start();
+    let operator = fixture.test_dir.user("opal", "Acme", &["--role", "OPERATOR"]);
     // The stateful phase would find the operator's own keys and revoke them.
-    let cases = schemathesis(&site, Some(&operator), ADMINISTRATION, "examples,coverage,fuzzing", 25);
+    let cases = schemathesis(&fixture, Some(&operator), ADMINISTRATION, "examples,coverage,fuzzing", 25);
     assert!(cases >= CASES, "only {cases} requests were tried");
 }
 
 #[test]
 fn generated_requests_without_credentials_get_documented_answers_alone() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     // Many failed sign-ins are slowed down, so few are tried.
-    assert!(schemathesis(&site, None, OTHERS, "examples,fuzzing", 10) > 0);
+    assert!(schemathesis(&fixture, None, OTHERS, "examples,fuzzing", 10) > 0);
 }
 
 #[test]
 fn a_generated_client_creates_reads_edits_and_lists() {
-    let site = Site::start();
-    let mut generate = tool(&site, "openapi-python-client");
+    let fixture = Fixture::start();
+    let mut generate = tool(&fixture, "openapi-python-client");
     generate.args(["generate", "--meta", "none", "--output-path", "carnelian_client", "--path", &document()]);
     run(generate);
-    let mut walk = tool(&site, "python");
-    walk.env("PYTHONPATH", site.place.root());
-    walk.args([script("client.py"), format!("http://{}", site.server.address())]);
-    walk.args([&site.ada.user, &site.ada.key]);
+    let mut walk = tool(&fixture, "python");
+    walk.env("PYTHONPATH", fixture.test_dir.root());
+    walk.args([script("client.py"), format!("http://{}", fixture.server.address())]);
+    walk.args([&fixture.ada.user, &fixture.ada.key]);
     run(walk);
 }

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use blackbox::{CUSTOMERS, Client, Reply, Request, sample};
 use serde_json::json;
 
-use crate::model::{Outcome, Sent, Story};
+use crate::model::{CustomerHistory, Outcome, Sent};
 
 /// How much was sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,17 +24,17 @@ impl AddAssign for Again {
 }
 
 /// Sends every create and every edit whose outcome is unknown again, and once more: a create must succeed, an edit must
-/// be made once in all, or be refused. The outcomes in `stories` are updated.
-pub fn send_again(client: &Client, stories: &mut [Story]) -> Again {
+/// be made once in all, or be refused. The outcomes in `histories` are updated.
+pub fn send_again(client: &Client, histories: &mut [CustomerHistory]) -> Again {
     let mut again = Again::default();
-    for story in stories {
-        let created = story[0].outcome;
+    for history in histories {
+        let created = history[0].outcome;
         match created {
             Outcome::Unknown => {
-                create_again(client, &mut story[0]);
+                create_again(client, &mut history[0]);
                 again.creates += 1;
             }
-            Outcome::Acknowledged(id) => again.edits += edit_again(client, id, story),
+            Outcome::Acknowledged(id) => again.edits += edit_again(client, id, history),
             Outcome::Refused => {}
         }
     }
@@ -48,16 +48,16 @@ fn create_again(client: &Client, create: &mut Sent) {
 }
 
 /// Sends the edits of a customer with an unknown outcome again; returns how many there were.
-fn edit_again(client: &Client, id: u64, story: &mut Story) -> usize {
+fn edit_again(client: &Client, id: u64, history: &mut CustomerHistory) -> usize {
     let is_unknown_edit = |sent: &Sent| sent.outcome == Outcome::Unknown && !sent.erases();
-    let (unknown, known): (Vec<_>, Vec<_>) = story.drain(..).partition(is_unknown_edit);
-    *story = known;
+    let (unknown, known): (Vec<_>, Vec<_>) = history.drain(..).partition(is_unknown_edit);
+    *history = known;
     let edits = unknown.len();
     for mut edit in unknown {
         // An edit that was refused or overwritten has no effect on what is stored.
         if is_last_write(client, id, &edit) {
             edit.outcome = Outcome::Acknowledged(id);
-            story.push(edit);
+            history.push(edit);
         }
     }
     edits

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use blackbox::{Client, Login, Place};
+use blackbox::{Client, Login, TestDir};
 use worker::Worker;
 
 use crate::load::{EndIfPanicking, Progress};
@@ -76,7 +76,7 @@ pub struct KeyChange {
 /// A registry whose users and keys change.
 pub struct KeyRegistry {
     /// The directory of the test.
-    pub place: Place,
+    pub test_dir: TestDir,
     opal: Login,
     /// The ids of the users by their names.
     users: Vec<(&'static str, String)>,
@@ -120,15 +120,15 @@ impl KeyChange {
 
 impl KeyRegistry {
     /// Creates the registry, with a shim in every command.
-    pub fn open(place: Place, shim: &Shim) -> Self {
-        shim.cli(&place, &["account", "create", "Acme"]);
+    pub fn open(test_dir: TestDir, shim: &Shim) -> Self {
+        shim.cli(&test_dir, &["account", "create", "Acme"]);
         let create = |name: &'static str, role: &str| {
-            (name, shim.cli(&place, &["user", "create", name, "--account", "Acme", "--role", role]))
+            (name, shim.cli(&test_dir, &["user", "create", name, "--account", "Acme", "--role", role]))
         };
         let mut users: Vec<_> = OPERATORS.iter().map(|name| create(name, "OPERATOR")).collect();
         users.extend(USERS.iter().map(|name| create(name, "ACCOUNTADMIN")));
-        let opal = Login { user: "opal".to_owned(), key: shim.cli(&place, &["key", "issue", "opal"]) };
-        Self { place, opal, users, changes: Mutex::default(), clock: AtomicUsize::new(0) }
+        let opal = Login { user: "opal".to_owned(), key: shim.cli(&test_dir, &["key", "issue", "opal"]) };
+        Self { test_dir, opal, users, changes: Mutex::default(), clock: AtomicUsize::new(0) }
     }
 
     /// How many entries the audit log had before the first change.

@@ -7,7 +7,7 @@
 //! - [`checker`]: compares what is stored with the model;
 //! - [`keys`]: operators who change keys and users, and the expected result;
 //! - [`again`]: sends requests without an answer again, which must take effect once;
-//! - [`scene`]: a registry, its server, and the check of both;
+//! - [`test_registry`]: a registry, its server, and the check of both;
 //! - [`shim`]: the preloaded library that kills, fails and records (`shim/shim.c`);
 //! - [`recording`], [`disk`]: the operations that the shim has recorded, and what a power cut may leave of them;
 //! - [`process`]: the resources that a server uses, and limits on them;
@@ -23,16 +23,16 @@ pub mod model;
 pub mod process;
 pub mod races;
 pub mod recording;
-pub mod scene;
 pub mod seed;
 pub mod shim;
+pub mod test_registry;
 
 pub use blackbox::gaps;
 pub use checker::Violation;
 pub use disk::{Disk, Unsynced};
 pub use load::{Load, Progress, Report};
-pub use model::{Model, Outcome, Story};
+pub use model::{CustomerHistory, Model, Outcome};
 pub use recording::{Event, Recording};
-pub use scene::Scene;
 pub use seed::Random;
 pub use shim::{Action, Rule, Shim};
+pub use test_registry::TestRegistry;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use blackbox::{CUSTOMERS, Connection, Login, Reply, Request, sample};
 use serde_json::{Value, json};
 
-use crate::model::{Outcome, Sent, Story, name};
+use crate::model::{CustomerHistory, Outcome, Sent, name};
 use crate::seed::Random;
 
 /// How to load a server.
@@ -28,7 +28,7 @@ pub struct Load {
 #[derive(Debug, Default)]
 pub struct Report {
     /// The customers.
-    pub stories: Vec<Story>,
+    pub histories: Vec<CustomerHistory>,
     /// How many requests were answered with 200.
     pub acknowledged: usize,
     /// How many requests were answered with 503.
@@ -145,7 +145,7 @@ impl Report {
     }
 
     fn and(mut self, other: Report) -> Report {
-        self.stories.extend(other.stories);
+        self.histories.extend(other.histories);
         self.acknowledged += other.acknowledged;
         self.unavailable += other.unavailable;
         self.unanswered += other.unanswered;
@@ -184,26 +184,26 @@ impl Worker<'_> {
     fn create(&mut self) {
         let body = self.customer(None);
         let sent = self.send("POST", CUSTOMERS.to_owned(), body);
-        self.report.stories.push(vec![sent]);
+        self.report.histories.push(vec![sent]);
     }
 
     fn erase(&mut self) {
         let Some((index, id)) = self.known() else { return self.create() };
         self.sent += 1;
         let sent = self.send("DELETE", format!("{CUSTOMERS}/{id}"), Value::Null);
-        self.report.stories[index].push(sent);
+        self.report.histories[index].push(sent);
     }
 
     fn edit(&mut self) {
         let Some((index, id)) = self.known() else { return self.create() };
-        let kept = name(&self.report.stories[index].last().expect("not empty").body).to_owned();
+        let kept = name(&self.report.histories[index].last().expect("not empty").body).to_owned();
         let kept = self.random.percent(50).then_some(kept);
         let mut body = self.customer(kept);
         if self.random.percent(10) {
             body["billingAddress"]["country"] = "x".repeat(151).into();
         }
         let sent = self.send("PUT", format!("{CUSTOMERS}/{id}"), body);
-        self.report.stories[index].push(sent);
+        self.report.histories[index].push(sent);
     }
 
     fn be_refused(&mut self) {
@@ -214,12 +214,12 @@ impl Worker<'_> {
         if sent.outcome == Outcome::Unknown {
             sent.outcome = Outcome::Refused;
         }
-        self.report.stories.push(vec![sent]);
+        self.report.histories.push(vec![sent]);
     }
 
     fn send_a_taken_name(&mut self) {
         let Some((index, _)) = self.known() else { return self.create() };
-        let last = self.report.stories[index].last().expect("not empty");
+        let last = self.report.histories[index].last().expect("not empty");
         if !matches!(last.outcome, Outcome::Acknowledged(_)) {
             return self.create();
         }
@@ -228,18 +228,19 @@ impl Worker<'_> {
         let sent = self.send("POST", CUSTOMERS.to_owned(), body);
         // If it was accepted, the checker finds two of the name.
         if matches!(sent.outcome, Outcome::Acknowledged(_)) {
-            self.report.stories.push(vec![sent]);
+            self.report.histories.push(vec![sent]);
         }
     }
 
     /// One of the customers whose id is known, and whose erasure nobody has asked for.
     fn known(&mut self) -> Option<(usize, u64)> {
-        let id = |story: &Story| match story[0].outcome {
+        let id = |history: &CustomerHistory| match history[0].outcome {
             Outcome::Acknowledged(id) => Some(id),
             _ => None,
         };
-        let stories = self.report.stories.iter().enumerate().filter(|(_, story)| !story.iter().any(Sent::erases));
-        let known: Vec<_> = stories.filter_map(|(index, story)| Some((index, id(story)?))).collect();
+        let histories =
+            self.report.histories.iter().enumerate().filter(|(_, history)| !history.iter().any(Sent::erases));
+        let known: Vec<_> = histories.filter_map(|(index, history)| Some((index, id(history)?))).collect();
         if known.is_empty() { None } else { Some(*self.random.pick(&known)) }
     }
 

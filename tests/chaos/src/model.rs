@@ -40,7 +40,7 @@ impl Sent {
 }
 
 /// A customer: its create, then its edits, and perhaps its erasure at the end, in the order in which one client sent them.
-pub type Story = Vec<Sent>;
+pub type CustomerHistory = Vec<Sent>;
 
 /// A customer as it may be stored.
 #[derive(Clone, Debug)]
@@ -66,23 +66,26 @@ pub struct Model {
 
 impl Model {
     /// The model after all answers.
-    pub fn of<'a>(stories: impl IntoIterator<Item = &'a Story>) -> Self {
-        Self::at(stories, |sent| matches!(sent.outcome, Outcome::Acknowledged(_)))
+    pub fn of<'a>(histories: impl IntoIterator<Item = &'a CustomerHistory>) -> Self {
+        Self::at(histories, |sent| matches!(sent.outcome, Outcome::Acknowledged(_)))
     }
 
     /// The model at a moment at which only the requests for which `acknowledged` is true were acknowledged.
     ///
     /// A request that was acknowledged later may be stored already.
-    pub fn at<'a>(stories: impl IntoIterator<Item = &'a Story>, acknowledged: impl Fn(&Sent) -> bool) -> Self {
+    pub fn at<'a>(
+        histories: impl IntoIterator<Item = &'a CustomerHistory>,
+        acknowledged: impl Fn(&Sent) -> bool,
+    ) -> Self {
         let mut model = Self::default();
-        for story in stories {
-            model.add(story, &acknowledged);
+        for history in histories {
+            model.add(history, &acknowledged);
         }
         model
     }
 
-    fn add(&mut self, story: &Story, acknowledged: &impl Fn(&Sent) -> bool) {
-        let create = story.first().expect("a story begins with a create");
+    fn add(&mut self, history: &CustomerHistory, acknowledged: &impl Fn(&Sent) -> bool) {
+        let create = history.first().expect("a history begins with a create");
         if create.outcome == Outcome::Refused {
             self.refused.push(name(&create.body).to_owned());
             return;
@@ -91,13 +94,13 @@ impl Model {
             Outcome::Acknowledged(id) => Some(id),
             _ => None,
         };
-        let last = story.iter().rposition(acknowledged);
+        let last = history.iter().rposition(acknowledged);
         if let (Some(id), Some(last)) = (id, last)
-            && story[last].erases()
+            && history[last].erases()
         {
             return self.erased.push(id);
         }
-        let possible = story[last.unwrap_or(0)..].iter().filter(|sent| sent.outcome != Outcome::Refused);
+        let possible = history[last.unwrap_or(0)..].iter().filter(|sent| sent.outcome != Outcome::Refused);
         let (erasures, writes): (Vec<_>, Vec<_>) = possible.partition(|sent| sent.erases());
         let contents = writes.into_iter().map(|sent| sent.body.clone()).collect();
         self.customers.push(Customer { id, certain: last.is_some() && erasures.is_empty(), contents });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use blackbox::{Launch, Login, Place, Server};
+use blackbox::{Launch, Login, Server, TestDir};
 
 /// The system's number for an I/O error.
 pub const EIO: i32 = 5;
@@ -130,26 +130,26 @@ impl Shim {
     }
 
     /// Runs a command on the registry of `place`, and returns its output.
-    pub fn run(&self, place: &Place, arguments: &[&str]) -> Output {
-        let mut command = place.command();
-        command.args(arguments).arg("--data").arg(place.data());
+    pub fn run(&self, test_dir: &TestDir, arguments: &[&str]) -> Output {
+        let mut command = test_dir.command();
+        command.args(arguments).arg("--data").arg(test_dir.data());
         self.under_command(&mut command);
         command.output().expect("the binary can be run")
     }
 
     /// Runs a command that must succeed, and returns what it prints.
     #[track_caller]
-    pub fn cli(&self, place: &Place, arguments: &[&str]) -> String {
-        let output = self.run(place, arguments);
+    pub fn cli(&self, test_dir: &TestDir, arguments: &[&str]) -> String {
+        let output = self.run(test_dir, arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
     }
 
     /// Creates a user and issues a key.
     #[track_caller]
-    pub fn user(&self, place: &Place, name: &str, account: &str) -> Login {
-        self.cli(place, &["user", "create", name, "--account", account]);
-        Login { user: name.to_owned(), key: self.cli(place, &["key", "issue", name]) }
+    pub fn user(&self, test_dir: &TestDir, name: &str, account: &str) -> Login {
+        self.cli(test_dir, &["user", "create", name, "--account", account]);
+        Login { user: name.to_owned(), key: self.cli(test_dir, &["key", "issue", name]) }
     }
 }
 

@@ -5,7 +5,7 @@ mod sizes;
 mod slowness;
 
 use blackbox::connection::is_silence;
-use blackbox::{Connection, Reply, Request, Server, Site, sample};
+use blackbox::{Connection, Fixture, Reply, Request, Server, sample};
 
 /// Sends bytes on a new connection, and returns the reply, or `None` if the connection was closed.
 #[track_caller]
@@ -31,10 +31,10 @@ fn still_serves(server: &Server, case: &str) {
 
 #[test]
 fn a_request_may_arrive_byte_by_byte() {
-    let site = Site::start();
-    let request = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&sample::full("Pieces", "Acme"));
+    let fixture = Fixture::start();
+    let request = Request::new("POST", blackbox::CUSTOMERS).login(&fixture.ada).json(&sample::full("Pieces", "Acme"));
     for request in [request.clone().json(&sample::full("Chunks", "Acme")).chunked(), request] {
-        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
         for byte in request.bytes() {
             connection.send_bytes(&[byte]).expect("the server reads");
         }
@@ -45,10 +45,10 @@ fn a_request_may_arrive_byte_by_byte() {
 
 #[test]
 fn pipelined_requests_get_responses_in_order() {
-    let site = Site::start();
-    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    let fixture = Fixture::start();
+    let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
     let targets: Vec<_> = (0..10).map(|number| format!("/rws/api/v1/echo/{number}")).collect();
-    let requests = targets.iter().map(|target| Request::new("GET", target).login(&site.ada).bytes());
+    let requests = targets.iter().map(|target| Request::new("GET", target).login(&fixture.ada).bytes());
     connection.send_bytes(&requests.collect::<Vec<_>>().concat()).expect("the server reads");
     for (number, target) in targets.iter().enumerate() {
         let reply = connection.receive("GET", target).expect("the server responds");
@@ -58,27 +58,27 @@ fn pipelined_requests_get_responses_in_order() {
 
 #[test]
 fn a_connection_can_be_used_after_an_error() {
-    let site = Site::start();
-    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    let fixture = Fixture::start();
+    let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
     for (number, body) in ["{", "", "[]", "{}"].iter().enumerate() {
-        let bad = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json_bytes(*body);
+        let bad = Request::new("POST", blackbox::CUSTOMERS).login(&fixture.ada).json_bytes(*body);
         assert_eq!(connection.exchange(&bad).expect("the server responds").status, 400);
         let good = sample::minimal(&format!("After {number}"), "Acme");
-        let good = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&good);
+        let good = Request::new("POST", blackbox::CUSTOMERS).login(&fixture.ada).json(&good);
         connection.exchange(&good).expect("the connection stays open").must_succeed("a good request after a bad one");
     }
 }
 
 #[test]
 fn a_request_that_is_aborted_has_no_effect() {
-    let site = Site::start();
-    let request = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json(&sample::minimal("Gone", "Acme"));
+    let fixture = Fixture::start();
+    let request = Request::new("POST", blackbox::CUSTOMERS).login(&fixture.ada).json(&sample::minimal("Gone", "Acme"));
     let bytes = request.bytes();
     for length in [1, 20, request.head().len(), bytes.len() - 1] {
-        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
         connection.send_bytes(&bytes[..length]).expect("the server reads");
         drop(connection);
-        still_serves(&site.server, "an aborted request");
+        still_serves(&fixture.server, "an aborted request");
     }
-    site.client().create(&sample::minimal("Gone", "Acme")).must_succeed("the name is still free");
+    fixture.client().create(&sample::minimal("Gone", "Acme")).must_succeed("the name is still free");
 }

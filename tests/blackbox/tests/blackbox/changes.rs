@@ -3,7 +3,7 @@
 use blackbox::{Client, Request, reference, sample};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// The fields of a customer at its top level, in the order of a reply.
 const FIELDS: [&str; 8] = [
@@ -46,9 +46,9 @@ fn change(customer: &mut Value, part: &str) {
 }
 
 /// The fields of every entry of an action, the oldest first.
-fn logged(world: &World, action: &str) -> Vec<Vec<String>> {
+fn logged(tenants: &TenantFixture, action: &str) -> Vec<Vec<String>> {
     let list = ["audit", "list", "--json", "--action", action, "--limit", "1000"];
-    let entries = world.place.cli(&list).json();
+    let entries = tenants.test_dir.cli(&list).json();
     let fields = |entry: &Value| match entry["fields"].as_array() {
         Some(fields) => fields.iter().map(|field| field.as_str().expect("a name").to_owned()).collect(),
         None => Vec::new(),
@@ -58,8 +58,8 @@ fn logged(world: &World, action: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_field_of_a_customer_that_changes_is_named_alone_and_together() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let base = sample::full("Base", "Acme");
     let id = client.create(&base).customer_id();
     let parts = parts();
@@ -82,7 +82,7 @@ fn every_field_of_a_customer_that_changes_is_named_alone_and_together() {
             expected.extend(vec![(parts, named); entries]);
         }
     }
-    let found = logged(&world, "edit_customer");
+    let found = logged(&tenants, "edit_customer");
     assert_eq!(found.len(), expected.len());
     for (found, (parts, expected)) in found.iter().zip(&expected) {
         assert_eq!(found, expected, "a change of {parts:?}");
@@ -91,9 +91,9 @@ fn every_field_of_a_customer_that_changes_is_named_alone_and_together() {
 
 #[test]
 fn every_change_of_a_user_is_named_alone_and_together() {
-    let world = World::start();
-    world.place.user("una", "Acme", &["--group", "West"]);
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    tenants.test_dir.user("una", "Acme", &["--group", "West"]);
+    let operator = tenants.client(&tenants.opal);
     let una = operator.get("/rws/api/v1/users?username=una&fields=userId").json();
     let path = format!("/admin/v1/users/{}", una["users"][0]["userId"].as_str().expect("an id"));
     let edit = |client: &Client, changes: Value| {
@@ -101,7 +101,7 @@ fn every_change_of_a_user_is_named_alone_and_together() {
     };
     let entries = || {
         let list = ["audit", "list", "--json", "--limit", "1000"];
-        let entries = world.place.cli(&list).json();
+        let entries = tenants.test_dir.cli(&list).json();
         let of_una = entries.as_array().expect("entries").iter().filter(|entry| entry["actor"] == "user:4");
         of_una.map(|entry| (entry["action"].clone(), entry["fields"].clone())).collect::<Vec<_>>()
     };

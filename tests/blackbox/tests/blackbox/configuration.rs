@@ -1,6 +1,6 @@
 //! Settings: a flag, an environment variable and a key each.
 
-use blackbox::{Launch, Login, Place, Server, sample};
+use blackbox::{Launch, Login, Server, TestDir, sample};
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
 const SETTINGS: [(&str, &str, &str); 11] = [
@@ -31,11 +31,11 @@ fn line(key: &str, value: &str) -> String {
     if plain { format!("{key} = {value}\n") } else { format!("{key} = \"{value}\"\n") }
 }
 
-fn prepared() -> (Place, Login) {
-    let place = Place::new();
-    place.account("Acme");
-    let ada = place.user("ada", "Acme", &[]);
-    (place, ada)
+fn prepared() -> (TestDir, Login) {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let ada = test_dir.user("ada", "Acme", &[]);
+    (test_dir, ada)
 }
 
 /// The limit of `country` that a server applies.
@@ -48,33 +48,33 @@ fn country_limit(server: &Server, ada: &Login) -> u64 {
 
 #[test]
 fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
-    let (place, ada) = prepared();
+    let (test_dir, ada) = prepared();
     let limit = |launch: Launch| country_limit(&launch.start(), &ada);
     let toml = "[limits]\ncountry = 101\n";
     let name = "CARNELIAN_LIMITS_COUNTRY";
-    assert_eq!(limit(place.launch()), 150);
-    assert_eq!(limit(place.launch().config(toml)), 101);
-    assert_eq!(limit(place.launch().config(toml).env(name, "102")), 102);
-    assert_eq!(limit(place.launch().config(toml).env(name, "102").args(&["--limits-country", "103"])), 103);
+    assert_eq!(limit(test_dir.launch()), 150);
+    assert_eq!(limit(test_dir.launch().config(toml)), 101);
+    assert_eq!(limit(test_dir.launch().config(toml).env(name, "102")), 102);
+    assert_eq!(limit(test_dir.launch().config(toml).env(name, "102").args(&["--limits-country", "103"])), 103);
 }
 
 #[test]
 fn every_setting_can_be_given_in_every_source() {
-    let (place, ada) = prepared();
-    let mut by_flag = place.launch();
-    let mut by_variable = place.launch();
+    let (test_dir, ada) = prepared();
+    let mut by_flag = test_dir.launch();
+    let mut by_variable = test_dir.launch();
     let mut toml = String::new();
     for (key, value, _) in SETTINGS {
         by_flag = if value == "true" { by_flag.args(&[&flag(key)]) } else { by_flag.args(&[&flag(key), value]) };
         by_variable = by_variable.env(&variable(key), value);
         toml.push_str(&line(key, value));
     }
-    for launch in [by_flag, by_variable, place.launch().config(&toml)] {
+    for launch in [by_flag, by_variable, test_dir.launch().config(&toml)] {
         let server = launch.start();
         assert_eq!(country_limit(&server, &ada), 100);
         assert!(server.log().lines().all(|line| line.starts_with('{')), "the log is not JSON: {}", server.log());
     }
-    let log = place.cli(&["audit", "list", "--json"]).json();
+    let log = test_dir.cli(&["audit", "list", "--json"]).json();
     let changes: Vec<_> =
         log.as_array().into_iter().flatten().filter(|entry| entry["action"] == "change_settings").collect();
     let [change] = changes[..] else { panic!("the same settings from another source are no change: {changes:?}") };
@@ -85,11 +85,11 @@ fn every_setting_can_be_given_in_every_source() {
 
 #[test]
 fn data_and_address_may_come_from_anywhere() {
-    let (place, ada) = prepared();
-    let data = place.data();
+    let (test_dir, ada) = prepared();
+    let data = test_dir.data();
     let data = data.to_str().expect("a plain path");
-    let bare = || place.launch().bare();
-    let file = place.write("elsewhere.toml", &format!("data = {data:?}\nlisten = \"127.0.0.1:0\"\n"));
+    let bare = || test_dir.launch().bare();
+    let file = test_dir.write("elsewhere.toml", &format!("data = {data:?}\nlisten = \"127.0.0.1:0\"\n"));
     let file = file.to_str().expect("a plain path");
     let launches = [
         bare().env("CARNELIAN_DATA", data).env("CARNELIAN_LISTEN", "127.0.0.1:0"),
@@ -104,24 +104,24 @@ fn data_and_address_may_come_from_anywhere() {
 
 #[test]
 fn a_bad_value_is_refused_by_name_before_anything_starts() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for (key, _, bad) in SETTINGS {
         let (flag, variable) = (flag(key), variable(key));
         // A flag that is a switch takes no value that could be bad.
         if !["insecure_http", "compat.require_shipping_address"].contains(&key) {
-            refused(&place, place.launch().args(&[&format!("{flag}={bad}")]), &[&flag]);
+            refused(&test_dir, test_dir.launch().args(&[&format!("{flag}={bad}")]), &[&flag]);
         }
-        refused(&place, place.launch().env(&variable, bad), &[&variable]);
-        refused(&place, place.launch().config(&line(key, bad)), &[key, "carnelian.toml"]);
+        refused(&test_dir, test_dir.launch().env(&variable, bad), &[&variable]);
+        refused(&test_dir, test_dir.launch().config(&line(key, bad)), &[key, "carnelian.toml"]);
     }
-    refused(&place, place.launch().bare().args(&["--listen", "nowhere"]), &["--listen"]);
-    refused(&place, place.launch().bare().args(&["--listen", "127.0.0.1:65536"]), &["--listen"]);
-    refused(&place, place.launch().bare().env("CARNELIAN_LISTEN", "nowhere"), &["CARNELIAN_LISTEN"]);
+    refused(&test_dir, test_dir.launch().bare().args(&["--listen", "nowhere"]), &["--listen"]);
+    refused(&test_dir, test_dir.launch().bare().args(&["--listen", "127.0.0.1:65536"]), &["--listen"]);
+    refused(&test_dir, test_dir.launch().bare().env("CARNELIAN_LISTEN", "nowhere"), &["CARNELIAN_LISTEN"]);
 }
 
 #[test]
 fn a_value_beyond_its_bounds_is_refused_with_the_bounds() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for (key, values, bounds) in [
         ("erasure.grace", ["3651d", "99999999999d"], "from 0 to 3650d"),
         ("limits.connections", ["0", "1000001"], "from 1 to 1000000"),
@@ -130,29 +130,29 @@ fn a_value_beyond_its_bounds_is_refused_with_the_bounds() {
         ("limits.country", ["65537", "99999999999999999999"], "from 0 to 65536"),
     ] {
         for value in values {
-            refused(&place, place.launch().args(&[&flag(key), value]), &[&flag(key), bounds]);
-            refused(&place, place.launch().env(&variable(key), value), &[&variable(key), bounds]);
-            refused(&place, place.launch().config(&line(key, value)), &[key, bounds]);
+            refused(&test_dir, test_dir.launch().args(&[&flag(key), value]), &[&flag(key), bounds]);
+            refused(&test_dir, test_dir.launch().env(&variable(key), value), &[&variable(key), bounds]);
+            refused(&test_dir, test_dir.launch().config(&line(key, value)), &[key, bounds]);
         }
-        let help = place.bare_cli(&["serve", "--help"]).done();
+        let help = test_dir.bare_cli(&["serve", "--help"]).done();
         assert!(help.split_whitespace().collect::<Vec<_>>().join(" ").contains(bounds), "{key} in {help}");
     }
 }
 
 #[test]
 fn an_unknown_setting_is_refused_by_name_before_anything_starts() {
-    let place = Place::new();
-    refused(&place, place.launch().args(&["--limits-contry", "100"]), &["--limits-contry"]);
-    refused(&place, place.launch().env("CARNELIAN_LIMITS_CONTRY", "100"), &["CARNELIAN_LIMITS_CONTRY"]);
-    refused(&place, place.launch().config("[limits]\ncontry = 100\n"), &["contry", "carnelian.toml"]);
-    refused(&place, place.launch().config("colour = \"red\"\n"), &["colour", "carnelian.toml"]);
-    refused(&place, place.launch().config("[colours]\nred = 1\n"), &["colours", "carnelian.toml"]);
+    let test_dir = TestDir::new();
+    refused(&test_dir, test_dir.launch().args(&["--limits-contry", "100"]), &["--limits-contry"]);
+    refused(&test_dir, test_dir.launch().env("CARNELIAN_LIMITS_CONTRY", "100"), &["CARNELIAN_LIMITS_CONTRY"]);
+    refused(&test_dir, test_dir.launch().config("[limits]\ncontry = 100\n"), &["contry", "carnelian.toml"]);
+    refused(&test_dir, test_dir.launch().config("colour = \"red\"\n"), &["colour", "carnelian.toml"]);
+    refused(&test_dir, test_dir.launch().config("[colours]\nred = 1\n"), &["colours", "carnelian.toml"]);
 }
 
 #[test]
 fn what_kubernetes_sets_for_a_service_is_no_setting() {
-    let place = Place::new();
-    let mut command = place.command();
+    let test_dir = TestDir::new();
+    let mut command = test_dir.command();
     for (name, value) in [
         ("CARNELIAN_SERVICE_HOST", "10.0.0.1"),
         ("CARNELIAN_SERVICE_PORT", "8080"),
@@ -171,26 +171,26 @@ fn what_kubernetes_sets_for_a_service_is_no_setting() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_refused_by_name() {
-    let place = Place::new();
-    refused(&place, place.launch().config("this is no TOML"), &["carnelian.toml"]);
-    refused(&place, place.launch().config("[limits]\ncountry = 1\ncountry = 2\n"), &["carnelian.toml"]);
-    refused(&place, place.launch().args(&["--config", "missing.toml"]), &["missing.toml"]);
-    refused(&place, place.launch().env("CARNELIAN_CONFIG", "missing.toml"), &["missing.toml"]);
+    let test_dir = TestDir::new();
+    refused(&test_dir, test_dir.launch().config("this is no TOML"), &["carnelian.toml"]);
+    refused(&test_dir, test_dir.launch().config("[limits]\ncountry = 1\ncountry = 2\n"), &["carnelian.toml"]);
+    refused(&test_dir, test_dir.launch().args(&["--config", "missing.toml"]), &["missing.toml"]);
+    refused(&test_dir, test_dir.launch().env("CARNELIAN_CONFIG", "missing.toml"), &["missing.toml"]);
 }
 
 #[test]
 fn half_of_a_certificate_is_refused() {
-    let place = Place::new();
-    refused(&place, place.launch().args(&["--tls-cert", "cert.pem"]), &["tls"]);
-    refused(&place, place.launch().args(&["--tls-key", "key.pem"]), &["tls"]);
+    let test_dir = TestDir::new();
+    refused(&test_dir, test_dir.launch().args(&["--tls-cert", "cert.pem"]), &["tls"]);
+    refused(&test_dir, test_dir.launch().args(&["--tls-key", "key.pem"]), &["tls"]);
 }
 
 /// Asserts that a server does not start, that the error names the setting, and that no file is left.
 #[track_caller]
-fn refused(place: &Place, launch: Launch, named: &[&str]) {
+fn refused(test_dir: &TestDir, launch: Launch, named: &[&str]) {
     let words = launch.run().fails(2);
     for name in named {
         assert!(words.contains(name), "{name} is not named in: {words}");
     }
-    assert!(!place.data().exists(), "something had started already: {words}");
+    assert!(!test_dir.data().exists(), "something had started already: {words}");
 }

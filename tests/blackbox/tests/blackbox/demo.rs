@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use blackbox::{Client, Login, Place, Server};
+use blackbox::{Client, Login, Server, TestDir};
 use data_encoding::BASE64;
 use serde_json::Value;
 
@@ -44,13 +44,13 @@ fn client(server: &Server, call: &str) -> Client {
 
 #[test]
 fn the_printed_call_works_as_it_is_and_after_every_later_start() {
-    let place = Place::new();
-    let demo = || place.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0"]).start();
+    let test_dir = TestDir::new();
+    let demo = || test_dir.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0"]).start();
     let server = demo();
     let printed = server.stdout();
     assert!(printed.starts_with("Carnelian 0.1.0\nListening on http://"), "{printed}");
     assert!(printed.lines().nth(2).is_some_and(|line| line.starts_with("Data in /")), "{printed}");
-    assert!(place.root().join("carnelian-demo/carnelian.db").is_file());
+    assert!(test_dir.root().join("carnelian-demo/carnelian.db").is_file());
     let call = printed_call(&server);
     let reply = run(&call);
     let id = reply["customerId"].as_u64().unwrap_or_else(|| panic!("no customerId in {reply}"));
@@ -69,14 +69,14 @@ fn the_printed_call_works_as_it_is_and_after_every_later_start() {
 
 #[test]
 fn it_has_a_group_of_two_accounts_one_outside_and_a_user_in_each_case() {
-    let place = Place::new();
-    let data = place.data();
+    let test_dir = TestDir::new();
+    let data = test_dir.data();
     let data = data.to_str().expect("a plain path");
-    let demo = || place.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0", "--data", data]).start();
+    let demo = || test_dir.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0", "--data", data]).start();
     demo().stop();
-    let accounts = place.cli(&["account", "list", "--json"]).json();
-    let groups = place.cli(&["group", "list", "--json"]).json();
-    let users = place.cli(&["user", "list", "--json"]).json();
+    let accounts = test_dir.cli(&["account", "list", "--json"]).json();
+    let groups = test_dir.cli(&["group", "list", "--json"]).json();
+    let users = test_dir.cli(&["user", "list", "--json"]).json();
     assert_eq!(accounts.as_array().map(Vec::len), Some(3), "{accounts}");
     let grouped = groups[0]["accounts"].as_array().expect("there is a group");
     assert_eq!(grouped.len(), 2, "{groups}");
@@ -85,23 +85,23 @@ fn it_has_a_group_of_two_accounts_one_outside_and_a_user_in_each_case() {
     let homeless = accounts.as_array().into_iter().flatten().find(|account| !homes.contains(&&account["accountName"]));
     assert!(homeless.is_none(), "no user in {homeless:?}");
     demo().stop();
-    assert_eq!(place.cli(&["account", "list", "--json"]).json(), accounts, "it is prepared once");
-    assert_eq!(place.cli(&["user", "list", "--json"]).json(), users, "it is prepared once");
-    let log = place.cli(&["audit", "export"]).done();
+    assert_eq!(test_dir.cli(&["account", "list", "--json"]).json(), accounts, "it is prepared once");
+    assert_eq!(test_dir.cli(&["user", "list", "--json"]).json(), users, "it is prepared once");
+    let log = test_dir.cli(&["audit", "export"]).done();
     assert_eq!(log.matches("change_settings").count(), 1, "a demo is a registry: {log}");
 }
 
 #[test]
 fn keys_of_a_first_start_that_could_not_show_them_are_revoked() {
-    let place = Place::new();
-    let data = place.data();
+    let test_dir = TestDir::new();
+    let data = test_dir.data();
     let data = data.to_str().expect("a plain path");
-    let demo = || place.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0", "--data", data]).start();
+    let demo = || test_dir.launch().bare().args(&["--demo", "--listen", "127.0.0.1:0", "--data", data]).start();
     demo().stop();
     // As if the first start had been interrupted before it had noted the keys that it made.
-    std::fs::remove_file(place.data().join("demo.json")).expect("there is one");
+    std::fs::remove_file(test_dir.data().join("demo.json")).expect("there is one");
     demo().stop();
-    let keys = place.cli(&["key", "list", "ann", "--json"]).json();
+    let keys = test_dir.cli(&["key", "list", "ann", "--json"]).json();
     let status: Vec<_> = keys.as_array().into_iter().flatten().map(|key| key["status"].as_str()).collect();
     assert_eq!(status, [Some("Revoked"), Some("Active")], "{keys}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use blackbox::{Place, binary, reference};
+use blackbox::{TestDir, binary, reference};
 use serde_json::Value;
 
 /// A fenced block of a document.
@@ -86,7 +86,7 @@ fn lines(text: &str) -> Vec<String> {
 #[track_caller]
 fn run(path: &str, before: &str, server: &str) {
     let document = fs::read_to_string(reference::workspace().join(path)).expect("there is the document");
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let address = format!("127.0.0.1:{port}");
     let blocks = blocks(&document);
@@ -105,14 +105,15 @@ fn run(path: &str, before: &str, server: &str) {
     }
     assert!(!commands.is_empty(), "{path} has no commands");
     let program = binary::path();
-    let mut command = binary::command(Path::new("bash"), place.root());
+    let mut command = binary::command(Path::new("bash"), test_dir.root());
     let folder = program.parent().expect("the program is in a folder").display();
     command.env("PATH", format!("{folder}:{}", std::env::var("PATH").unwrap_or_default()));
     command.env("CARNELIAN_LISTEN", &address).env("DOCUMENTS", reference::workspace().join("docs"));
     let output = command.args(["-c", &script]).output().expect("there is a shell");
-    let printed =
-        |kind: &str, index: usize| fs::read_to_string(place.root().join(format!("{kind}.{index}"))).unwrap_or_default();
-    let reached = commands.iter().rev().find(|index| place.root().join(format!("out.{index}")).exists());
+    let printed = |kind: &str, index: usize| {
+        fs::read_to_string(test_dir.root().join(format!("{kind}.{index}"))).unwrap_or_default()
+    };
+    let reached = commands.iter().rev().find(|index| test_dir.root().join(format!("out.{index}")).exists());
     assert!(
         output.status.success(),
         "{path}: a command failed: {}\n{:?}",

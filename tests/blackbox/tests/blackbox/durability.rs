@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use blackbox::problems::{DUPLICATE_NAME, INVALID_COUNTRY};
-use blackbox::{CUSTOMERS, Client, Connection, Login, Place, Reply, Request, sample, wait};
+use blackbox::{CUSTOMERS, Client, Connection, Login, Reply, Request, TestDir, sample, wait};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 20;
@@ -100,11 +100,11 @@ fn customer(name: &str) -> Value {
 
 #[test]
 fn everything_acknowledged_survives_a_kill_under_load_twenty_times() {
-    let place = Place::new();
-    place.account("Acme");
-    let ada = place.user("ada", "Acme", &[]);
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let ada = test_dir.user("ada", "Acme", &[]);
     let mut everything = Vec::new();
-    let mut server = place.serve();
+    let mut server = test_dir.serve();
     for round in 0..ROUNDS {
         let address = server.address();
         let answered = AtomicUsize::new(0);
@@ -121,7 +121,7 @@ fn everything_acknowledged_survives_a_kill_under_load_twenty_times() {
             server.kill();
             workers.into_iter().map(|worker| worker.join().expect("a worker ends in order")).collect()
         });
-        server = place.serve();
+        server = test_dir.serve();
         let client = server.client_of(&ada);
         for ledger in ledgers {
             verify(&client, &ledger);

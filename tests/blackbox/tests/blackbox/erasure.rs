@@ -3,32 +3,32 @@
 use std::fs;
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Place, Server, Site, sample, wait};
+use blackbox::{CUSTOMERS, Client, Fixture, Server, TestDir, sample, wait};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
 /// Requests an erasure that is due at once.
-fn request(place: &Place, account: &str) -> String {
-    place.cli(&["account", "erasure-grace", "0"]).done();
-    place.cli(&["account", "request-erasure", account, "--reason", "contract ended"]).line()
+fn request(test_dir: &TestDir, account: &str) -> String {
+    test_dir.cli(&["account", "erasure-grace", "0"]).done();
+    test_dir.cli(&["account", "request-erasure", account, "--reason", "contract ended"]).line()
 }
 
 /// Waits for the receipt of an erasure.
-fn receipt(place: &Place, erasure: &str) -> Value {
+fn receipt(test_dir: &TestDir, erasure: &str) -> Value {
     let text = wait::until("there is a receipt", wait::PROCESS, || {
-        let outcome = place.cli(&["account", "receipt", erasure]);
+        let outcome = test_dir.cli(&["account", "receipt", erasure]);
         (outcome.code == 0).then_some(outcome.stdout)
     });
     serde_json::from_str(&text).expect("a receipt is JSON")
 }
 
-fn check(place: &Place, receipt: &str) -> bool {
-    let file = place.write("receipt.json", receipt);
-    place.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).code == 0
+fn check(test_dir: &TestDir, receipt: &str) -> bool {
+    let file = test_dir.write("receipt.json", receipt);
+    test_dir.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).code == 0
 }
 
-fn erasures(place: &Place) -> Value {
-    place.cli(&["account", "erasures", "--json"]).json()
+fn erasures(test_dir: &TestDir) -> Value {
+    test_dir.cli(&["account", "erasures", "--json"]).json()
 }
 
 fn create_many(client: &Client, account: &str, count: usize) -> Vec<u64> {
@@ -38,25 +38,25 @@ fn create_many(client: &Client, account: &str, count: usize) -> Vec<u64> {
 }
 
 /// A second account with a user; returns a client of the user.
-fn neighbour(site: &Site) -> Client {
-    site.place.account("Neighbour");
-    site.server.client_of(&site.place.user("nora", "Neighbour", &[]))
+fn neighbour(fixture: &Fixture) -> Client {
+    fixture.test_dir.account("Neighbour");
+    fixture.server.client_of(&fixture.test_dir.user("nora", "Neighbour", &[]))
 }
 
 #[test]
 fn an_erasure_deletes_the_account_with_its_customers_and_users_and_nothing_else() {
-    let site = Site::start();
-    let nora = neighbour(&site);
-    let opal = site.server.client_of(&site.place.user("opal", "Neighbour", &["--role", "OPERATOR"]));
-    let ids = create_many(&site.client(), "Acme", 250);
+    let fixture = Fixture::start();
+    let nora = neighbour(&fixture);
+    let opal = fixture.server.client_of(&fixture.test_dir.user("opal", "Neighbour", &["--role", "OPERATOR"]));
+    let ids = create_many(&fixture.client(), "Acme", 250);
     let kept = nora.create(&sample::full("Kept", "Neighbour")).customer_id();
-    let erasure = request(&site.place, "Acme");
-    let receipt = receipt(&site.place, &erasure);
+    let erasure = request(&fixture.test_dir, "Acme");
+    let receipt = receipt(&fixture.test_dir, &erasure);
     for id in [ids[0], ids[125], ids[249]] {
         opal.read(id).must_be(&CUSTOMER_NOT_FOUND, "an erased customer");
     }
     opal.create(&sample::minimal("A", "Acme")).must_be(&ACCOUNT_NOT_FOUND, "an erased account");
-    site.client().get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
+    fixture.client().get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
     let accounts = opal.get("/rws/api/v1/accounts").json();
     assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1), "{accounts}");
     sample::assert_shows(&nora.read(kept).json(), &sample::full("Kept", "Neighbour"), kept);
@@ -65,26 +65,26 @@ fn an_erasure_deletes_the_account_with_its_customers_and_users_and_nothing_else(
         assert_eq!(receipt[key], count, "{receipt}");
     }
     assert_eq!((&receipt["requestedBy"], &receipt["reason"]), (&json!("command_line"), &json!("contract ended")));
-    let entry = &erasures(&site.place)[0];
+    let entry = &erasures(&fixture.test_dir)[0];
     assert_eq!((&entry["status"], &entry["customers"]), (&json!("Receipted"), &json!(250)));
-    let users = site.place.cli(&["user", "list", "--json"]).json();
+    let users = fixture.test_dir.cli(&["user", "list", "--json"]).json();
     let names: Vec<_> = users.as_array().expect("a list").iter().map(|user| &user["username"]).collect();
     assert_eq!(names, ["nora", "opal"]);
-    site.place.account("Acme");
-    let new = site.place.user("ada", "Acme", &[]);
-    let again = site.server.client_of(&new).create(&sample::full("Customer 0", "Acme")).customer_id();
+    fixture.test_dir.account("Acme");
+    let new = fixture.test_dir.user("ada", "Acme", &[]);
+    let again = fixture.server.client_of(&new).create(&sample::full("Customer 0", "Acme")).customer_id();
     assert!(again > ids[249], "ids are never assigned again");
 }
 
 #[test]
 fn an_altered_receipt_fails_the_check() {
-    let site = Site::start();
-    let erasure = request(&site.place, "Acme");
-    receipt(&site.place, &erasure);
-    let text = site.place.cli(&["account", "receipt", &erasure]).line();
-    assert!(check(&site.place, &text));
+    let fixture = Fixture::start();
+    let erasure = request(&fixture.test_dir, "Acme");
+    receipt(&fixture.test_dir, &erasure);
+    let text = fixture.test_dir.cli(&["account", "receipt", &erasure]).line();
+    assert!(check(&fixture.test_dir, &text));
     for (from, to) in [("\"customers\":0", "\"customers\":1"), ("contract", "Contract"), ("command_line", "user:1")] {
-        assert!(text.contains(from) && !check(&site.place, &text.replace(from, to)), "{from} changed to {to}");
+        assert!(text.contains(from) && !check(&fixture.test_dir, &text.replace(from, to)), "{from} changed to {to}");
     }
     let others = [
         ("a repeated key", text.replacen('{', "{\"customers\":7,", 1)),
@@ -94,11 +94,11 @@ fn an_altered_receipt_fails_the_check() {
         ("white space before it", format!(" {text}")),
     ];
     for (case, other) in others {
-        assert!(!check(&site.place, &other), "{case}");
+        assert!(!check(&fixture.test_dir, &other), "{case}");
     }
-    assert!(check(&site.place, &format!("{text}\n")), "as the command prints it");
-    assert!(!check(&site.place, "{}") && !check(&site.place, ""));
-    site.place.cli(&["account", "receipt", "99"]).fails(1);
+    assert!(check(&fixture.test_dir, &format!("{text}\n")), "as the command prints it");
+    assert!(!check(&fixture.test_dir, "{}") && !check(&fixture.test_dir, ""));
+    fixture.test_dir.cli(&["account", "receipt", "99"]).fails(1);
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn no_file_contains_personal_data_of_an_erased_account() {
     const ACCOUNT: &str = "Quetzalcoatlus & Daughters";
     const USER: &str = "opisthocoelicaudia";
     const LABEL: &str = "laptop of Parasaurolophus";
-    let place = Place::new();
-    place.account(ACCOUNT);
-    place.account("Neighbour");
-    place.group("West", &["Neighbour", ACCOUNT]);
-    let login = place.user(USER, ACCOUNT, &["--group", "West"]);
-    place.key(USER, &["--label", LABEL]);
-    let server = place.serve();
+    let test_dir = TestDir::new();
+    test_dir.account(ACCOUNT);
+    test_dir.account("Neighbour");
+    test_dir.group("West", &["Neighbour", ACCOUNT]);
+    let login = test_dir.user(USER, ACCOUNT, &["--group", "West"]);
+    test_dir.key(USER, &["--label", LABEL]);
+    let server = test_dir.serve();
     let client = server.client_of(&login);
     let planted = |number: usize| format!("Therizinosaurus-{number}-x");
     for number in 0..300 {
@@ -125,24 +125,24 @@ fn no_file_contains_personal_data_of_an_erased_account() {
         }
     }
     assert!(
-        holds(&place, &planted(1)) && holds(&place, ACCOUNT) && holds(&place, LABEL),
+        holds(&test_dir, &planted(1)) && holds(&test_dir, ACCOUNT) && holds(&test_dir, LABEL),
         "the data was never in a file, so this test proves nothing"
     );
-    let erasure = request(&place, ACCOUNT);
-    receipt(&place, &erasure);
+    let erasure = request(&test_dir, ACCOUNT);
+    receipt(&test_dir, &erasure);
     let secrets = [ACCOUNT, USER, LABEL, "Therizinosaurus", &login.key];
     for secret in secrets {
-        assert!(!holds(&place, secret), "{secret} is left in a file");
+        assert!(!holds(&test_dir, secret), "{secret} is left in a file");
         assert!(!server.log().contains(secret), "{secret} is in the log");
     }
     server.stop();
     for secret in secrets {
-        assert!(!holds(&place, secret), "{secret} is left in a file");
+        assert!(!holds(&test_dir, secret), "{secret} is left in a file");
     }
 }
 
-fn holds(place: &Place, text: &str) -> bool {
-    place.data_files().iter().any(|(_, bytes)| contains(bytes, text))
+fn holds(test_dir: &TestDir, text: &str) -> bool {
+    test_dir.data_files().iter().any(|(_, bytes)| contains(bytes, text))
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
@@ -152,65 +152,65 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 #[test]
 fn after_a_hundred_erasures_no_file_and_no_restored_backup_contains_an_erased_account() {
     const ACCOUNTS: usize = 100;
-    let site = Site::start();
-    let opal = site.server.client_of(&site.place.user("opal", "Acme", &["--role", "OPERATOR"]));
+    let fixture = Fixture::start();
+    let opal = fixture.server.client_of(&fixture.test_dir.user("opal", "Acme", &["--role", "OPERATOR"]));
     let account = |number: usize| format!("Opisthocoelicaudia {number:03}");
     for number in 0..ACCOUNTS {
-        site.place.account(&account(number));
+        fixture.test_dir.account(&account(number));
         for customer in ["Therizinosaurus", "Quetzalcoatlus"] {
             let customer = format!("{customer} of {number:03}");
             opal.create(&sample::full(&customer, &account(number))).must_succeed("a planted customer");
         }
     }
     let kept = opal.create(&sample::full("Kept", "Acme")).customer_id();
-    let files = ["old", "new.ledger"].map(|name| site.place.root().join(name));
+    let files = ["old", "new.ledger"].map(|name| fixture.test_dir.root().join(name));
     let [backup, ledger] = files.each_ref().map(|file| file.to_str().expect("a plain name"));
-    site.place.cli(&["backup", backup]).done();
+    fixture.test_dir.cli(&["backup", backup]).done();
     for number in 0..ACCOUNTS {
-        request(&site.place, &account(number));
+        request(&fixture.test_dir, &account(number));
     }
     wait::until("all erasures have receipts", wait::PROCESS, || {
-        let all = erasures(&site.place);
+        let all = erasures(&fixture.test_dir);
         let mut all = all.as_array().expect("a listing").iter();
         (all.len() == ACCOUNTS && all.all(|erasure| erasure["status"] == "Receipted")).then_some(())
     });
-    site.place.cli(&["ledger", ledger]).done();
+    fixture.test_dir.cli(&["ledger", ledger]).done();
     let planted = ["Opisthocoelicaudia", "Therizinosaurus", "Quetzalcoatlus"];
     let outside =
-        [site.server.log().into_bytes(), fs::read(backup).expect("is there"), fs::read(ledger).expect("is there")];
+        [fixture.server.log().into_bytes(), fs::read(backup).expect("is there"), fs::read(ledger).expect("is there")];
     for text in planted {
-        assert!(!holds(&site.place, text), "{text} is left in a file");
+        assert!(!holds(&fixture.test_dir, text), "{text} is left in a file");
         assert!(
             outside.iter().all(|bytes| !contains(bytes, text)),
             "{text} is left in the log, the backup or the ledger"
         );
     }
-    let other = Place::new();
+    let other = TestDir::new();
     fs::create_dir(other.data()).expect("can be made");
-    fs::copy(site.place.data().join("master.key"), other.data().join("master.key")).expect("can be copied");
+    fs::copy(fixture.test_dir.data().join("master.key"), other.data().join("master.key")).expect("can be copied");
     other.cli(&["restore", backup, "--ledger", ledger]).done();
     assert!(planted.into_iter().all(|text| !holds(&other, text)), "erased data was restored");
     let restored = other.serve();
-    sample::assert_shows(&restored.client_of(&site.ada).read(kept).json(), &sample::full("Kept", "Acme"), kept);
+    sample::assert_shows(&restored.client_of(&fixture.ada).read(kept).json(), &sample::full("Kept", "Acme"), kept);
 }
 
 #[test]
 fn an_erasure_can_be_cancelled_during_the_grace_period() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Kept", "Acme")).customer_id();
     let gone = client.create(&sample::full("Gone", "Acme")).customer_id();
-    site.place.cli(&["account", "request-erasure", "Acme"]).line();
-    let entry = &erasures(&site.place)[0];
+    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).line();
+    let entry = &erasures(&fixture.test_dir)[0];
     let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
     assert_eq!(entry["status"], "Waiting");
     assert!(at("dueAt")[..10] > at("requestedAt")[..10], "{entry}");
     client.create(&sample::full("New", "Acme")).must_be(&ERASURE_IN_PROGRESS, "while the erasure waits");
     client.erase(gone).must_succeed("a customer of an account that is to be erased");
     sample::assert_shows(&client.read(id).json(), &sample::full("Kept", "Acme"), id);
-    site.place.cli(&["account", "receipt", "1"]).fails(1);
-    site.place.cli(&["account", "cancel-erasure", "Acme"]).done();
-    assert_eq!(erasures(&site.place)[0]["status"], "Cancelled");
+    fixture.test_dir.cli(&["account", "receipt", "1"]).fails(1);
+    fixture.test_dir.cli(&["account", "cancel-erasure", "Acme"]).done();
+    assert_eq!(erasures(&fixture.test_dir)[0]["status"], "Cancelled");
     wait::until("the cancellation is noticed", wait::NOTICE, || {
         (client.create(&sample::full("New", "Acme")).status == 200).then_some(())
     });
@@ -219,31 +219,31 @@ fn an_erasure_can_be_cancelled_during_the_grace_period() {
 #[test]
 fn a_killed_erasure_is_continued_until_every_customer_is_erased() {
     const CUSTOMERS_OF_ACME: usize = 2000;
-    let mut site = Site::start();
-    create_many(&site.client(), "Acme", CUSTOMERS_OF_ACME);
-    let erasure = request(&site.place, "Acme");
+    let mut fixture = Fixture::start();
+    create_many(&fixture.client(), "Acme", CUSTOMERS_OF_ACME);
+    let erasure = request(&fixture.test_dir, "Acme");
     let mut kills = 0;
     // The server is killed after each transaction that is seen, until the erasure is complete.
     let mut seen = 0;
-    while let Some(now) = wait_for_progress(&site.place, seen) {
+    while let Some(now) = wait_for_progress(&fixture.test_dir, seen) {
         seen = now;
-        site.server = restart_after_kill(site.server, &site.place);
+        fixture.server = restart_after_kill(fixture.server, &fixture.test_dir);
         kills += 1;
     }
     assert!(kills > 0, "the server was never killed during the erasure");
-    let receipt = receipt(&site.place, &erasure);
+    let receipt = receipt(&fixture.test_dir, &erasure);
     assert_eq!(receipt["customers"], CUSTOMERS_OF_ACME);
-    site.place.cli(&["audit", "verify"]).done();
+    fixture.test_dir.cli(&["audit", "verify"]).done();
 }
 
-fn restart_after_kill(server: Server, place: &Place) -> Server {
+fn restart_after_kill(server: Server, test_dir: &TestDir) -> Server {
     server.kill();
-    place.serve()
+    test_dir.serve()
 }
 
 /// Waits until more customers are erased than before and returns their number; `None` once the erasure is complete.
-fn wait_for_progress(place: &Place, seen: u64) -> Option<u64> {
-    let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+fn wait_for_progress(test_dir: &TestDir, seen: u64) -> Option<u64> {
+    let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
     let select = "SELECT state < 2, customers FROM erasure";
     wait::until("the erasure makes progress", wait::PROCESS, || {
         let row = database.query_row(select, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
@@ -257,42 +257,46 @@ fn wait_for_progress(place: &Place, seen: u64) -> Option<u64> {
 
 #[test]
 fn the_grace_period_is_the_registry_s_whoever_requests_the_erasure() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for account in ["Acme", "One", "Two", "Three", "Four", "Five"] {
-        place.account(account);
+        test_dir.account(account);
     }
-    let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
-    let grace = |place: &Place| place.cli(&["account", "erasure-grace"]).line();
-    let by_command = |account: &str| place.cli(&["account", "request-erasure", account]).line();
+    let opal = test_dir.user("opal", "Acme", &["--role", "OPERATOR"]);
+    let grace = |test_dir: &TestDir| test_dir.cli(&["account", "erasure-grace"]).line();
+    let by_command = |account: &str| test_dir.cli(&["account", "request-erasure", account]).line();
     // The days between the request and the erasure.
     let days = |erasure: &str| {
-        let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+        let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
         let select = "SELECT (due_at - requested_at) / 86400000 FROM erasure WHERE id = ?1";
         database.query_row(select, [erasure], |row| row.get::<_, i64>(0)).expect("is read")
     };
-    assert_eq!((grace(&place), days(&by_command("One"))), ("30d".into(), 30), "until it is set");
-    let server = place.launch().args(&["--erasure-grace", "7d"]).start();
-    assert_eq!((grace(&place), days(&by_command("Two"))), ("7d".into(), 7), "as the server was started");
-    let id = place.cli(&["account", "list", "--json"]).json();
+    assert_eq!((grace(&test_dir), days(&by_command("One"))), ("30d".into(), 30), "until it is set");
+    let server = test_dir.launch().args(&["--erasure-grace", "7d"]).start();
+    assert_eq!((grace(&test_dir), days(&by_command("Two"))), ("7d".into(), 7), "as the server was started");
+    let id = test_dir.cli(&["account", "list", "--json"]).json();
     let id = id.as_array().expect("a listing").iter().find(|account| account["accountName"] == "Three");
     let id = id.and_then(|account| account["accountId"].as_str()).expect("an id").to_owned();
     let request = blackbox::Request::new("POST", &format!("/admin/v1/accounts/{id}/erasure")).json(&json!({}));
     server.client_of(&opal).send(request.clone()).must_succeed("a request over HTTP");
     assert_eq!(days("3"), 7);
-    place.cli(&["account", "cancel-erasure", "Three"]).done();
-    place.cli(&["account", "erasure-grace", "14d"]).done();
+    test_dir.cli(&["account", "cancel-erasure", "Three"]).done();
+    test_dir.cli(&["account", "erasure-grace", "14d"]).done();
     server.client_of(&opal).send(request).must_succeed("a request over HTTP");
     assert_eq!((days("4"), days(&by_command("Four"))), (14, 14), "as a command has set it, under a running server");
     server.stop();
-    place.serve().stop();
-    assert_eq!((grace(&place), days(&by_command("Five"))), ("14d".into(), 14), "a server without the setting keeps it");
-    let log = place.cli(&["audit", "list", "--action", "change_settings", "--json"]).json();
+    test_dir.serve().stop();
+    assert_eq!(
+        (grace(&test_dir), days(&by_command("Five"))),
+        ("14d".into(), 14),
+        "a server without the setting keeps it"
+    );
+    let log = test_dir.cli(&["audit", "list", "--action", "change_settings", "--json"]).json();
     let changes = log.as_array().expect("a listing").iter();
     let changes = changes.filter(|entry| entry["fields"].to_string().contains("erasure.grace"));
     let actors: Vec<_> = changes.map(|entry| entry["actor"].as_str().expect("an actor").to_owned()).collect();
     assert_eq!(actors, ["server", "command_line"], "{log}");
     for wrong in ["soon", "3651d", "7"] {
-        place.cli(&["account", "erasure-grace", wrong]).fails(2);
+        test_dir.cli(&["account", "erasure-grace", wrong]).fails(2);
     }
-    place.cli(&["account", "request-erasure", "Acme", "--erasure-grace", "0"]).fails(2);
+    test_dir.cli(&["account", "request-erasure", "Acme", "--erasure-grace", "0"]).fails(2);
 }

@@ -1,14 +1,14 @@
 //! `GET /health/live` and `GET /health/ready`.
 
-use blackbox::{Login, Site, wait};
+use blackbox::{Fixture, Login, wait};
 use rusqlite::Connection;
 use serde_json::json;
 
 #[test]
 fn health_checks_need_no_sign_in() {
-    let site = Site::start();
-    let stranger = site.server.client_of(&Login { user: "stranger".into(), key: "wrong".into() });
-    for client in [site.server.client(), site.client(), stranger] {
+    let fixture = Fixture::start();
+    let stranger = fixture.server.client_of(&Login { user: "stranger".into(), key: "wrong".into() });
+    for client in [fixture.server.client(), fixture.client(), stranger] {
         for path in ["/health/live", "/health/ready"] {
             let reply = client.get(path);
             reply.must_succeed(path);
@@ -18,21 +18,21 @@ fn health_checks_need_no_sign_in() {
 }
 
 /// Renames a table of the server's database while it runs.
-fn rename(site: &Site, from: &str, to: &str) {
-    let database = Connection::open(site.place.data().join("carnelian.db")).expect("the database can be opened");
+fn rename(fixture: &Fixture, from: &str, to: &str) {
+    let database = Connection::open(fixture.test_dir.data().join("carnelian.db")).expect("the database can be opened");
     database.busy_timeout(wait::PROCESS).expect("it waits");
     database.execute(&format!("ALTER TABLE {from} RENAME TO {to}"), []).expect("a table can be renamed");
 }
 
 #[test]
 fn a_server_whose_store_cannot_answer_is_alive_and_not_ready() {
-    let site = Site::start();
-    let client = site.server.client();
+    let fixture = Fixture::start();
+    let client = fixture.server.client();
     client.get("/health/ready").must_succeed("before");
-    rename(&site, "registry", "elsewhere");
+    rename(&fixture, "registry", "elsewhere");
     let reply = client.get("/health/ready");
     assert!([500, 503].contains(&reply.status), "{reply:?}");
     client.get("/health/live").must_succeed("a process that answers");
-    rename(&site, "elsewhere", "registry");
+    rename(&fixture, "elsewhere", "registry");
     client.get("/health/ready").must_succeed("after");
 }

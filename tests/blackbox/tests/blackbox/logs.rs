@@ -1,6 +1,6 @@
 //! The server's log: what it contains, and what it never contains.
 
-use blackbox::{CUSTOMERS, Login, Place, Reply, Request, Server, Site, reference, sample, wait};
+use blackbox::{CUSTOMERS, Fixture, Login, Reply, Request, Server, TestDir, reference, sample, wait};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
@@ -24,9 +24,9 @@ fn line_of(server: &Server, reply: &Reply) -> Value {
 
 #[test]
 fn every_request_has_one_line_with_status_user_and_duration() {
-    let site = Site::start_with(|launch| launch.args(&["--log", "json"]));
-    let account = site.place.cli(&["account", "list", "--json"]).json()[0]["accountId"].clone();
-    let client = site.client();
+    let fixture = Fixture::start_with(|launch| launch.args(&["--log", "json"]));
+    let account = fixture.test_dir.cli(&["account", "list", "--json"]).json()[0]["accountId"].clone();
+    let client = fixture.client();
     let created = client.create(&sample::full("Logged", "Acme"));
     let id = created.customer_id();
     let customer = format!("{CUSTOMERS}/{id}");
@@ -36,11 +36,11 @@ fn every_request_has_one_line_with_status_user_and_duration() {
         (client.read(id), "GET", &customer, Some(1)),
         (client.edit(id, &sample::full("Logged", "Acme")), "PUT", &customer, Some(1)),
         (client.get(ECHO), "GET", ECHO, Some(1)),
-        (site.server.client().get(ECHO), "GET", ECHO, None),
+        (fixture.server.client().get(ECHO), "GET", ECHO, None),
         (client.get("/health/live"), "GET", "/health/live", None),
     ];
     for (reply, method, target, user) in cases {
-        let line = line_of(&site.server, &reply);
+        let line = line_of(&fixture.server, &reply);
         assert_eq!(line["method"], method, "{line}");
         assert_eq!(line["status"], reply.status, "{line}");
         assert_eq!(line["code"].as_str(), reply.code().as_deref(), "{line}");
@@ -72,11 +72,11 @@ fn text(value: &Value) -> String {
 
 #[test]
 fn the_text_log_contains_the_same() {
-    let site = Site::start();
-    let reply = site.client().create(&json!({}));
+    let fixture = Fixture::start();
+    let reply = fixture.client().create(&json!({}));
     let id = reply.header("x-request-id").expect("every response has it").to_owned();
     let line = wait::until("the request is logged", wait::PATIENCE, || {
-        site.server.log().lines().find(|line| line.contains(&id)).map(str::to_owned)
+        fixture.server.log().lines().find(|line| line.contains(&id)).map(str::to_owned)
     });
     for part in ["POST", &template("POST", CUSTOMERS), "400", "10000581", "user_id=1"] {
         assert!(line.contains(part), "no {part} in {line}");
@@ -86,19 +86,19 @@ fn the_text_log_contains_the_same() {
 
 #[test]
 fn a_safe_request_id_is_kept_and_any_other_replaced() {
-    let site = Site::start_with(|launch| launch.args(&["--log", "json"]));
-    let client = site.client();
+    let fixture = Fixture::start_with(|launch| launch.args(&["--log", "json"]));
+    let client = fixture.client();
     let with = |id: &str| client.send(Request::new("GET", ECHO).header("X-Request-Id", id));
     for safe in ["abc-123", "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f"] {
         let reply = with(safe);
         assert_eq!(reply.header("x-request-id"), Some(safe));
-        line_of(&site.server, &reply);
+        line_of(&fixture.server, &reply);
     }
     let long = "x".repeat(1000);
     for unsafe_id in ["", "two words", "a\"b", "{}", "a\tb", "caf\u{e9}", &long] {
         let reply = with(unsafe_id);
         assert_ne!(reply.header("x-request-id"), Some(unsafe_id));
-        line_of(&site.server, &reply);
+        line_of(&fixture.server, &reply);
     }
     let ids: Vec<_> = (0..2).map(|_| client.get(ECHO).header("x-request-id").map(str::to_owned)).collect();
     assert_ne!(ids[0], ids[1], "request ids are unique");
@@ -149,8 +149,8 @@ fn marked() -> Value {
 }
 
 /// Sends the markers in requests that are accepted and in requests that are refused.
-fn send_markers(site: &Site) {
-    let client = site.client();
+fn send_markers(fixture: &Fixture) {
+    let client = fixture.client();
     let id = client.create(&marked()).customer_id();
     client.edit(id, &marked()).must_succeed("an edit");
     client.read(id).must_succeed("a read");
@@ -172,33 +172,33 @@ fn send_markers(site: &Site) {
     assert_eq!(client.get("/mkecho").status, 404);
     assert_eq!(client.get(&format!("{CUSTOMERS}/mkecho")).status, 400);
     let wrong = Login { user: "ada".into(), key: "mkwrongkey".into() };
-    assert_eq!(site.server.client_of(&wrong).get(ECHO).status, 401);
+    assert_eq!(fixture.server.client_of(&wrong).get(ECHO).status, 401);
     let bearer = Request::new("GET", ECHO).header("Authorization", "Bearer mktoken");
-    assert_eq!(site.server.client().send(bearer).status, 401);
+    assert_eq!(fixture.server.client().send(bearer).status, 401);
 }
 
 #[test]
 fn the_log_contains_no_secrets_or_personal_data_and_sealed_data_is_unreadable_on_disk() {
     for format in ["json", "text"] {
         // The most detailed level must not log more personal data.
-        let site = Site::start_with(|launch| launch.args(&["--log", format]).env("RUST_LOG", "trace"));
-        send_markers(&site);
-        let credentials = secrets(&site.ada);
-        let running = site.place.data_files();
-        let (place, log) = end(site);
+        let fixture = Fixture::start_with(|launch| launch.args(&["--log", format]).env("RUST_LOG", "trace"));
+        send_markers(&fixture);
+        let credentials = secrets(&fixture.ada);
+        let running = fixture.test_dir.data_files();
+        let (test_dir, log) = end(fixture);
         assert!(log.contains("10000602"), "the requests were logged:\n{log}");
         for marker in
             IN_SEALED_FIELDS.iter().chain(&ELSEWHERE).map(|&marker| marker.to_owned()).chain(credentials.clone())
         {
             assert!(!log.contains(&marker), "{marker} is in the {format} log:\n{log}");
         }
-        for (path, content) in running.iter().chain(&place.data_files()) {
+        for (path, content) in running.iter().chain(&test_dir.data_files()) {
             for marker in IN_SEALED_FIELDS.iter().map(|&marker| marker.to_owned()).chain(credentials.clone()) {
                 assert!(!contains(content, marker.as_bytes()), "{marker} is in {}", path.display());
             }
         }
         let anywhere =
-            |marker: &str| place.data_files().iter().any(|(_, content)| contains(content, marker.as_bytes()));
+            |marker: &str| test_dir.data_files().iter().any(|(_, content)| contains(content, marker.as_bytes()));
         assert!(anywhere("mkname"), "the name is stored in plain text, so the search finds what there is");
     }
 }
@@ -211,12 +211,12 @@ fn secrets(login: &Login) -> Vec<String> {
 }
 
 /// Stops the server and returns its directory and log.
-fn end(site: Site) -> (Place, String) {
-    let Site { mut server, place, .. } = site;
+fn end(fixture: Fixture) -> (TestDir, String) {
+    let Fixture { mut server, test_dir, .. } = fixture;
     server.signal("TERM");
     assert_eq!(server.wait(), 0);
     let log = server.log();
-    (place, log)
+    (test_dir, log)
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

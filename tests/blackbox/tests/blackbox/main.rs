@@ -25,6 +25,6 @@ mod sandbox;
 mod shutdown;
 mod startup;
 mod tampering;
+mod tenant_fixture;
 mod tenants;
 mod tls;
-mod world;

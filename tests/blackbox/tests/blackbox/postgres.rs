@@ -4,44 +4,44 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Login, Place, Server, Site, sample, wait};
+use blackbox::{CUSTOMERS, Fixture, Login, Server, TestDir, sample, wait};
 
 /// Two servers of one registry, each with a directory of its own, and a user.
 struct Pair {
     servers: [Server; 2],
-    place: Place,
-    _other: Place,
+    test_dir: TestDir,
+    _other: TestDir,
     ada: Login,
 }
 
 impl Pair {
     fn start() -> Pair {
-        let place = Place::in_database();
-        place.account("Acme");
-        let ada = place.user("ada", "Acme", &[]);
-        let other = place.beside();
-        Pair { servers: [place.serve(), other.serve()], place, _other: other, ada }
+        let test_dir = TestDir::in_database();
+        test_dir.account("Acme");
+        let ada = test_dir.user("ada", "Acme", &[]);
+        let other = test_dir.beside();
+        Pair { servers: [test_dir.serve(), other.serve()], test_dir, _other: other, ada }
     }
 }
 
 #[test]
 fn a_database_is_prepared_once_and_every_server_needs_the_master_key() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let url = test_postgres::new_database();
     let database = ["--database", &*url];
-    let with = |arguments: &[&str]| place.cli(&[arguments, &database].concat());
+    let with = |arguments: &[&str]| test_dir.cli(&[arguments, &database].concat());
     let error = with(&["account", "create", "Acme"]).fails(1);
     assert!(error.contains("master.key") && error.contains("carnelian migrate"), "{error}");
     with(&["migrate"]).done();
     with(&["migrate"]).done();
     with(&["account", "create", "Acme"]).done();
-    let other = Place::new();
+    let other = TestDir::new();
     let error = other.cli(&[&["migrate"], &database[..]].concat()).fails(1);
     assert!(error.contains("another server"), "{error}");
     assert!(!other.data().join("master.key").exists(), "no key is made that is not the registry's");
-    let error = Place::new().cli(&["migrate"]).fails(2);
+    let error = TestDir::new().cli(&["migrate"]).fails(2);
     assert!(error.contains("--database"), "{error}");
-    let single = Place::new();
+    let single = TestDir::new();
     let url = test_postgres::new_database();
     let server = single.launch().args(&["--database", &url, "--migrate"]).start();
     assert!(server.stdout().contains(&format!("Data in {url}")), "{}", server.stdout());
@@ -49,15 +49,15 @@ fn a_database_is_prepared_once_and_every_server_needs_the_master_key() {
 
 #[test]
 fn a_password_is_in_no_message() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let url = "postgres://ann:hunter2@127.0.0.1:1/registry";
     for arguments in [&["account", "list"][..], &["serve", "--listen", "127.0.0.1:0"], &["migrate"]] {
-        let outcome = place.cli(&[arguments, &["--database", url]].concat());
+        let outcome = test_dir.cli(&[arguments, &["--database", url]].concat());
         assert_eq!(outcome.code, 1, "{outcome:?}");
         assert!(!format!("{outcome:?}").contains("hunter2"), "{outcome:?}");
     }
     for url in ["postgres://ann:hunter2@127.0.0.1:x/registry", "mysql://ann:hunter2@127.0.0.1/registry"] {
-        let outcome = place.cli(&["migrate", "--database", url]);
+        let outcome = test_dir.cli(&["migrate", "--database", url]);
         assert!(outcome.code > 0 && !outcome.stderr.is_empty(), "{outcome:?}");
     }
 }
@@ -69,22 +69,22 @@ fn two_servers_are_one_registry() {
     let id = one.create(&sample::minimal("Ann", "Acme")).customer_id();
     two.get(&format!("{CUSTOMERS}/{id}")).must_succeed("what one server has written, the other one reads");
     two.create(&sample::minimal("Ann", "Acme")).must_be(&DUPLICATE_NAME, "the name is taken everywhere");
-    pair.place.cli(&["audit", "verify"]).done();
-    let bob = pair.place.user("bob", "Acme", &[]);
+    pair.test_dir.cli(&["audit", "verify"]).done();
+    let bob = pair.test_dir.user("bob", "Acme", &[]);
     for server in &pair.servers {
         let client = server.client_of(&bob);
         wait::until("a new user can sign in everywhere", wait::NOTICE, || {
             (client.get(CUSTOMERS).status == 200).then_some(())
         });
     }
-    pair.place.cli(&["user", "disable", "bob"]).done();
+    pair.test_dir.cli(&["user", "disable", "bob"]).done();
     for server in &pair.servers {
         let client = server.client_of(&bob);
         wait::until("a disabled user is refused everywhere", wait::NOTICE, || {
             (client.get(CUSTOMERS).status == 401).then_some(())
         });
     }
-    pair.place.cli(&["account", "request-erasure", "Acme"]).done();
+    pair.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
     for (number, server) in pair.servers.iter().enumerate() {
         let reply = server.client_of(&pair.ada).create(&sample::minimal(&format!("Late {number}"), "Acme"));
         assert_ne!(reply.status, 200, "an account that is being erased takes no customers: {reply:?}");
@@ -93,29 +93,29 @@ fn two_servers_are_one_registry() {
 
 #[test]
 fn a_backup_of_one_engine_is_restored_into_the_other() {
-    let embedded = Site::start();
+    let embedded = Fixture::start();
     let id = embedded.client().create(&sample::full("Ann", "Acme")).customer_id();
-    let file = |place: &Place| place.root().join("backup").to_str().expect("a plain path").to_owned();
-    embedded.place.cli(&["backup", &file(&embedded.place)]).done();
+    let file = |test_dir: &TestDir| test_dir.root().join("backup").to_str().expect("a plain path").to_owned();
+    embedded.test_dir.cli(&["backup", &file(&embedded.test_dir)]).done();
 
-    let place = Place::new();
-    copy_key(&embedded.place, &place);
+    let test_dir = TestDir::new();
+    copy_key(&embedded.test_dir, &test_dir);
     let url = test_postgres::new_database();
-    let printed = place.cli(&["restore", &file(&embedded.place), "--database", &url]);
+    let printed = test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url]);
     assert!(printed.stderr.contains(&url), "{printed:?}");
     printed.done();
-    place.cli(&["restore", &file(&embedded.place), "--database", &url]).fails(1);
-    place.cli(&["restore", &file(&embedded.place), "--database", &url, "--replace"]).fails(2);
-    let server = place.launch().args(&["--database", &url]).start();
+    test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url]).fails(1);
+    test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url, "--replace"]).fails(2);
+    let server = test_dir.launch().args(&["--database", &url]).start();
     let client = server.client_of(&embedded.ada);
     assert_eq!(client.read(id).json(), embedded.client().read(id).json());
     client.create(&sample::minimal("Ann", "Acme")).must_be(&DUPLICATE_NAME, "the name is taken there, too");
     let second = client.create(&sample::full("Bob", "Acme")).customer_id();
-    place.cli(&["backup", &file(&place), "--database", &url]).done();
+    test_dir.cli(&["backup", &file(&test_dir), "--database", &url]).done();
 
-    let back = Place::new();
-    copy_key(&place, &back);
-    back.cli(&["restore", &file(&place)]).done();
+    let back = TestDir::new();
+    copy_key(&test_dir, &back);
+    back.cli(&["restore", &file(&test_dir)]).done();
     back.cli(&["audit", "verify"]).done();
     let server = back.serve();
     for id in [id, second] {
@@ -124,7 +124,7 @@ fn a_backup_of_one_engine_is_restored_into_the_other() {
 }
 
 /// Gives the registry of a directory the master key of another one.
-fn copy_key(from: &Place, to: &Place) {
+fn copy_key(from: &TestDir, to: &TestDir) {
     fs::create_dir(to.data()).expect("a directory can be made");
     fs::set_permissions(to.data(), fs::Permissions::from_mode(0o700)).expect("permissions can be set");
     fs::copy(from.data().join("master.key"), to.data().join("master.key")).expect("there is a master key");
@@ -133,11 +133,11 @@ fn copy_key(from: &Place, to: &Place) {
 #[test]
 fn a_server_that_cannot_ask_the_database_signs_nobody_in_and_goes_on_afterwards() {
     let alone = test_postgres::Server::start();
-    let (place, url) = (Place::new(), alone.new_database());
-    let server = place.launch().args(&["--database", &url, "--migrate"]).start();
-    place.cli(&["account", "create", "Acme", "--database", &url]).done();
-    place.cli(&["user", "create", "ada", "--account", "Acme", "--database", &url]).done();
-    let key = place.cli(&["key", "issue", "ada", "--database", &url]).line();
+    let (test_dir, url) = (TestDir::new(), alone.new_database());
+    let server = test_dir.launch().args(&["--database", &url, "--migrate"]).start();
+    test_dir.cli(&["account", "create", "Acme", "--database", &url]).done();
+    test_dir.cli(&["user", "create", "ada", "--account", "Acme", "--database", &url]).done();
+    let key = test_dir.cli(&["key", "issue", "ada", "--database", &url]).line();
     let client = server.client_of(&Login { user: "ada".into(), key });
     wait::until("the new user can sign in", wait::NOTICE, || {
         (client.get("/rws/api/v1/accounts").status == 200).then_some(())

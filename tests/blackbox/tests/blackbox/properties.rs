@@ -1,6 +1,6 @@
 //! What holds for any body.
 
-use blackbox::{CUSTOMERS, Client, Request, Site, sample};
+use blackbox::{CUSTOMERS, Client, Fixture, Request, sample};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -139,8 +139,8 @@ where
 
 #[test]
 fn any_valid_body_is_accepted_and_reads_back_equal() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let number = std::cell::Cell::new(0);
     for_all(customer(), |mut customer| {
         // Every attempt needs a new name, also while proptest shrinks a failure.
@@ -165,8 +165,8 @@ fn accepted_and_equal(client: &Client, customer: &Value) -> Result<(), TestCaseE
 
 #[test]
 fn no_bytes_as_a_body_are_our_fault() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Edited", "Acme")).customer_id();
     for_all(bytes(), |bytes| {
         for (method, target) in [("POST", CUSTOMERS.to_owned()), ("PUT", format!("{CUSTOMERS}/{id}"))] {
@@ -179,8 +179,8 @@ fn no_bytes_as_a_body_are_our_fault() {
 
 #[test]
 fn no_path_is_our_fault() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for_all(vec(any::<u8>(), 0..40), |bytes| {
         let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
         for target in [format!("/rws/api/v1/echo/{encoded}"), format!("{CUSTOMERS}/{encoded}"), format!("/{encoded}")] {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Login, Place, Reply, Request, Server, Site, sample, wait};
+use blackbox::{CUSTOMERS, Client, Fixture, Login, Reply, Request, Server, TestDir, sample, wait};
 
 /// Runs `work` on `count` threads, each with its own client, all starting together.
 fn together<T: Send>(server: &Server, login: &Login, count: usize, work: impl Fn(usize, Client) -> T + Sync) -> Vec<T> {
@@ -32,9 +32,9 @@ fn together<T: Send>(server: &Server, login: &Login, count: usize, work: impl Fn
 fn ten_thousand_creates_of_a_hundred_names_make_exactly_a_hundred_customers() {
     const REQUESTS: usize = 10_000;
     const NAMES: usize = 100;
-    let site = Site::start();
+    let fixture = Fixture::start();
     let next = AtomicUsize::new(0);
-    let ids = together(&site.server, &site.ada, 64, |_, client| {
+    let ids = together(&fixture.server, &fixture.ada, 64, |_, client| {
         let mut ids = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +53,7 @@ fn ten_thousand_creates_of_a_hundred_names_make_exactly_a_hundred_customers() {
     assert_eq!(created.len(), NAMES, "customers created");
     let distinct = |ids: HashSet<u64>| ids.len();
     assert_eq!(distinct(created.iter().map(|(_, id)| *id).collect()), NAMES, "distinct ids");
-    let client = site.client();
+    let client = fixture.client();
     for (name, id) in created {
         let sent = sample::minimal(&format!("Name {name}"), "Acme");
         sample::assert_shows(&client.read(id).json(), &sent, id);
@@ -62,21 +62,21 @@ fn ten_thousand_creates_of_a_hundred_names_make_exactly_a_hundred_customers() {
 
 #[test]
 fn nothing_succeeds_in_an_account_after_its_erasure_was_acknowledged() {
-    let place = Place::new();
-    place.account("Home");
+    let test_dir = TestDir::new();
+    test_dir.account("Home");
     let rounds = ["First", "Second", "Third"];
     let users = rounds.map(|account| {
-        place.account(account);
-        place.user(&format!("user of {account}"), account, &[])
+        test_dir.account(account);
+        test_dir.user(&format!("user of {account}"), account, &[])
     });
-    let server = place.serve();
+    let server = test_dir.serve();
     for (account, user) in rounds.iter().zip(&users) {
-        race_an_erasure(&place, &server, account, user);
+        race_an_erasure(&test_dir, &server, account, user);
     }
 }
 
 /// Lets four threads create and four edit; in the middle of it, the erasure is requested.
-fn race_an_erasure(place: &Place, server: &Server, account: &str, user: &Login) {
+fn race_an_erasure(test_dir: &TestDir, server: &Server, account: &str, user: &Login) {
     const BEFORE: usize = 500;
     const AFTER_EACH: usize = 60;
     let acknowledged = AtomicBool::new(false);
@@ -105,7 +105,7 @@ fn race_an_erasure(place: &Place, server: &Server, account: &str, user: &Login) 
             wait::until("the race is on", wait::PATIENCE, || {
                 (successes.load(Ordering::Relaxed) >= BEFORE).then_some(())
             });
-            place.cli(&["account", "request-erasure", account]).done();
+            test_dir.cli(&["account", "request-erasure", account]).done();
             acknowledged.store(true, Ordering::SeqCst);
         });
         together(server, user, 8, race);
@@ -123,11 +123,11 @@ fn write(client: &Client, worker: usize, number: usize, id: u64, account: &str) 
 
 #[test]
 fn creates_and_edits_succeed_again_once_the_erasure_is_cancelled() {
-    let site = Site::start();
-    let client = site.client();
-    site.place.cli(&["account", "request-erasure", "Acme"]).done();
+    let fixture = Fixture::start();
+    let client = fixture.client();
+    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
     client.create(&sample::minimal("A", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a create");
-    site.place.cli(&["account", "cancel-erasure", "Acme"]).done();
+    fixture.test_dir.cli(&["account", "cancel-erasure", "Acme"]).done();
     wait::until("the cancellation is noticed", wait::NOTICE, || {
         (client.create(&sample::minimal("A", "Acme")).status == 200).then_some(())
     });
@@ -135,10 +135,10 @@ fn creates_and_edits_succeed_again_once_the_erasure_is_cancelled() {
 
 #[test]
 fn of_many_edits_that_insist_on_one_version_exactly_one_succeeds() {
-    let site = Site::start();
-    let id = site.client().create(&sample::minimal("Contested", "Acme")).customer_id();
+    let fixture = Fixture::start();
+    let id = fixture.client().create(&sample::minimal("Contested", "Acme")).customer_id();
     for version in 1..=10 {
-        let replies = together(&site.server, &site.ada, 16, |number, client| {
+        let replies = together(&fixture.server, &fixture.ada, 16, |number, client| {
             let customer = sample::minimal(&format!("Winner {version} {number}"), "Acme");
             let request = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(&customer);
             client.send(request.header("If-Match", &format!("\"{version}\"")))
@@ -148,7 +148,7 @@ fn of_many_edits_that_insist_on_one_version_exactly_one_succeeds() {
         for (_, reply) in lost {
             reply.must_be(&PRECONDITION_FAILED, "a loser");
         }
-        let read = site.client().read(id);
+        let read = fixture.client().read(id);
         assert_eq!(read.json()["name"], format!("Winner {version} {}", won[0].0));
         assert_eq!(read.header("etag"), Some(format!("\"{}\"", version + 1).as_str()));
     }
@@ -156,11 +156,11 @@ fn of_many_edits_that_insist_on_one_version_exactly_one_succeeds() {
 
 #[test]
 fn of_many_customers_renamed_to_one_name_exactly_one_gets_it() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let ids: Vec<_> =
         (0..16).map(|number| client.create(&sample::minimal(&format!("Old {number}"), "Acme")).customer_id()).collect();
-    let replies = together(&site.server, &site.ada, 16, |number, client| {
+    let replies = together(&fixture.server, &fixture.ada, 16, |number, client| {
         client.edit(ids[number], &sample::minimal("Contested", "Acme"))
     });
     let (won, lost): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);

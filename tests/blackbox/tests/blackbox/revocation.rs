@@ -7,7 +7,7 @@ use blackbox::{CUSTOMERS, Client, Connection, Login, Reply, Request, Server, ref
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// A request whose sign-in has been checked and whose body the server waits for.
 struct Held {
@@ -47,22 +47,22 @@ fn every_route() -> Vec<Request> {
 }
 
 /// What every route answers to a user whose rights end after the sign-in.
-fn replies_after(world: &World, login: &Login, requests: Vec<Request>, end: impl FnOnce()) -> Vec<Reply> {
-    let held: Vec<_> = requests.into_iter().map(|request| Held::send(&world.server, login, request)).collect();
+fn replies_after(tenants: &TenantFixture, login: &Login, requests: Vec<Request>, end: impl FnOnce()) -> Vec<Reply> {
+    let held: Vec<_> = requests.into_iter().map(|request| Held::send(&tenants.server, login, request)).collect();
     end();
     held.into_iter().map(Held::complete).collect()
 }
 
-fn assert_signed_out(world: &World, login: &Login, case: &str, end: impl FnOnce()) {
-    for reply in replies_after(world, login, every_route(), end) {
+fn assert_signed_out(tenants: &TenantFixture, login: &Login, case: &str, end: impl FnOnce()) {
+    for reply in replies_after(tenants, login, every_route(), end) {
         reply.must_be(&INVALID_CREDENTIALS, case);
     }
 }
 
 /// A new user and the path of its administration.
-fn new_user(world: &World, name: &str, account: &str, more: &[&str]) -> (Login, String) {
-    let login = world.place.user(name, account, more);
-    let id = world.place.cli(&["user", "list", "--json"]).json();
+fn new_user(tenants: &TenantFixture, name: &str, account: &str, more: &[&str]) -> (Login, String) {
+    let login = tenants.test_dir.user(name, account, more);
+    let id = tenants.test_dir.cli(&["user", "list", "--json"]).json();
     let id =
         id.as_array().expect("users").iter().find(|user| user["username"] == name).expect("the user")["userId"].clone();
     (login, format!("/admin/v1/users/{}", id.as_str().expect("an id")))
@@ -76,77 +76,77 @@ const OPERATOR: [&str; 2] = ["--role", "OPERATOR"];
 
 #[test]
 fn a_key_that_is_revoked_or_expires_while_a_body_arrives_is_refused() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    let (first, _) = new_user(&world, "una", "Acme", &OPERATOR);
-    assert_signed_out(&world, &first, "revoked through the API", || {
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    let (first, _) = new_user(&tenants, "una", "Acme", &OPERATOR);
+    assert_signed_out(&tenants, &first, "revoked through the API", || {
         operator.send(Request::new("DELETE", &format!("/admin/v1/keys/{}", &first.key[5..21]))).must_succeed("it");
     });
-    let second = world.place.key("una", &[]);
-    assert_signed_out(&world, &second, "revoked on the command line", || {
-        world.place.cli(&["key", "revoke", &second.key[5..21]]).done();
+    let second = tenants.test_dir.key("una", &[]);
+    assert_signed_out(&tenants, &second, "revoked on the command line", || {
+        tenants.test_dir.cli(&["key", "revoke", &second.key[5..21]]).done();
     });
-    let brief = world.place.key("una", &["--expires", "3s"]);
-    assert_signed_out(&world, &brief, "expired", || {
-        let client = world.client(&brief);
+    let brief = tenants.test_dir.key("una", &["--expires", "3s"]);
+    assert_signed_out(&tenants, &brief, "expired", || {
+        let client = tenants.client(&brief);
         wait::until("the key has expired", wait::NOTICE, || (client.get(CUSTOMERS).status == 401).then_some(()));
     });
 }
 
 #[test]
 fn a_user_who_is_disabled_while_a_body_arrives_is_refused() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
-    assert_signed_out(&world, &una, "disabled through the API", || {
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    let (una, path) = new_user(&tenants, "una", "Acme", &OPERATOR);
+    assert_signed_out(&tenants, &una, "disabled through the API", || {
         patch(&operator, &path, &json!({ "status": "Disabled" }));
     });
-    let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
-    assert_signed_out(&world, &uma, "disabled on the command line", || {
-        world.place.cli(&["user", "disable", "uma"]).done();
+    let (uma, _) = new_user(&tenants, "uma", "Acme", &OPERATOR);
+    assert_signed_out(&tenants, &uma, "disabled on the command line", || {
+        tenants.test_dir.cli(&["user", "disable", "uma"]).done();
     });
 }
 
 #[test]
 fn a_user_whose_account_is_erased_while_a_body_arrives_is_refused() {
-    let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start_with(|launch| launch.args(&["--erasure-grace=0"]));
+    let operator = tenants.client(&tenants.opal);
     for account in ["First", "Second"] {
-        world.place.account(account);
+        tenants.test_dir.account(account);
     }
     let accounts = operator.get("/admin/v1/accounts").json();
     let accounts = accounts["accounts"].as_array().expect("accounts");
     let first = accounts.iter().find(|account| account["accountName"] == "First").expect("it is listed");
     let first = first["accountId"].as_str().expect("an id");
     let erased = |login: &Login| {
-        let client = world.client(login);
+        let client = tenants.client(login);
         wait::until("the account is erased", wait::PROCESS, || (client.get(CUSTOMERS).status == 401).then_some(()));
     };
-    let (una, _) = new_user(&world, "una", "First", &OPERATOR);
-    assert_signed_out(&world, &una, "erased through the API", || {
+    let (una, _) = new_user(&tenants, "una", "First", &OPERATOR);
+    assert_signed_out(&tenants, &una, "erased through the API", || {
         let request = Request::new("POST", &format!("/admin/v1/accounts/{first}/erasure")).json(&json!({}));
         operator.send(request).must_succeed("a request for an erasure");
         erased(&una);
     });
-    let (uma, _) = new_user(&world, "uma", "Second", &OPERATOR);
-    assert_signed_out(&world, &uma, "erased on the command line", || {
-        world.place.cli(&["account", "request-erasure", "Second"]).done();
+    let (uma, _) = new_user(&tenants, "uma", "Second", &OPERATOR);
+    assert_signed_out(&tenants, &uma, "erased on the command line", || {
+        tenants.test_dir.cli(&["account", "request-erasure", "Second"]).done();
         erased(&uma);
     });
 }
 
 #[test]
 fn an_operator_who_loses_the_role_while_a_body_arrives_no_longer_administers() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let administration = || every_route().into_iter().filter(|request| request.target.starts_with("/admin/")).collect();
-    let (una, path) = new_user(&world, "una", "Acme", &OPERATOR);
-    let by_api = replies_after(&world, &una, administration(), || {
+    let (una, path) = new_user(&tenants, "una", "Acme", &OPERATOR);
+    let by_api = replies_after(&tenants, &una, administration(), || {
         patch(&operator, &path, &json!({ "roleName": "ACCOUNTADMIN" }));
     });
-    let (uma, _) = new_user(&world, "uma", "Acme", &OPERATOR);
-    let by_cli = replies_after(&world, &uma, administration(), || {
-        world.place.cli(&["user", "edit", "uma", "--role", "ACCOUNTADMIN"]).done();
+    let (uma, _) = new_user(&tenants, "uma", "Acme", &OPERATOR);
+    let by_cli = replies_after(&tenants, &uma, administration(), || {
+        tenants.test_dir.cli(&["user", "edit", "uma", "--role", "ACCOUNTADMIN"]).done();
     });
     for reply in by_api.iter().chain(&by_cli) {
         reply.must_be(&ROLE_NOT_ALLOWED, "no operator any more");
@@ -167,17 +167,17 @@ fn on_customer(id: u64) -> [Vec<Request>; 2] {
 
 #[test]
 fn a_user_who_becomes_a_reader_while_a_body_arrives_no_longer_writes() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    let id = world.client(&world.ada).create(&sample::minimal("A", "Acme East")).customer_id();
-    let (una, path) = new_user(&world, "una", "Acme", &["--group", "West"]);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    let id = tenants.client(&tenants.ada).create(&sample::minimal("A", "Acme East")).customer_id();
+    let (una, path) = new_user(&tenants, "una", "Acme", &["--group", "West"]);
     let [writes, _] = on_customer(id);
-    let by_api = replies_after(&world, &una, writes.clone(), || {
+    let by_api = replies_after(&tenants, &una, writes.clone(), || {
         patch(&operator, &path, &json!({ "roleName": "ACCOUNTREADONLY" }));
     });
-    let (uma, _) = new_user(&world, "uma", "Acme", &["--group", "West"]);
-    let by_cli = replies_after(&world, &uma, writes, || {
-        world.place.cli(&["user", "edit", "uma", "--role", "ACCOUNTREADONLY"]).done();
+    let (uma, _) = new_user(&tenants, "uma", "Acme", &["--group", "West"]);
+    let by_cli = replies_after(&tenants, &uma, writes, || {
+        tenants.test_dir.cli(&["user", "edit", "uma", "--role", "ACCOUNTREADONLY"]).done();
     });
     for reply in by_api.iter().chain(&by_cli) {
         reply.must_be(&ROLE_NOT_ALLOWED, "a reader");
@@ -186,11 +186,11 @@ fn a_user_who_becomes_a_reader_while_a_body_arrives_no_longer_writes() {
 
 #[test]
 fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    let id = world.client(&world.ada).create(&sample::minimal("A", "Acme East")).customer_id();
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    let id = tenants.client(&tenants.ada).create(&sample::minimal("A", "Acme East")).customer_id();
     let check = |login: &Login, end: &dyn Fn()| {
-        let replies = replies_after(&world, login, on_customer(id).concat(), end);
+        let replies = replies_after(&tenants, login, on_customer(id).concat(), end);
         let expected =
             [&ACCOUNT_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &ACCOUNT_NOT_FOUND];
         assert_eq!(replies.len(), expected.len());
@@ -198,33 +198,34 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
             reply.must_be(problem, "outside the group");
         }
     };
-    let (una, path) = new_user(&world, "una", "Acme", &["--group", "West"]);
+    let (una, path) = new_user(&tenants, "una", "Acme", &["--group", "West"]);
     check(&una, &|| patch(&operator, &path, &json!({ "accountGroup": null })));
-    let (uma, _) = new_user(&world, "uma", "Acme", &["--group", "West"]);
-    check(&uma, &|| drop(world.place.cli(&["user", "edit", "uma", "--no-group"]).done()));
+    let (uma, _) = new_user(&tenants, "uma", "Acme", &["--group", "West"]);
+    check(&uma, &|| drop(tenants.test_dir.cli(&["user", "edit", "uma", "--no-group"]).done()));
     // The account leaves the group instead.
-    let (ute, _) = new_user(&world, "ute", "Acme", &["--group", "West"]);
-    check(&ute, &|| drop(world.place.cli(&["group", "remove", "West", "Acme East"]).done()));
-    world.client(&world.opal).read(id).must_succeed("the customer is untouched");
+    let (ute, _) = new_user(&tenants, "ute", "Acme", &["--group", "West"]);
+    check(&ute, &|| drop(tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done()));
+    tenants.client(&tenants.opal).read(id).must_succeed("the customer is untouched");
 }
 
 #[test]
 fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
-    let world = World::start();
-    let database = Database::open(world.place.data().join("carnelian.db")).expect("the database can be opened");
+    let tenants = TenantFixture::start();
+    let database = Database::open(tenants.test_dir.data().join("carnelian.db")).expect("the database can be opened");
     // What another process is going to commit, made in a copy of the registry.
-    let (copy, copied) = (world.place.root().join("copy"), "copy/carnelian.db");
+    let (copy, copied) = (tenants.test_dir.root().join("copy"), "copy/carnelian.db");
     std::fs::create_dir(&copy).expect("a directory can be made");
-    std::fs::copy(world.place.data().join("master.key"), copy.join("master.key")).expect("can be copied");
-    database.execute("VACUUM INTO ?1", [world.place.root().join(copied).to_str()]).expect("is copied");
-    let key_id = &world.ada.key[5..21];
-    world.place.bare_cli(&["key", "revoke", key_id, "--data", copy.to_str().expect("a plain path")]).done();
-    database.execute("ATTACH ?1 AS copy", [world.place.root().join(copied).to_str()]).expect("is attached");
+    std::fs::copy(tenants.test_dir.data().join("master.key"), copy.join("master.key")).expect("can be copied");
+    database.execute("VACUUM INTO ?1", [tenants.test_dir.root().join(copied).to_str()]).expect("is copied");
+    let key_id = &tenants.ada.key[5..21];
+    tenants.test_dir.bare_cli(&["key", "revoke", key_id, "--data", copy.to_str().expect("a plain path")]).done();
+    database.execute("ATTACH ?1 AS copy", [tenants.test_dir.root().join(copied).to_str()]).expect("is attached");
     // Another process holds the write lock, so the first create waits: it reserves a block of ids with a write.
     database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
-    let create = Request::new("POST", CUSTOMERS).login(&world.ada).header("Idempotency-Key", "waits");
+    let create = Request::new("POST", CUSTOMERS).login(&tenants.ada).header("Idempotency-Key", "waits");
     let bytes = create.json(&sample::minimal("A", "Acme")).bytes();
-    let mut both = [(); 2].map(|()| Connection::open(world.server.address()).expect("the server accepts connections"));
+    let mut both =
+        [(); 2].map(|()| Connection::open(tenants.server.address()).expect("the server accepts connections"));
     for connection in &mut both {
         connection.send_bytes(&bytes).expect("the server reads");
         connection.set_patience(Duration::from_millis(20));

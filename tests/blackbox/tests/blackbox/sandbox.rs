@@ -10,7 +10,7 @@ mod seed;
 mod start;
 mod strict;
 
-use blackbox::{Client, Login, Place, Reply, Request, Server};
+use blackbox::{Client, Login, Reply, Request, Server, TestDir};
 use serde_json::Value;
 
 const RESET: &str = "/sandbox/v1/reset";
@@ -20,7 +20,7 @@ const FAULTS: &str = "/sandbox/v1/faults";
 /// A running sandbox; its server comes first, so that it stops before its directory is removed.
 struct Sandbox {
     server: Server,
-    place: Place,
+    test_dir: TestDir,
 }
 
 impl Sandbox {
@@ -30,17 +30,17 @@ impl Sandbox {
     }
 
     fn start_with(arguments: &[&str]) -> Sandbox {
-        let place = Place::new();
-        let server = launch(&place, arguments);
-        Sandbox { server, place }
+        let test_dir = TestDir::new();
+        let server = launch(&test_dir, arguments);
+        Sandbox { server, test_dir }
     }
 
     /// Starts one from a seed of its own.
     fn seeded(seed: &str) -> Sandbox {
-        let place = Place::new();
-        place.write("seed.toml", seed);
-        let server = launch(&place, &["--seed", "seed.toml"]);
-        Sandbox { server, place }
+        let test_dir = TestDir::new();
+        test_dir.write("seed.toml", seed);
+        let server = launch(&test_dir, &["--seed", "seed.toml"]);
+        Sandbox { server, test_dir }
     }
 
     /// A user of the usual seed, who may write in `Acme` and `Acme Europe`.
@@ -94,8 +94,8 @@ impl Sandbox {
     }
 }
 
-fn launch(place: &Place, arguments: &[&str]) -> Server {
-    place.launch().bare().args(&["--sandbox", "--listen", "127.0.0.1:0"]).args(arguments).start()
+fn launch(test_dir: &TestDir, arguments: &[&str]) -> Server {
+    test_dir.launch().bare().args(&["--sandbox", "--listen", "127.0.0.1:0"]).args(arguments).start()
 }
 
 fn login(user: &str, key: &str) -> Login {

@@ -3,10 +3,10 @@
 use std::fs;
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Login, Place, Server, sample, wait};
+use blackbox::{CUSTOMERS, Login, Server, TestDir, sample, wait};
 use rusqlite::{Connection as Database, types::Value as Cell};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// The tables that say who may do what.
 const TABLES: [&str; 5] = ["account", "account_group", "group_account", "registry_user", "api_key"];
@@ -23,8 +23,8 @@ const HARMLESS: [(&str, &str, &str); 5] = [
 /// What the log and the commands say.
 const TOLD: &str = "accounts, groups, users or keys were altered outside of Carnelian";
 
-fn database(place: &Place) -> Database {
-    let database = Database::open(place.data().join("carnelian.db")).expect("there is a database");
+fn database(test_dir: &TestDir) -> Database {
+    let database = Database::open(test_dir.data().join("carnelian.db")).expect("there is a database");
     database.busy_timeout(wait::PROCESS).expect("is set");
     database.execute_batch("PRAGMA foreign_keys = OFF").expect("is set");
     database
@@ -77,37 +77,37 @@ fn is_told(server: &Server, logins: &[&Login], what: &str) {
 
 /// Two sets of files: one that changes between tests, and a copy of how it was.
 struct Copies<'a> {
-    place: &'a Place,
+    test_dir: &'a TestDir,
     whole: Vec<u8>,
 }
 
 impl Copies<'_> {
-    fn new(place: &Place) -> Copies<'_> {
-        Copies { place, whole: fs::read(place.data().join("carnelian.db")).expect("is there") }
+    fn new(test_dir: &TestDir) -> Copies<'_> {
+        Copies { test_dir, whole: fs::read(test_dir.data().join("carnelian.db")).expect("is there") }
     }
 
     fn put_back(&self) {
-        fs::write(self.place.data().join("carnelian.db"), &self.whole).expect("can be written");
+        fs::write(self.test_dir.data().join("carnelian.db"), &self.whole).expect("can be written");
     }
 }
 
 #[test]
 fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
-    let world = World::start();
-    let World { server, place, ada, .. } = world;
+    let tenants = TenantFixture::start();
+    let TenantFixture { server, test_dir, ada, .. } = tenants;
     // A registry in which each kind of row has each kind of value.
-    place.key("ada", &["--allow", "10.0.0.0/8", "--label", "bound", "--expires", "30d"]);
-    let revoked = place.cli(&["key", "issue", "ada"]).line();
-    place.cli(&["key", "revoke", &revoked[5..21]]).done();
-    place.cli(&["user", "disable", "rita"]).done();
+    test_dir.key("ada", &["--allow", "10.0.0.0/8", "--label", "bound", "--expires", "30d"]);
+    let revoked = test_dir.cli(&["key", "issue", "ada"]).line();
+    test_dir.cli(&["key", "revoke", &revoked[5..21]]).done();
+    test_dir.cli(&["user", "disable", "rita"]).done();
     server.stop();
-    let copies = Copies::new(&place);
+    let copies = Copies::new(&test_dir);
     let mut altered = 0;
-    for (table, column) in columns(&database(&place)) {
+    for (table, column) in columns(&database(&test_dir)) {
         let harmless = HARMLESS.iter().any(|(of, name, _)| (*of, *name) == (table.as_str(), column.as_str()));
         copies.put_back();
         let rows = {
-            let database = database(&place);
+            let database = database(&test_dir);
             let mut select = database.prepare(&format!("SELECT DISTINCT {column} FROM {table}")).expect("prepares");
             let values =
                 select.query_map([], |row| row.get::<_, Cell>(0)).expect("runs").collect::<Result<Vec<_>, _>>();
@@ -117,7 +117,7 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
             for other in others(&table, &column, &value) {
                 copies.put_back();
                 {
-                    let database = database(&place);
+                    let database = database(&test_dir);
                     let update = format!("UPDATE OR IGNORE {table} SET {column} = ?1 WHERE {column} IS ?2");
                     let changed = database.execute(&update, (&other, &value));
                     if !matches!(changed, Ok(rows) if rows > 0) || other == value {
@@ -125,7 +125,7 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
                     }
                 }
                 altered += 1;
-                let verified = place.cli(&["directory", "verify"]);
+                let verified = test_dir.cli(&["directory", "verify"]);
                 let what = format!("{table}.{column}: {value:?} -> {other:?}");
                 assert!(harmless || (verified.code == 1 && verified.stderr.contains(TOLD)), "{what}: {verified:?}");
             }
@@ -133,19 +133,19 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
     }
     assert!(altered > 30, "only {altered} alterations were tried");
     copies.put_back();
-    let server = place.serve();
+    let server = test_dir.serve();
     server.client_of(&ada).get(CUSTOMERS).must_succeed("nothing is altered any more");
 }
 
 #[test]
 fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_sealed_again() {
-    let World { server, place, opal, solo, .. } = World::start();
+    let TenantFixture { server, test_dir, opal, solo, .. } = TenantFixture::start();
     server.stop();
     let promote = "UPDATE registry_user SET role = 'OPERATOR' WHERE name = 'solo'";
-    database(&place).execute(promote, []).expect("runs");
-    let backup = place.root().join("backup");
+    database(&test_dir).execute(promote, []).expect("runs");
+    let backup = test_dir.root().join("backup");
     let backup = backup.to_str().expect("a plain path");
-    let why = place.launch().run().fails(1);
+    let why = test_dir.launch().run().fails(1);
     assert!(why.contains(TOLD) && why.contains("carnelian directory reseal"), "{why}");
     for command in [
         &["user", "list"][..],
@@ -156,19 +156,19 @@ fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_seale
         &["backup", backup],
         &["directory", "verify"],
     ] {
-        let why = place.cli(command).fails(1);
+        let why = test_dir.cli(command).fails(1);
         assert!(why.contains(TOLD), "{command:?}: {why}");
     }
-    place.cli(&["audit", "verify"]).done();
-    let shown = place.cli(&["directory", "reseal"]).done();
+    test_dir.cli(&["audit", "verify"]).done();
+    let shown = test_dir.cli(&["directory", "reseal"]).done();
     assert!(shown.lines().any(|line| line.contains("solo") && line.contains("OPERATOR")), "{shown}");
-    place.cli(&["directory", "verify"]).fails(1);
+    test_dir.cli(&["directory", "verify"]).fails(1);
 
-    place.cli(&["directory", "reseal", "--yes", "--reason", "ticket 9"]).done();
-    place.cli(&["directory", "verify"]).done();
-    let audit = place.cli(&["audit", "list", "--last", "--limit", "1"]).done();
+    test_dir.cli(&["directory", "reseal", "--yes", "--reason", "ticket 9"]).done();
+    test_dir.cli(&["directory", "verify"]).done();
+    let audit = test_dir.cli(&["audit", "list", "--last", "--limit", "1"]).done();
     assert!(audit.contains("reseal_directory") && audit.contains("ticket 9"), "{audit}");
-    let server = place.serve();
+    let server = test_dir.serve();
     for operator in [&opal, &solo] {
         server.client_of(operator).get("/admin/v1/users").must_succeed("accepted");
     }
@@ -176,8 +176,8 @@ fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_seale
 
 #[test]
 fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_put_right() {
-    let world = World::start();
-    let World { server, place, ada, solo, rita, opal, .. } = &world;
+    let tenants = TenantFixture::start();
+    let TenantFixture { server, test_dir, ada, solo, rita, opal, .. } = &tenants;
     let create = |login: &Login, name: &str| server.client_of(login).create(&sample::minimal(name, "Acme"));
     let alterations = [
         ("UPDATE registry_user SET role = 'OPERATOR' WHERE name = 'solo'", "a role"),
@@ -196,9 +196,9 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
         ("UPDATE registry SET directory_seal = x''", "no seal"),
         ("UPDATE registry SET directory_version = directory_version + 5", "another version"),
     ];
-    let mut database = database(place);
+    let mut database = database(test_dir);
     for (number, (alteration, what)) in alterations.into_iter().enumerate() {
-        let dump = place.root().join(format!("before-{number}.db"));
+        let dump = test_dir.root().join(format!("before-{number}.db"));
         database.execute("VACUUM INTO ?1", [dump.to_str().expect("a plain path")]).expect("is copied");
         let transaction = database.transaction().expect("begins");
         let changed = transaction.execute(alteration, []).expect(what);
@@ -236,11 +236,11 @@ fn put_back(database: &mut Database, copy: &std::path::Path) {
 
 #[test]
 fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody_rights() {
-    let World { server, place, opal, solo, .. } = World::start();
-    let mut database = database(&place);
-    let copy = place.root().join("older.db");
+    let TenantFixture { server, test_dir, opal, solo, .. } = TenantFixture::start();
+    let mut database = database(&test_dir);
+    let copy = test_dir.root().join("older.db");
     database.execute("VACUUM INTO ?1", [copy.to_str().expect("a plain path")]).expect("is copied");
-    place.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "solo"]).done();
     wait::until("the user is disabled", wait::NOTICE, || {
         server.client_of(&solo).get(CUSTOMERS).is(&INVALID_CREDENTIALS).then_some(())
     });
@@ -255,17 +255,17 @@ fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody
 
 #[test]
 fn a_row_that_is_put_back_to_an_older_state_does_not_verify() {
-    let World { server, place, solo, .. } = World::start();
+    let TenantFixture { server, test_dir, solo, .. } = TenantFixture::start();
     let row = |database: &Database| {
         let select = "SELECT group_id, role, enabled FROM registry_user WHERE name = 'solo'";
         database.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("is read")
     };
-    let database = database(&place);
+    let database = database(&test_dir);
     let before: (Option<i64>, String, i64) = row(&database);
-    place.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "solo"]).done();
     let update = "UPDATE registry_user SET group_id = ?1, role = ?2, enabled = ?3 WHERE name = 'solo'";
     database.execute(update, before).expect("is put back");
     count_up(&database);
     is_told(&server, &[&solo], "a row of before");
-    place.cli(&["user", "list"]).fails(1);
+    test_dir.cli(&["user", "list"]).fails(1);
 }

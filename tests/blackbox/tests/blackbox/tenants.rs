@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Login, Place, Reply, Request, Server, reference, sample};
+use blackbox::{CUSTOMERS, Client, Login, Reply, Request, Server, TestDir, reference, sample};
 use serde_json::{Value, json};
 
 /// Parameters that name an object of a tenant: location and name.
@@ -83,7 +83,7 @@ struct Operation {
 /// Everything that the test works with.
 struct Matrix {
     _server: Server,
-    _place: Place,
+    _place: TestDir,
     operator: Client,
     tenants: Vec<Tenant>,
 }
@@ -134,9 +134,9 @@ fn operation(document: &Value, route: reference::RouteRow) -> Operation {
     found.extend(properties.into_iter().flat_map(|keys| keys.keys()).map(|key| ("body".to_owned(), key.clone())));
     // What the path has in braces, the description has as well.
     let braces = route.template.matches('{').count();
-    assert_eq!(found.iter().filter(|(place, _)| place == "path").count(), braces, "{}", route.template);
+    assert_eq!(found.iter().filter(|(test_dir, _)| test_dir == "path").count(), braces, "{}", route.template);
     let of = |table: &[Position], position: &(String, String)| {
-        table.iter().copied().find(|(place, name)| (*place, *name) == (&*position.0, &*position.1))
+        table.iter().copied().find(|(test_dir, name)| (*test_dir, *name) == (&*position.0, &*position.1))
     };
     let unsorted: Vec<_> =
         found.iter().filter(|found| of(&IDENTIFIERS, found).or(of(&OTHERS, found)).is_none()).collect();
@@ -277,24 +277,24 @@ fn customer_name(user: &str) -> String {
 
 impl Matrix {
     fn start() -> Matrix {
-        let place = Place::new();
+        let test_dir = TestDir::new();
         let ids: BTreeMap<_, _> =
-            TENANTS.concat().into_iter().map(|account| (account, place.account(account))).collect();
-        place.account("Office");
-        let operator = place.user("opal", "Office", &["--role", "OPERATOR"]);
+            TENANTS.concat().into_iter().map(|account| (account, test_dir.account(account))).collect();
+        test_dir.account("Office");
+        let operator = test_dir.user("opal", "Office", &["--role", "OPERATOR"]);
         let mut logins = Vec::new();
         for accounts in TENANTS {
             let group = format!("Group of {}", accounts[0]);
-            place.group(&group, &accounts);
+            test_dir.group(&group, &accounts);
             for (kind, home, is_member, role) in KINDS {
                 let name = format!("{} {kind}", accounts[home].to_lowercase());
                 let group: &[&str] = if is_member { &["--group", &group] } else { &[] };
-                let login = place.user(&name, accounts[home], &[&["--role", role], group].concat());
+                let login = test_dir.user(&name, accounts[home], &[&["--role", role], group].concat());
                 let scope = if is_member { accounts.to_vec() } else { vec![accounts[home]] };
                 logins.push((login, scope));
             }
         }
-        let server = place.serve();
+        let server = test_dir.serve();
         let operator = server.client_of(&operator);
         let user_ids = user_ids(&operator);
         let tenant = |(login, scope): (Login, Vec<&'static str>)| {
@@ -303,12 +303,12 @@ impl Matrix {
             tenant(&operator, client, &login.user, scope.clone(), [&ids[scope[0]], id])
         };
         let tenants = logins.into_iter().map(tenant).collect();
-        Matrix { _server: server, _place: place, operator, tenants }
+        Matrix { _server: server, _place: test_dir, operator, tenants }
     }
 
     /// Everything that there is of a tenant.
     fn state_of(&self, tenant: &Tenant) -> Vec<String> {
-        let named = |place, name| &tenant.named[&(place, name)].0;
+        let named = |test_dir, name| &tenant.named[&(test_dir, name)].0;
         let targets = [
             format!("{CUSTOMERS}/{}", named("path", "customerId")),
             format!("{CUSTOMERS}?accountName={}", tenant.scope[0]),

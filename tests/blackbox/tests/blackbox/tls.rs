@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blackbox::connection::is_silence;
-use blackbox::{CUSTOMERS, Connection, Login, Place, Request, Server, sample, wait};
+use blackbox::{CUSTOMERS, Connection, Login, Request, Server, TestDir, sample, wait};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
@@ -85,26 +85,26 @@ DOG12rzuO4MnlEx3RnPLwDv8Cj4R1MbySRW17sduQNICtm98xGMN\n\
 -----END PRIVATE KEY-----\n";
 
 /// Writes a new certificate and its key to the server's files, and returns the certificate.
-fn write_certificate(place: &Place) -> String {
+fn write_certificate(test_dir: &TestDir) -> String {
     let generated =
         rcgen::generate_simple_self_signed(vec!["carnelian.test".to_owned()]).expect("a certificate can be made");
-    place.write("key.pem", &generated.signing_key.serialize_pem());
+    test_dir.write("key.pem", &generated.signing_key.serialize_pem());
     let certificate = generated.cert.pem();
-    place.write("cert.pem", &certificate);
+    test_dir.write("cert.pem", &certificate);
     certificate
 }
 
 /// A place with a user and a certificate.
-fn prepare() -> (Place, Login, String) {
-    let place = Place::new();
-    place.account("Acme");
-    let ada = place.user("ada", "Acme", &[]);
-    let certificate = write_certificate(&place);
-    (place, ada, certificate)
+fn prepare() -> (TestDir, Login, String) {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let ada = test_dir.user("ada", "Acme", &[]);
+    let certificate = write_certificate(&test_dir);
+    (test_dir, ada, certificate)
 }
 
-fn serve(place: &Place) -> Server {
-    place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start()
+fn serve(test_dir: &TestDir) -> Server {
+    test_dir.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start()
 }
 
 /// Connects and completes the handshake; the client trusts `certificate` only.
@@ -150,8 +150,8 @@ const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 
 #[test]
 fn tls_1_2_and_1_3_are_supported() {
-    let (place, ada, certificate) = prepare();
-    let server = serve(&place);
+    let (test_dir, ada, certificate) = prepare();
+    let server = serve(&test_dir);
     assert!(server.stdout().contains("\nListening on https://127.0.0.1:"), "{}", server.stdout());
     for (version, name) in [(&TLS13, "1.3"), (&TLS12, "1.2")] {
         let mut connection = connect(&server, &certificate, &[version]).expect("a handshake");
@@ -161,16 +161,16 @@ fn tls_1_2_and_1_3_are_supported() {
 
 #[test]
 fn with_tls_the_server_listens_on_all_addresses() {
-    let (place, ada, certificate) = prepare();
-    let launch = place.launch().bare().args(&["--data", "data", "--listen", "0.0.0.0:0"]);
+    let (test_dir, ada, certificate) = prepare();
+    let launch = test_dir.launch().bare().args(&["--data", "data", "--listen", "0.0.0.0:0"]);
     let server = launch.args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start();
     create(&mut connect(&server, &certificate, &BOTH).expect("a handshake"), &ada, "On all addresses");
 }
 
 #[test]
 fn an_invalid_handshake_does_not_affect_others() {
-    let (place, ada, certificate) = prepare();
-    let server = serve(&place);
+    let (test_dir, ada, certificate) = prepare();
+    let server = serve(&test_dir);
     let bytes: [&[u8]; 4] = [
         b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\xff\xff\x01\x00\x00",
@@ -193,11 +193,11 @@ fn an_invalid_handshake_does_not_affect_others() {
 
 #[test]
 fn a_new_certificate_is_used_without_closing_connections() {
-    let (place, ada, first) = prepare();
-    let server = serve(&place);
+    let (test_dir, ada, first) = prepare();
+    let server = serve(&test_dir);
     let mut open = connect(&server, &first, &BOTH).expect("a handshake");
     create(&mut open, &ada, "Before");
-    let second = write_certificate(&place);
+    let second = write_certificate(&test_dir);
     connect(&server, &first, &BOTH).expect("the old certificate is used before the signal");
     server.signal("HUP");
     wait::until("the new certificate is used", wait::PROCESS, || connect(&server, &second, &BOTH).ok().map(drop));
@@ -208,10 +208,10 @@ fn a_new_certificate_is_used_without_closing_connections() {
 
 #[test]
 fn an_invalid_new_certificate_leaves_the_old_one_in_use() {
-    let (place, ada, first) = prepare();
-    let server = serve(&place);
+    let (test_dir, ada, first) = prepare();
+    let server = serve(&test_dir);
     let mut open = connect(&server, &first, &BOTH).expect("a handshake");
-    place.write("cert.pem", "no certificate");
+    test_dir.write("cert.pem", "no certificate");
     let before = server.log().len();
     server.signal("HUP");
     wait::until("the failure is logged", wait::PROCESS, || (server.log().len() > before).then_some(()));
@@ -221,10 +221,10 @@ fn an_invalid_new_certificate_leaves_the_old_one_in_use() {
 
 #[test]
 fn invalid_certificate_and_key_files_are_named_in_the_error() {
-    let (place, _, certificate) = prepare();
-    let key = fs::read_to_string(place.root().join("key.pem")).expect("the key was written");
-    place.write("empty.pem", "");
-    place.write("both.pem", &format!("{certificate}{key}"));
+    let (test_dir, _, certificate) = prepare();
+    let key = fs::read_to_string(test_dir.root().join("key.pem")).expect("the key was written");
+    test_dir.write("empty.pem", "");
+    test_dir.write("both.pem", &format!("{certificate}{key}"));
     let cases = [
         ("missing.pem", "key.pem", "missing.pem"),
         ("cert.pem", "missing.pem", "missing.pem"),
@@ -233,27 +233,27 @@ fn invalid_certificate_and_key_files_are_named_in_the_error() {
         ("cert.pem", "cert.pem", "cert.pem"),
     ];
     for (cert, key, named) in cases {
-        let refused = place.launch().args(&["--tls-cert", cert, "--tls-key", key]).run();
+        let refused = test_dir.launch().args(&["--tls-cert", cert, "--tls-key", key]).run();
         assert!([1, 2].contains(&refused.code), "{cert} and {key}: {refused:?}");
         assert!(refused.stderr.contains(named), "{named} is not named: {refused:?}");
         assert_eq!(refused.stdout, "", "no start is announced");
     }
-    drop(place.launch().args(&["--tls-cert", "both.pem", "--tls-key", "both.pem"]).start());
+    drop(test_dir.launch().args(&["--tls-cert", "both.pem", "--tls-key", "both.pem"]).start());
 }
 
 #[test]
 fn a_private_key_that_others_can_read_is_refused_at_the_start_and_on_a_reload() {
-    let (place, ada, first) = prepare();
-    let key = place.root().join("key.pem");
+    let (test_dir, ada, first) = prepare();
+    let key = test_dir.root().join("key.pem");
     let set_mode = |mode| fs::set_permissions(&key, Permissions::from_mode(mode)).expect("permissions can be changed");
     for mode in [0o644, 0o604, 0o602] {
         set_mode(mode);
-        let refused = place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).run().fails(1);
+        let refused = test_dir.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).run().fails(1);
         assert!(refused.contains("key.pem") && refused.contains("chmod o-rwx"), "{mode:o}: {refused}");
     }
     set_mode(0o640);
-    let server = serve(&place);
-    write_certificate(&place);
+    let server = serve(&test_dir);
+    write_certificate(&test_dir);
     set_mode(0o644);
     server.signal("HUP");
     wait::until("the refusal is logged", wait::PROCESS, || server.log().contains("chmod o-rwx").then_some(()));
@@ -270,9 +270,9 @@ const DEADLINE: Duration = Duration::from_secs(7);
 const PACE: Duration = Duration::from_millis(50);
 
 /// A server with TLS and a short patience, and another setting.
-fn impatient(place: &Place, more: &[&str]) -> Server {
+fn impatient(test_dir: &TestDir, more: &[&str]) -> Server {
     let timeouts = ["--timeouts-header-seconds", TIMEOUT, "--timeouts-body-seconds", TIMEOUT];
-    place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).args(&timeouts).args(more).start()
+    test_dir.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).args(&timeouts).args(more).start()
 }
 
 /// Sends a byte now and then, or nothing, until the server responds or closes; returns the status of the response.
@@ -289,8 +289,8 @@ fn until_disconnected(connection: &mut TlsConnection, filler: &[u8]) -> Option<u
 
 #[test]
 fn a_client_that_is_slow_or_silent_in_the_handshake_is_disconnected() {
-    let (place, ada, certificate) = prepare();
-    let server = impatient(&place, &[]);
+    let (test_dir, ada, certificate) = prepare();
+    let server = impatient(&test_dir, &[]);
     // The start of a handshake message of 512 bytes.
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     for (start, filler) in [(b"".as_slice(), b"".as_slice()), (hello, b""), (hello, b"x")] {
@@ -308,8 +308,8 @@ fn a_client_that_is_slow_or_silent_in_the_handshake_is_disconnected() {
 
 #[test]
 fn a_client_that_is_slow_or_silent_after_the_handshake_is_disconnected() {
-    let (place, ada, certificate) = prepare();
-    let server = impatient(&place, &[]);
+    let (test_dir, ada, certificate) = prepare();
+    let server = impatient(&test_dir, &[]);
     let header = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ".to_vec();
     let body = Request::new("POST", CUSTOMERS).login(&ada).header("Content-Length", "30000").bytes();
     for version in BOTH {
@@ -329,9 +329,9 @@ fn a_client_that_is_slow_or_silent_after_the_handshake_is_disconnected() {
 
 #[test]
 fn a_client_that_does_not_read_responses_is_disconnected() {
-    let (place, ada, certificate) = prepare();
+    let (test_dir, ada, certificate) = prepare();
     // Its connection is the only one that there may be.
-    let server = impatient(&place, &["--limits-connections", "1"]);
+    let server = impatient(&test_dir, &["--limits-connections", "1"]);
     let mut client = connect_with_patience(&server, &certificate, &BOTH, Duration::from_secs(1)).expect("a handshake");
     // More responses than the buffers hold, so that the server has to wait for the client.
     let requests = Request::new("GET", "/health/live").bytes().repeat(1000);
@@ -364,7 +364,7 @@ fn issued(years: [i32; 2]) -> [String; 3] {
 
 #[test]
 fn a_key_or_a_chain_that_cannot_be_used_says_what_it_is() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let [own, ca, key] = issued([2020, 4000]);
     let [_, _, other_key] = issued([2020, 4000]);
     let old_form = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
@@ -389,29 +389,29 @@ fn a_key_or_a_chain_that_cannot_be_used_says_what_it_is() {
         ("nothing", own.clone(), "", "key.pem", "no private key"),
     ];
     for (case, certificate, key, file, why) in cases {
-        place.write("cert.pem", &certificate);
-        place.write("key.pem", key);
-        let launch = place.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+        test_dir.write("cert.pem", &certificate);
+        test_dir.write("key.pem", key);
+        let launch = test_dir.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
         let error = launch.run().fails(1);
         assert!(error.starts_with(&format!("error: {file}: ")) && error.contains(why), "{case}: {error}");
     }
-    place.write("cert.pem", &chain(&[&own, &ca]));
-    place.write("key.pem", &key);
-    let server = serve(&place);
+    test_dir.write("cert.pem", &chain(&[&own, &ca]));
+    test_dir.write("key.pem", &key);
+    let server = serve(&test_dir);
     assert!(!server.log().contains("clients will refuse"), "{}", server.log());
 }
 
 #[test]
 fn a_certificate_that_is_not_valid_now_is_served_with_a_warning() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for (years, why) in [
         ([2000, 2001], "certificate 1 has expired on 2001-01-01"),
         ([4000, 4001], "certificate 1 is not valid before 4000-01-01"),
     ] {
         let [own, ca, key] = issued(years);
-        place.write("cert.pem", &format!("{own}{ca}"));
-        place.write("key.pem", &key);
-        let server = serve(&place);
+        test_dir.write("cert.pem", &format!("{own}{ca}"));
+        test_dir.write("key.pem", &key);
+        let server = serve(&test_dir);
         let warned = || server.log().matches(why).count();
         wait::until("a warning is logged", wait::PROCESS, || (warned() == 1).then_some(()));
         server.signal("HUP");

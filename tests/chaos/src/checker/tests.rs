@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Outcome, Sent, Story};
+use crate::model::{CustomerHistory, Outcome, Sent};
 
 fn sent(name: &str, outcome: Outcome) -> Sent {
     Sent { request: name.to_owned(), body: sample::full(name, "Acme"), outcome }
@@ -23,15 +23,15 @@ fn shown(id: u64) -> Reading {
     Ok(Some(shown))
 }
 
-fn violations(stories: &[Story], rows: &[Row]) -> Vec<Violation> {
-    check(&Model::of(stories), &stored(rows), shown)
+fn violations(histories: &[CustomerHistory], rows: &[Row]) -> Vec<Violation> {
+    check(&Model::of(histories), &stored(rows), shown)
 }
 
 #[test]
 fn what_was_acknowledged_or_is_unknown_may_be_stored() {
-    let stories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Unknown)]];
-    assert_eq!(violations(&stories, &[row(1, "1")]), []);
-    assert_eq!(violations(&stories, &[row(1, "1"), row(2, "2")]), []);
+    let histories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Unknown)]];
+    assert_eq!(violations(&histories, &[row(1, "1")]), []);
+    assert_eq!(violations(&histories, &[row(1, "1"), row(2, "2")]), []);
 }
 
 #[test]
@@ -54,16 +54,16 @@ fn a_customer_that_nobody_sent_is_invented() {
 
 #[test]
 fn a_name_that_two_customers_of_an_account_have_is_found() {
-    let stories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Acknowledged(2))]];
+    let histories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Acknowledged(2))]];
     let mut twin = row(2, "2");
     twin.unique_name = "1".to_owned();
-    assert_eq!(violations(&stories, &[row(1, "1"), twin]), [Violation::DuplicateName("2".to_owned())]);
+    assert_eq!(violations(&histories, &[row(1, "1"), twin]), [Violation::DuplicateName("2".to_owned())]);
 }
 
 #[test]
 fn an_id_that_was_given_twice_is_found() {
-    let stories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Acknowledged(1))]];
-    assert!(violations(&stories, &[row(1, "1")]).contains(&Violation::ReusedId(1)));
+    let histories = [vec![sent("1", Outcome::Acknowledged(1))], vec![sent("2", Outcome::Acknowledged(1))]];
+    assert!(violations(&histories, &[row(1, "1")]).contains(&Violation::ReusedId(1)));
 }
 
 #[test]
@@ -122,22 +122,22 @@ fn damage_that_sqlite_finds_is_told() {
 
 #[test]
 fn before_its_acknowledgement_a_create_may_be_stored_and_after_it_must_be() {
-    let stories = [vec![sent("1", Outcome::Acknowledged(1))]];
-    assert_eq!(check(&Model::at(&stories, |_| false), &stored(&[]), shown), []);
-    assert_eq!(check(&Model::at(&stories, |_| false), &stored(&[row(1, "1")]), shown), []);
-    assert_ne!(check(&Model::at(&stories, |_| true), &stored(&[]), shown), []);
+    let histories = [vec![sent("1", Outcome::Acknowledged(1))]];
+    assert_eq!(check(&Model::at(&histories, |_| false), &stored(&[]), shown), []);
+    assert_eq!(check(&Model::at(&histories, |_| false), &stored(&[row(1, "1")]), shown), []);
+    assert_ne!(check(&Model::at(&histories, |_| true), &stored(&[]), shown), []);
 }
 
-fn erased(outcome: Outcome) -> Story {
+fn erased(outcome: Outcome) -> CustomerHistory {
     let erasure = Sent { request: "e".to_owned(), body: Value::Null, outcome };
     vec![sent("1", Outcome::Acknowledged(1)), erasure]
 }
 
 #[test]
 fn an_erased_customer_must_be_gone() {
-    let stories = [erased(Outcome::Acknowledged(1))];
-    assert_eq!(violations(&stories, &[]), []);
-    assert_eq!(violations(&stories, &[row(1, "1")]), [Violation::Resurrected("1".to_owned())]);
+    let histories = [erased(Outcome::Acknowledged(1))];
+    assert_eq!(violations(&histories, &[]), []);
+    assert_eq!(violations(&histories, &[row(1, "1")]), [Violation::Resurrected("1".to_owned())]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 
 use super::{ChangeKind, KeyChange, KeyRegistry, Outcome};
 use crate::checker::{self, Stored, open_copy};
-use crate::scene;
+use crate::test_registry;
 
 /// How many valid and how many invalid keys are tried: the server slows down further invalid ones.
 const SIGN_INS: usize = 10;
@@ -147,8 +147,8 @@ fn changed_nothing(change: &KeyChange, logged: &[&KeyChange]) -> bool {
         return false;
     }
     let switches: Vec<_> = logged.iter().filter(|other| is_switch(other) && other.user == change.user).collect();
-    (0..=switches.len()).any(|place| {
-        let (before, after) = switches.split_at(place);
+    (0..=switches.len()).any(|test_dir| {
+        let (before, after) = switches.split_at(test_dir);
         let is_possible = before.iter().all(|other| other.began < change.ended)
             && after.iter().all(|other| other.ended > change.began);
         is_possible && before.last().map_or(ChangeKind::Enable, |last| last.kind) == change.kind
@@ -194,11 +194,11 @@ impl KeyRegistry {
         let changes = self.changes();
         let (state, more) = compare(&changes, self.set_up(), &stored_keys, acknowledged);
         faults.extend(more);
-        let verified = self.place.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain name")]);
+        let verified = self.test_dir.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain name")]);
         if verified.code != 0 {
             faults.push(format!("{verified:?}"));
         }
-        match scene::launch(&self.place, data).try_start() {
+        match test_registry::launch(&self.test_dir, data).try_start() {
             Ok(server) => faults.extend(sign_ins(&server, &changes, &state)),
             Err((code, log)) => faults.push(format!("no server starts: {code} {log}")),
         }

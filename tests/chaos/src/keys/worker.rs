@@ -150,7 +150,7 @@ impl Worker<'_> {
             ChangeKind::Enable => &["user", "enable", user],
         };
         let shim = (self.workload.shim)(&mut self.random);
-        let ended = shim.run(&self.registry.place, &[command, &["--reason", name]].concat());
+        let ended = shim.run(&self.registry.test_dir, &[command, &["--reason", name]].concat());
         change.outcome = match ended.status.code() {
             Some(0) => Outcome::Done,
             Some(_) => Outcome::Refused,

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use blackbox::problems::{CUSTOMER_NOT_FOUND, DUPLICATE_NAME, ERASURE_IN_PROGRESS, PRECONDITION_FAILED};
-use blackbox::{CUSTOMERS, Client, Launch, Login, Place, Reply, Request, Server, sample};
+use blackbox::{CUSTOMERS, Client, Launch, Login, Reply, Request, Server, TestDir, sample};
 use serde_json::json;
 
 use super::clients::Service;
@@ -14,7 +14,7 @@ const ACCOUNTS: usize = 2;
 
 /// A registry whose server is started again whenever it is killed.
 pub struct Served<'a> {
-    place: &'a Place,
+    test_dir: &'a TestDir,
     ada: Login,
     /// The prefix of all names of a race, so that races share none.
     label: String,
@@ -35,14 +35,14 @@ pub struct Session {
 
 impl<'a> Served<'a> {
     /// Creates a registry in `place`, and starts its server with a command from `launch` each time.
-    pub fn new(place: &'a Place, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
+    pub fn new(test_dir: &'a TestDir, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
         let accounts: Vec<_> = (0..ACCOUNTS).map(account_name).collect();
-        accounts.iter().for_each(|account| drop(place.account(account)));
+        accounts.iter().for_each(|account| drop(test_dir.account(account)));
         let accounts: Vec<_> = accounts.iter().map(String::as_str).collect();
-        place.group("All", &accounts);
-        let ada = place.user("ada", accounts[0], &["--group", "All"]);
+        test_dir.group("All", &accounts);
+        let ada = test_dir.user("ada", accounts[0], &["--group", "All"]);
         let running = Running { server: launch().start(), launch: Box::new(launch), kills: 0 };
-        Self { place, ada, label: String::new(), running: Mutex::new(running) }
+        Self { test_dir, ada, label: String::new(), running: Mutex::new(running) }
     }
 
     /// Gives the next race names of its own.
@@ -123,7 +123,7 @@ impl<'a> Served<'a> {
     }
 
     fn command(&self, command: &str, account: usize, refusal: Answer) -> Answer {
-        let outcome = self.place.cli(&["account", command, &account_name(account)]);
+        let outcome = self.test_dir.cli(&["account", command, &account_name(account)]);
         if outcome.code == 0 {
             return Answer::Done;
         }

@@ -5,27 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use blackbox::{Outcome, Place, Server, wait};
+use blackbox::{Outcome, Server, TestDir, wait};
 use chaos::checker::open_copy;
 use chaos::load::Report;
 use chaos::model::{self, Sent};
-use chaos::scene::Image;
-use chaos::{Action, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
+use chaos::test_registry::Image;
+use chaos::{Action, Load, Model, Random, Recording, Rule, Shim, TestRegistry, Unsynced, seed, test_registry};
 
 /// What a backup is called here.
 pub(crate) const BACKUP: &str = "backup";
 
 /// Where backups go: not among the files of the registry.
-pub(crate) fn folder(place: &Place) -> PathBuf {
-    let folder = place.root().join("backups");
+pub(crate) fn folder(test_dir: &TestDir) -> PathBuf {
+    let folder = test_dir.root().join("backups");
     fs::create_dir_all(&folder).expect("a directory can be made");
     folder
 }
 
 /// The command that makes a backup, also in the place of an older one.
-pub(crate) fn back_up(place: &Place) -> Command {
-    let mut command = place.command();
-    command.arg("backup").arg(folder(place).join(BACKUP)).arg("--replace").arg("--data").arg(place.data());
+pub(crate) fn back_up(test_dir: &TestDir) -> Command {
+    let mut command = test_dir.command();
+    command.arg("backup").arg(folder(test_dir).join(BACKUP)).arg("--replace").arg("--data").arg(test_dir.data());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -35,16 +35,16 @@ fn length(path: &Path) -> u64 {
 }
 
 /// Restores the backup in a folder into a directory, in which there may be a registry.
-fn restore(place: &Place, folder: &Path, into: &Path) -> Outcome {
+fn restore(test_dir: &TestDir, folder: &Path, into: &Path) -> Outcome {
     let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
-    place.bare_cli(&["restore", &plain(&folder.join(BACKUP)), "--replace", "--data", &plain(into)])
+    test_dir.bare_cli(&["restore", &plain(&folder.join(BACKUP)), "--replace", "--data", &plain(into)])
 }
 
 /// A new directory with a registry's master key.
-fn with_key(place: &Place, name: &str) -> PathBuf {
-    let data = place.root().join(name);
+fn with_key(test_dir: &TestDir, name: &str) -> PathBuf {
+    let data = test_dir.root().join(name);
     fs::create_dir(&data).expect("a directory can be made");
-    fs::copy(place.data().join("master.key"), data.join("master.key")).expect("a file can be copied");
+    fs::copy(test_dir.data().join("master.key"), data.join("master.key")).expect("a file can be copied");
     data
 }
 
@@ -58,17 +58,18 @@ fn erased_in(data: &Path) -> HashSet<u64> {
 }
 
 /// Everything that is wrong with the backup in a folder, if it must hold what a model says.
-fn faults(scene: &Scene, folder: &Path, model: &Model, random: &mut Random) -> Vec<String> {
-    let data = with_key(&scene.place, &format!("restored-{:x}", random.number()));
-    let restored = restore(&scene.place, folder, &data);
+fn faults(registry: &TestRegistry, folder: &Path, model: &Model, random: &mut Random) -> Vec<String> {
+    let data = with_key(&registry.test_dir, &format!("restored-{:x}", random.number()));
+    let restored = restore(&registry.test_dir, folder, &data);
     if restored.code != 0 {
         return vec![format!("it is not taken: {restored:?}")];
     }
-    let verified = scene.place.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain path")]);
+    let verified = registry.test_dir.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain path")]);
     let erased = erased_in(&data);
-    let verdict = scene::judge_knowing(&scene.place, &data, Some(&scene.ada), model, random, |stored| {
-        stored.log.customers.retain(|(id, _)| !erased.contains(id));
-    });
+    let verdict =
+        test_registry::judge_knowing(&registry.test_dir, &data, Some(&registry.ada), model, random, |stored| {
+            stored.log.customers.retain(|(id, _)| !erased.contains(id));
+        });
     fs::remove_dir_all(&data).expect("can be removed");
     let mut faults: Vec<_> = verdict.violations.iter().map(|violation| format!("{violation:?}")).collect();
     if verified.code != 0 {
@@ -78,8 +79,8 @@ fn faults(scene: &Scene, folder: &Path, model: &Model, random: &mut Random) -> V
 }
 
 /// The draft of the backup, while there is one.
-fn draft_of(place: &Place) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder(place)).into_iter().flatten();
+fn draft_of(test_dir: &TestDir) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder(test_dir)).into_iter().flatten();
     entries.map_while(Result::ok).map(|entry| entry.path()).find(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with(&format!("{BACKUP}.")) && name.ends_with(".part") && !name.contains("ledger")
@@ -114,16 +115,16 @@ impl Fault {
     }
 
     /// Makes a backup beside a server, which may be gone then; whether that succeeded, as the command says.
-    fn strike(&self, place: &Place, server: Server) -> bool {
-        let mut command = back_up(place);
+    fn strike(&self, test_dir: &TestDir, server: Server) -> bool {
+        let mut command = back_up(test_dir);
         if let Self::AtOperation(rule) = self {
-            Shim::new(&folder(place)).rule(rule).under_command(&mut command);
+            Shim::new(&folder(test_dir)).rule(rule).under_command(&mut command);
         }
         let mut child = command.spawn().expect("the binary can be run");
         let mut wait_for = |written: u64| {
             wait::until("much is written, or the backup is made", wait::PATIENCE, || {
                 let ended = child.try_wait().expect("a child can be waited for").is_some();
-                (ended || draft_of(place).is_some_and(|draft| length(&draft) >= written)).then_some(())
+                (ended || draft_of(test_dir).is_some_and(|draft| length(&draft) >= written)).then_some(())
             });
         };
         match self {
@@ -145,10 +146,10 @@ impl Fault {
 }
 
 /// What must and may be in a backup that began at the mark of a load.
-fn model_at_mark(scene: &Scene, report: &Report) -> Model {
+fn model_at_mark(registry: &TestRegistry, report: &Report) -> Model {
     let early: HashSet<&str> = report.acknowledged_early.iter().map(String::as_str).collect();
-    let before = scene.stories.iter().flatten().map(|sent| sent.request.as_str()).collect::<HashSet<_>>();
-    Model::at(scene.stories.iter().chain(&report.stories), |sent: &Sent| {
+    let before = registry.histories.iter().flatten().map(|sent| sent.request.as_str()).collect::<HashSet<_>>();
+    Model::at(registry.histories.iter().chain(&report.histories), |sent: &Sent| {
         let acknowledged = matches!(sent.outcome, model::Outcome::Acknowledged(_));
         acknowledged && (before.contains(sent.request.as_str()) || early.contains(sent.request.as_str()))
     })
@@ -157,35 +158,35 @@ fn model_at_mark(scene: &Scene, report: &Report) -> Model {
 #[test]
 fn a_backup_that_is_cut_short_is_whole_or_not_there_and_leaves_the_older_one_alone() {
     let mut random = Random::of_test("kills while backing up");
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     let (mut made, mut unmade) = (0, 0);
     for round in 0..seed::rounds(12) {
-        let backup = folder(&scene.place).join(BACKUP);
-        let (server, fault) = (scene.place.serve(), Fault::any(&mut random));
+        let backup = folder(&registry.test_dir).join(BACKUP);
+        let (server, fault) = (registry.test_dir.serve(), Fault::any(&mut random));
         let (address, enough) = (server.address(), random.within(100..300));
         let load = Load { prefix: format!("B{round}"), workers: 3, requests: usize::MAX, large: 10 };
         let (before, mut succeeded) = (fs::read(&backup).ok(), false);
-        let report = load.run(address, &scene.ada, &mut random, |progress| {
+        let report = load.run(address, &registry.ada, &mut random, |progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
             progress.mark();
-            succeeded = fault.strike(&scene.place, server);
+            succeeded = fault.strike(&registry.test_dir, server);
             progress.end();
         });
         let (case, after) = (format!("round {round}: {fault:?}"), fs::read(&backup).ok());
         if after != before {
-            let model = model_at_mark(&scene, &report);
-            let faults = faults(&scene, &folder(&scene.place), &model, &mut random);
+            let model = model_at_mark(&registry, &report);
+            let faults = faults(&registry, &folder(&registry.test_dir), &model, &mut random);
             assert!(faults.is_empty(), "{case}: {faults:#?}");
             made += 1;
         } else {
             assert!(!succeeded, "{case}: the backup was made, and is not there");
             unmade += 1;
             if after.is_some() {
-                let data = with_key(&scene.place, &format!("older-{round}"));
-                restore(&scene.place, &folder(&scene.place), &data).done();
+                let data = with_key(&registry.test_dir, &format!("older-{round}"));
+                restore(&registry.test_dir, &folder(&registry.test_dir), &data).done();
             }
         }
-        scene.note(report);
+        registry.note(report);
     }
     eprintln!("{made} backups were made, {unmade} were not");
     assert!(made > 0 && unmade > 0, "only one of both was tried");
@@ -193,7 +194,7 @@ fn a_backup_that_is_cut_short_is_whole_or_not_there_and_leaves_the_older_one_alo
 
 /// Two backups of a registry under one name, recorded, and what a disk must hold of them.
 struct Run {
-    scene: Scene,
+    registry: TestRegistry,
     recording: Recording,
     /// What the command wrote each time, and how much was recorded when it had succeeded.
     backups: Vec<(Vec<u8>, usize)>,
@@ -201,22 +202,22 @@ struct Run {
 
 impl Run {
     fn new(random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Self {
-        let mut scene = Scene::new();
-        let (folder, log) = (folder(&scene.place), scene.place.root().join("recording"));
+        let mut registry = TestRegistry::new();
+        let (folder, log) = (folder(&registry.test_dir), registry.test_dir.root().join("recording"));
         let shim = configure(Shim::new(&folder).record(&log));
-        let server = scene.place.serve();
+        let server = registry.test_dir.serve();
         let mut backups = Vec::new();
         for turn in 0..2 {
             let load = Load { prefix: format!("T{turn}"), workers: 3, requests: 30, large: 10 };
-            scene.note(load.run(server.address(), &scene.ada, random, |_| {}));
-            let mut command = back_up(&scene.place);
+            registry.note(load.run(server.address(), &registry.ada, random, |_| {}));
+            let mut command = back_up(&registry.test_dir);
             shim.under_command(&mut command);
             assert!(command.status().expect("the binary can be run").success());
             let written = fs::read(folder.join(BACKUP)).expect("there is a backup");
             backups.push((written, Recording::read(&log).events.len()));
         }
         server.stop();
-        Self { scene, recording: Recording::read(&log), backups }
+        Self { registry, recording: Recording::read(&log), backups }
     }
 
     /// Where the power may be cut: anywhere, and as often when a backup was just made, or is about to be.
@@ -240,8 +241,8 @@ impl Run {
             (Some(found), None) => vec![format!("{} bytes are no backup", found.len())],
             (Some(_), which) if which < made => vec!["the older backup is there".to_owned()],
             (Some(_), _) => {
-                let data = with_key(&self.scene.place, &format!("of-image-{:x}", random.number()));
-                let restored = restore(&self.scene.place, &image.data, &data);
+                let data = with_key(&self.registry.test_dir, &format!("of-image-{:x}", random.number()));
+                let restored = restore(&self.registry.test_dir, &image.data, &data);
                 fs::remove_dir_all(&data).expect("can be removed");
                 if restored.code == 0 { Vec::new() } else { vec![format!("it is not taken: {restored:?}")] }
             }
@@ -259,9 +260,9 @@ fn a_power_cut_leaves_a_backup_whole_or_not_there_and_one_that_was_made_is_there
         let faults = run.faults(cut, unsynced, &mut random);
         assert!(faults.is_empty(), "image {image}, cut at {cut}, {unsynced:?}: {faults:#?}");
     }
-    let model = Model::of(&run.scene.stories);
+    let model = Model::of(&run.registry.histories);
     let image = Image::of(&run.recording, run.recording.events.len(), Unsynced::Dropped, &mut random);
-    let faults = faults(&run.scene, &image.data, &model, &mut random);
+    let faults = faults(&run.registry, &image.data, &model, &mut random);
     assert!(faults.is_empty(), "{faults:#?}");
     eprintln!("{images} images of {} events hold", run.recording.events.len());
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use blackbox::{Place, Server, sample, wait};
+use blackbox::{Server, TestDir, sample, wait};
 use chaos::recording::Recording;
-use chaos::scene::Image;
 use chaos::shim::ENOSPC;
-use chaos::{Action, Load, Model, Random, Rule, Scene, Shim, Unsynced, scene, seed};
+use chaos::test_registry::Image;
+use chaos::{Action, Load, Model, Random, Rule, Shim, TestRegistry, Unsynced, seed, test_registry};
 use rusqlite::Connection as Database;
 
 use crate::power_cuts::prepare;
@@ -18,16 +18,16 @@ const CUSTOMERS: usize = 350;
 const PLANTED: &str = "Therizinosaurus";
 
 /// Creates an account with customers and requests its erasure, due at once; the server runs under the shim.
-fn request_erasure(place: &Place, shim: &Shim) -> Server {
-    shim.cli(place, &["account", "create", PLANTED]);
-    let user = shim.user(place, &format!("of {PLANTED}"), PLANTED);
-    let server = shim.under(place.launch()).start();
+fn request_erasure(test_dir: &TestDir, shim: &Shim) -> Server {
+    shim.cli(test_dir, &["account", "create", PLANTED]);
+    let user = shim.user(test_dir, &format!("of {PLANTED}"), PLANTED);
+    let server = shim.under(test_dir.launch()).start();
     let client = server.client_of(&user);
     for number in 0..CUSTOMERS {
         client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer to be erased");
     }
-    shim.cli(place, &["account", "erasure-grace", "0"]);
-    shim.cli(place, &["account", "request-erasure", PLANTED]);
+    shim.cli(test_dir, &["account", "erasure-grace", "0"]);
+    shim.cli(test_dir, &["account", "request-erasure", PLANTED]);
     server
 }
 
@@ -43,7 +43,7 @@ fn wait_for_receipt(data: &Path) {
 
 /// Asserts that no file of a stopped registry contains anything of the account or its customers, and that the audit log
 /// verifies.
-fn must_be_erased(place: &Place, data: &Path, customers: usize) {
+fn must_be_erased(test_dir: &TestDir, data: &Path, customers: usize) {
     for entry in std::fs::read_dir(data).expect("there is a registry") {
         let path = entry.expect("can be listed").path();
         let bytes = std::fs::read(&path).expect("can be read");
@@ -51,8 +51,8 @@ fn must_be_erased(place: &Place, data: &Path, customers: usize) {
         assert!(!found, "{PLANTED} is left in {}", path.display());
     }
     let data = data.to_str().expect("a plain name");
-    place.bare_cli(&["audit", "verify", "--data", data]).done();
-    let erased = place.bare_cli(&["account", "erasures", "--json", "--data", data]).json();
+    test_dir.bare_cli(&["audit", "verify", "--data", data]).done();
+    let erased = test_dir.bare_cli(&["account", "erasures", "--json", "--data", data]).json();
     assert_eq!(erased[0]["customers"], customers, "{erased}");
 }
 
@@ -71,31 +71,31 @@ fn a_killed_erasure_is_continued_and_other_accounts_are_unchanged() {
     let mut random = Random::of_test("kills while erasing");
     let mut kills_in_all = 0;
     for round in 0..seed::rounds(5) {
-        let mut scene = Scene::new();
-        let server = request_erasure(&scene.place, &Shim::new(&scene.data()));
+        let mut registry = TestRegistry::new();
+        let server = request_erasure(&registry.test_dir, &Shim::new(&registry.data()));
         let load = Load { prefix: "Others".to_owned(), workers: 2, requests: 60, large: 0 };
-        scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
+        registry.note(load.run(server.address(), &registry.ada, &mut random, |_| {}));
         server.kill();
         let mut kills = 0;
-        while !has_receipt(&scene.data()) && kills < 20 {
+        while !has_receipt(&registry.data()) && kills < 20 {
             let (action, kind, suffix, numbers) = random.pick(&rules).clone();
             let rule = Rule { action, kind, suffix, number: random.within(numbers) };
-            let shim = Shim::new(&scene.data()).rule(&rule);
-            let Some(mut server) = shim.start_unless_killed(scene.place.launch()) else {
+            let shim = Shim::new(&registry.data()).rule(&rule);
+            let Some(mut server) = shim.start_unless_killed(registry.test_dir.launch()) else {
                 kills += 1;
                 continue;
             };
             let ended = wait::until("the server is killed or the erasure has its receipt", wait::PATIENCE, || {
                 let ended = !server.is_running();
-                (ended || has_receipt(&scene.data())).then_some(ended)
+                (ended || has_receipt(&registry.data())).then_some(ended)
             });
             kills += usize::from(ended);
         }
-        let server = scene.place.serve();
-        wait_for_receipt(&scene.data());
+        let server = registry.test_dir.serve();
+        wait_for_receipt(&registry.data());
         server.stop();
-        must_be_erased(&scene.place, &scene.data(), CUSTOMERS);
-        scene.must_hold(&format!("round {round}, {kills} kills"), &mut random);
+        must_be_erased(&registry.test_dir, &registry.data(), CUSTOMERS);
+        registry.must_hold(&format!("round {round}, {kills} kills"), &mut random);
         kills_in_all += kills;
     }
     assert!(kills_in_all > 0, "no server was killed");
@@ -105,9 +105,9 @@ fn a_killed_erasure_is_continued_and_other_accounts_are_unchanged() {
 #[test]
 fn an_erasure_is_continued_after_a_power_cut_at_any_event() {
     let mut random = Random::of_test("power cuts while erasing");
-    let (place, log, _ada) = prepare();
-    let server = request_erasure(&place, &Shim::new(&place.data()).record(&log));
-    wait_for_receipt(&place.data());
+    let (test_dir, log, _ada) = prepare();
+    let server = request_erasure(&test_dir, &Shim::new(&test_dir.data()).record(&log));
+    wait_for_receipt(&test_dir.data());
     server.kill();
     let recording = Recording::read(&log);
     // The last third contains the whole erasure and the end of the preparation.
@@ -116,13 +116,13 @@ fn an_erasure_is_continued_after_a_power_cut_at_any_event() {
         let unsynced = *random.pick(&[Unsynced::Dropped, Unsynced::Torn(4096)]);
         let cut = random.within(first..end);
         let left = Image::of(&recording, cut, unsynced, &mut random);
-        let server = scene::launch(&place, &left.data).start();
+        let server = test_registry::launch(&test_dir, &left.data).start();
         let requested = Database::open(left.data.join("carnelian.db"))
             .and_then(|database| database.query_row("SELECT count(*) FROM erasure", [], |row| row.get::<_, bool>(0)));
         if requested.expect("can be read") {
             wait_for_receipt(&left.data);
             server.stop();
-            must_be_erased(&place, &left.data, CUSTOMERS);
+            must_be_erased(&test_dir, &left.data, CUSTOMERS);
         }
         eprintln!("image {image}, cut at {cut}");
     }
@@ -131,22 +131,22 @@ fn an_erasure_is_continued_after_a_power_cut_at_any_event() {
 #[test]
 fn an_erasure_on_a_full_disk_waits_for_space_and_loses_nothing() {
     let mut random = Random::of_test("full disk while erasing");
-    let mut scene = Scene::new();
-    let server = request_erasure(&scene.place, &Shim::new(&scene.data()));
+    let mut registry = TestRegistry::new();
+    let server = request_erasure(&registry.test_dir, &Shim::new(&registry.data()));
     server.kill();
     let rule = Rule { action: Action::FailFromThenOn(ENOSPC), kind: "write", suffix: "-wal", number: 1 };
-    let shim = Shim::new(&scene.data()).rule(&rule).armed_by_signal();
-    let server = shim.under(scene.place.launch()).start();
+    let shim = Shim::new(&registry.data()).rule(&rule).armed_by_signal();
+    let server = shim.under(registry.test_dir.launch()).start();
     server.signal("USR1");
     let load = Load { prefix: "Full".to_owned(), workers: 1, requests: 10, large: 0 };
-    scene.note(load.run(server.address(), &scene.ada, &mut random, |_| {}));
+    registry.note(load.run(server.address(), &registry.ada, &mut random, |_| {}));
     let says_so = || server.log().contains("waiting for disk space").then_some(());
     wait::until("the log says that writes wait for disk space", wait::NOTICE, says_so);
-    assert!(!has_receipt(&scene.data()), "an erasure without disk space has a receipt");
+    assert!(!has_receipt(&registry.data()), "an erasure without disk space has a receipt");
     server.signal("USR2");
-    wait_for_receipt(&scene.data());
+    wait_for_receipt(&registry.data());
     server.stop();
-    must_be_erased(&scene.place, &scene.data(), CUSTOMERS);
-    scene.must_hold("after the disk was full", &mut random);
-    assert!(Model::of(&scene.stories).certain() > 0);
+    must_be_erased(&registry.test_dir, &registry.data(), CUSTOMERS);
+    registry.must_hold("after the disk was full", &mut random);
+    assert!(Model::of(&registry.histories).certain() > 0);
 }

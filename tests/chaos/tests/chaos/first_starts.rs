@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use blackbox::Place;
-use chaos::scene::Image;
+use blackbox::TestDir;
+use chaos::test_registry::Image;
 use chaos::{Action, Random, Recording, Rule, Shim, Unsynced, seed};
 
 /// What makes a registry, or finds that it is there.
@@ -14,14 +14,14 @@ const FIRST: [&str; 3] = ["account", "create", "Acme"];
 const OF_THE_KEY: usize = 14;
 
 /// Makes a registry in two goes, the first of which is killed at an operation.
-fn record(rule: &Rule) -> (Place, Recording) {
-    let place = Place::new();
-    let log = place.root().join("recording");
-    let shim = Shim::new(&place.data()).record(&log);
-    let killed = shim.clone().rule(rule).run(&place, &FIRST);
+fn record(rule: &Rule) -> (TestDir, Recording) {
+    let test_dir = TestDir::new();
+    let log = test_dir.root().join("recording");
+    let shim = Shim::new(&test_dir.data()).record(&log);
+    let killed = shim.clone().rule(rule).run(&test_dir, &FIRST);
     assert_eq!(killed.status.code(), None, "{rule:?}: the command was not killed: {killed:?}");
-    shim.cli(&place, &FIRST);
-    (place, Recording::read(&log))
+    shim.cli(&test_dir, &FIRST);
+    (test_dir, Recording::read(&log))
 }
 
 /// Whether the directory holds no registry, or one with the key.
@@ -30,11 +30,11 @@ fn has_its_key(data: &Path, key: &[u8]) -> bool {
 }
 
 /// Asserts that the first start can be repeated, with what is there.
-fn must_go_on(place: &Place, data: &Path, case: &str) {
+fn must_go_on(test_dir: &TestDir, data: &Path, case: &str) {
     let data = data.to_str().expect("a plain name");
-    let again = place.bare_cli(&[&FIRST[..], &["--data", data]].concat());
+    let again = test_dir.bare_cli(&[&FIRST[..], &["--data", data]].concat());
     assert!(again.code == 0 || again.stderr.contains("taken"), "{case}: {again:?}");
-    let listed = place.bare_cli(&["account", "list", "--data", data]).done();
+    let listed = test_dir.bare_cli(&["account", "list", "--data", data]).done();
     assert!(listed.contains("Acme"), "{case}: {listed}");
 }
 
@@ -45,15 +45,15 @@ fn no_power_cut_leaves_a_registry_without_its_master_key() {
     for round in 0..seed::rounds(12) {
         let action = *random.pick(&[Action::KillBefore, Action::KillHalf, Action::KillAfter]);
         let rule = Rule { action, kind: "any", suffix: "*", number: random.within(1..OF_THE_KEY) };
-        let (place, recording) = record(&rule);
-        let key = fs::read(place.data().join("master.key")).expect("there is a key");
+        let (test_dir, recording) = record(&rule);
+        let key = fs::read(test_dir.data().join("master.key")).expect("there is a key");
         for cut in 0..recording.events.len() + 1 {
             let unsynced = Unsynced::any(&mut random);
             let image = Image::of(&recording, cut, unsynced, &mut random);
             let case = format!("round {round}: {rule:?}, cut at {cut}, {unsynced:?}");
             assert!(has_its_key(&image.data, &key), "{case}: there is a registry, and its key is not");
             if random.percent(4) {
-                must_go_on(&place, &image.data, &case);
+                must_go_on(&test_dir, &image.data, &case);
             }
             images += 1;
         }

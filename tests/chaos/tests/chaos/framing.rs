@@ -4,7 +4,7 @@ mod corpus;
 mod haproxy;
 
 use blackbox::problems::MALFORMED_REQUEST;
-use blackbox::{Connection, Problem, Reply, Request, Site, wait};
+use blackbox::{Connection, Fixture, Problem, Reply, Request, wait};
 
 use corpus::{Answer, Case, Verdict};
 
@@ -13,14 +13,14 @@ fn follow_up(id: &str) -> Vec<u8> {
     format!("GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\n\r\n").into_bytes()
 }
 
-fn connect(site: &Site) -> Connection {
-    Connection::open(site.server.address()).expect("the server accepts connections")
+fn connect(fixture: &Fixture) -> Connection {
+    Connection::open(fixture.server.address()).expect("the server accepts connections")
 }
 
 /// Sends a message and a request in one write, and asserts the responses to both.
-fn try_case(site: &Site, case: &Case) {
+fn try_case(fixture: &Fixture, case: &Case) {
     let name = &case.name;
-    let mut connection = connect(site);
+    let mut connection = connect(fixture);
     let follower = if matches!(case.verdict, Verdict::Served(_)) { "next" } else { "after" };
     connection.send_bytes(&[case.bytes.clone(), follow_up(follower)].concat()).expect("the server reads on");
     let mut receive = || {
@@ -68,15 +68,15 @@ struct Logged {
 }
 
 /// The requests in the log that came before one with the id `last`, which this sends.
-fn logged_before(site: &Site, last: &str) -> Vec<Logged> {
+fn logged_before(fixture: &Fixture, last: &str) -> Vec<Logged> {
     let request = Request::new("GET", "/health/live").header("X-Request-Id", last);
-    site.server.client().send(request).must_succeed("the last request");
+    fixture.server.client().send(request).must_succeed("the last request");
     let logged = |line: &str| {
         let id = line.split_once("request_id=\"")?.1.split('"').next()?.to_owned();
         Some(Logged { id, refused: !line.contains(" method=") })
     };
     wait::until("the log is written", wait::PROCESS, || {
-        let mut requests: Vec<_> = site.server.log().lines().filter_map(logged).collect();
+        let mut requests: Vec<_> = fixture.server.log().lines().filter_map(logged).collect();
         requests.truncate(requests.iter().position(|request| request.id == last)?);
         Some(requests)
     })
@@ -84,12 +84,12 @@ fn logged_before(site: &Site, last: &str) -> Vec<Logged> {
 
 #[test]
 fn every_message_is_served_or_refused_by_the_standard_and_nothing_is_smuggled() {
-    let site = Site::start();
-    let cases = corpus::cases(&site.ada.basic());
+    let fixture = Fixture::start();
+    let cases = corpus::cases(&fixture.ada.basic());
     for case in &cases {
-        try_case(&site, case);
+        try_case(&fixture, case);
     }
-    let logged = logged_before(&site, "last");
+    let logged = logged_before(&fixture, "last");
     let count = |id: &str| logged.iter().filter(|request| request.id == id).count();
     let served = cases.iter().filter(|case| matches!(case.verdict, Verdict::Served(_))).count();
     assert_eq!(count("next"), served, "requests that followed a good one");
@@ -100,8 +100,8 @@ fn every_message_is_served_or_refused_by_the_standard_and_nothing_is_smuggled() 
 
 #[test]
 fn bytes_after_an_http_1_0_request_get_a_documented_error() {
-    let site = Site::start();
-    let mut connection = connect(&site);
+    let fixture = Fixture::start();
+    let mut connection = connect(&fixture);
     let first = b"GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     connection.send_bytes(&[first.as_slice(), b"hello there\r\n\r\n"].concat()).expect("the server reads on");
     connection.receive("GET", "-").expect("the server answers").must_succeed("a request of the old version");

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use blackbox::{Outcome, Place, wait};
+use blackbox::{Outcome, TestDir, wait};
 use chaos::checker::{Stored, check_rows};
-use chaos::scene::Image;
+use chaos::test_registry::Image;
 use chaos::{Action, Event, Random, Recording, Rule, Shim, Unsynced, seed};
 use serde_json::{Value, json};
 
 /// Rows that can be stored, rows that break rules, and rows whose names are taken by earlier ones.
-fn file(place: &Place, rows: usize) -> Vec<String> {
+fn file(test_dir: &TestDir, rows: usize) -> Vec<String> {
     let mut stored = Vec::new();
     let lines = (0..rows).map(|number| {
         let name = match number % 10 {
@@ -24,7 +24,7 @@ fn file(place: &Place, rows: usize) -> Vec<String> {
         format!("{}\n", json!({ "name": name, "accountName": "Acme", "contacts": [{ "name": name }] }))
     });
     let lines: String = lines.collect();
-    place.write("customers.jsonl", &lines);
+    test_dir.write("customers.jsonl", &lines);
     stored
 }
 
@@ -42,21 +42,21 @@ fn import(data: &Path) -> Vec<String> {
 }
 
 /// Runs the import with a shim under it until it ends or is killed; says whether it ended.
-fn run_under(place: &Place, shim: &Shim) -> bool {
-    let mut command = place.command();
+fn run_under(test_dir: &TestDir, shim: &Shim) -> bool {
+    let mut command = test_dir.command();
     shim.under_command(&mut command);
-    command.args(import(&place.data()));
+    command.args(import(&test_dir.data()));
     let output = command.output().expect("the binary can be run");
     output.status.code().is_some()
 }
 
 /// How often an uninterrupted import writes to the log, and how often it syncs it.
 fn writes_and_syncs(rows: usize) -> (usize, usize) {
-    let place = Place::new();
-    place.account("Acme");
-    file(&place, rows);
-    let log = place.root().join("recording");
-    assert!(run_under(&place, &Shim::new(&place.data()).record(&log)), "the import was killed");
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    file(&test_dir, rows);
+    let log = test_dir.root().join("recording");
+    assert!(run_under(&test_dir, &Shim::new(&test_dir.data()).record(&log)), "the import was killed");
     let recording = Recording::read(&log);
     let synced = |event: &Event| match event {
         Event::SyncBegins { ino, name, .. } if name.ends_with("-wal") => Some(*ino),
@@ -68,8 +68,8 @@ fn writes_and_syncs(rows: usize) -> (usize, usize) {
 }
 
 /// The names in the registry in `data` in the order of the ids.
-fn names(place: &Place, data: &Path) -> Vec<String> {
-    let exported = place.bare_cli(&["customer", "export", "--format", "jsonl", "--data", &plain(data)]).done();
+fn names(test_dir: &TestDir, data: &Path) -> Vec<String> {
+    let exported = test_dir.bare_cli(&["customer", "export", "--format", "jsonl", "--data", &plain(data)]).done();
     let name = |line: &str| {
         let customer: Value = serde_json::from_str(line).expect("a line is JSON");
         customer["name"].as_str().expect("a name").to_owned()
@@ -79,9 +79,9 @@ fn names(place: &Place, data: &Path) -> Vec<String> {
 
 /// Ends the import into the registry in `data` undisturbed; how that went, and what is wrong then: every row must be
 /// stored or rejected exactly once.
-fn end(place: &Place, data: &Path, rows: usize, stored: &[String]) -> (Outcome, Vec<String>) {
+fn end(test_dir: &TestDir, data: &Path, rows: usize, stored: &[String]) -> (Outcome, Vec<String>) {
     let words = import(data);
-    let outcome = place.bare_cli(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let outcome = test_dir.bare_cli(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let mut faults: Vec<String> = Vec::new();
     let mut expect = |holds: bool, what: String| faults.extend((!holds).then_some(what));
     expect(outcome.code == 1, format!("the code is {}", outcome.code));
@@ -91,14 +91,14 @@ fn end(place: &Place, data: &Path, rows: usize, stored: &[String]) -> (Outcome, 
             expect(outcome.stderr.contains(&counted), format!("it does not say {counted:?}"));
         }
     }
-    let found = names(place, data);
+    let found = names(test_dir, data);
     expect(found == stored, format!("{} customers are not every row once, in the order of the file", found.len()));
     let rejects = fs::read_to_string(data.join(REJECTS)).unwrap_or_default();
     let rejected = rejects.lines().count();
     expect(rejected == rows / 5, format!("{rejected} lines are not every rejected row once"));
     let duplicates = rejects.lines().filter(|line| line.contains("10000602")).count();
     expect(duplicates == rows / 10, format!("{duplicates} lines are not the duplicates of earlier rows"));
-    let verified = place.bare_cli(&["audit", "verify", "--data", &plain(data)]);
+    let verified = test_dir.bare_cli(&["audit", "verify", "--data", &plain(data)]);
     expect(verified.code == 0, format!("{verified:?}"));
     (outcome, faults)
 }
@@ -114,8 +114,8 @@ fn went_on(outcome: &Outcome) -> bool {
 
 /// Ends the import undisturbed, and asserts that every row is stored or rejected exactly once.
 #[track_caller]
-fn must_end_well(place: &Place, rows: usize, stored: &[String], case: &str) -> Outcome {
-    let (outcome, faults) = end(place, &place.data(), rows, stored);
+fn must_end_well(test_dir: &TestDir, rows: usize, stored: &[String], case: &str) -> Outcome {
+    let (outcome, faults) = end(test_dir, &test_dir.data(), rows, stored);
     assert!(faults.is_empty(), "{case}: {faults:#?} {outcome:?}");
     outcome
 }
@@ -130,27 +130,27 @@ fn a_killed_import_resumes_after_the_last_stored_row() {
     let (writes, syncs) = writes_and_syncs(ROWS);
     let mut kills = 0;
     for round in 0..seed::rounds(3) {
-        let place = Place::new();
-        place.account("Acme");
-        let stored = file(&place, ROWS);
+        let test_dir = TestDir::new();
+        test_dir.account("Acme");
+        let stored = file(&test_dir, ROWS);
         let (mut case, mut ended) = (format!("round {round}:"), false);
         for _ in 0..4 {
             let (action, kind) = *random.pick(&kinds);
             let numbers = 1..if kind == "sync" { syncs } else { writes };
             let rule = Rule { action, kind, suffix: "-wal", number: random.within(numbers) };
             case += &format!(" {rule:?}");
-            ended = run_under(&place, &Shim::new(&place.data()).rule(&rule));
+            ended = run_under(&test_dir, &Shim::new(&test_dir.data()).rule(&rule));
             if ended {
                 break;
             }
             kills += 1;
-            let so_far = names(&place, &place.data());
+            let so_far = names(&test_dir, &test_dir.data());
             assert_eq!(so_far, stored[..so_far.len()], "{case}: what is stored is the beginning of the file");
         }
         if ended {
-            assert_eq!(names(&place, &place.data()), stored, "{case}: every row once, in the order of the file");
+            assert_eq!(names(&test_dir, &test_dir.data()), stored, "{case}: every row once, in the order of the file");
         } else {
-            must_end_well(&place, ROWS, &stored, &case);
+            must_end_well(&test_dir, ROWS, &stored, &case);
         }
     }
     assert!(kills > 0, "no kill ever hit");
@@ -160,12 +160,12 @@ fn a_killed_import_resumes_after_the_last_stored_row() {
 fn an_import_killed_from_outside_can_be_resumed() {
     const ROWS: usize = 40_000;
     let mut random = Random::of_test("kills of an import from outside");
-    let place = Place::new();
-    place.account("Acme");
-    let stored = file(&place, ROWS);
-    let log = place.data().join("carnelian.db-wal");
-    let mut command = place.command();
-    command.args(import(&place.data())).stderr(std::process::Stdio::null());
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let stored = file(&test_dir, ROWS);
+    let log = test_dir.data().join("carnelian.db-wal");
+    let mut command = test_dir.command();
+    command.args(import(&test_dir.data())).stderr(std::process::Stdio::null());
     let mut child = command.spawn().expect("the binary can be run");
     let enough = random.within(2_000_000..4_000_000) as u64;
     wait::until("the import has written", wait::PATIENCE, || {
@@ -173,14 +173,14 @@ fn an_import_killed_from_outside_can_be_resumed() {
     });
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
-    let outcome = must_end_well(&place, ROWS, &stored, &format!("after {enough} bytes"));
+    let outcome = must_end_well(&test_dir, ROWS, &stored, &format!("after {enough} bytes"));
     assert!(went_on(&outcome), "{outcome:?}");
     assert!(outcome.stderr.contains("stored before the interruption"), "{outcome:?}");
 }
 
 /// An uninterrupted import, and its recorded operations.
 struct Run {
-    place: Place,
+    test_dir: TestDir,
     /// The names that are stored in the end.
     stored: Vec<String>,
     recording: Recording,
@@ -192,14 +192,14 @@ impl Run {
     const ROWS: usize = 6_000;
 
     fn new() -> Self {
-        let place = Place::new();
-        let log = place.root().join("recording");
-        let shim = Shim::new(&place.data()).record(&log);
-        shim.cli(&place, &["account", "create", "Acme"]);
+        let test_dir = TestDir::new();
+        let log = test_dir.root().join("recording");
+        let shim = Shim::new(&test_dir.data()).record(&log);
+        shim.cli(&test_dir, &["account", "create", "Acme"]);
         let prepared = Recording::read(&log).events.len();
-        let stored = file(&place, Self::ROWS);
-        assert!(run_under(&place, &shim), "the import was killed");
-        Self { place, stored, recording: Recording::read(&log), prepared }
+        let stored = file(&test_dir, Self::ROWS);
+        assert!(run_under(&test_dir, &shim), "the import was killed");
+        Self { test_dir, stored, recording: Recording::read(&log), prepared }
     }
 
     /// The first event from an index on that is wanted.
@@ -269,7 +269,7 @@ impl Run {
         if names.len() < self.reported(cut) {
             faults.push(format!("{} customers are left, and {} were reported", names.len(), self.reported(cut)));
         }
-        let (outcome, others) = end(&self.place, &image.data, Self::ROWS, &self.stored);
+        let (outcome, others) = end(&self.test_dir, &image.data, Self::ROWS, &self.stored);
         faults.extend(others);
         (outcome, faults)
     }

@@ -10,9 +10,11 @@ use chaos::again::{self, Again};
 use chaos::load::Report;
 use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
-use chaos::scene::Image;
 use chaos::shim::{EIO, EMFILE, ENOSPC, EROFS};
-use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, Story, Unsynced, scene, seed};
+use chaos::test_registry::Image;
+use chaos::{
+    Action, CustomerHistory, Load, Model, Outcome, Random, Rule, Shim, TestRegistry, Unsynced, seed, test_registry,
+};
 
 use crate::power_cuts::prepare;
 
@@ -40,7 +42,7 @@ fn actions(errno: i32) -> Vec<Action> {
 
 /// A run that is the same each time, apart from the order of threads: start, creates and edits, stop.
 struct Script {
-    scene: Scene,
+    registry: TestRegistry,
     prepared: tempfile::TempDir,
 }
 
@@ -59,29 +61,29 @@ struct Ending {
 
 impl Script {
     fn new() -> Self {
-        let scene = Scene::new();
-        let server = scene.place.serve();
-        let client = server.client_of(&scene.ada);
+        let registry = TestRegistry::new();
+        let server = registry.test_dir.serve();
+        let client = server.client_of(&registry.ada);
         client.create(&sample::minimal("Before", "Acme")).must_succeed("a create before the faults");
         // A killed server leaves its log, so that the script begins with a recovery.
         server.kill();
-        let prepared = scene::fast_directory();
-        copy(&scene.data(), prepared.path());
-        Self { scene, prepared }
+        let prepared = test_registry::fast_directory();
+        copy(&registry.data(), prepared.path());
+        Self { registry, prepared }
     }
 
     fn run(&self, rule: Option<&Rule>, random: &mut Random) -> Ending {
-        let _ = fs::remove_dir_all(self.scene.data());
-        fs::create_dir(self.scene.data()).expect("a directory can be made");
-        copy(self.prepared.path(), &self.scene.data());
+        let _ = fs::remove_dir_all(self.registry.data());
+        fs::create_dir(self.registry.data()).expect("a directory can be made");
+        copy(self.prepared.path(), &self.registry.data());
         let log = self.prepared.path().join("recording");
         let _ = fs::remove_file(&log);
-        let shim = Shim::new(&self.scene.data()).record(&log);
+        let shim = Shim::new(&self.registry.data()).record(&log);
         let shim = rule.iter().fold(shim, |shim, rule| shim.rule(rule));
         let (report, recording) = (Report::default(), Recording::default());
         let sent_again = Again::default();
         let mut ending = Ending { code: 0, started: false, stopped: false, report, recording, sent_again };
-        match shim.under(self.scene.place.launch()).try_start() {
+        match shim.under(self.registry.test_dir.launch()).try_start() {
             Err((code, log)) => {
                 assert!(!log.contains("panicked at"), "{rule:?}: {log}");
                 ending.code = code;
@@ -89,7 +91,7 @@ impl Script {
             Ok(mut server) => {
                 ending.started = true;
                 let load = Load { prefix: "S".to_owned(), workers: 4, requests: 12, large: 10 };
-                ending.report = load.run(server.address(), &self.scene.ada, random, |_| {});
+                ending.report = load.run(server.address(), &self.registry.ada, random, |_| {});
                 if self.must_stop(rule, &log) {
                     wait::until(&format!("{rule:?}: the server stops"), STOPS, || (!server.is_running()).then_some(()));
                     ending.stopped = true;
@@ -127,23 +129,29 @@ impl Script {
         if ending.started && (rule.kind == "write" && errno(rule) == ENOSPC || errno(rule) == EROFS) {
             assert_eq!(ending.code, 0, "{rule:?}, {fired:?}: a disk without writes has stopped the server");
         }
-        let mut stories = vec![vec![before()]];
-        stories.extend(ending.report.stories.iter().cloned());
-        let model = Model::of(&stories);
-        let verdict = scene::judge(&self.scene.place, &self.scene.data(), Some(&self.scene.ada), &model, random);
+        let mut histories = vec![vec![before()]];
+        histories.extend(ending.report.histories.iter().cloned());
+        let model = Model::of(&histories);
+        let verdict = test_registry::judge(
+            &self.registry.test_dir,
+            &self.registry.data(),
+            Some(&self.registry.ada),
+            &model,
+            random,
+        );
         assert!(verdict.violations.is_empty(), "{rule:?}, {fired:?}: {:#?}", verdict.violations);
-        ending.sent_again = self.send_again(&mut stories);
+        ending.sent_again = self.send_again(&mut histories);
         ending
     }
 
     /// Sends the requests without an answer again, without faults.
-    fn send_again(&self, stories: &mut [Story]) -> Again {
+    fn send_again(&self, histories: &mut [CustomerHistory]) -> Again {
         // Spares a start of the server if there is none.
-        if !stories.iter().flatten().any(|sent| sent.outcome == Outcome::Unknown) {
+        if !histories.iter().flatten().any(|sent| sent.outcome == Outcome::Unknown) {
             return Again::default();
         }
-        let server = self.scene.place.serve();
-        again::send_again(&server.client_of(&self.scene.ada), stories)
+        let server = self.registry.test_dir.serve();
+        again::send_again(&server.client_of(&self.registry.ada), histories)
     }
 }
 
@@ -215,9 +223,9 @@ fn after_any_failed_operation_answers_are_true_and_the_server_starts_again() {
 }
 
 /// Starts a server under a rule that is armed later, and creates a customer.
-fn start_and_create(scene: &Scene, shim: Shim) -> (Server, u64) {
-    let server = shim.armed_by_signal().under(scene.place.launch()).start();
-    let client = server.client_of(&scene.ada);
+fn start_and_create(registry: &TestRegistry, shim: Shim) -> (Server, u64) {
+    let server = shim.armed_by_signal().under(registry.test_dir.launch()).start();
+    let client = server.client_of(&registry.ada);
     let id = client.create(&sample::minimal("Before", "Acme")).customer_id();
     (server, id)
 }
@@ -225,17 +233,17 @@ fn start_and_create(scene: &Scene, shim: Shim) -> (Server, u64) {
 #[test]
 fn a_write_whose_sync_has_failed_is_not_shown() {
     for action in [Action::Fail(EIO), Action::FailFromThenOn(EIO), Action::Fail(ENOSPC)] {
-        let scene = Scene::new();
-        let log = scene.place.root().join("recording");
+        let registry = TestRegistry::new();
+        let log = registry.test_dir.root().join("recording");
         let rule = Rule { action, kind: "sync", suffix: "-wal", number: 1 };
-        let (mut server, id) = start_and_create(&scene, Shim::new(&scene.data()).rule(&rule).record(&log));
+        let (mut server, id) = start_and_create(&registry, Shim::new(&registry.data()).rule(&rule).record(&log));
         server.signal("USR1");
-        let client = server.client_of(&scene.ada);
+        let client = server.client_of(&registry.ada);
         let edited = sample::full("Before", "Acme");
         let started = Instant::now();
         let reply = client.edit(id, &edited);
         assert_eq!(reply.status, 503, "{rule:?}: {}", reply.text());
-        must_not_show(&server.client_of(&scene.ada), id);
+        must_not_show(&server.client_of(&registry.ada), id);
         wait::until("the server stops", STOPS, || (!server.is_running()).then_some(()));
         assert_eq!(server.wait(), 1, "{rule:?}");
         eprintln!("{rule:?}: the server had stopped {:?} after the edit", started.elapsed());
@@ -255,10 +263,10 @@ fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
     let mut random = Random::of_test("failed syncs, then a power cut");
     let mut again = Again::default();
     for round in 0..seed::rounds(6) {
-        let (place, log, ada) = prepare();
+        let (test_dir, log, ada) = prepare();
         let rule = Rule { action: Action::Fail(EIO), kind: "sync", suffix: "-wal", number: random.within(4..30) };
-        let shim = Shim::new(&place.data()).record(&log).rule(&rule).armed_by_signal();
-        let server = shim.under(place.launch()).start();
+        let shim = Shim::new(&test_dir.data()).record(&log).rule(&rule).armed_by_signal();
+        let server = shim.under(test_dir.launch()).start();
         server.signal("USR1");
         let load = Load { prefix: "F".to_owned(), workers: 4, requests: 60, large: 0 };
         let mut report = load.run(server.address(), &ada, &mut random, |_| {});
@@ -266,10 +274,11 @@ fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
         let recording = Recording::read(&log);
         assert_eq!(recording.fired(), Some(("sync", "carnelian.db-wal")), "round {round}: {rule:?}");
         let left = Image::of(&recording, recording.events.len(), Unsynced::Dropped, &mut random);
-        let verdict = scene::judge(&place, &left.data, Some(&ada), &Model::of(&report.stories), &mut random);
+        let verdict =
+            test_registry::judge(&test_dir, &left.data, Some(&ada), &Model::of(&report.histories), &mut random);
         assert!(verdict.violations.is_empty(), "round {round}: {rule:?}: {:#?}", verdict.violations);
-        let server = scene::launch(&place, &left.data).start();
-        again += again::send_again(&server.client_of(&ada), &mut report.stories);
+        let server = test_registry::launch(&test_dir, &left.data).start();
+        again += again::send_again(&server.client_of(&ada), &mut report.histories);
     }
     assert_ne!(again, Again::default(), "no request was without an answer");
 }

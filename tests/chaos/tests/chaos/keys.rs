@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use blackbox::{Place, wait};
+use blackbox::{TestDir, wait};
 use chaos::keys::{KeyChange, KeyRegistry, Outcome, Workload};
 use chaos::recording::{Event, Recording};
-use chaos::scene::Image;
+use chaos::test_registry::Image;
 use chaos::{Action, Random, Rule, Shim, Unsynced, seed};
 
 /// An operation at which a process is killed: action, kind, file, and the range of its number.
@@ -49,9 +49,9 @@ fn was_done(change: &KeyChange) -> bool {
 #[test]
 fn acknowledged_key_changes_survive_kills_of_server_and_commands() {
     let mut random = Random::of_test("kills while working on keys");
-    let place = Place::new();
-    let shim = Shim::new(&place.data());
-    let registry = KeyRegistry::open(place, &shim);
+    let test_dir = TestDir::new();
+    let shim = Shim::new(&test_dir.data());
+    let registry = KeyRegistry::open(test_dir, &shim);
     let command = |random: &mut Random| {
         if random.percent(50) { shim.clone().rule(&rule(&in_command(), random)) } else { shim.clone() }
     };
@@ -60,7 +60,7 @@ fn acknowledged_key_changes_survive_kills_of_server_and_commands() {
         let rule = rule(&in_server(), &mut random);
         let alone = Workload { prefix: format!("A{round}"), address: None, changes: 9, shim: &command, log: None };
         registry.work(&alone, &mut random, |_| {});
-        if let Some(mut server) = shim.clone().rule(&rule).start_unless_killed(registry.place.launch()) {
+        if let Some(mut server) = shim.clone().rule(&rule).start_unless_killed(registry.test_dir.launch()) {
             let (prefix, address) = (format!("R{round}"), Some(server.address()));
             let workload = Workload { prefix, address, changes: usize::MAX, shim: &command, log: None };
             registry.work(&workload, &mut random, |progress| {
@@ -72,7 +72,7 @@ fn acknowledged_key_changes_survive_kills_of_server_and_commands() {
                 progress.end();
             });
         }
-        let faults = registry.faults(&registry.place.data(), was_done);
+        let faults = registry.faults(&registry.test_dir.data(), was_done);
         assert!(faults.is_empty(), "round {round}: {rule:?}: {faults:#?}");
     }
     let changes = registry.changes();
@@ -91,16 +91,16 @@ struct Run {
 
 impl Run {
     fn new(random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Self {
-        let place = Place::new();
-        let log = place.root().join("recording");
-        let shim = configure(Shim::new(&place.data()).record(&log));
-        let registry = KeyRegistry::open(place, &shim);
+        let test_dir = TestDir::new();
+        let log = test_dir.root().join("recording");
+        let shim = configure(Shim::new(&test_dir.data()).record(&log));
+        let registry = KeyRegistry::open(test_dir, &shim);
         let prepared = Recording::read(&log).events.len();
         let command = |_: &mut Random| shim.clone();
         let mut workload =
             Workload { prefix: "A".to_owned(), address: None, changes: 12, shim: &command, log: Some(&log) };
         registry.work(&workload, random, |_| {});
-        let server = shim.under(registry.place.launch()).start();
+        let server = shim.under(registry.test_dir.launch()).start();
         (workload.prefix, workload.address, workload.changes) = ("P".to_owned(), Some(server.address()), 30);
         registry.work(&workload, random, |_| {});
         server.stop();

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
 
-use blackbox::{CUSTOMERS, Login, Place, Request, sample, wait};
+use blackbox::{CUSTOMERS, Login, Request, TestDir, sample, wait};
 use chaos::again::{self, Again};
 use chaos::model::Sent;
 use chaos::recording::Recording;
-use chaos::{Action, Load, Model, Outcome, Random, Rule, Scene, Shim, scene, seed};
+use chaos::{Action, Load, Model, Outcome, Random, Rule, Shim, TestRegistry, seed, test_registry};
 
 fn load(prefix: String) -> Load {
     Load { prefix, workers: 8, requests: usize::MAX, large: 15 }
@@ -30,39 +30,39 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_at_random_moments() {
 
 /// Kills the servers of a new registry, and returns how many customers it must hold in the end.
 fn kill_at_random(rounds: Range<usize>, random: &mut Random) -> usize {
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     for round in rounds {
-        let server = scene.place.serve();
+        let server = registry.test_dir.serve();
         let enough = random.within(1..400);
         let address = server.address();
-        let report = load(format!("R{round}")).run(address, &scene.ada, random, |progress| {
+        let report = load(format!("R{round}")).run(address, &registry.ada, random, |progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
             server.kill();
         });
-        scene.note(report);
-        scene.must_hold(&format!("round {round}"), random);
+        registry.note(report);
+        registry.must_hold(&format!("round {round}"), random);
     }
-    Model::of(&scene.stories).certain()
+    Model::of(&registry.histories).certain()
 }
 
 #[test]
 fn creates_and_edits_without_an_answer_happen_once_when_they_are_sent_again() {
     let mut random = Random::of_test("sent again");
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     let mut again = Again::default();
     for round in 0..seed::rounds(10) {
-        let server = scene.place.serve();
+        let server = registry.test_dir.serve();
         let enough = random.within(1..200);
         let address = server.address();
-        let report = load(format!("R{round}")).run(address, &scene.ada, &mut random, |progress| {
+        let report = load(format!("R{round}")).run(address, &registry.ada, &mut random, |progress| {
             wait::until("there is load", wait::PATIENCE, || (progress.answered() >= enough).then_some(()));
             server.kill();
         });
-        scene.note(report);
-        let server = scene.place.serve();
-        again += scene.send_again(&server);
+        registry.note(report);
+        let server = registry.test_dir.serve();
+        again += registry.send_again(&server);
         server.kill();
-        scene.must_hold(&format!("round {round}"), &mut random);
+        registry.must_hold(&format!("round {round}"), &mut random);
     }
     assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
     eprintln!("sent again: {again:?}");
@@ -70,9 +70,9 @@ fn creates_and_edits_without_an_answer_happen_once_when_they_are_sent_again() {
 
 #[test]
 fn the_check_detects_a_server_that_has_forgotten_an_idempotency_key() {
-    let scene = Scene::new();
-    let server = scene.place.serve();
-    let client = server.client_of(&scene.ada);
+    let registry = TestRegistry::new();
+    let server = registry.test_dir.serve();
+    let client = server.client_of(&registry.ada);
     let (created, edited) = (sample::full("Created", "Acme"), sample::full("Edited", "Acme"));
     let id = client.create(&created).customer_id();
     let edit = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).header("Idempotency-Key", "known").json(&edited);
@@ -106,16 +106,16 @@ fn kill_at(
     rules: &[(Action, &'static str, &'static str, Range<usize>)],
 ) {
     let mut random = Random::of_test(name);
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     let (rounds, mut served) = (seed::rounds(rounds), 0);
     for round in 0..rounds {
         let (action, kind, suffix, numbers) = random.pick(rules).clone();
         let rule = Rule { action, kind, suffix, number: random.within(numbers) };
-        let shim = Shim::new(&scene.data()).rule(&rule);
+        let shim = Shim::new(&registry.data()).rule(&rule);
         let shim = if since == Since::Ready { shim.armed_by_signal() } else { shim };
         let case = format!("round {round}: {rule:?}");
-        let Some(mut server) = shim.start_unless_killed(scene.place.launch()) else {
-            scene.must_hold(&case, &mut random);
+        let Some(mut server) = shim.start_unless_killed(registry.test_dir.launch()) else {
+            registry.must_hold(&case, &mut random);
             continue;
         };
         served += 1;
@@ -123,15 +123,15 @@ fn kill_at(
             server.signal("USR1");
         }
         let load = Load { prefix: format!("R{round}"), ..load.clone() };
-        let report = load.run(server.address(), &scene.ada, &mut random, |_| {});
+        let report = load.run(server.address(), &registry.ada, &mut random, |_| {});
         if server.is_running() {
             // The operation of the rule happens when the server stops.
             server.signal("TERM");
         }
         assert_eq!(server.wait(), -1, "{case}: the server was not killed");
         drop(server);
-        scene.note(report);
-        scene.must_hold(&case, &mut random);
+        registry.note(report);
+        registry.must_hold(&case, &mut random);
     }
     eprintln!("{name}: {served} of {rounds} servers were killed while running, the others during their start");
 }
@@ -202,40 +202,40 @@ fn a_first_start_that_is_killed_can_be_repeated() {
     let mut random = Random::of_test("kills at first start");
     let counted = first_start_operations();
     for round in 0..seed::rounds(5) {
-        let place = Place::new();
+        let test_dir = TestDir::new();
         let actions = [Action::KillBefore, Action::KillHalf, Action::KillAfter];
         let rule = Rule { action: *random.pick(&actions), kind: "any", suffix: "*", number: random.within(1..counted) };
-        let mut command = account_command(&place);
-        Shim::new(&place.data()).rule(&rule).under_command(&mut command);
+        let mut command = account_command(&test_dir);
+        Shim::new(&test_dir.data()).rule(&rule).under_command(&mut command);
         let ended = command.output().expect("the binary can be run");
         assert_eq!(ended.status.code(), None, "round {round}: {rule:?}: the command was not killed");
-        let again = account_command(&place).output().expect("the binary can be run");
+        let again = account_command(&test_dir).output().expect("the binary can be run");
         let why = String::from_utf8_lossy(&again.stderr).into_owned();
         // A command that was killed after its last commit has created the account.
         assert!(again.status.success() || why.contains("taken"), "round {round}: {rule:?}: {why}");
-        let ada = place.user("ada", "Acme", &[]);
-        must_serve(&place, &ada, &mut random);
+        let ada = test_dir.user("ada", "Acme", &[]);
+        must_serve(&test_dir, &ada, &mut random);
     }
 }
 
-fn must_serve(place: &Place, login: &Login, random: &mut Random) {
-    let verdict = scene::judge(place, &place.data(), Some(login), &Model::default(), random);
+fn must_serve(test_dir: &TestDir, login: &Login, random: &mut Random) {
+    let verdict = test_registry::judge(test_dir, &test_dir.data(), Some(login), &Model::default(), random);
     assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);
 }
 
 /// The first command that works on a place, which makes its registry.
-fn account_command(place: &Place) -> Command {
-    let mut command = place.command();
-    command.args(["account", "create", "Acme", "--data"]).arg(place.data());
+fn account_command(test_dir: &TestDir) -> Command {
+    let mut command = test_dir.command();
+    command.args(["account", "create", "Acme", "--data"]).arg(test_dir.data());
     command
 }
 
 /// How many operations a first start has.
 fn first_start_operations() -> usize {
-    let place = Place::new();
-    let log = place.root().join("recording");
-    let mut command = account_command(&place);
-    Shim::new(&place.data()).record(&log).under_command(&mut command);
+    let test_dir = TestDir::new();
+    let log = test_dir.root().join("recording");
+    let mut command = account_command(&test_dir);
+    Shim::new(&test_dir.data()).record(&log).under_command(&mut command);
     assert!(command.output().expect("the binary can be run").status.success());
     let operations = Recording::read(&log).operations();
     assert!(operations > 50, "too little was recorded: {operations}");

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use chaos::{Scene, gaps};
+use chaos::{TestRegistry, gaps};
 
 /// A mounted file system, unmounted when dropped.
 pub(crate) struct Mount(PathBuf);
@@ -67,17 +67,17 @@ pub(crate) fn remount(at: &Path, options: &str) {
     assert!(permitted(&["mount", "-o", &options, plain(at)]), "{options} is not possible");
 }
 
-/// Moves the registry of a scene to the file system that `mount` mounts. No process may have it open.
-pub(crate) fn move_registry(scene: &Scene, mount: impl FnOnce(&Path) -> Option<Mount>) -> Option<Mount> {
-    let moved = scene.place.root().join("moved");
-    fs::rename(scene.data(), &moved).expect("a directory can be renamed");
-    fs::create_dir(scene.data()).expect("a directory can be made");
-    let Some(mount) = mount(&scene.data()) else {
+/// Moves the registry under test to the file system that `mount` mounts. No process may have it open.
+pub(crate) fn move_registry(registry: &TestRegistry, mount: impl FnOnce(&Path) -> Option<Mount>) -> Option<Mount> {
+    let moved = registry.test_dir.root().join("moved");
+    fs::rename(registry.data(), &moved).expect("a directory can be renamed");
+    fs::create_dir(registry.data()).expect("a directory can be made");
+    let Some(mount) = mount(&registry.data()) else {
         gaps::report("real file systems that fill up or become read-only: mounting is not permitted");
         return None;
     };
     for name in ["carnelian.db", "master.key"] {
-        let copy = scene.data().join(name);
+        let copy = registry.data().join(name);
         fs::copy(moved.join(name), &copy).expect("a file can be copied");
         // Synced, since the registry is older than the fault of the test.
         File::open(copy).and_then(|copy| copy.sync_all()).expect("a file can be synced");

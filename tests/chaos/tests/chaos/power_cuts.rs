@@ -6,32 +6,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use blackbox::{Login, Place, Server, wait};
+use blackbox::{Login, Server, TestDir, wait};
 use chaos::again::{self, Again};
 use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
-use chaos::scene::Image;
-use chaos::{Action, Load, Model, Outcome, Progress, Random, Rule, Shim, Story, Unsynced, Violation, scene, seed};
+use chaos::test_registry::Image;
+use chaos::{
+    Action, CustomerHistory, Load, Model, Outcome, Progress, Random, Rule, Shim, Unsynced, Violation, seed,
+    test_registry,
+};
 
 /// A registry from its first command to the end of its server, and all operations on its files.
 struct Run {
-    place: Place,
+    test_dir: TestDir,
     ada: Login,
-    stories: Vec<Story>,
+    histories: Vec<CustomerHistory>,
     recording: Recording,
     /// How many events were recorded when the user's key was issued.
     prepared: usize,
 }
 
 /// A registry whose operations were recorded from its first command: its place, the recording and its user.
-pub(crate) fn prepare() -> (Place, PathBuf, Login) {
-    let place = Place::new();
-    let log = place.root().join("recording");
-    let shim = Shim::new(&place.data()).record(&log);
-    shim.cli(&place, &["account", "create", "Acme"]);
-    let ada = shim.user(&place, "ada", "Acme");
-    shim.under(place.launch()).start().stop();
-    (place, log, ada)
+pub(crate) fn prepare() -> (TestDir, PathBuf, Login) {
+    let test_dir = TestDir::new();
+    let log = test_dir.root().join("recording");
+    let shim = Shim::new(&test_dir.data()).record(&log);
+    shim.cli(&test_dir, &["account", "create", "Acme"]);
+    let ada = shim.user(&test_dir, "ada", "Acme");
+    shim.under(test_dir.launch()).start().stop();
+    (test_dir, log, ada)
 }
 
 /// Records a run under `load`; `configure` changes the shim of the server.
@@ -46,36 +49,36 @@ fn run_until(
     configure: impl FnOnce(Shim) -> Shim,
     meanwhile: impl FnOnce(&Progress, &Server, &Path),
 ) -> Run {
-    let (place, log, ada) = prepare();
+    let (test_dir, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
-    let configured = configure(Shim::new(&place.data()).record(&log));
-    let mut server = configured.under(place.launch()).start();
+    let configured = configure(Shim::new(&test_dir.data()).record(&log));
+    let mut server = configured.under(test_dir.launch()).start();
     let report = load.run(server.address(), &ada, random, |progress| meanwhile(progress, &server, &log));
     server.signal("TERM");
     let code = server.wait();
     let has_failed = configured.has_rule() && server.log().contains("the store has failed");
     assert_eq!(code, i32::from(has_failed), "the server did not stop in order");
     let recording = Recording::read(&log);
-    Run { place, ada, stories: report.stories, recording, prepared }
+    Run { test_dir, ada, histories: report.histories, recording, prepared }
 }
 
 /// Like [`run`], but the server is killed before or after writes and syncs of the log and started again, a few times.
 fn run_with_kills(load: &Load, random: &mut Random) -> Run {
-    let (place, log, ada) = prepare();
+    let (test_dir, log, ada) = prepare();
     let prepared = Recording::read(&log).events.len();
-    let mut stories = Vec::new();
+    let mut histories = Vec::new();
     let mut servers = 0;
     while servers < 4 {
         let action = *random.pick(&[Action::KillBefore, Action::KillAfter]);
         let (kind, numbers) = random.pick(&[("write", 9..150), ("sync", 4..40)]).clone();
         let rule = Rule { action, kind, suffix: "-wal", number: random.within(numbers) };
-        let shim = Shim::new(&place.data()).record(&log).rule(&rule);
-        let Some(server) = shim.start_unless_killed(place.launch()) else { continue };
+        let shim = Shim::new(&test_dir.data()).record(&log).rule(&rule);
+        let Some(server) = shim.start_unless_killed(test_dir.launch()) else { continue };
         let load = Load { prefix: format!("L{servers}"), requests: usize::MAX, ..load.clone() };
         servers += 1;
-        stories.extend(load.run(server.address(), &ada, random, |_| {}).stories);
+        histories.extend(load.run(server.address(), &ada, random, |_| {}).histories);
     }
-    Run { place, ada, stories, recording: Recording::read(&log), prepared }
+    Run { test_dir, ada, histories, recording: Recording::read(&log), prepared }
 }
 
 impl Run {
@@ -83,33 +86,33 @@ impl Run {
     fn violations(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> (Vec<Violation>, Image) {
         let image = Image::of(&self.recording, cut, unsynced, random);
         let acknowledged = self.recording.acknowledged_before(cut);
-        let model = Model::at(&self.stories, |sent| acknowledged.contains(sent.request.as_str()));
+        let model = Model::at(&self.histories, |sent| acknowledged.contains(sent.request.as_str()));
         let login = (cut >= self.prepared).then_some(&self.ada);
-        (scene::judge(&self.place, &image.data, login, &model, random).violations, image)
+        (test_registry::judge(&self.test_dir, &image.data, login, &model, random).violations, image)
     }
 
     /// What the clients know at a cut: the requests answered by then, and the one that each client waits for.
-    fn known(&self, cut: usize) -> Vec<Story> {
+    fn known(&self, cut: usize) -> Vec<CustomerHistory> {
         let answered = self.recording.answered_before(cut);
         let is_answered = |sent: &Sent| answered.contains(sent.request.as_str());
-        let unanswered = self.stories.iter().flatten().filter(|sent| !is_answered(sent));
+        let unanswered = self.histories.iter().flatten().filter(|sent| !is_answered(sent));
         let mut waiting: Vec<_> = unanswered.map(client_and_number).collect();
         waiting.sort_unstable();
         waiting.dedup_by_key(|(client, _)| *client);
-        let known = self.stories.iter().map(|story| {
-            let sent = story.iter().filter(|sent| is_answered(sent) || waiting.contains(&client_and_number(sent)));
+        let known = self.histories.iter().map(|history| {
+            let sent = history.iter().filter(|sent| is_answered(sent) || waiting.contains(&client_and_number(sent)));
             let known = sent.map(|sent| match sent.outcome {
                 Outcome::Acknowledged(_) if !is_answered(sent) => Sent { outcome: Outcome::Unknown, ..sent.clone() },
                 _ => sent.clone(),
             });
-            known.collect::<Story>()
+            known.collect::<CustomerHistory>()
         });
-        known.filter(|story| !story.is_empty()).collect()
+        known.filter(|history| !history.is_empty()).collect()
     }
 
     /// Starts a server on the image of a cut, and sends the requests of unknown outcome again.
     fn send_again(&self, cut: usize, image: &Image) -> Again {
-        let server = scene::launch(&self.place, &image.data).start();
+        let server = test_registry::launch(&self.test_dir, &image.data).start();
         again::send_again(&server.client_of(&self.ada), &mut self.known(cut))
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use blackbox::Place;
+use blackbox::TestDir;
 use chaos::checker::{self, Stored};
 use chaos::races::served::Session;
 use chaos::races::{Answer, CLIENTS, Call, History, Home, Operation, Race, Served, Service};
@@ -74,8 +74,8 @@ fn race(served: &mut Served<'_>, usual: usize, random: &mut Random, before: impl
 #[test]
 fn answers_to_racing_clients_are_linearizable() {
     let mut random = Random::of_test("races");
-    let place = Place::new();
-    let mut served = Served::new(&place, || place.launch());
+    let test_dir = TestDir::new();
+    let mut served = Served::new(&test_dir, || test_dir.launch());
     let tally = race(&mut served, 300, &mut random, |_| {});
     assert_eq!(tally.lost(), 0, "calls were refused with 503 and prove nothing");
 }
@@ -94,19 +94,19 @@ const KILLS: [(Action, &str, &str, Range<usize>); 7] = [
 #[test]
 fn answers_to_racing_clients_are_linearizable_across_kills() {
     let mut random = Random::of_test("races across kills");
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let mut rules = random.branch();
-    let mut served = Served::new(&place, || {
+    let mut served = Served::new(&test_dir, || {
         let (action, kind, suffix, numbers) = rules.pick(&KILLS).clone();
         let rule = Rule { action, kind, suffix, number: rules.within(numbers) };
-        Shim::new(&place.data()).rule(&rule).armed_by_signal().under(place.launch())
+        Shim::new(&test_dir.data()).rule(&rule).armed_by_signal().under(test_dir.launch())
     });
     let Tally { races, .. } = race(&mut served, 150, &mut random, |served| served.arm());
     let kills = served.kills();
     eprintln!("{kills} servers were killed");
     assert!(kills > races / 2 || races < ENOUGH, "too little was tried: {kills} kills in {races} races");
     drop(served);
-    let stored = Stored::read(&place.data()).expect("the files can be read");
+    let stored = Stored::read(&test_dir.data()).expect("the files can be read");
     assert_eq!(checker::check_rows(&stored), []);
 }
 
@@ -185,8 +185,8 @@ impl Service for Layer<'_, '_> {
 /// Runs races through a layer; returns for each history whether it is linearizable.
 fn race_through_a_layer(name: &str, step: impl Fn() -> Step) -> Vec<bool> {
     let mut random = Random::of_test(name);
-    let place = Place::new();
-    let mut served = Served::new(&place, || place.launch());
+    let test_dir = TestDir::new();
+    let mut served = Served::new(&test_dir, || test_dir.launch());
     let verdicts = (0..10).map(|number| {
         served.next_race(&format!("R{number} "));
         let race = Race { contested: true, edits: 0, erasers: 0, ..Race::draw(&mut random) };

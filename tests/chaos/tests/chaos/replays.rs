@@ -3,19 +3,19 @@
 use blackbox::problems::IDEMPOTENCY_KEY_IN_USE;
 use blackbox::{CUSTOMERS, Request, sample, wait};
 use chaos::crowd::{self, Member};
-use chaos::{Action, Recording, Rule, Scene, Shim};
+use chaos::{Action, Recording, Rule, Shim, TestRegistry};
 
 #[test]
 fn a_write_is_not_answered_again_before_it_is_synced() {
-    let scene = Scene::new();
-    let log = scene.place.root().join("recording");
+    let registry = TestRegistry::new();
+    let log = registry.test_dir.root().join("recording");
     let rule = Rule { action: Action::Hold, kind: "sync", suffix: "-wal", number: 1 };
-    let shim = Shim::new(&scene.data()).rule(&rule).record(&log).armed_by_signal();
-    let server = shim.under(scene.place.launch()).start();
-    let client = server.client_of(&scene.ada);
+    let shim = Shim::new(&registry.data()).rule(&rule).record(&log).armed_by_signal();
+    let server = shim.under(registry.test_dir.launch()).start();
+    let client = server.client_of(&registry.ada);
     client.create(&sample::minimal("Before", "Acme")).must_succeed("a create");
     let body = sample::minimal("Once", "Acme");
-    let create = Request::new("POST", CUSTOMERS).login(&scene.ada).header("Idempotency-Key", "once").json(&body);
+    let create = Request::new("POST", CUSTOMERS).login(&registry.ada).header("Idempotency-Key", "once").json(&body);
     let exchange_others = || {
         for _ in 0..100 {
             client.get("/rws/api/v1/echo/hello").must_succeed("a request while the sync is held");

@@ -10,7 +10,7 @@ mod slow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chaos::{Load, Progress, Random, Scene, gaps, process, seed};
+use chaos::{Load, Progress, Random, TestRegistry, gaps, process, seed};
 
 /// The largest permitted ratio of the 99th percentile under load to that without, where it is judged.
 const SLOWER: f64 = 2.0;
@@ -68,17 +68,17 @@ impl OrdinaryLoad {
     #[track_caller]
     fn run(
         &mut self,
-        scene: &mut Scene,
+        registry: &mut TestRegistry,
         address: SocketAddr,
         requests: usize,
         meanwhile: impl FnOnce(&Progress),
     ) -> Duration {
         self.rounds += 1;
         let load = Load { prefix: format!("R{}", self.rounds), workers: 4, requests, large: 5 };
-        let report = load.run(address, &scene.ada, &mut self.random, meanwhile);
+        let report = load.run(address, &registry.ada, &mut self.random, meanwhile);
         report.must_be_undisturbed(&format!("round {}", self.rounds));
         let p99 = report.p99();
-        scene.note(report);
+        registry.note(report);
         p99
     }
 }

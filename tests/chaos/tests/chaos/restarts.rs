@@ -1,15 +1,15 @@
 //! A server that ends during a sync is started again, and then the power is cut.
 
-use blackbox::{CUSTOMERS, Login, Place, Request, Server, sample};
+use blackbox::{CUSTOMERS, Login, Request, Server, TestDir, sample};
 use chaos::recording::Recording;
 use chaos::shim::EIO;
-use chaos::{Action, Disk, Random, Rule, Shim, Unsynced, scene};
+use chaos::{Action, Disk, Random, Rule, Shim, Unsynced, test_registry};
 
 use crate::power_cuts::prepare;
 
 /// A registry whose server has ended during the sync of an edit, and was started again.
 struct Restarted {
-    place: Place,
+    test_dir: TestDir,
     log: std::path::PathBuf,
     ada: Login,
     server: Server,
@@ -19,13 +19,13 @@ struct Restarted {
 impl Restarted {
     /// Creates a customer, applies `action` to the sync of an edit, and starts the server again.
     fn after(action: Action) -> Self {
-        let (place, log, ada) = prepare();
-        let recorded = || Shim::new(&place.data()).record(&log);
-        let server = recorded().under(place.launch()).start();
+        let (test_dir, log, ada) = prepare();
+        let recorded = || Shim::new(&test_dir.data()).record(&log);
+        let server = recorded().under(test_dir.launch()).start();
         let id = server.client_of(&ada).create(&sample::full("Customer", "Acme")).customer_id();
         server.kill();
         let rule = Rule { action, kind: "sync", suffix: "-wal", number: 1 };
-        let mut server = recorded().rule(&rule).armed_by_signal().under(place.launch()).start();
+        let mut server = recorded().rule(&rule).armed_by_signal().under(test_dir.launch()).start();
         // The first commit of a log syncs the header of the log too, so it must not be the edit.
         server.client_of(&ada).create(&sample::full("First of the log", "Acme")).must_succeed("a first commit");
         server.signal("USR1");
@@ -34,18 +34,18 @@ impl Restarted {
         assert!(reply.as_ref().is_ok_and(|reply| reply.status == 503) || reply.is_err(), "{reply:?}");
         server.wait();
         drop(server);
-        let server = recorded().under(place.launch()).start();
-        Self { place, log, ada, server, id }
+        let server = recorded().under(test_dir.launch()).start();
+        Self { test_dir, log, ada, server, id }
     }
 
     /// Cuts the power, so that only synced data is left, and starts a server on that.
-    fn cut_power(self) -> (Server, Place, Login) {
+    fn cut_power(self) -> (Server, TestDir, Login) {
         self.server.kill();
         let recording = Recording::read(&self.log);
-        let data = self.place.root().join("image");
+        let data = self.test_dir.root().join("image");
         std::fs::create_dir(&data).expect("a directory can be made");
         Disk::after(&recording, recording.events.len()).write_image(&data, Unsynced::Dropped, &mut Random::new(0));
-        (scene::launch(&self.place, &data).start(), self.place, self.ada)
+        (test_registry::launch(&self.test_dir, &data).start(), self.test_dir, self.ada)
     }
 
     /// Asserts that data which the restarted server has shown survives a power cut.

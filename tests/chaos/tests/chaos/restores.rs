@@ -8,8 +8,8 @@ use std::process::Output;
 
 use chaos::checker::Stored;
 use chaos::model::Sent;
-use chaos::scene::Image;
-use chaos::{Action, Event, Load, Model, Random, Recording, Rule, Scene, Shim, Unsynced, scene, seed};
+use chaos::test_registry::Image;
+use chaos::{Action, Event, Load, Model, Random, Recording, Rule, Shim, TestRegistry, Unsynced, seed, test_registry};
 
 use crate::backups::{BACKUP, back_up, folder};
 
@@ -18,44 +18,49 @@ const REPLACED: &str = "Replaced";
 
 /// A registry, and an older backup of it.
 struct Past {
-    scene: Scene,
+    registry: TestRegistry,
     /// What is in the registry, and what is in the backup.
     models: [Model; 2],
 }
 
 impl Past {
     fn new(random: &mut Random) -> Self {
-        let mut scene = Scene::new();
-        let server = scene.place.serve();
+        let mut registry = TestRegistry::new();
+        let server = registry.test_dir.serve();
         let load = |prefix: &str| Load { prefix: prefix.to_owned(), workers: 3, requests: 40, large: 10 };
-        scene.note(load("Kept").run(server.address(), &scene.ada, random, |_| {}));
-        assert!(back_up(&scene.place).status().expect("the binary can be run").success());
-        let backed_up = Model::of(&scene.stories);
-        scene.note(load(REPLACED).run(server.address(), &scene.ada, random, |_| {}));
+        registry.note(load("Kept").run(server.address(), &registry.ada, random, |_| {}));
+        assert!(back_up(&registry.test_dir).status().expect("the binary can be run").success());
+        let backed_up = Model::of(&registry.histories);
+        registry.note(load(REPLACED).run(server.address(), &registry.ada, random, |_| {}));
         server.stop();
-        let server = scene.place.serve();
+        let server = registry.test_dir.serve();
         let last = Load { requests: 2, ..load(&format!("{REPLACED} at last")) };
-        scene.note(last.run(server.address(), &scene.ada, random, |_| {}));
+        registry.note(last.run(server.address(), &registry.ada, random, |_| {}));
         // A log stays behind that has some pages and not others: none of it may come to stand beside what is restored.
         server.kill();
-        let models = [Model::of(&scene.stories), backed_up];
-        Self { scene, models }
+        let models = [Model::of(&registry.histories), backed_up];
+        Self { registry, models }
     }
 
     /// The registry once more.
     fn copy(&self, name: &str) -> PathBuf {
-        let data = self.scene.place.root().join(name);
+        let data = self.registry.test_dir.root().join(name);
         fs::create_dir(&data).expect("a directory can be made");
         for name in ["carnelian.db", "carnelian.db-wal", "master.key"] {
-            fs::copy(self.scene.data().join(name), data.join(name)).expect("a file can be copied");
+            fs::copy(self.registry.data().join(name), data.join(name)).expect("a file can be copied");
         }
         data
     }
 
     /// Restores the backup in the place of a registry, with a shim under the command.
     fn restore(&self, data: &Path, shim: &Shim) -> Output {
-        let mut command = self.scene.place.command();
-        command.arg("restore").arg(folder(&self.scene.place).join(BACKUP)).arg("--replace").arg("--data").arg(data);
+        let mut command = self.registry.test_dir.command();
+        command
+            .arg("restore")
+            .arg(folder(&self.registry.test_dir).join(BACKUP))
+            .arg("--replace")
+            .arg("--data")
+            .arg(data);
         shim.under_command(&mut command);
         command.output().expect("the binary can be run")
     }
@@ -63,7 +68,7 @@ impl Past {
     /// What was done to a registry to restore the backup in its place, and how many events stand for what was there.
     fn record(&self, name: &str) -> (Recording, usize) {
         let data = self.copy(name);
-        let log = self.scene.place.root().join(format!("{name}.recording"));
+        let log = self.registry.test_dir.root().join(format!("{name}.recording"));
         let files = Recording::of_files(&data);
         let before = files.events.len();
         let restored = self.restore(&data, &Shim::new(&data).record(&log));
@@ -76,10 +81,10 @@ impl Past {
         let replaced = |stored: Stored| stored.rows.iter().any(|row| row.name.starts_with(REPLACED));
         let is_backup = !replaced(Stored::read(data).expect("the files can be read"));
         let model = &self.models[usize::from(is_backup)];
-        let verdict = scene::judge(&self.scene.place, data, Some(&self.scene.ada), model, random);
+        let verdict = test_registry::judge(&self.registry.test_dir, data, Some(&self.registry.ada), model, random);
         assert!(verdict.violations.is_empty(), "{case}: {:#?}", verdict.violations);
         let new = verdict.probe.iter().flatten().filter_map(Sent::id);
-        let given: HashSet<_> = self.scene.stories.iter().flatten().filter_map(Sent::id).collect();
+        let given: HashSet<_> = self.registry.histories.iter().flatten().filter_map(Sent::id).collect();
         new.for_each(|id| assert!(!given.contains(&id), "{case}: {id} was given twice"));
         is_backup
     }

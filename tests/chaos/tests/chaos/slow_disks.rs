@@ -2,7 +2,7 @@
 
 use blackbox::{CUSTOMERS, Client, Login, Request, Server, sample, wait};
 use chaos::crowd::{self, Member};
-use chaos::{Action, Recording, Rule, Scene, Shim};
+use chaos::{Action, Recording, Rule, Shim, TestRegistry};
 
 /// Creates `count` customers of which no two are stored on one page of the database, and returns their ids.
 fn customers_on_different_pages(client: &Client, count: usize) -> Vec<u64> {
@@ -22,21 +22,21 @@ fn request_each(server: &Server, login: &Login, ids: &[u64]) -> Vec<Member> {
 
 #[test]
 fn reads_that_wait_for_the_disk_do_not_delay_other_requests() {
-    let scene = Scene::new();
-    let before = scene.place.serve();
-    let ids = customers_on_different_pages(&before.client_of(&scene.ada), 8);
+    let registry = TestRegistry::new();
+    let before = registry.test_dir.serve();
+    let ids = customers_on_different_pages(&before.client_of(&registry.ada), 8);
     // A start copies the write-ahead log into the database, so that the reads below go to the database.
     before.stop();
-    let (log, meminfo) = (scene.place.root().join("recording"), scene.place.root().join("meminfo"));
+    let (log, meminfo) = (registry.test_dir.root().join("recording"), registry.test_dir.root().join("meminfo"));
     std::fs::write(&meminfo, "MemTotal: 64 kB\n").expect("a file can be written");
     let rule = Rule { action: Action::Hold, kind: "read", suffix: "carnelian.db", number: 1 };
-    let shim = Shim::new(&scene.data()).rule(&rule).record(&log).meminfo(&meminfo).armed_by_signal();
-    let server = shim.under(scene.place.launch()).start();
+    let shim = Shim::new(&registry.data()).rule(&rule).record(&log).meminfo(&meminfo).armed_by_signal();
+    let server = shim.under(registry.test_dir.launch()).start();
     let live = Request::new("GET", "/health/live");
     let mut others = crowd::open(server.address(), 8);
 
     server.signal("USR1");
-    let mut waiting = request_each(&server, &scene.ada, &ids);
+    let mut waiting = request_each(&server, &registry.ada, &ids);
     wait::until("a read is held", wait::PATIENCE, || Recording::read(&log).fired().map(drop));
     for connection in &mut others {
         connection.exchange(&live).expect("the server answers").must_succeed("a request while reads wait");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use blackbox::{Launch, Server, sample, wait};
 use chaos::model::Sent;
-use chaos::{Load, Model, Outcome, Progress, Random, Scene, seed};
+use chaos::{Load, Model, Outcome, Progress, Random, TestRegistry, seed};
 
 use crate::mounts::Mount;
 
@@ -22,7 +22,7 @@ pub(crate) struct Trial<'a> {
     // These go in this order.
     pub(crate) server: Server,
     pub(crate) mount: Option<Mount>,
-    pub(crate) scene: Scene,
+    pub(crate) registry: TestRegistry,
 }
 
 /// How many requests were acknowledged and refused.
@@ -33,12 +33,18 @@ pub(crate) struct Answers {
 
 impl<'a> Trial<'a> {
     /// Starts a server on a registry, which may lie on a file system of its own.
-    pub(crate) fn start(name: &'a str, random: Random, mut scene: Scene, mount: Option<Mount>, launch: Launch) -> Self {
+    pub(crate) fn start(
+        name: &'a str,
+        random: Random,
+        mut registry: TestRegistry,
+        mount: Option<Mount>,
+        launch: Launch,
+    ) -> Self {
         let server = launch.start();
         let body = sample::minimal("Known", "Acme");
-        let known = server.client_of(&scene.ada).create(&body).customer_id();
-        scene.stories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(known) }]);
-        Self { name, known, random, server, mount, scene }
+        let known = server.client_of(&registry.ada).create(&body).customer_id();
+        registry.histories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(known) }]);
+        Self { name, known, random, server, mount, registry }
     }
 
     /// Lets `fail` make the disk refuse writes in the middle of a load, and `mend` make it take them again.
@@ -57,10 +63,10 @@ impl<'a> Trial<'a> {
 
     /// Runs clients, and `meanwhile` concurrently.
     pub(crate) fn load(&mut self, load: &Load, meanwhile: impl FnOnce(&Server, &Progress)) -> Answers {
-        let (server, ada) = (&self.server, &self.scene.ada);
+        let (server, ada) = (&self.server, &self.registry.ada);
         let report = load.run(server.address(), ada, &mut self.random, |progress| meanwhile(server, progress));
         let answers = Answers { acknowledged: report.acknowledged, unavailable: report.unavailable };
-        self.scene.note(report);
+        self.registry.note(report);
         answers
     }
 
@@ -79,7 +85,7 @@ impl<'a> Trial<'a> {
             (self.try_once(100).unavailable > 0).then(|| started.elapsed())
         });
         assert!(refused < REFUSED, "a write was refused only after {refused:?}");
-        let client = self.server.client_of(&self.scene.ada);
+        let client = self.server.client_of(&self.registry.ada);
         client.read(self.known).must_succeed("a read while the disk refuses writes");
         let prefix = format!("R{:x}", self.random.number());
         self.load(&Load { prefix, workers: 4, requests: 10, large: 50 }, |_, _| {});
@@ -101,8 +107,8 @@ impl<'a> Trial<'a> {
 
     /// Asserts that what is stored agrees with the clients' answers, once the server has ended.
     pub(crate) fn must_hold(mut self) {
-        self.scene.must_hold(self.name, &mut self.random);
-        eprintln!("{} acknowledged customers are there", Model::of(&self.scene.stories).certain());
+        self.registry.must_hold(self.name, &mut self.random);
+        eprintln!("{} acknowledged customers are there", Model::of(&self.registry.histories).certain());
     }
 
     /// Stops the server cleanly, and asserts that what is stored agrees with the clients' answers.

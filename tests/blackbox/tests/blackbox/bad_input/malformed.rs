@@ -1,6 +1,6 @@
 //! Malformed HTTP requests.
 
-use blackbox::{Request, Site, sample};
+use blackbox::{Fixture, Request, sample};
 
 use super::{send_raw, still_serves};
 
@@ -45,32 +45,32 @@ const UNUSUAL: [(&str, &[u8]); 9] = [
 
 #[test]
 fn an_invalid_message_is_refused_or_the_connection_closed() {
-    let site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
+    let fixture = Fixture::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
     for (case, bytes) in INVALID {
-        if let Some(reply) = send_raw(&site.server, bytes, case) {
+        if let Some(reply) = send_raw(&fixture.server, bytes, case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
-        still_serves(&site.server, case);
+        still_serves(&fixture.server, case);
     }
 }
 
 #[test]
 fn an_unusual_message_causes_no_server_error() {
-    let site = Site::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
+    let fixture = Fixture::start_with(|launch| launch.args(&["--timeouts-header-seconds", "2"]));
     for (case, bytes) in UNUSUAL {
-        if let Some(reply) = send_raw(&site.server, bytes, case) {
+        if let Some(reply) = send_raw(&fixture.server, bytes, case) {
             assert!(reply.status < 500, "{case}: {} {}", reply.status, reply.text());
         }
-        still_serves(&site.server, case);
+        still_serves(&fixture.server, case);
     }
 }
 
 #[test]
 fn invalid_chunks_create_nothing() {
-    let site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
+    let fixture = Fixture::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
     let customer = sample::minimal("Chunked", "Acme").to_string();
     let whole = format!("{:x}\r\n{customer}\r\n", customer.len());
-    let head = Request::new("POST", blackbox::CUSTOMERS).login(&site.ada).json_bytes("").chunked().head();
+    let head = Request::new("POST", blackbox::CUSTOMERS).login(&fixture.ada).json_bytes("").chunked().head();
     let cases = [
         ("not a number", format!("zz\r\n{customer}\r\n0\r\n\r\n")),
         ("a negative number", format!("-5\r\n{customer}\r\n0\r\n\r\n")),
@@ -80,10 +80,10 @@ fn invalid_chunks_create_nothing() {
         ("no end", whole),
     ];
     for (case, body) in cases {
-        if let Some(reply) = send_raw(&site.server, &[head.as_slice(), body.as_bytes()].concat(), case) {
+        if let Some(reply) = send_raw(&fixture.server, &[head.as_slice(), body.as_bytes()].concat(), case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
-        still_serves(&site.server, case);
+        still_serves(&fixture.server, case);
     }
-    site.client().create(&sample::minimal("Chunked", "Acme")).must_succeed("the name is still free");
+    fixture.client().create(&sample::minimal("Chunked", "Acme")).must_succeed("the name is still free");
 }

@@ -1,7 +1,7 @@
 //! Requests that are too large.
 
 use blackbox::problems::BODY_TOO_LARGE;
-use blackbox::{CUSTOMERS, Connection, Request, Site, sample};
+use blackbox::{CUSTOMERS, Connection, Fixture, Request, sample};
 
 use super::{send_raw, still_serves};
 
@@ -14,41 +14,41 @@ fn padded(name: &str, length: usize) -> String {
 
 #[test]
 fn a_body_may_have_64_kib_and_no_more() {
-    let site = Site::start();
-    check(&site, 65_536);
+    let fixture = Fixture::start();
+    check(&fixture, 65_536);
 }
 
 #[test]
 fn the_limit_can_be_configured() {
-    let site = Site::start_with(|launch| launch.args(&["--limits-body-bytes", "1000"]));
-    check(&site, 1000);
+    let fixture = Fixture::start_with(|launch| launch.args(&["--limits-body-bytes", "1000"]));
+    check(&fixture, 1000);
 }
 
-fn check(site: &Site, limit: usize) {
+fn check(fixture: &Fixture, limit: usize) {
     let post = |name: &str, length| Request::new("POST", CUSTOMERS).json_bytes(padded(name, length));
-    let client = site.client();
+    let client = fixture.client();
     client.send(post("Announced", limit)).must_succeed("an announced body at the limit");
     client.send(post("Chunked", limit).chunked()).must_succeed("a chunked body at the limit");
     client.send(post("A", limit + 1)).must_be(&BODY_TOO_LARGE, "an announced body beyond the limit");
-    site.client().send(post("A", limit + 1).chunked()).must_be(&BODY_TOO_LARGE, "a chunked body beyond the limit");
-    still_serves(&site.server, "bodies that are too large");
+    fixture.client().send(post("A", limit + 1).chunked()).must_be(&BODY_TOO_LARGE, "a chunked body beyond the limit");
+    still_serves(&fixture.server, "bodies that are too large");
 }
 
 #[test]
 fn an_oversized_body_is_refused_before_its_end() {
-    let site = Site::start();
-    let endless = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10000000000");
+    let fixture = Fixture::start();
+    let endless = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Content-Length", "10000000000");
     let start = [endless.bytes(), vec![b' '; 4 << 20]].concat();
-    let reply = send_raw(&site.server, &start, "the start of ten gigabytes").expect("a reply");
+    let reply = send_raw(&fixture.server, &start, "the start of ten gigabytes").expect("a reply");
     reply.must_be(&BODY_TOO_LARGE, "the start of ten gigabytes");
 }
 
 #[test]
 fn a_client_that_expects_a_100_is_refused_by_its_content_length() {
-    let site = Site::start();
-    let large = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
+    let fixture = Fixture::start();
+    let large = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Expect", "100-continue");
     let large = large.header("Content-Length", "10000000000");
-    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
     connection.send_bytes(&large.head()).expect("the server reads");
     let reply = connection.receive_one("POST").expect("the server responds");
     reply.must_be(&BODY_TOO_LARGE, "ten gigabytes announced");
@@ -56,10 +56,10 @@ fn a_client_that_expects_a_100_is_refused_by_its_content_length() {
 
 #[test]
 fn a_client_that_expects_a_100_gets_it() {
-    let site = Site::start();
-    let request = Request::new("POST", CUSTOMERS).login(&site.ada).header("Expect", "100-continue");
+    let fixture = Fixture::start();
+    let request = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Expect", "100-continue");
     let request = request.json(&sample::minimal("Patient", "Acme"));
-    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+    let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
     connection.send_bytes(&request.head()).expect("the server reads");
     assert_eq!(connection.receive_one("POST").expect("the server responds").status, 100);
     connection.send_bytes(&request.encoded_body()).expect("the server reads");
@@ -68,7 +68,7 @@ fn a_client_that_expects_a_100_gets_it() {
 
 #[test]
 fn headers_and_targets_that_are_too_large_are_refused() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let many: String = (0..10_000).map(|number| format!("X-{number}: y\r\n")).collect();
     let cases = [
         ("a header of a megabyte", format!("GET /health/live HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(1 << 20))),
@@ -80,9 +80,9 @@ fn headers_and_targets_that_are_too_large_are_refused() {
         ("a method of a megabyte", format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "X".repeat(1 << 20))),
     ];
     for (case, bytes) in cases {
-        if let Some(reply) = send_raw(&site.server, bytes.as_bytes(), case) {
+        if let Some(reply) = send_raw(&fixture.server, bytes.as_bytes(), case) {
             assert!((400..500).contains(&reply.status), "{case}: {} {}", reply.status, reply.text());
         }
-        still_serves(&site.server, case);
+        still_serves(&fixture.server, case);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blackbox::connection::is_silence;
-use blackbox::{CUSTOMERS, Connection, Request, Site, sample, wait};
+use blackbox::{CUSTOMERS, Connection, Fixture, Request, sample, wait};
 
 use super::still_serves;
 
@@ -25,35 +25,35 @@ fn send_slowly(mut connection: Connection, method: &str, filler: u8) -> Option<u
 
 #[test]
 fn a_client_that_sends_headers_slowly_is_disconnected() {
-    let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_HEADER_SECONDS", "1"));
+    let fixture = Fixture::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_HEADER_SECONDS", "1"));
     for start in ["", "GET", "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
-        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
         connection.send_bytes(start.as_bytes()).expect("the server reads");
         let status = send_slowly(connection, "GET", b'x');
         assert!(status.is_none_or(|status| (400..500).contains(&status)), "{start:?}: {status:?}");
     }
-    still_serves(&site.server, "slow headers");
+    still_serves(&fixture.server, "slow headers");
 }
 
 #[test]
 fn a_client_that_sends_a_body_slowly_is_disconnected() {
-    let site = Site::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_BODY_SECONDS", "1"));
-    let post = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Type", "application/json");
+    let fixture = Fixture::start_with(|launch| launch.env("CARNELIAN_TIMEOUTS_BODY_SECONDS", "1"));
+    let post = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Content-Type", "application/json");
     for post in [post.clone().header("Content-Length", "30000"), post.header("Transfer-Encoding", "chunked")] {
-        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
         connection.send_bytes(&post.head()).expect("the server reads");
         let status = send_slowly(connection, "POST", b'0');
         assert!(status.is_none_or(|status| (400..500).contains(&status)), "{status:?}");
     }
-    still_serves(&site.server, "slow bodies");
+    still_serves(&fixture.server, "slow bodies");
 }
 
 #[test]
 fn a_client_that_stops_sending_is_disconnected() {
-    let site = Site::start_with(|launch| launch.config("[timeouts]\nheader_seconds = 1\nbody_seconds = 1\n"));
-    let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
+    let fixture = Fixture::start_with(|launch| launch.config("[timeouts]\nheader_seconds = 1\nbody_seconds = 1\n"));
+    let half = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Content-Length", "10").bytes();
     for bytes in [b"GET /health".as_slice(), &half] {
-        let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+        let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
         connection.set_patience(DEADLINE);
         connection.send_bytes(bytes).expect("the server reads");
         let outcome = connection.receive("POST", "-");
@@ -64,17 +64,17 @@ fn a_client_that_stops_sending_is_disconnected() {
 
 #[test]
 fn unfinished_requests_do_not_delay_others() {
-    let site = Site::start();
-    let half = Request::new("POST", CUSTOMERS).login(&site.ada).header("Content-Length", "10").bytes();
+    let fixture = Fixture::start();
+    let half = Request::new("POST", CUSTOMERS).login(&fixture.ada).header("Content-Length", "10").bytes();
     let held: Vec<_> = (0..200)
         .map(|number| {
-            let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
+            let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
             let bytes = if number % 2 == 0 { b"GET /".as_slice() } else { &half };
             connection.send_bytes(bytes).expect("the server reads");
             connection
         })
         .collect();
-    site.client().create(&sample::minimal("Quick", "Acme")).must_succeed("a request at the same time");
+    fixture.client().create(&sample::minimal("Quick", "Acme")).must_succeed("a request at the same time");
     drop(held);
 }
 
@@ -90,12 +90,12 @@ fn connections_of_an_address_beyond_the_limit_wait_or_are_refused() {
 
 /// Asserts that four connections are served if that is the limit `flag`, and another one once one of them is closed.
 fn four_connections_are_served(flag: &str) {
-    let site = Site::start_with(|launch| launch.args(&[flag, "4", "--timeouts-header-seconds", "60"]));
+    let fixture = Fixture::start_with(|launch| launch.args(&[flag, "4", "--timeouts-header-seconds", "60"]));
     let live = Request::new("GET", "/health/live");
     let mut held: Vec<Connection> = Vec::new();
     wait::until("four connections are served", wait::PROCESS, || {
         // The connection that polled for readiness may still be open.
-        let mut connection = Connection::open(site.server.address()).ok()?;
+        let mut connection = Connection::open(fixture.server.address()).ok()?;
         connection.set_patience(Duration::from_secs(1));
         if connection.exchange(&live).is_ok_and(|reply| reply.status == 200) {
             held.push(connection);
@@ -103,7 +103,7 @@ fn four_connections_are_served(flag: &str) {
         (held.len() == 4).then_some(())
     });
     let one_more = || {
-        let mut connection = Connection::open(site.server.address())?;
+        let mut connection = Connection::open(fixture.server.address())?;
         connection.set_patience(Duration::from_millis(500));
         connection.exchange(&live).map(|reply| reply.status)
     };
@@ -119,8 +119,9 @@ fn four_connections_are_served(flag: &str) {
 
 #[test]
 fn a_client_that_does_not_read_responses_is_disconnected() {
-    let site = Site::start_with(|launch| launch.config("limits.connections = 1\n[timeouts]\nheader_seconds = 1\n"));
-    let mut client = Connection::open(site.server.address()).expect("the server accepts connections");
+    let fixture =
+        Fixture::start_with(|launch| launch.config("limits.connections = 1\n[timeouts]\nheader_seconds = 1\n"));
+    let mut client = Connection::open(fixture.server.address()).expect("the server accepts connections");
     // More responses than the socket buffers hold, so that the server has to wait for the client.
     let requests = Request::new("GET", "/health/live").bytes().repeat(1000);
     client.set_patience(Duration::from_secs(1));
@@ -130,6 +131,6 @@ fn a_client_that_does_not_read_responses_is_disconnected() {
         }
     }
     wait::until("its connection is closed", DEADLINE, || {
-        site.server.client().try_get("/health/live").is_ok_and(|reply| reply.status == 200).then_some(())
+        fixture.server.client().try_get("/health/live").is_ok_and(|reply| reply.status == 200).then_some(())
     });
 }

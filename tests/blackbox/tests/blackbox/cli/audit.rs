@@ -1,38 +1,40 @@
 //! `carnelian audit`.
 
-use blackbox::{CUSTOMERS, Launch, Place, Request, Site, sample};
+use blackbox::{CUSTOMERS, Fixture, Launch, Request, TestDir, sample};
 use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
 use super::{assert_keys, backup::elsewhere};
 
-fn list(place: &Place) -> Vec<Value> {
-    let listing = place.cli(&["audit", "list", "--json", "--limit", "1000"]).json();
+fn list(test_dir: &TestDir) -> Vec<Value> {
+    let listing = test_dir.cli(&["audit", "list", "--json", "--limit", "1000"]).json();
     listing.as_array().expect("a listing is an array").clone()
 }
 
-fn change(place: &Place, sql: &str) {
-    Database::open(place.data().join("carnelian.db")).and_then(|database| database.execute_batch(sql)).expect("runs");
+fn change(test_dir: &TestDir, sql: &str) {
+    Database::open(test_dir.data().join("carnelian.db"))
+        .and_then(|database| database.execute_batch(sql))
+        .expect("runs");
 }
 
 /// A site in which a customer was created, edited and erased, and the customer's id.
-fn with_a_customer() -> (Site, u64) {
-    let site = Site::start();
-    let client = site.client();
+fn with_a_customer() -> (Fixture, u64) {
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let create = Request::new("POST", CUSTOMERS).header("X-Request-Id", "create-1").json(&sample::full("A", "Acme"));
     let id = client.send(create).customer_id();
     let mut edited = sample::full("B", "Acme");
     edited["securityAnswer"] = "another one".into();
     client.edit(id, &edited).must_succeed("an edit");
     client.erase(id).must_succeed("an erasure");
-    (site, id)
+    (fixture, id)
 }
 
 #[test]
 fn numbers_have_bounds() {
-    let place = blackbox::Place::new();
-    place.account("Acme");
-    let list = |more: &[&str]| place.cli(&[&["audit", "list"], more].concat());
+    let test_dir = blackbox::TestDir::new();
+    test_dir.account("Acme");
+    let list = |more: &[&str]| test_dir.cli(&[&["audit", "list"], more].concat());
     assert_eq!(list(&["--after", "9007199254740991"]).done().lines().count(), 1);
     for last in [&["--last"][..], &[]] {
         for after in ["9007199254740992", "18446744073709551615"] {
@@ -47,9 +49,9 @@ fn numbers_have_bounds() {
 
 #[test]
 fn every_change_is_logged_with_actor_address_and_fields_but_without_values() {
-    let (site, id) = with_a_customer();
-    site.place.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();
-    let entries = list(&site.place);
+    let (fixture, id) = with_a_customer();
+    fixture.test_dir.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();
+    let entries = list(&fixture.test_dir);
     let columns =
         ["sequence", "at", "actor", "action", "object", "accountId", "fields", "address", "requestId", "reason"];
     assert_keys(&json!(entries), &columns);
@@ -72,21 +74,21 @@ fn every_change_is_logged_with_actor_address_and_fields_but_without_values() {
 
 #[test]
 fn a_listing_can_be_read_in_parts() {
-    let (site, _) = with_a_customer();
-    let all = list(&site.place);
-    let part = site.place.cli(&["audit", "list", "--json", "--after", "2", "--limit", "3"]).json();
+    let (fixture, _) = with_a_customer();
+    let all = list(&fixture.test_dir);
+    let part = fixture.test_dir.cli(&["audit", "list", "--json", "--after", "2", "--limit", "3"]).json();
     assert_eq!(part, json!(all[2..5]));
-    let words = site.place.cli(&["audit", "list"]).done();
+    let words = fixture.test_dir.cli(&["audit", "list"]).done();
     assert_eq!(words.lines().count(), all.len() + 1, "{words}");
 }
 
 #[test]
 fn entries_can_be_filtered_and_the_last_ones_listed() {
-    let (site, _) = with_a_customer();
-    site.place.account("Other");
-    let all = list(&site.place);
+    let (fixture, _) = with_a_customer();
+    fixture.test_dir.account("Other");
+    let all = list(&fixture.test_dir);
     let found = |more: &[&str]| {
-        let listing = site.place.cli(&[&["audit", "list", "--json"], more].concat()).json();
+        let listing = fixture.test_dir.cli(&[&["audit", "list", "--json"], more].concat()).json();
         let entries = listing.as_array().expect("a listing is an array").iter();
         entries.map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
     };
@@ -102,16 +104,16 @@ fn entries_can_be_filtered_and_the_last_ones_listed() {
     assert_eq!(found(&["--since", "2020-01-01T00:00:00Z"]), every().collect::<Vec<_>>());
     assert!(found(&["--since", "2900-01-01T00:00:00Z"]).is_empty());
     for wrong in [["--action", "dance"], ["--account-id", "Acme"], ["--since", "today"]] {
-        site.place.cli(&[&["audit", "list"], &wrong[..]].concat()).fails(2);
+        fixture.test_dir.cli(&[&["audit", "list"], &wrong[..]].concat()).fails(2);
     }
 }
 
 #[test]
 fn an_export_has_every_entry_as_a_line_of_json() {
-    let (site, _) = with_a_customer();
-    let export = site.place.cli(&["audit", "export"]).done();
+    let (fixture, _) = with_a_customer();
+    let export = fixture.test_dir.cli(&["audit", "export"]).done();
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect();
-    let entries = list(&site.place);
+    let entries = list(&fixture.test_dir);
     assert_eq!(lines.len(), entries.len());
     for (line, entry) in lines.iter().zip(&entries) {
         for key in ["sequence", "at", "actor", "action", "object"] {
@@ -123,17 +125,17 @@ fn an_export_has_every_entry_as_a_line_of_json() {
 
 #[test]
 fn an_unaltered_log_verifies_also_against_an_end_recorded_elsewhere() {
-    let (site, _) = with_a_customer();
-    let before = site.place.cli(&["audit", "verify"]).line();
+    let (fixture, _) = with_a_customer();
+    let before = fixture.test_dir.cli(&["audit", "verify"]).line();
     assert!(before.starts_with("7:") && before.len() == 2 + 64, "{before}");
-    site.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
-    let after = site.place.cli(&["audit", "verify"]).line();
+    fixture.client().create(&sample::minimal("Later", "Acme")).must_succeed("another change");
+    let after = fixture.test_dir.cli(&["audit", "verify"]).line();
     assert!(after.starts_with("8:"), "{after}");
-    site.place.cli(&["audit", "verify", "--expect", &before, "--expect", &after]).done();
+    fixture.test_dir.cli(&["audit", "verify", "--expect", &before, "--expect", &after]).done();
     let empty = format!("0:{}", "0".repeat(64));
-    assert_eq!(site.place.cli(&["audit", "verify", "--expect", &empty]).line(), after);
+    assert_eq!(fixture.test_dir.cli(&["audit", "verify", "--expect", &empty]).line(), after);
     for wrong in ["", "8", "8:00", &format!("{after}0"), &format!("x:{after}")] {
-        site.place.cli(&["audit", "verify", "--expect", wrong]).fails(2);
+        fixture.test_dir.cli(&["audit", "verify", "--expect", wrong]).fails(2);
     }
 }
 
@@ -145,15 +147,15 @@ fn logged_heads(log: &str) -> Vec<String> {
 
 #[test]
 fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older_end_does_not_have_it() {
-    let (mut site, _) = with_a_customer();
-    let database = site.place.data().join("carnelian.db");
-    site.server.signal("TERM");
-    site.server.wait();
-    let log = site.server.log();
+    let (mut fixture, _) = with_a_customer();
+    let database = fixture.test_dir.data().join("carnelian.db");
+    fixture.server.signal("TERM");
+    fixture.server.wait();
+    let log = fixture.server.log();
     let heads = logged_heads(&log);
     assert_eq!(heads.len(), 2, "{log}");
     assert!(heads[0].starts_with("4:") && heads[1].starts_with("7:"), "{heads:?}");
-    let verify = |head: &str| site.place.cli(&["audit", "verify", "--expect", head]);
+    let verify = |head: &str| fixture.test_dir.cli(&["audit", "verify", "--expect", head]);
     assert_eq!(verify(&heads[0]).line(), heads[1]);
     assert_eq!(verify(&heads[1]).line(), heads[1]);
     let altered = heads[1].replace(|digit: char| digit.is_ascii_hexdigit() && digit != '7', "0");
@@ -168,8 +170,8 @@ fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older
         })
         .expect("is read");
     assert_eq!(sequence, 7);
-    site.place.account("Later");
-    let noted = site.place.cli(&["audit", "verify"]).line();
+    fixture.test_dir.account("Later");
+    let noted = fixture.test_dir.cli(&["audit", "verify"]).line();
     let back = Database::open(&database).expect("opens");
     back.execute("DELETE FROM audit WHERE sequence > 7", []).expect("runs");
     back.execute("UPDATE registry SET audit_sequence = 7, audit_seal = ?1", [seal]).expect("runs");
@@ -195,27 +197,27 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         ),
         ("DELETE FROM audit; UPDATE registry SET audit_sequence = 0, audit_seal = zeroblob(32)", 0),
     ];
-    let (mut site, _) = with_a_customer();
-    site.server.signal("TERM");
-    site.server.wait();
-    let whole = std::fs::read(site.place.data().join("carnelian.db")).expect("is there");
+    let (mut fixture, _) = with_a_customer();
+    fixture.server.signal("TERM");
+    fixture.server.wait();
+    let whole = std::fs::read(fixture.test_dir.data().join("carnelian.db")).expect("is there");
     for (sql, sequence) in tampered {
-        std::fs::write(site.place.data().join("carnelian.db"), &whole).expect("can be written");
-        change(&site.place, sql);
-        let outcome = site.place.cli(&["audit", "verify"]);
+        std::fs::write(fixture.test_dir.data().join("carnelian.db"), &whole).expect("can be written");
+        change(&fixture.test_dir, sql);
+        let outcome = fixture.test_dir.cli(&["audit", "verify"]);
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
         // Later entries do not repair it.
-        site.place.account("Later");
-        site.place.cli(&["audit", "verify"]).fails(1);
+        fixture.test_dir.account("Later");
+        fixture.test_dir.cli(&["audit", "verify"]).fails(1);
     }
 }
 
 #[test]
 fn the_log_of_another_registry_with_the_same_master_key_does_not_verify() {
-    let place = Place::new();
-    place.account("Acme");
-    let other = elsewhere(&place);
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let other = elsewhere(&test_dir);
     for name in ["Acme", "Evil"] {
         other.account(name);
     }
@@ -224,21 +226,21 @@ fn the_log_of_another_registry_with_the_same_master_key_does_not_verify() {
     let attach = format!("ATTACH '{}' AS other;", database.display());
     let copy = "DELETE FROM audit; INSERT INTO audit SELECT * FROM other.audit;
         UPDATE registry SET (audit_sequence, audit_seal) = (SELECT audit_sequence, audit_seal FROM other.registry);";
-    change(&place, &(attach + copy));
-    let why = place.cli(&["audit", "verify"]).fails(1);
+    change(&test_dir, &(attach + copy));
+    let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("entry 1: it was altered"), "{why}");
     // With the id as well it is the other registry, and has none of the accounts' keys: the master key is refused.
     change(
-        &place,
+        &test_dir,
         &format!("ATTACH '{}' AS other; UPDATE registry SET id = (SELECT id FROM other.registry)", database.display()),
     );
-    let why = place.cli(&["audit", "verify"]).fails(1);
+    let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("master key"), "{why}");
 }
 
 /// The changed settings that each start of a server has logged.
-fn logged_settings(place: &Place) -> Vec<Value> {
-    let entries = list(place).into_iter().filter(|entry| entry["action"] == "change_settings");
+fn logged_settings(test_dir: &TestDir) -> Vec<Value> {
+    let entries = list(test_dir).into_iter().filter(|entry| entry["action"] == "change_settings");
     entries
         .map(|entry| {
             assert_eq!((&entry["actor"], &entry["object"]), (&json!("server"), &json!("registry")));
@@ -249,105 +251,105 @@ fn logged_settings(place: &Place) -> Vec<Value> {
 
 #[test]
 fn changed_settings_are_logged_at_the_next_start_by_name_without_values() {
-    let place = Place::new();
-    place.account("Acme");
-    assert!(logged_settings(&place).is_empty(), "a command is not a server");
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    assert!(logged_settings(&test_dir).is_empty(), "a command is not a server");
     let mut expected = Vec::new();
     let mut serve = |launch: Launch, changed: &[&str]| {
         launch.start().stop();
         expected.extend((!changed.is_empty()).then(|| json!(changed)));
-        assert_eq!(logged_settings(&place), expected);
+        assert_eq!(logged_settings(&test_dir), expected);
     };
-    serve(place.launch(), &["data", "listen"]);
-    serve(place.launch(), &[]);
-    let country = || place.launch().args(&["--limits-country", "100"]);
+    serve(test_dir.launch(), &["data", "listen"]);
+    serve(test_dir.launch(), &[]);
+    let country = || test_dir.launch().args(&["--limits-country", "100"]);
     serve(country().env("CARNELIAN_ERASURE_GRACE", "77d"), &["limits.country", "erasure.grace"]);
-    serve(place.launch().config("limits.country = 100\nerasure.grace = \"77d\"\n"), &[]);
+    serve(test_dir.launch().config("limits.country = 100\nerasure.grace = \"77d\"\n"), &[]);
     serve(country(), &[]);
     serve(country().args(&["--erasure-grace", "30d"]), &["erasure.grace"]);
-    serve(place.launch(), &["limits.country"]);
-    let data = place.data();
+    serve(test_dir.launch(), &["limits.country"]);
+    let data = test_dir.data();
     let value = data.to_str().expect("a plain path").as_bytes();
-    for (path, bytes) in place.data_files() {
+    for (path, bytes) in test_dir.data_files() {
         assert!(!bytes.windows(value.len()).any(|part| part == value), "a value is in {}", path.display());
     }
-    place.cli(&["audit", "verify"]).done();
+    test_dir.cli(&["audit", "verify"]).done();
 }
 
 #[test]
 fn a_server_that_cannot_listen_has_changed_nothing() {
-    let site = Site::start();
-    let before = logged_settings(&site.place);
-    let other = Place::new();
+    let fixture = Fixture::start();
+    let before = logged_settings(&fixture.test_dir);
+    let other = TestDir::new();
     other.account("Acme");
-    let (data, taken) = (other.data(), site.server.address().to_string());
+    let (data, taken) = (other.data(), fixture.server.address().to_string());
     let data = data.to_str().expect("a plain path");
     other.launch().bare().args(&["--data", data, "--listen", &taken]).run().fails(1);
     assert!(logged_settings(&other).is_empty());
-    site.place.launch().args(&["--limits-country", "100"]).run().fails(1);
-    assert_eq!(logged_settings(&site.place), before, "a second server changes nothing either");
+    fixture.test_dir.launch().args(&["--limits-country", "100"]).run().fails(1);
+    assert_eq!(logged_settings(&fixture.test_dir), before, "a second server changes nothing either");
 }
 
 #[test]
 fn a_reason_is_a_short_text() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for bad in ["", " ", "two\nlines", &"x".repeat(101)] {
-        place.cli(&["account", "create", "Acme", "--reason", bad]).fails(2);
+        test_dir.cli(&["account", "create", "Acme", "--reason", bad]).fails(2);
     }
-    place.cli(&["account", "create", "Acme", "--reason", &"x".repeat(100)]).done();
+    test_dir.cli(&["account", "create", "Acme", "--reason", &"x".repeat(100)]).done();
 }
 
 /// Imports this many customers with names of their own.
-fn import(place: &Place, prefix: &str, count: usize) {
+fn import(test_dir: &TestDir, prefix: &str, count: usize) {
     let rows: String = (0..count).map(|number| format!("{prefix} {number},Acme\n")).collect();
-    place.write("many.csv", &format!("name,accountName\n{rows}"));
-    place.cli(&["customer", "import", "many.csv"]).done();
+    test_dir.write("many.csv", &format!("name,accountName\n{rows}"));
+    test_dir.cli(&["customer", "import", "many.csv"]).done();
 }
 
 #[test]
 fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
     const PART: u64 = 1000;
-    let place = Place::new();
-    place.account("Acme");
-    let entries = |place: &Place| {
-        let head = place.cli(&["audit", "verify"]).line();
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let entries = |test_dir: &TestDir| {
+        let head = test_dir.cli(&["audit", "verify"]).line();
         head.split_once(':').expect("a head").0.parse::<u64>().expect("a number")
     };
-    let numbers = |place: &Place, more: &[&str]| {
-        let listing = place.cli(&[&["audit", "list", "--json", "--limit", "10000"], more].concat()).json();
+    let numbers = |test_dir: &TestDir, more: &[&str]| {
+        let listing = test_dir.cli(&[&["audit", "list", "--json", "--limit", "10000"], more].concat()).json();
         let listing = listing.as_array().expect("a listing").iter();
         listing.map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
     };
-    let exported = |place: &Place| {
-        let export = place.cli(&["audit", "export"]).done();
+    let exported = |test_dir: &TestDir| {
+        let export = test_dir.cli(&["audit", "export"]).done();
         let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).expect("is JSON"));
         lines.map(|line| line["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
     };
-    import(&place, "First", 980);
+    import(&test_dir, "First", 980);
     let mut groups = Vec::new();
     for goal in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 1] {
         if goal == 2 * PART {
-            import(&place, "Second", 980);
+            import(&test_dir, "Second", 980);
         }
-        while entries(&place) < goal {
-            place.cli(&["group", "create", &format!("Group {}", groups.len())]).done();
-            groups.push(entries(&place));
+        while entries(&test_dir) < goal {
+            test_dir.cli(&["group", "create", &format!("Group {}", groups.len())]).done();
+            groups.push(entries(&test_dir));
         }
-        assert_eq!(entries(&place), goal, "the imports wrote more than was assumed");
+        assert_eq!(entries(&test_dir), goal, "the imports wrote more than was assumed");
         let all: Vec<_> = (1..=goal).collect();
-        assert_eq!(numbers(&place, &[]), all);
-        assert_eq!(exported(&place), all);
-        assert_eq!(numbers(&place, &["--last"]), all);
-        assert_eq!(numbers(&place, &["--after", "998"]), all[998..]);
-        assert_eq!(numbers(&place, &["--action", "create_group"]), groups);
-        assert_eq!(numbers(&place, &["--action", "create_group", "--last"]), groups);
-        let last = place.cli(&["audit", "list", "--json", "--last", "--limit", "1"]).json();
+        assert_eq!(numbers(&test_dir, &[]), all);
+        assert_eq!(exported(&test_dir), all);
+        assert_eq!(numbers(&test_dir, &["--last"]), all);
+        assert_eq!(numbers(&test_dir, &["--after", "998"]), all[998..]);
+        assert_eq!(numbers(&test_dir, &["--action", "create_group"]), groups);
+        assert_eq!(numbers(&test_dir, &["--action", "create_group", "--last"]), groups);
+        let last = test_dir.cli(&["audit", "list", "--json", "--last", "--limit", "1"]).json();
         assert_eq!(last[0]["sequence"], goal);
     }
     // Beside a writer, each reading is of everything up to some moment.
-    let login = place.user("ada", "Acme", &[]);
-    let server = place.serve();
-    let before = entries(&place);
+    let login = test_dir.user("ada", "Acme", &[]);
+    let server = test_dir.serve();
+    let before = entries(&test_dir);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let client = server.client_of(&login);
@@ -358,14 +360,14 @@ fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
         let mut is_over = false;
         while !is_over {
             is_over = writer.is_finished();
-            let (verified, exported) = (entries(&place), exported(&place));
+            let (verified, exported) = (entries(&test_dir), exported(&test_dir));
             assert!(exported.len() as u64 >= verified, "{verified}");
             assert!(exported.iter().copied().eq(1..=exported.len() as u64));
         }
     });
-    assert_eq!(entries(&place), before + 300);
-    let database = Database::open(place.data().join("carnelian.db")).expect("opens");
+    assert_eq!(entries(&test_dir), before + 300);
+    let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
     database.execute("UPDATE audit SET at = at + 1 WHERE sequence = 2001", []).expect("runs");
-    let why = place.cli(&["audit", "verify"]).fails(1);
+    let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("entry 2001"), "an entry of the third part was altered: {why}");
 }

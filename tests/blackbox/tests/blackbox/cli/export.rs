@@ -3,20 +3,20 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::properties::{customer, for_all_of};
-use blackbox::{Place, Site, sample};
+use blackbox::{Fixture, TestDir, sample};
 use proptest::collection::vec;
 use serde_json::{Value, json};
 
-fn export(place: &Place, format: &str) -> String {
-    place.cli(&["customer", "export", "--format", format]).done()
+fn export(test_dir: &TestDir, format: &str) -> String {
+    test_dir.cli(&["customer", "export", "--format", format]).done()
 }
 
 /// Imports a file into an empty registry.
-fn imported(name: &str, content: &str) -> Place {
-    let place = Place::new();
-    place.write(name, content);
-    place.cli(&["customer", "import", name, "--create-accounts"]).done();
-    place
+fn imported(name: &str, content: &str) -> TestDir {
+    let test_dir = TestDir::new();
+    test_dir.write(name, content);
+    test_dir.cli(&["customer", "import", name, "--create-accounts"]).done();
+    test_dir
 }
 
 /// Asserts that what these lines make survives the way out and in again, in both formats.
@@ -103,8 +103,8 @@ fn export_import_export_is_identical_for_any_customers() {
 
 #[test]
 fn an_export_contains_everything_except_ids_and_versions_in_the_order_of_the_api() {
-    let place = imported("a.jsonl", &lines([sample::full("Full", "Acme"), sample::minimal("Least", "Globex")]));
-    let exported = export(&place, "jsonl");
+    let test_dir = imported("a.jsonl", &lines([sample::full("Full", "Acme"), sample::minimal("Least", "Globex")]));
+    let exported = export(&test_dir, "jsonl");
     let found: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(found, [sample::full("Full", "Acme"), sample::shown(&sample::minimal("Least", "Globex"))]);
     let keys: Vec<_> = found[1].as_object().expect("an object").keys().collect();
@@ -119,44 +119,44 @@ fn an_export_contains_everything_except_ids_and_versions_in_the_order_of_the_api
         "shippingAddress",
     ];
     assert_eq!(keys, expected);
-    let csv = export(&place, "csv");
+    let csv = export(&test_dir, "csv");
     assert!(csv.starts_with("name,accountName,securityQuestion,securityAnswer,shipToBillAddress,contacts[0].name,"));
     assert_eq!(csv.matches("\r\n").count(), 3, "RFC 4180 ends lines so");
-    let of_one = place.cli(&["customer", "export", "--account", "Globex", "--format", "jsonl"]).done();
+    let of_one = test_dir.cli(&["customer", "export", "--account", "Globex", "--format", "jsonl"]).done();
     assert_eq!(of_one, exported.lines().last().map(|line| format!("{line}\n")).expect("a line"));
-    place.cli(&["customer", "export", "--account", "Nobody"]).fails(1);
+    test_dir.cli(&["customer", "export", "--account", "Nobody"]).fails(1);
 }
 
 #[test]
 fn a_file_is_named_when_complete_and_replaces_another_only_if_requested() {
-    let place = imported("a.jsonl", &lines([sample::full("Full", "Acme")]));
-    let path = place.root().join("out.jsonl");
-    place.cli(&["customer", "export", "--output", "out.jsonl"]).done();
+    let test_dir = imported("a.jsonl", &lines([sample::full("Full", "Acme")]));
+    let path = test_dir.root().join("out.jsonl");
+    test_dir.cli(&["customer", "export", "--output", "out.jsonl"]).done();
     let read = || std::fs::read_to_string(&path).expect("there is a file");
-    assert_eq!(read(), export(&place, "jsonl"));
+    assert_eq!(read(), export(&test_dir, "jsonl"));
     assert_eq!(std::fs::metadata(&path).expect("there is a file").permissions().mode() & 0o777, 0o600);
-    place.write("out.jsonl", "precious");
-    assert!(place.cli(&["customer", "export", "--output", "out.jsonl"]).fails(1).contains("--replace"));
+    test_dir.write("out.jsonl", "precious");
+    assert!(test_dir.cli(&["customer", "export", "--output", "out.jsonl"]).fails(1).contains("--replace"));
     assert_eq!(read(), "precious");
-    place.cli(&["customer", "export", "--output", "out.jsonl", "--replace", "--account", "Nobody"]).fails(1);
+    test_dir.cli(&["customer", "export", "--output", "out.jsonl", "--replace", "--account", "Nobody"]).fails(1);
     assert_eq!(read(), "precious");
-    place.cli(&["customer", "export", "--output", "out.jsonl", "--replace"]).done();
-    assert_eq!(read(), export(&place, "jsonl"));
-    assert!(!place.root().join("out.jsonl.part").exists());
+    test_dir.cli(&["customer", "export", "--output", "out.jsonl", "--replace"]).done();
+    assert_eq!(read(), export(&test_dir, "jsonl"));
+    assert!(!test_dir.root().join("out.jsonl.part").exists());
 }
 
 #[test]
 fn an_export_works_under_a_running_server_and_is_logged() {
-    let site = Site::start();
-    let before = site.place.cli(&["audit", "export"]).done().lines().count();
+    let fixture = Fixture::start();
+    let before = fixture.test_dir.cli(&["audit", "export"]).done().lines().count();
     for number in 0..3 {
-        let reply = site.client().create(&sample::minimal(&format!("C{number}"), "Acme"));
+        let reply = fixture.client().create(&sample::minimal(&format!("C{number}"), "Acme"));
         assert_eq!(reply.status, 200);
     }
-    let exported = export(&site.place, "jsonl");
+    let exported = export(&fixture.test_dir, "jsonl");
     assert_eq!(exported.lines().count(), 3);
-    site.place.cli(&["customer", "export", "--account", "Acme"]).done();
-    let log = site.place.cli(&["audit", "export"]).done();
+    fixture.test_dir.cli(&["customer", "export", "--account", "Acme"]).done();
+    let log = fixture.test_dir.cli(&["audit", "export"]).done();
     let entries: Vec<Value> =
         log.lines().skip(before + 3).map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let objects: Vec<_> = entries.iter().map(|entry| (&entry["action"], entry["object"].as_str())).collect();
@@ -167,16 +167,16 @@ fn an_export_works_under_a_running_server_and_is_logged() {
 #[test]
 fn an_export_of_many_parts_has_every_customer_once() {
     const PART: usize = 1000;
-    let place = Place::new();
-    place.account("Acme");
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
     let mut there = 0;
     for goal in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 1] {
         let rows: String = (there..goal).map(|number| format!("Customer {number},Acme\n")).collect();
-        place.write("more.csv", &format!("name,accountName\n{rows}"));
-        place.cli(&["customer", "import", "more.csv"]).done();
+        test_dir.write("more.csv", &format!("name,accountName\n{rows}"));
+        test_dir.cli(&["customer", "import", "more.csv"]).done();
         there = goal;
         for arguments in [&["--format", "jsonl"][..], &["--format", "jsonl", "--account", "Acme"]] {
-            let exported = place.cli(&[&["customer", "export"], arguments].concat()).done();
+            let exported = test_dir.cli(&[&["customer", "export"], arguments].concat()).done();
             let names = exported.lines().map(|line| {
                 let customer: Value = serde_json::from_str(line).expect("a line is JSON");
                 customer["name"].as_str().expect("a name").to_owned()

@@ -1,46 +1,46 @@
 //! `carnelian group`.
 
-use blackbox::Place;
+use blackbox::TestDir;
 use serde_json::json;
 
 use super::assert_keys;
 
 #[test]
 fn accounts_join_and_leave_groups() {
-    let place = Place::new();
-    place.account("Acme");
-    place.account("Acme East");
-    place.cli(&["group", "create", "West"]).done();
-    let list = || place.cli(&["group", "list", "--json"]).json();
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    test_dir.account("Acme East");
+    test_dir.cli(&["group", "create", "West"]).done();
+    let list = || test_dir.cli(&["group", "list", "--json"]).json();
     assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": [] }]));
-    place.cli(&["group", "add", "West", "Acme"]).done();
-    place.cli(&["group", "add", "West", "Acme East"]).done();
+    test_dir.cli(&["group", "add", "West", "Acme"]).done();
+    test_dir.cli(&["group", "add", "West", "Acme East"]).done();
     assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": ["Acme", "Acme East"] }]));
     assert_keys(&list(), &["groupName", "groupId", "accounts"]);
-    let words = place.cli(&["group", "list"]).done();
+    let words = test_dir.cli(&["group", "list"]).done();
     assert!(words.contains("West") && words.contains("Acme East"), "{words}");
-    place.cli(&["group", "remove", "West", "Acme"]).done();
+    test_dir.cli(&["group", "remove", "West", "Acme"]).done();
     assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": ["Acme East"] }]));
 }
 
 #[test]
 fn an_account_may_be_in_several_groups() {
-    let place = Place::new();
-    place.account("Acme");
-    place.group("East", &["Acme"]);
-    place.group("West", &["Acme"]);
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    test_dir.group("East", &["Acme"]);
+    test_dir.group("West", &["Acme"]);
     let expected = json!([
         { "groupName": "East", "groupId": "1", "accounts": ["Acme"] },
         { "groupName": "West", "groupId": "2", "accounts": ["Acme"] },
     ]);
-    assert_eq!(place.cli(&["group", "list", "--json"]).json(), expected);
+    assert_eq!(test_dir.cli(&["group", "list", "--json"]).json(), expected);
 }
 
 #[test]
 fn what_does_not_exist_or_exists_already_is_refused() {
-    let place = Place::new();
-    place.account("Acme");
-    place.group("West", &["Acme"]);
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    test_dir.group("West", &["Acme"]);
     let cases: [&[&str]; 5] = [
         &["group", "create", "West"],
         &["group", "add", "Nowhere", "Acme"],
@@ -49,6 +49,6 @@ fn what_does_not_exist_or_exists_already_is_refused() {
         &["group", "remove", "West", "Nobody"],
     ];
     for arguments in cases {
-        place.cli(arguments).fails(1);
+        test_dir.cli(arguments).fails(1);
     }
 }

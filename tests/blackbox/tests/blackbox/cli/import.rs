@@ -3,35 +3,35 @@
 mod refusals;
 mod unfinished;
 
-use blackbox::{Outcome, Place, Site, sample};
+use blackbox::{Fixture, Outcome, TestDir, sample};
 use serde_json::{Value, json};
 
 /// A place with the account `Acme`.
-fn place() -> Place {
-    let place = Place::new();
-    place.account("Acme");
-    place
+fn test_dir() -> TestDir {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    test_dir
 }
 
 /// Imports a file with this content, with what `more` adds to the command.
-fn import(place: &Place, name: &str, content: &str, more: &[&str]) -> Outcome {
-    place.write(name, content);
-    place.cli(&[&["customer", "import", name], more].concat())
+fn import(test_dir: &TestDir, name: &str, content: &str, more: &[&str]) -> Outcome {
+    test_dir.write(name, content);
+    test_dir.cli(&[&["customer", "import", name], more].concat())
 }
 
 /// Every customer, as an export shows it.
-fn stored(place: &Place) -> Vec<Value> {
-    let lines = place.cli(&["customer", "export", "--format", "jsonl"]).done();
+fn stored(test_dir: &TestDir) -> Vec<Value> {
+    let lines = test_dir.cli(&["customer", "export", "--format", "jsonl"]).done();
     lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
-fn names(place: &Place) -> Vec<String> {
-    stored(place).iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
+fn names(test_dir: &TestDir) -> Vec<String> {
+    stored(test_dir).iter().map(|customer| customer["name"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// How many changes the audit log contains.
-fn changes(place: &Place) -> usize {
-    let log = place.cli(&["audit", "export"]).done();
+fn changes(test_dir: &TestDir) -> usize {
+    let log = test_dir.cli(&["audit", "export"]).done();
     log.lines().filter(|line| !line.contains("export_customers")).count()
 }
 
@@ -45,14 +45,14 @@ fn assert_rejects(outcome: &Outcome, expected: &[&str]) {
 
 #[test]
 fn csv_is_imported_in_the_order_of_its_rows() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName,shipToBillAddress,contacts[1].email,billingAddress.city,customerId\r\n\
         \"Zed, \"\"the last\"\"\",Acme,TRUE,zed@example.com,Anytown,77\r\n\
         Ann,Acme,,,,\r\n";
-    let outcome = import(&place, "customers.csv", csv, &[]);
+    let outcome = import(&test_dir, "customers.csv", csv, &[]);
     assert!(outcome.stderr.contains("2 rows: 2 created, 0 updated, 0 skipped, 0 rejected"), "{outcome:?}");
     outcome.done();
-    let found = stored(&place);
+    let found = stored(&test_dir);
     assert_eq!(found.len(), 2);
     assert_eq!((&found[0]["name"], &found[0]["shipToBillAddress"]), (&json!("Zed, \"the last\""), &json!(true)));
     assert_eq!(found[0]["contacts"].as_array().map(Vec::len), Some(2), "a contact precedes the second one");
@@ -64,11 +64,11 @@ fn csv_is_imported_in_the_order_of_its_rows() {
 
 #[test]
 fn json_lines_are_imported_as_the_api_takes_them() {
-    let place = place();
+    let test_dir = test_dir();
     let (full, least) = (sample::full("Full", "Acme"), sample::minimal("Least", "Acme"));
-    import(&place, "customers.jsonl", &format!("{full}\n\n{least}"), &[]).done();
-    let server = place.serve();
-    let ada = place.user("ada", "Acme", &[]);
+    import(&test_dir, "customers.jsonl", &format!("{full}\n\n{least}"), &[]).done();
+    let server = test_dir.serve();
+    let ada = test_dir.user("ada", "Acme", &[]);
     let listed = server.client_of(&ada).get("/rws/api/v1/customers").json();
     for (customer, sent) in listed["customers"].as_array().expect("a page").iter().zip([&full, &least]) {
         sample::assert_shows(customer, sent, customer["customerId"].as_u64().expect("an id"));
@@ -77,23 +77,23 @@ fn json_lines_are_imported_as_the_api_takes_them() {
 
 #[test]
 fn the_format_is_determined_by_flag_name_or_first_character() {
-    let place = place();
+    let test_dir = test_dir();
     let json = |name: &str| sample::minimal(name, "Acme").to_string();
-    import(&place, "a.csv", &json("Flag"), &["--format", "jsonl"]).done();
-    import(&place, "b.NDJSON", &json("Name"), &[]).done();
-    import(&place, "c.txt", &format!("\u{feff}\n {}", json("First")), &[]).done();
-    import(&place, "d", "\u{feff}accountName,name\nAcme,Comma\n", &[]).done();
-    let piped = place.cli_with_input(&["customer", "import", "-"], &json("Piped"));
+    import(&test_dir, "a.csv", &json("Flag"), &["--format", "jsonl"]).done();
+    import(&test_dir, "b.NDJSON", &json("Name"), &[]).done();
+    import(&test_dir, "c.txt", &format!("\u{feff}\n {}", json("First")), &[]).done();
+    import(&test_dir, "d", "\u{feff}accountName,name\nAcme,Comma\n", &[]).done();
+    let piped = test_dir.cli_with_input(&["customer", "import", "-"], &json("Piped"));
     assert!(piped.stderr.contains("cannot be resumed"), "{piped:?}");
     piped.done();
-    assert_eq!(names(&place), ["Flag", "Name", "First", "Comma", "Piped"]);
+    assert_eq!(names(&test_dir), ["Flag", "Name", "First", "Comma", "Piped"]);
 }
 
 #[test]
 fn every_rejected_row_is_reported_with_its_column_and_error_code() {
-    let place = place();
-    place.account("Leaving");
-    place.cli(&["account", "request-erasure", "Leaving"]).done();
+    let test_dir = test_dir();
+    test_dir.account("Leaving");
+    test_dir.cli(&["account", "request-erasure", "Leaving"]).done();
     let long = "1".repeat(26);
     let csv = format!(
         "name,accountName,contacts[0].mobile,shipToBillAddress\n\
@@ -118,15 +118,15 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
         "row 9: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60. \
             (the text contains a line break; check for an unclosed quote)",
     ];
-    let tried = import(&place, "customers.csv", &csv, &["--dry-run"]);
+    let tried = import(&test_dir, "customers.csv", &csv, &["--dry-run"]);
     assert_rejects(&tried, &expected);
-    assert_rejects(&import(&place, "customers.csv", &csv, &[]), &expected);
-    assert_eq!(names(&place), ["Good", "Short"]);
+    assert_rejects(&import(&test_dir, "customers.csv", &csv, &[]), &expected);
+    assert_eq!(names(&test_dir), ["Good", "Short"]);
 
     let lines = "{\"name\":1,\"accountName\":\"Acme\"}\n\n{\"name\":\nnull\n\
         {\"name\":\"A\",\"name\":\"B\",\"accountName\":\"Acme\",\"contacts\":[1]}\n";
     assert_rejects(
-        &import(&place, "customers.jsonl", lines, &[]),
+        &import(&test_dir, "customers.jsonl", lines, &[]),
         &[
             "row 1: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60.",
             "row 3: 10000023 The JSON in the request is not well formed. Please ensure that commas, colons, braces etc. are formatted properly. (the line ends at column 8; each line must be a whole object)",
@@ -139,7 +139,7 @@ fn every_rejected_row_is_reported_with_its_column_and_error_code() {
 
 #[test]
 fn a_header_must_say_what_every_column_is() {
-    let place = place();
+    let test_dir = test_dir();
     for (csv, why) in [
         ("name,billingAdress.city\nA,B\n", "billingAdress.city"),
         ("name;accountName\nA;Acme\n", "separated by semicolons"),
@@ -151,20 +151,20 @@ fn a_header_must_say_what_every_column_is() {
         ("", "empty"),
         (",\nA,Acme\n", "names no column"),
     ] {
-        let refused = import(&place, "customers.csv", csv, &[]).fails(1);
+        let refused = import(&test_dir, "customers.csv", csv, &[]).fails(1);
         assert!(refused.contains(why), "{refused}");
     }
-    assert!(place.cli(&["customer", "import", "missing.csv"]).fails(1).contains("missing.csv"));
+    assert!(test_dir.cli(&["customer", "import", "missing.csv"]).fails(1).contains("missing.csv"));
 }
 
 #[test]
 fn an_account_may_stand_in_and_accounts_may_be_created() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName\nOne,\nTwo,Globex\n";
-    assert!(import(&place, "customers.csv", csv, &["--account", "Nobody"]).fails(1).contains("Nobody"));
-    let outcome = import(&place, "customers.csv", csv, &["--account", "Acme"]);
+    assert!(import(&test_dir, "customers.csv", csv, &["--account", "Nobody"]).fails(1).contains("Nobody"));
+    let outcome = import(&test_dir, "customers.csv", csv, &["--account", "Acme"]);
     assert_rejects(&outcome, &["row 3: accountName: 20000003 Resource not found - Invalid accountId."]);
-    let fresh = Place::new();
+    let fresh = TestDir::new();
     let more = ["--account", "Acme", "--create-accounts"];
     fresh.write("customers.csv", csv);
     fresh.cli(&[&["customer", "import", "customers.csv", "--dry-run"], &more[..]].concat()).fails(1);
@@ -175,41 +175,41 @@ fn an_account_may_stand_in_and_accounts_may_be_created() {
 
 #[test]
 fn a_dry_run_writes_nothing() {
-    let place = place();
-    import(&place, "before.csv", "name,accountName\nTaken,Acme\n", &[]).done();
-    let before = (changes(&place), names(&place));
+    let test_dir = test_dir();
+    import(&test_dir, "before.csv", "name,accountName\nTaken,Acme\n", &[]).done();
+    let before = (changes(&test_dir), names(&test_dir));
     let csv = "name,accountName\nNew,Acme\nTaken,Acme\n New,Acme\nOther,Globex\n";
     let more = ["--dry-run", "--create-accounts", "--rejects", "rejects.csv"];
-    let outcome = import(&place, "customers.csv", csv, &more);
+    let outcome = import(&test_dir, "customers.csv", csv, &more);
     let taken = |row| format!("row {row}: name: 10000602 Duplicate customer name.");
     assert_rejects(&outcome, &[&taken(3), &taken(4)]);
     assert!(outcome.stderr.contains("4 rows: 2 created, 0 updated, 0 skipped, 2 rejected"), "{outcome:?}");
     assert!(outcome.stderr.contains("nothing was written"), "{outcome:?}");
-    assert_eq!((changes(&place), names(&place)), before);
-    assert!(!place.cli(&["account", "list"]).done().contains("Globex"));
-    import(&place, "again.csv", "name,accountName\nNew,Acme\n", &[]).done();
+    assert_eq!((changes(&test_dir), names(&test_dir)), before);
+    assert!(!test_dir.cli(&["account", "list"]).done().contains("Globex"));
+    import(&test_dir, "again.csv", "name,accountName\nNew,Acme\n", &[]).done();
 }
 
 #[test]
 fn a_taken_name_fails_is_skipped_or_updates() {
     let csv = |city: &str| format!("name,accountName,billingAddress.city\nOne,Acme,{city}\nTwo,Acme,{city}\n");
-    let cities = |place: &Place| -> Vec<Value> {
-        stored(place).iter().map(|customer| customer["billingAddress"]["city"].clone()).collect()
+    let cities = |test_dir: &TestDir| -> Vec<Value> {
+        stored(test_dir).iter().map(|customer| customer["billingAddress"]["city"].clone()).collect()
     };
     for (mode, code, summary, after) in [
         ("fail", 1, "2 rows: 0 created, 0 updated, 0 skipped, 2 rejected", "Old"),
         ("skip", 0, "2 rows: 0 created, 0 updated, 2 skipped, 0 rejected", "Old"),
         ("update", 0, "2 rows: 0 created, 2 updated, 0 skipped, 0 rejected", "New"),
     ] {
-        let place = place();
-        import(&place, "old.csv", &csv("Old"), &[]).done();
+        let test_dir = test_dir();
+        import(&test_dir, "old.csv", &csv("Old"), &[]).done();
         for dry in [&["--dry-run"][..], &[]] {
-            let outcome = import(&place, "new.csv", &csv("New"), &[&["--on-duplicate", mode], dry].concat());
+            let outcome = import(&test_dir, "new.csv", &csv("New"), &[&["--on-duplicate", mode], dry].concat());
             assert_eq!(outcome.code, code, "{mode}: {outcome:?}");
             assert!(outcome.stderr.contains(summary), "{mode}: {outcome:?}");
         }
-        assert_eq!(cities(&place), [after, after], "{mode}");
-        let edits = place.cli(&["audit", "export"]).done();
+        assert_eq!(cities(&test_dir), [after, after], "{mode}");
+        let edits = test_dir.cli(&["audit", "export"]).done();
         assert_eq!(edits.contains("\"fields\":[\"billingAddress\"]"), mode == "update", "{edits}");
         assert_eq!(edits.matches("edit_customer").count(), if mode == "update" { 2 } else { 0 });
     }
@@ -217,11 +217,11 @@ fn a_taken_name_fails_is_skipped_or_updates() {
 
 #[test]
 fn rejected_rows_can_be_mended_and_imported() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName,billingAddress.city\nGood,Acme,\"A \"\"b\"\", c\"\n,Acme,\"Bad, \"\"quoted\"\"\"\nLong,Acme,,more\n";
-    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    let outcome = import(&test_dir, "customers.csv", csv, &["--rejects", "rejects.csv"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let read = |name: &str| std::fs::read_to_string(place.root().join(name)).expect("there are rejects");
+    let read = |name: &str| std::fs::read_to_string(test_dir.root().join(name)).expect("there are rejects");
     let rejects = read("rejects.csv");
     assert_eq!(
         rejects,
@@ -230,35 +230,35 @@ fn rejected_rows_can_be_mended_and_imported() {
             \"the row has 4 cells, the header has 3\",Long,Acme,,more\r\n"
     );
     // Again with nothing mended: the reasons are as before, and a file that is there is never written over.
-    place.cli(&["customer", "import", "rejects.csv", "--rejects", "rejects.csv"]).fails(1);
+    test_dir.cli(&["customer", "import", "rejects.csv", "--rejects", "rejects.csv"]).fails(1);
     assert_eq!(read("rejects.csv"), rejects);
-    place.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
+    test_dir.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
     let again = read("again.csv");
     assert_eq!(again.lines().next(), rejects.lines().next());
     assert!(again.contains("\"the row has 5 cells, the header has 4\",Long,Acme,,more\r\n"), "{again}");
     let mended = rejects.replace(".,,Acme", ".,Mended,Acme").replace("Acme,,more", "Acme,more");
-    import(&place, "mended.csv", &mended, &["--rejects", "none.csv"]).done();
-    assert!(!place.root().join("none.csv").exists(), "without rejected rows there is no file");
-    assert_eq!(names(&place), ["Good", "Mended", "Long"]);
+    import(&test_dir, "mended.csv", &mended, &["--rejects", "none.csv"]).done();
+    assert!(!test_dir.root().join("none.csv").exists(), "without rejected rows there is no file");
+    assert_eq!(names(&test_dir), ["Good", "Mended", "Long"]);
 
     let lines = "{\"name\":\"\",\"accountName\":\"Acme\",\"more\":1.50}\n{oops\n";
-    import(&place, "customers.jsonl", lines, &["--rejects", "rejects.jsonl"]).fails(1);
+    import(&test_dir, "customers.jsonl", lines, &["--rejects", "rejects.jsonl"]).fails(1);
     let reason = "name: 10000581 Customer name is required.";
     let expected =
         format!("{{\"name\":\"\",\"accountName\":\"Acme\",\"more\":1.50,\"rejectReason\":\"{reason}\"}}\n{{oops\n");
     assert_eq!(read("rejects.jsonl"), expected);
     let mended = expected.replace("\"name\":\"\"", "\"name\":\"Json\"").replace("{oops\n", "");
-    import(&place, "mended.jsonl", &mended, &[]).done();
-    assert_eq!(names(&place).last().map(String::as_str), Some("Json"));
+    import(&test_dir, "mended.jsonl", &mended, &[]).done();
+    assert_eq!(names(&test_dir).last().map(String::as_str), Some("Json"));
 }
 
 #[test]
 fn a_finished_import_is_not_gone_on_with() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName\nOne,Acme\n";
-    import(&place, "customers.csv", csv, &[]).done();
-    assert_rejects(&import(&place, "customers.csv", csv, &[]), &["row 2: name: 10000602 Duplicate customer name."]);
-    let db = rusqlite::Connection::open(place.data().join("carnelian.db")).expect("opens");
+    import(&test_dir, "customers.csv", csv, &[]).done();
+    assert_rejects(&import(&test_dir, "customers.csv", csv, &[]), &["row 2: name: 10000602 Duplicate customer name."]);
+    let db = rusqlite::Connection::open(test_dir.data().join("carnelian.db")).expect("opens");
     for table in ["import", "import_refusal"] {
         let rows = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
         assert_eq!(rows, Ok(0), "{table}");
@@ -267,20 +267,20 @@ fn a_finished_import_is_not_gone_on_with() {
 
 #[test]
 fn an_import_under_a_running_server_is_refused_with_advice() {
-    let site = Site::start();
-    site.place.write("customers.csv", "name,accountName\nOne,Acme\n");
+    let fixture = Fixture::start();
+    fixture.test_dir.write("customers.csv", "name,accountName\nOne,Acme\n");
     for more in [&[][..], &["--dry-run"]] {
-        let refused = site.place.cli(&[&["customer", "import", "customers.csv"], more].concat()).fails(1);
+        let refused = fixture.test_dir.cli(&[&["customer", "import", "customers.csv"], more].concat()).fails(1);
         assert!(refused.contains("already serving") && refused.contains("stop the server"), "{refused}");
     }
 }
 
 #[test]
 fn every_imported_customer_is_logged() {
-    let place = place();
-    import(&place, "customers.csv", "name,accountName\nOne,Acme\nTwo,Acme\n", &["--reason", "moving house"]).done();
-    let log = place.cli(&["audit", "export"]).done();
+    let test_dir = test_dir();
+    import(&test_dir, "customers.csv", "name,accountName\nOne,Acme\nTwo,Acme\n", &["--reason", "moving house"]).done();
+    let log = test_dir.cli(&["audit", "export"]).done();
     let logged = log.lines().filter(|line| line.contains("create_customer") && line.contains("moving house"));
     assert_eq!(logged.count(), 2, "{log}");
-    place.cli(&["audit", "verify"]).done();
+    test_dir.cli(&["audit", "verify"]).done();
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use blackbox::{Client, Outcome, Place, wait};
+use blackbox::{Client, Outcome, TestDir, wait};
 
 use super::backup::{elsewhere, plain};
 
@@ -31,19 +31,19 @@ const RESULTS: [&[&str]; 18] = [
     &["ledger", "-"],
 ];
 
-fn prepared() -> Place {
-    let place = Place::new();
-    place.account("Acme");
-    place.user("ada", "Acme", &[]);
-    place.write("customers.csv", "name,accountName\nOne,Acme\n");
-    place.cli(&["customer", "import", "customers.csv"]).done();
-    place
+fn prepared() -> TestDir {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    test_dir.user("ada", "Acme", &[]);
+    test_dir.write("customers.csv", "name,accountName\nOne,Acme\n");
+    test_dir.cli(&["customer", "import", "customers.csv"]).done();
+    test_dir
 }
 
 /// Runs a command whose stdout is `stdout`.
-fn run_into(place: &Place, arguments: &[&str], stdout: impl Into<Stdio>) -> Outcome {
-    let mut command = place.command();
-    command.args(arguments).arg("--data").arg(place.data()).stdin(Stdio::null()).stdout(stdout);
+fn run_into(test_dir: &TestDir, arguments: &[&str], stdout: impl Into<Stdio>) -> Outcome {
+    let mut command = test_dir.command();
+    command.args(arguments).arg("--data").arg(test_dir.data()).stdin(Stdio::null()).stdout(stdout);
     let output = command.stderr(Stdio::piped()).output().expect("the binary can be run");
     let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
     Outcome { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr }
@@ -62,23 +62,23 @@ fn full_device() -> File {
 
 #[test]
 fn a_closed_pipe_ends_every_command_silently() {
-    let place = prepared();
+    let test_dir = prepared();
     for arguments in RESULTS {
-        let outcome = run_into(&place, arguments, closed_pipe());
+        let outcome = run_into(&test_dir, arguments, closed_pipe());
         let stderr = outcome.stderr.replace("verified ", "");
         let said: Vec<_> = stderr.lines().filter(|line| !line.ends_with(" entries")).collect();
         assert_eq!((outcome.code, said), (0, vec![]), "{arguments:?}");
     }
-    let mut command = place.command();
+    let mut command = test_dir.command();
     command.arg("frobnicate").stderr(closed_pipe());
     assert_eq!(command.status().expect("the binary can be run").code(), Some(2), "and so does one of stderr");
 }
 
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() {
-    let place = prepared();
+    let test_dir = prepared();
     for arguments in RESULTS {
-        let outcome = run_into(&place, arguments, full_device());
+        let outcome = run_into(&test_dir, arguments, full_device());
         let is_named = outcome.stderr.contains("error: stdout: No space left on device");
         assert!(outcome.code == 1 && is_named, "{arguments:?}: {outcome:?}");
     }
@@ -86,12 +86,12 @@ fn a_result_that_cannot_be_written_is_an_error() {
 
 #[test]
 fn a_server_whose_stdout_is_closed_serves() {
-    let place = prepared();
+    let test_dir = prepared();
     let port = TcpListener::bind("127.7.7.7:0").expect("a port is free");
     let address = port.local_addr().expect("it has an address");
     drop(port);
-    let mut command = place.command();
-    command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(place.data());
+    let mut command = test_dir.command();
+    command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(test_dir.data());
     let mut server = command.stdout(closed_pipe()).stderr(Stdio::null()).spawn().expect("the binary can be run");
     let ready = || Client::new(address, None).try_get("/health/ready").is_ok_and(|reply| reply.status == 200);
     wait::until("the server is ready or ends", wait::PROCESS, || {
@@ -105,44 +105,44 @@ fn a_server_whose_stdout_is_closed_serves() {
 
 #[test]
 fn a_key_that_could_not_be_shown_is_revoked() {
-    let place = prepared();
-    let active = |place: &Place| place.cli(&["key", "list", "ada"]).done().matches("Active").count();
+    let test_dir = prepared();
+    let active = |test_dir: &TestDir| test_dir.cli(&["key", "list", "ada"]).done().matches("Active").count();
     for (stdout, why) in
         [(Stdio::from(full_device()), "No space left on device"), (closed_pipe().into(), "stdout was closed")]
     {
-        let outcome = run_into(&place, &["key", "issue", "ada"], stdout);
+        let outcome = run_into(&test_dir, &["key", "issue", "ada"], stdout);
         let is_told = outcome.stderr.contains("revoked") && outcome.stderr.contains(why);
         assert!(outcome.code == 1 && is_told, "{outcome:?}");
-        assert_eq!(active(&place), 1, "only the key that was seen is accepted");
+        assert_eq!(active(&test_dir), 1, "only the key that was seen is accepted");
     }
-    let keys = place.cli(&["key", "list", "ada"]).done();
+    let keys = test_dir.cli(&["key", "list", "ada"]).done();
     assert_eq!(keys.matches("Revoked").count(), 2, "{keys}");
-    place.key("ada", &[]);
-    assert_eq!(active(&place), 2);
+    test_dir.key("ada", &[]);
+    assert_eq!(active(&test_dir), 2);
 }
 
 #[test]
 fn a_dash_is_stdin_or_stdout() {
-    let place = prepared();
-    let file = place.root().join("backup");
-    place.cli(&["backup", plain(&file)]).done();
-    let ledger = place.root().join("ledger");
-    run_into(&place, &["ledger", "-"], File::create(&ledger).expect("can be made")).done();
-    let other = elsewhere(&place);
+    let test_dir = prepared();
+    let file = test_dir.root().join("backup");
+    test_dir.cli(&["backup", plain(&file)]).done();
+    let ledger = test_dir.root().join("ledger");
+    run_into(&test_dir, &["ledger", "-"], File::create(&ledger).expect("can be made")).done();
+    let other = elsewhere(&test_dir);
     let mut command = other.command();
     command.args(["restore", plain(&file), "--ledger", "-", "--data", plain(&other.data())]);
     let restored = command.stdin(File::open(&ledger).expect("is there")).output().expect("the binary can be run");
     assert!(restored.status.success(), "{restored:?}");
     assert_eq!(other.cli(&["customer", "export", "--output", "-"]).done().lines().count(), 2);
-    let wrong = place.cli_with_input(&["account", "check-receipt", "-"], "no receipt").fails(1);
+    let wrong = test_dir.cli_with_input(&["account", "check-receipt", "-"], "no receipt").fails(1);
     assert!(wrong.contains("not a receipt"), "{wrong}");
-    let seed = place.cli_with_input(&["serve", "--sandbox", "--seed", "-"], "accounts = 1").fails(2);
+    let seed = test_dir.cli_with_input(&["serve", "--sandbox", "--seed", "-"], "accounts = 1").fails(2);
     assert!(seed.contains("accounts"), "the seed is read: {seed}");
 }
 
 #[test]
 fn a_dash_is_refused_where_a_file_is_needed() {
-    let place = prepared();
+    let test_dir = prepared();
     let cases: [(&[&str], &str); 8] = [
         (&["backup", "-"], "two files"),
         (&["restore", "-"], "read twice"),
@@ -154,12 +154,12 @@ fn a_dash_is_refused_where_a_file_is_needed() {
         (&["account", "list", "--data=-"], "expected a directory"),
     ];
     for (arguments, why) in cases {
-        let refused = place.bare_cli(arguments).fails(2);
+        let refused = test_dir.bare_cli(arguments).fails(2);
         assert!(refused.contains(why), "{arguments:?}: {refused}");
     }
-    let refused = place.cli(&["restore", "/dev/null", "--ledger", "/dev/null"]).fails(1);
+    let refused = test_dir.cli(&["restore", "/dev/null", "--ledger", "/dev/null"]).fails(1);
     assert!(refused.contains("regular file"), "{refused}");
     let names: Vec<_> =
-        fs::read_dir(place.root()).expect("is listed").map(|entry| entry.expect("an entry").file_name()).collect();
+        fs::read_dir(test_dir.root()).expect("is listed").map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().starts_with('-')), "{names:?}");
 }

@@ -1,6 +1,6 @@
 //! What commands print of names.
 
-use blackbox::{Outcome, Place};
+use blackbox::{Outcome, TestDir};
 use serde_json::json;
 
 /// A name that would recolour a terminal (a C1 control sequence) and reverse the text after it.
@@ -23,9 +23,9 @@ fn assert_escaped(outcome: &Outcome, case: &str) {
 
 #[test]
 fn control_and_bidirectional_characters_in_names_are_escaped() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let run = |arguments: &[&str]| {
-        let outcome = place.cli(arguments);
+        let outcome = test_dir.cli(arguments);
         assert_escaped(&outcome, &arguments.join(" "));
         outcome
     };
@@ -52,7 +52,7 @@ fn control_and_bidirectional_characters_in_names_are_escaped() {
         assert!(json.contains(PRINTED), "{listing:?}: {json}");
     }
     assert_eq!(
-        place.cli(&["account", "list", "--json"]).json()[0]["accountName"],
+        test_dir.cli(&["account", "list", "--json"]).json()[0]["accountName"],
         json!(NAME),
         "JSON keeps its meaning"
     );

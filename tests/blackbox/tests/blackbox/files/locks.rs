@@ -5,13 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use blackbox::{CUSTOMERS, Place, Request, Server, Site, sample, wait};
+use blackbox::{CUSTOMERS, Fixture, Request, Server, TestDir, sample, wait};
 
 use super::{everything_below, mode_of, set_mode};
 
 /// Removes the files of a data directory whose names `which` selects.
-fn remove(place: &Place, which: impl Fn(&str) -> bool) {
-    for path in everything_below(&place.data()) {
+fn remove(test_dir: &TestDir, which: impl Fn(&str) -> bool) {
+    for path in everything_below(&test_dir.data()) {
         if which(path.file_name().and_then(|name| name.to_str()).expect("a plain name")) {
             fs::remove_file(path).expect("a file can be removed");
         }
@@ -19,9 +19,9 @@ fn remove(place: &Place, which: impl Fn(&str) -> bool) {
 }
 
 /// Whether a server that may end at any moment acknowledges a new customer.
-fn is_acknowledged(site: &Site, name: &str) -> bool {
+fn is_acknowledged(fixture: &Fixture, name: &str) -> bool {
     let request = Request::new("POST", CUSTOMERS).json(&sample::minimal(name, "Acme"));
-    site.client().try_send(request).is_ok_and(|answer| answer.status == 200)
+    fixture.client().try_send(request).is_ok_and(|answer| answer.status == 200)
 }
 
 /// Asserts that a server ends by itself and says that a file is no longer there.
@@ -34,11 +34,11 @@ fn ends(server: &mut Server, file: &str) {
 #[test]
 fn no_write_is_acknowledged_once_the_database_or_its_log_is_gone_and_the_server_ends() {
     for file in ["carnelian.db", "carnelian.db-wal", "carnelian.db-shm"] {
-        let mut site = Site::start();
-        site.client().create(&sample::minimal("Kept", "Acme")).must_succeed("a create");
-        remove(&site.place, |name| name == file);
-        assert!(!is_acknowledged(&site, "Lost"), "{file}: a write was acknowledged");
-        ends(&mut site.server, file);
+        let mut fixture = Fixture::start();
+        fixture.client().create(&sample::minimal("Kept", "Acme")).must_succeed("a create");
+        remove(&fixture.test_dir, |name| name == file);
+        assert!(!is_acknowledged(&fixture, "Lost"), "{file}: a write was acknowledged");
+        ends(&mut fixture.server, file);
     }
 }
 
@@ -53,36 +53,36 @@ fn a_server_without_requests_ends_when_its_database_is_removed_moved_or_replaced
         },
     ];
     for change in changes {
-        let mut site = Site::start();
-        change(&site.place.data().join("carnelian.db"));
-        ends(&mut site.server, "carnelian.db");
+        let mut fixture = Fixture::start();
+        change(&fixture.test_dir.data().join("carnelian.db"));
+        ends(&mut fixture.server, "carnelian.db");
     }
 }
 
 #[test]
 fn a_server_whose_lock_is_removed_or_replaced_ends_and_no_second_one_serves_beside_it() {
     for lock in ["carnelian.lock", "open.lock"] {
-        let mut site = Site::start();
-        remove(&site.place, |name| name == lock);
-        assert!(!is_acknowledged(&site, "Without a lock"), "{lock}: a write was acknowledged");
-        ends(&mut site.server, lock);
-        let server = site.place.serve();
-        server.client_of(&site.ada).create(&sample::minimal("Again", "Acme")).must_succeed("the next server");
+        let mut fixture = Fixture::start();
+        remove(&fixture.test_dir, |name| name == lock);
+        assert!(!is_acknowledged(&fixture, "Without a lock"), "{lock}: a write was acknowledged");
+        ends(&mut fixture.server, lock);
+        let server = fixture.test_dir.serve();
+        server.client_of(&fixture.ada).create(&sample::minimal("Again", "Acme")).must_succeed("the next server");
     }
-    let mut site = Site::start();
-    let lock = site.place.data().join("carnelian.lock");
+    let mut fixture = Fixture::start();
+    let lock = fixture.test_dir.data().join("carnelian.lock");
     fs::remove_file(&lock).and_then(|()| File::create(&lock)).expect("a file can be replaced");
-    ends(&mut site.server, "carnelian.lock");
+    ends(&mut fixture.server, "carnelian.lock");
 }
 
 #[test]
 fn no_command_makes_a_registry_where_a_server_runs() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     // Stopped, it cannot notice and end.
-    site.server.signal("STOP");
-    remove(&site.place, |name| name.starts_with("carnelian.db") || name == "master.key");
+    fixture.server.signal("STOP");
+    remove(&fixture.test_dir, |name| name.starts_with("carnelian.db") || name == "master.key");
     let left = || {
-        let mut left = everything_below(&site.place.data());
+        let mut left = everything_below(&fixture.test_dir.data());
         left.retain(|path| !path.ends_with("opening.lock"));
         left.sort();
         left
@@ -91,25 +91,25 @@ fn no_command_makes_a_registry_where_a_server_runs() {
     let commands: [&[&str]; 4] =
         [&["account", "create", "Acme"], &["group", "create", "West"], &["account", "list"], &["key", "list", "ada"]];
     for command in commands {
-        let why = site.place.cli(command).fails(1);
+        let why = fixture.test_dir.cli(command).fails(1);
         assert!(why.contains("was removed while"), "{command:?}: {why}");
         assert_eq!(left(), before, "{command:?} has left something");
     }
-    let why = site.place.launch().run().fails(1);
+    let why = fixture.test_dir.launch().run().fails(1);
     assert!(why.contains("was removed while"), "{why}");
     assert_eq!(left(), before);
-    site.server.signal("CONT");
+    fixture.server.signal("CONT");
 }
 
 #[test]
 fn waiting_for_a_lock_is_told_with_its_path() {
-    let site = Site::start();
-    let lock = site.place.data().join("opening.lock");
+    let fixture = Fixture::start();
+    let lock = fixture.test_dir.data().join("opening.lock");
     let held = File::options().write(true).open(&lock).expect("there is a lock");
     held.lock().expect("it is free");
-    let errors = site.place.root().join("errors");
-    let mut command = site.place.command();
-    command.args(["account", "list", "--data"]).arg(site.place.data()).stdout(Stdio::null());
+    let errors = fixture.test_dir.root().join("errors");
+    let mut command = fixture.test_dir.command();
+    command.args(["account", "list", "--data"]).arg(fixture.test_dir.data()).stdout(Stdio::null());
     let mut child = command.stderr(File::create(&errors).expect("can be made")).spawn().expect("the binary can be run");
     wait::until("the command says what it waits for", wait::PATIENCE, || {
         let said = fs::read_to_string(&errors).expect("there is a file");
@@ -121,9 +121,9 @@ fn waiting_for_a_lock_is_told_with_its_path() {
 
 #[test]
 fn locks_are_private_files_and_one_that_others_may_open_becomes_private() {
-    let place = Place::new();
-    place.serve().stop();
-    let locks: Vec<PathBuf> = everything_below(&place.data())
+    let test_dir = TestDir::new();
+    test_dir.serve().stop();
+    let locks: Vec<PathBuf> = everything_below(&test_dir.data())
         .into_iter()
         .filter(|path| path.extension().is_some_and(|end| end == "lock"))
         .collect();
@@ -133,10 +133,10 @@ fn locks_are_private_files_and_one_that_others_may_open_becomes_private() {
         set_mode(lock, 0o666);
     }
     // A stranger who can open a directory can lock it, too.
-    let directory = File::open(place.data()).expect("a directory can be opened");
+    let directory = File::open(test_dir.data()).expect("a directory can be opened");
     directory.lock().expect("nobody else locks it");
     let before = fs::metadata(&locks[0]).expect("is there").ino();
-    let server = place.serve();
+    let server = test_dir.serve();
     assert!(locks.iter().all(|lock| mode_of(lock) == 0o600));
     assert_eq!(fs::metadata(&locks[0]).expect("is there").ino(), before);
     server.stop();

@@ -4,21 +4,21 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use blackbox::{Outcome, Place, Site, stranger};
+use blackbox::{Fixture, Outcome, TestDir, stranger};
 
 use super::{everything_below, mode_of, plain, set_mode};
 
 /// A registry that is not served, with a backup of it.
-fn place() -> Place {
-    let site = Site::start();
-    site.place.cli(&["backup", plain(&site.place.root().join("backup"))]).done();
-    site.place.write("rows.csv", "name,accountName\nNew,Acme\n");
-    site.server.stop();
-    site.place
+fn test_dir() -> TestDir {
+    let fixture = Fixture::start();
+    fixture.test_dir.cli(&["backup", plain(&fixture.test_dir.root().join("backup"))]).done();
+    fixture.test_dir.write("rows.csv", "name,accountName\nNew,Acme\n");
+    fixture.server.stop();
+    fixture.test_dir
 }
 
 /// One of each way to open a registry.
-fn open_in_every_way(place: &Place) -> Vec<(String, Outcome)> {
+fn open_in_every_way(test_dir: &TestDir) -> Vec<(String, Outcome)> {
     let commands: [&[&str]; 9] = [
         &["account", "list"],
         &["account", "create", "Another"],
@@ -30,15 +30,15 @@ fn open_in_every_way(place: &Place) -> Vec<(String, Outcome)> {
         &["backup", "new.backup"],
         &["restore", "backup", "--replace"],
     ];
-    let ran = commands.iter().map(|command| (command.join(" "), place.cli(command)));
+    let ran = commands.iter().map(|command| (command.join(" "), test_dir.cli(command)));
     let served = [&[][..], &["--demo"]];
-    let served = served.map(|more| (format!("serve {more:?}"), place.launch().args(more).run()));
+    let served = served.map(|more| (format!("serve {more:?}"), test_dir.launch().args(more).run()));
     ran.chain(served).collect()
 }
 
 /// Asserts that a registry is refused with a sentence that contains `words`, and that nothing has changed in it.
 #[track_caller]
-fn refused_in_every_way(place: &Place, words: &[&str]) {
+fn refused_in_every_way(test_dir: &TestDir, words: &[&str]) {
     let owners = |below: &Path| -> Vec<_> {
         let paths = everything_below(below).into_iter();
         let mut owners: Vec<_> = paths
@@ -48,15 +48,15 @@ fn refused_in_every_way(place: &Place, words: &[&str]) {
         owners.sort_by(|(_, one), (_, other)| one.cmp(other));
         owners
     };
-    let before = owners(&place.data());
-    for (command, outcome) in open_in_every_way(place) {
+    let before = owners(&test_dir.data());
+    for (command, outcome) in open_in_every_way(test_dir) {
         let why = outcome.fails(1);
         assert!(words.iter().all(|word| why.contains(word)), "{command}: {why}");
         assert_eq!(why.trim().lines().count(), 1, "{command}: {why}");
-        assert_eq!(owners(&place.data()), before, "{command} has changed something");
+        assert_eq!(owners(&test_dir.data()), before, "{command} has changed something");
     }
     for name in ["new.ledger", "new.backup"] {
-        assert!(!place.root().join(name).exists(), "{name} was made");
+        assert!(!test_dir.root().join(name).exists(), "{name} was made");
     }
 }
 
@@ -65,13 +65,13 @@ fn a_registry_of_another_user_is_refused_by_every_command_also_of_root() {
     if !stranger::is_possible() {
         return;
     }
-    let place = place();
-    stranger::give(&place.data());
-    refused_in_every_way(&place, &[plain(&place.data()), "belongs to user", "sudo -u"]);
-    let sandbox = place.launch().args(&["--sandbox"]).run().fails(1);
+    let test_dir = test_dir();
+    stranger::give(&test_dir.data());
+    refused_in_every_way(&test_dir, &[plain(&test_dir.data()), "belongs to user", "sudo -u"]);
+    let sandbox = test_dir.launch().args(&["--sandbox"]).run().fails(1);
     assert!(sandbox.contains("sudo -u"), "{sandbox}");
-    stranger::take_back(&place.data());
-    place.serve().stop();
+    stranger::take_back(&test_dir.data());
+    test_dir.serve().stop();
 }
 
 #[test]
@@ -79,14 +79,14 @@ fn a_directory_of_another_user_gets_no_registry() {
     if !stranger::is_possible() {
         return;
     }
-    let place = Place::new();
-    fs::create_dir(place.data()).expect("a directory can be made");
-    stranger::give(&place.data());
-    for outcome in [place.cli(&["account", "create", "Acme"]), place.launch().run()] {
+    let test_dir = TestDir::new();
+    fs::create_dir(test_dir.data()).expect("a directory can be made");
+    stranger::give(&test_dir.data());
+    for outcome in [test_dir.cli(&["account", "create", "Acme"]), test_dir.launch().run()] {
         assert!(outcome.stderr.contains("sudo -u"), "{outcome:?}");
         outcome.fails(1);
     }
-    assert!(everything_below(&place.data()).is_empty());
+    assert!(everything_below(&test_dir.data()).is_empty());
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn a_file_of_another_user_in_the_data_directory_is_refused() {
     if !stranger::is_possible() {
         return;
     }
-    let place = place();
+    let test_dir = test_dir();
     for name in ["carnelian.db", "master.key", "carnelian.lock"] {
-        let path = place.data().join(name);
+        let path = test_dir.data().join(name);
         stranger::give(&path);
-        refused_in_every_way(&place, &[plain(&path), "belongs to user", "chown"]);
+        refused_in_every_way(&test_dir, &[plain(&path), "belongs to user", "chown"]);
         stranger::take_back(&path);
     }
-    place.serve().stop();
+    test_dir.serve().stop();
 }
 
 #[test]
@@ -109,26 +109,26 @@ fn a_named_master_key_of_another_user_is_refused() {
     if !stranger::is_possible() {
         return;
     }
-    let place = place();
-    let key = place.root().join("elsewhere.key");
-    fs::rename(place.data().join("master.key"), &key).expect("a file can be moved");
+    let test_dir = test_dir();
+    let key = test_dir.root().join("elsewhere.key");
+    fs::rename(test_dir.data().join("master.key"), &key).expect("a file can be moved");
     stranger::give(&key);
-    let why = place.cli(&["account", "list", "--master-key-file", plain(&key)]).fails(1);
+    let why = test_dir.cli(&["account", "list", "--master-key-file", plain(&key)]).fails(1);
     assert!(why.contains("elsewhere.key belongs to user"), "{why}");
-    let why = place.launch().args(&["--master-key-file", plain(&key)]).run().fails(1);
+    let why = test_dir.launch().args(&["--master-key-file", plain(&key)]).run().fails(1);
     assert!(why.contains("elsewhere.key belongs to user"), "{why}");
     stranger::take_back(&key);
-    place.cli(&["account", "list", "--master-key-file", plain(&key)]).done();
+    test_dir.cli(&["account", "list", "--master-key-file", plain(&key)]).done();
 }
 
 #[test]
 fn a_directory_that_others_may_write_to_is_refused() {
-    let place = place();
+    let test_dir = test_dir();
     for mode in [0o770, 0o707, 0o1777, 0o722] {
-        set_mode(&place.data(), mode);
-        refused_in_every_way(&place, &[plain(&place.data()), "chmod go-w"]);
-        assert_eq!(mode_of(&place.data()), mode, "nobody's permissions are changed");
+        set_mode(&test_dir.data(), mode);
+        refused_in_every_way(&test_dir, &[plain(&test_dir.data()), "chmod go-w"]);
+        assert_eq!(mode_of(&test_dir.data()), mode, "nobody's permissions are changed");
     }
-    set_mode(&place.data(), 0o755);
-    place.serve().stop();
+    set_mode(&test_dir.data(), 0o755);
+    test_dir.serve().stop();
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Output;
 
-use blackbox::{Place, Site, stranger};
+use blackbox::{Fixture, TestDir, stranger};
 
 use super::{everything_below, plain, set_mode};
 
 /// Runs a command on the registry as a user who may not enter the folder that it is in.
-fn run(place: &Place, arguments: &[&str]) -> Output {
-    let mut command = place.command();
-    command.args(arguments).arg("--data").arg(place.root().join("locked/data"));
+fn run(test_dir: &TestDir, arguments: &[&str]) -> Output {
+    let mut command = test_dir.command();
+    command.args(arguments).arg("--data").arg(test_dir.root().join("locked/data"));
     if stranger::is_possible() {
         command.uid(stranger::ID);
     }
@@ -20,16 +20,16 @@ fn run(place: &Place, arguments: &[&str]) -> Output {
 
 #[test]
 fn a_directory_that_may_not_be_entered_is_named_with_the_cause_and_nothing_is_left_behind() {
-    let site = Site::start();
-    let place = site.place;
-    site.server.stop();
-    place.write("rows.csv", "name,accountName\nNew,Acme\n");
-    let backup = place.root().join("backup");
-    place.cli(&["backup", plain(&backup)]).done();
-    let locked = place.root().join("locked");
-    fs::create_dir(&locked).and_then(|()| fs::rename(place.data(), locked.join("data"))).expect("can be moved");
-    set_mode(place.root(), 0o711);
-    let before = everything_below(place.root()).len();
+    let fixture = Fixture::start();
+    let test_dir = fixture.test_dir;
+    fixture.server.stop();
+    test_dir.write("rows.csv", "name,accountName\nNew,Acme\n");
+    let backup = test_dir.root().join("backup");
+    test_dir.cli(&["backup", plain(&backup)]).done();
+    let locked = test_dir.root().join("locked");
+    fs::create_dir(&locked).and_then(|()| fs::rename(test_dir.data(), locked.join("data"))).expect("can be moved");
+    set_mode(test_dir.root(), 0o711);
+    let before = everything_below(test_dir.root()).len();
     set_mode(&locked, if stranger::is_possible() { 0o700 } else { 0o000 });
     let commands: [&[&str]; 10] = [
         &["account", "list"],
@@ -44,7 +44,7 @@ fn a_directory_that_may_not_be_entered_is_named_with_the_cause_and_nothing_is_le
         &["serve", "--listen", "127.0.0.1:0"],
     ];
     for command in commands {
-        let output = run(&place, command);
+        let output = run(&test_dir, command);
         let why = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{command:?}: {why}");
         assert!(why.contains("Permission denied"), "{command:?}: {why}");
@@ -52,5 +52,5 @@ fn a_directory_that_may_not_be_entered_is_named_with_the_cause_and_nothing_is_le
         assert!(!why.contains("no registry"), "{command:?}: {why}");
     }
     set_mode(&locked, 0o700);
-    assert_eq!(everything_below(place.root()).len(), before, "something was left behind");
+    assert_eq!(everything_below(test_dir.root()).len(), before, "something was left behind");
 }

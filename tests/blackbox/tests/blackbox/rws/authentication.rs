@@ -1,13 +1,13 @@
 //! Sign-in with user name and API key.
 
 use blackbox::problems::*;
-use blackbox::{Connection, Login, Reply, Request, Server, Site, json, wait};
+use blackbox::{Connection, Fixture, Login, Reply, Request, Server, json, wait};
 use data_encoding::BASE64;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// A path that every role may call.
 const ECHO: &str = "/rws/api/v1/echo/hello";
@@ -22,17 +22,17 @@ fn call_with(server: &Server, authorization: &str) -> Reply {
 
 #[test]
 fn without_credentials_authentication_is_required() {
-    let site = Site::start();
-    let reply = site.server.client().get(ECHO);
+    let fixture = Fixture::start();
+    let reply = fixture.server.client().get(ECHO);
     reply.must_be(&AUTHENTICATION_REQUIRED, "no Authorization");
     assert_eq!(json::keys(reply.text()), ["errorMessage"]);
 }
 
 #[test]
 fn unusable_credentials_are_invalid() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let encode = |bytes: &[u8]| BASE64.encode(bytes);
-    let (user, key) = (&site.ada.user, &site.ada.key);
+    let (user, key) = (&fixture.ada.user, &fixture.ada.key);
     let flipped = if key.ends_with('0') { "1" } else { "0" };
     let cases = [
         ("another scheme", format!("Bearer {key}")),
@@ -60,91 +60,95 @@ fn unusable_credentials_are_invalid() {
         ("a UUID that was not imported", Login { user: user.clone(), key: UUID.into() }.basic()),
     ];
     for (case, authorization) in cases {
-        call_with(&site.server, &authorization).must_be(&INVALID_CREDENTIALS, case);
+        call_with(&fixture.server, &authorization).must_be(&INVALID_CREDENTIALS, case);
     }
-    call(&site.server, &site.ada).must_succeed("the real ones");
+    call(&fixture.server, &fixture.ada).must_succeed("the real ones");
 }
 
 #[test]
 fn base64_padding_may_be_missing_or_too_much() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     // With a key of 80 characters, this name makes a length that is not a multiple of three.
-    let login = site.place.user("five5", "Acme", &[]);
+    let login = fixture.test_dir.user("five5", "Acme", &[]);
     let padded = login.basic();
     assert!(padded.ends_with('='), "these credentials need no padding");
     wait::until("the new user is known", wait::NOTICE, || {
-        (call_with(&site.server, &padded).status == 200).then_some(())
+        (call_with(&fixture.server, &padded).status == 200).then_some(())
     });
     let bare = padded.trim_end_matches('=');
     for padding in ["", "=", "==", "===", "====="] {
-        call_with(&site.server, &format!("{bare}{padding}")).must_succeed(padding);
+        call_with(&fixture.server, &format!("{bare}{padding}")).must_succeed(padding);
     }
 }
 
 #[test]
 fn the_scheme_is_case_insensitive() {
-    let site = Site::start();
-    let credentials = site.ada.basic();
+    let fixture = Fixture::start();
+    let credentials = fixture.ada.basic();
     for scheme in ["basic", "BASIC", "bAsIc"] {
         let authorization = credentials.replacen("Basic", scheme, 1);
-        call_with(&site.server, &authorization).must_succeed(scheme);
+        call_with(&fixture.server, &authorization).must_succeed(scheme);
     }
 }
 
 #[test]
 fn a_key_is_valid_for_its_user_only() {
-    let world = World::start();
-    let mixed = Login { user: world.ada.user.clone(), key: world.rex.key.clone() };
-    call(&world.server, &mixed).must_be(&INVALID_CREDENTIALS, "another user's key");
+    let tenants = TenantFixture::start();
+    let mixed = Login { user: tenants.ada.user.clone(), key: tenants.rex.key.clone() };
+    call(&tenants.server, &mixed).must_be(&INVALID_CREDENTIALS, "another user's key");
 }
 
 #[test]
 fn a_revoked_key_is_invalid_and_other_keys_stay_valid() {
-    let site = Site::start();
-    let second = site.place.key("ada", &[]);
-    wait::until("the second key is known", wait::NOTICE, || (call(&site.server, &second).status == 200).then_some(()));
-    call(&site.server, &site.ada).must_succeed("the first key");
-    site.place.cli(&["key", "revoke", &second.key[5..21]]).done();
-    invalid_soon(&site.server, &second, "the key is revoked");
-    call(&site.server, &site.ada).must_succeed("the first key stays");
+    let fixture = Fixture::start();
+    let second = fixture.test_dir.key("ada", &[]);
+    wait::until("the second key is known", wait::NOTICE, || {
+        (call(&fixture.server, &second).status == 200).then_some(())
+    });
+    call(&fixture.server, &fixture.ada).must_succeed("the first key");
+    fixture.test_dir.cli(&["key", "revoke", &second.key[5..21]]).done();
+    invalid_soon(&fixture.server, &second, "the key is revoked");
+    call(&fixture.server, &fixture.ada).must_succeed("the first key stays");
 }
 
 #[test]
 fn an_expired_key_is_invalid() {
-    let site = Site::start();
-    let lasting = site.place.key("ada", &["--expires", "1h"]);
-    let brief = site.place.key("ada", &["--expires", "1s"]);
-    invalid_soon(&site.server, &brief, "the key has expired");
+    let fixture = Fixture::start();
+    let lasting = fixture.test_dir.key("ada", &["--expires", "1h"]);
+    let brief = fixture.test_dir.key("ada", &["--expires", "1s"]);
+    invalid_soon(&fixture.server, &brief, "the key has expired");
     wait::until("the lasting key is known", wait::NOTICE, || {
-        (call(&site.server, &lasting).status == 200).then_some(())
+        (call(&fixture.server, &lasting).status == 200).then_some(())
     });
 }
 
 #[test]
 fn a_disabled_user_cannot_sign_in_until_enabled_again() {
-    let site = Site::start();
-    call(&site.server, &site.ada).must_succeed("at first");
-    site.place.cli(&["user", "disable", "ada"]).done();
-    invalid_soon(&site.server, &site.ada, "the user is disabled");
-    site.place.cli(&["user", "enable", "ada"]).done();
-    wait::until("the user is enabled", wait::NOTICE, || (call(&site.server, &site.ada).status == 200).then_some(()));
+    let fixture = Fixture::start();
+    call(&fixture.server, &fixture.ada).must_succeed("at first");
+    fixture.test_dir.cli(&["user", "disable", "ada"]).done();
+    invalid_soon(&fixture.server, &fixture.ada, "the user is disabled");
+    fixture.test_dir.cli(&["user", "enable", "ada"]).done();
+    wait::until("the user is enabled", wait::NOTICE, || {
+        (call(&fixture.server, &fixture.ada).status == 200).then_some(())
+    });
 }
 
 const UUID: &str = "7d8a4e9e-3f0c-4c6b-9d55-0a1b2c3d4e5f";
 
 #[test]
 fn an_imported_key_is_valid() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let imported = Login { user: "ada".into(), key: UUID.into() };
-    call(&site.server, &imported).must_be(&INVALID_CREDENTIALS, "before it is imported");
-    let id = site.place.cli_with_input(&["key", "import", "ada"], &format!("{UUID}\n")).line();
+    call(&fixture.server, &imported).must_be(&INVALID_CREDENTIALS, "before it is imported");
+    let id = fixture.test_dir.cli_with_input(&["key", "import", "ada"], &format!("{UUID}\n")).line();
     wait::until("the imported key is known", wait::NOTICE, || {
-        (call(&site.server, &imported).status == 200).then_some(())
+        (call(&fixture.server, &imported).status == 200).then_some(())
     });
     let other = Login { user: "ada".into(), key: UUID.replace("4e5f", "4e50") };
-    call(&site.server, &other).must_be(&INVALID_CREDENTIALS, "a UUID that differs at its end");
-    site.place.cli(&["key", "revoke", &id]).done();
-    invalid_soon(&site.server, &imported, "the imported key is revoked");
+    call(&fixture.server, &other).must_be(&INVALID_CREDENTIALS, "a UUID that differs at its end");
+    fixture.test_dir.cli(&["key", "revoke", &id]).done();
+    invalid_soon(&fixture.server, &imported, "the imported key is revoked");
 }
 
 /// Waits until the server has noticed the change, and asserts its response then.
@@ -168,14 +172,14 @@ fn is_limited(reply: &Reply) -> bool {
 
 #[test]
 fn too_many_wrong_keys_from_an_address_are_refused_later_and_do_not_affect_valid_keys() {
-    let site = Site::start();
-    let client = site.server.client();
+    let fixture = Fixture::start();
+    let client = fixture.server.client();
     assert!(!is_limited(&client.send(wrong())), "the first one");
     wait::until("there are too many", wait::PATIENCE, || {
         let asked = Instant::now();
         let limited = is_limited(&client.send(wrong()));
         let took = asked.elapsed();
-        site.client().get(ECHO).must_succeed("the right key from the same address");
+        fixture.client().get(ECHO).must_succeed("the right key from the same address");
         // On any machine: the refusal waits at least that long.
         assert!(!limited || took >= Duration::from_secs(1), "a refusal took {took:?}");
         limited.then_some(())
@@ -187,11 +191,11 @@ fn too_many_wrong_keys_from_an_address_are_refused_later_and_do_not_affect_valid
 
 #[test]
 fn a_key_that_is_issued_during_a_flood_of_wrong_ones_is_accepted() {
-    let site = Site::start();
-    let flood = site.server.client();
+    let fixture = Fixture::start();
+    let flood = fixture.server.client();
     wait::until("there are too many wrong keys", wait::PATIENCE, || is_limited(&flood.send(wrong())).then_some(()));
-    let new = site.place.key("ada", &[]);
-    wait::until("the new key is accepted", wait::NOTICE, || (call(&site.server, &new).status == 200).then_some(()));
+    let new = fixture.test_dir.key("ada", &[]);
+    wait::until("the new key is accepted", wait::NOTICE, || (call(&fixture.server, &new).status == 200).then_some(()));
 }
 
 /// How many wrong keys an address sends: fewer than one address may.
@@ -199,8 +203,8 @@ const FEW: usize = 10;
 
 #[test]
 fn wrong_keys_from_many_addresses_are_limited_together() {
-    let site = Site::start();
-    let address = site.server.address();
+    let fixture = Fixture::start();
+    let address = fixture.server.address();
     let mut sources = (1..=u32::MAX).map(|number| Ipv4Addr::from_bits(u32::from(Ipv4Addr::LOCALHOST) + number));
     wait::until("there are too many in all", wait::PATIENCE, || {
         let source = sources.next().expect("there are many addresses of the loopback interface");
@@ -209,7 +213,7 @@ fn wrong_keys_from_many_addresses_are_limited_together() {
         // A limited one is delayed, so the others would no longer be many at once.
         replies.map(|reply| is_limited(&reply)).find(|limited| *limited).map(drop)
     });
-    site.client().get(ECHO).must_succeed("the right key");
+    fixture.client().get(ECHO).must_succeed("the right key");
 }
 
 /// Connects from an address of the loopback interface.

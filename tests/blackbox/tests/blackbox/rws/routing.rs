@@ -1,7 +1,7 @@
 //! Known and unknown paths, supported and unsupported methods.
 
 use blackbox::problems::*;
-use blackbox::{Connection, Request, Site, sample};
+use blackbox::{Connection, Fixture, Request, sample};
 use serde_json::json;
 
 /// Paths, with the methods that each supports and methods that it does not.
@@ -21,8 +21,8 @@ const PATHS: [(&str, &[&str], &[&str]); 11] = [
 
 #[test]
 fn an_unsupported_method_is_refused_with_the_supported_ones() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (path, supported, unsupported) in PATHS {
         for method in unsupported {
             let case = format!("{method} {path}");
@@ -37,7 +37,7 @@ fn an_unsupported_method_is_refused_with_the_supported_ones() {
 
 #[test]
 fn an_unknown_path_of_the_api_is_not_found_after_the_sign_in() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let paths = [
         "/rws/",
         "/rws/api",
@@ -53,14 +53,14 @@ fn an_unknown_path_of_the_api_is_not_found_after_the_sign_in() {
         "/rws/api//v1/customers",
     ];
     for path in paths {
-        site.client().get(path).must_be(&NOT_FOUND, path);
-        site.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
+        fixture.client().get(path).must_be(&NOT_FOUND, path);
+        fixture.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
     }
 }
 
 #[test]
 fn a_path_outside_the_api_is_not_found_without_a_sign_in() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     for path in [
         "/",
         "/index.html",
@@ -74,16 +74,16 @@ fn a_path_outside_the_api_is_not_found_without_a_sign_in() {
         "/docs/",
         "/openapi",
     ] {
-        site.client().get(path).must_be(&NOT_FOUND, path);
-        site.server.client().get(path).must_be(&NOT_FOUND, path);
+        fixture.client().get(path).must_be(&NOT_FOUND, path);
+        fixture.server.client().get(path).must_be(&NOT_FOUND, path);
     }
 }
 
 #[test]
 fn head_is_handled_like_get_without_a_body() {
-    let site = Site::start();
-    let mut connection = Connection::open(site.server.address()).expect("the server accepts connections");
-    let ada = |path| Request::new("HEAD", path).login(&site.ada);
+    let fixture = Fixture::start();
+    let mut connection = Connection::open(fixture.server.address()).expect("the server accepts connections");
+    let ada = |path| Request::new("HEAD", path).login(&fixture.ada);
     let cases = [
         (ada("/rws/api/v1/echo/hello"), 200),
         (Request::new("HEAD", "/rws/api/v1/echo/hello"), 401),
@@ -103,8 +103,8 @@ fn head_is_handled_like_get_without_a_body() {
 
 #[test]
 fn doubled_slashes_and_one_at_the_end_mean_the_path_without_them() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let create = Request::new("POST", "/rws/api/v1//customers/").json(&sample::minimal("Slashed", "Acme"));
     let id = client.send(create).customer_id();
     let plain = client.read(id);
@@ -119,7 +119,7 @@ fn doubled_slashes_and_one_at_the_end_mean_the_path_without_them() {
         client.get(empty).must_be(&REQUIRED_FIELDS_MISSING, empty);
     }
     client.send(Request::new("PATCH", "/rws/api/v1/customers/")).must_be(&METHOD_NOT_ALLOWED, "another method");
-    site.server.client().get("/rws/api/v1//customers/").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
+    fixture.server.client().get("/rws/api/v1//customers/").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
 }
 
 /// Every operation with its query parameters.
@@ -142,8 +142,8 @@ const OPERATIONS: [(&str, &str, &[&str]); 10] = [
 
 #[test]
 fn an_unknown_query_parameter_is_refused_and_named() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     assert_eq!(client.create(&sample::minimal("Kept", "Acme")).customer_id(), 1);
     let before = client.read(1);
     let known: Vec<_> = OPERATIONS.iter().flat_map(|(.., known)| known.iter().copied()).collect();
@@ -176,17 +176,17 @@ fn an_unknown_query_parameter_is_refused_and_named() {
     }
     assert_eq!(client.read(1).comparable(), before.comparable(), "nothing was done");
     assert_eq!(client.get("/rws/api/v1/customers?fields=name").json()["customers"], json!([{ "name": "Kept" }]));
-    site.server.client().get("/rws/api/v1/users?x=1").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
+    fixture.server.client().get("/rws/api/v1/users?x=1").must_be(&AUTHENTICATION_REQUIRED, "without credentials");
     client.get("/rws/api/v1/nothing?x=1").must_be(&NOT_FOUND, "an unknown path");
     for other in ["/health/live?x=1", "/openapi.json?x=1"] {
-        site.server.client().get(other).must_succeed(other);
+        fixture.server.client().get(other).must_succeed(other);
     }
 }
 
 #[test]
 fn fields_can_be_selected_wherever_something_is_read() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     client.create(&sample::minimal("Selected", "Acme")).must_succeed("a customer");
     let get = |target: &str| client.get(&format!("/rws/api/v1/{target}"));
     for (path, listing, key, fields, selected) in [

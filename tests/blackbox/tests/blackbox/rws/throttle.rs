@@ -1,13 +1,13 @@
 //! The limit of requests per second and user.
 
 use blackbox::problems::*;
-use blackbox::{Client, Login, Reply, Request, Site, wait};
+use blackbox::{Client, Fixture, Login, Reply, Request, wait};
 
 /// More requests than a limit of one per second admits during the test.
 const BURST: usize = 300;
 
-fn throttled() -> Site {
-    Site::start_with(|launch| launch.args(&["--limits-requests-per-second", "1"]))
+fn throttled() -> Fixture {
+    Fixture::start_with(|launch| launch.args(&["--limits-requests-per-second", "1"]))
 }
 
 /// Sends requests until one is throttled.
@@ -19,8 +19,8 @@ fn exhaust(client: &Client, target: &str) -> Reply {
 
 #[test]
 fn a_throttled_client_learns_when_to_retry() {
-    let site = throttled();
-    let client = site.client();
+    let fixture = throttled();
+    let client = fixture.client();
     client.get("/rws/api/v1/echo/hello").must_succeed("the first request");
     exhaust(&client, "/rws/api/v1/echo/hello").must_be(&RATE_LIMIT, "one of many requests");
     wait::until("the user is admitted again", wait::PATIENCE, || {
@@ -30,13 +30,13 @@ fn a_throttled_client_learns_when_to_retry() {
 
 #[test]
 fn users_are_throttled_separately_and_health_checks_never() {
-    let site = throttled();
-    let other = site.place.user("other", "Acme", &[]);
-    exhaust(&site.client(), "/rws/api/v1/echo/hello");
+    let fixture = throttled();
+    let other = fixture.test_dir.user("other", "Acme", &[]);
+    exhaust(&fixture.client(), "/rws/api/v1/echo/hello");
     wait::until("the other user is admitted", wait::NOTICE, || {
-        (site.server.client_of(&other).get("/rws/api/v1/echo/hello").status == 200).then_some(())
+        (fixture.server.client_of(&other).get("/rws/api/v1/echo/hello").status == 200).then_some(())
     });
-    let probe = site.client();
+    let probe = fixture.client();
     for _ in 0..20 {
         probe.get("/health/live").must_succeed("a health check");
     }
@@ -44,10 +44,10 @@ fn users_are_throttled_separately_and_health_checks_never() {
 
 #[test]
 fn the_throttle_comes_after_authentication_and_before_the_version() {
-    let site = throttled();
-    exhaust(&site.client(), "/rws/api/v2/customers").must_be(&RATE_LIMIT, "another version");
-    exhaust(&site.client(), "/rws/api/v1/nothing").must_be(&RATE_LIMIT, "an unknown path");
-    let wrong = site.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
+    let fixture = throttled();
+    exhaust(&fixture.client(), "/rws/api/v2/customers").must_be(&RATE_LIMIT, "another version");
+    exhaust(&fixture.client(), "/rws/api/v1/nothing").must_be(&RATE_LIMIT, "an unknown path");
+    let wrong = fixture.server.client_of(&Login { user: "ada".into(), key: "wrong".into() });
     for _ in 0..20 {
         let reply = wrong.send(Request::new("GET", "/rws/api/v1/echo/hello"));
         reply.must_be(&INVALID_CREDENTIALS, "a wrong key of a throttled user");
@@ -56,8 +56,8 @@ fn the_throttle_comes_after_authentication_and_before_the_version() {
 
 #[test]
 fn without_the_setting_there_is_no_throttle() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for _ in 0..BURST {
         client.get("/rws/api/v1/echo/hello").must_succeed("one of many requests");
     }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Login, Request, Site, sample, wait};
+use blackbox::{CUSTOMERS, Client, Fixture, Login, Request, sample, wait};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 
@@ -20,16 +20,16 @@ fn huge(number: usize) -> Value {
 }
 
 /// A server whose list of customers exceeds the buffers between server and client.
-fn start() -> Site {
-    let site = Site::start_with(|launch| {
+fn start() -> Fixture {
+    let fixture = Fixture::start_with(|launch| {
         let limits = ["--limits-country", "20000", "--limits-body-bytes", "1000000"];
         launch.args(&limits).args(&["--timeouts-header-seconds", "2"])
     });
-    let client = site.client();
+    let client = fixture.client();
     for number in 0..50 {
         client.create(&huge(number)).must_succeed("a large customer");
     }
-    site
+    fixture
 }
 
 /// Requests a list and reads none of it.
@@ -56,9 +56,9 @@ fn must_be_served(client: &Client, what: &str) {
 
 #[test]
 fn a_user_whose_lists_are_not_read_waits_for_them_and_others_do_not() {
-    let site = start();
-    let Site { server, place, ada } = &site;
-    let other = place.user("other", "Acme", &[]);
+    let fixture = start();
+    let Fixture { server, test_dir, ada } = &fixture;
+    let other = test_dir.user("other", "Acme", &[]);
     let unread: Vec<_> = (0..SLOTS).map(|_| unread(server.address(), ada)).collect();
     must_be_served(&server.client_of(&other), "another user");
     let client = server.client_of(ada);
@@ -71,7 +71,7 @@ fn a_user_whose_lists_are_not_read_waits_for_them_and_others_do_not() {
 
 #[test]
 fn a_client_that_reads_nothing_gives_its_slot_back() {
-    let site = start();
-    let _unread: Vec<_> = (0..SLOTS).map(|_| unread(site.server.address(), &site.ada)).collect();
-    until_slot_is_free(&site.client());
+    let fixture = start();
+    let _unread: Vec<_> = (0..SLOTS).map(|_| unread(fixture.server.address(), &fixture.ada)).collect();
+    until_slot_is_free(&fixture.client());
 }

@@ -1,12 +1,12 @@
 //! The API version in the path.
 
 use blackbox::problems::*;
-use blackbox::{Request, Site, sample};
+use blackbox::{Fixture, Request, sample};
 
 #[test]
 fn every_version_but_1_is_invalid() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for version in
         ["v2", "v0", "v01", "v10", "v11", "vx", "v", "v1.0", "v1x", "v-1", "v+1", "v%20", "v99999999999999999999"]
     {
@@ -21,9 +21,9 @@ fn every_version_but_1_is_invalid() {
 
 #[test]
 fn a_path_without_a_version_is_not_served() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     for version in ["V1", "1", "version1"] {
-        let reply = site.client().get(&format!("/rws/api/{version}/echo/hello"));
+        let reply = fixture.client().get(&format!("/rws/api/{version}/echo/hello"));
         assert!(reply.is(&INVALID_API_VERSION) || reply.is(&NOT_FOUND), "{version}: {}", reply.text());
     }
 }

@@ -1,7 +1,7 @@
 //! `/sandbox/v1/clock`.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Place, Request, sample, wait};
+use blackbox::{CUSTOMERS, Request, TestDir, sample, wait};
 use serde_json::{Value, json};
 
 use super::{CLOCK, Sandbox, launch};
@@ -43,10 +43,10 @@ fn it_sets_timestamps_and_can_be_stopped_advanced_and_run() {
 
 #[test]
 fn it_decides_when_a_key_has_expired() {
-    let place = Place::new();
-    let server = launch(&place, &["--data", place.data().to_str().expect("a plain path")]);
-    let sandbox = Sandbox { server, place };
-    let key = sandbox.place.key("ann", &["--expires", "90d"]);
+    let test_dir = TestDir::new();
+    let server = launch(&test_dir, &["--data", test_dir.data().to_str().expect("a plain path")]);
+    let sandbox = Sandbox { server, test_dir };
+    let key = sandbox.test_dir.key("ann", &["--expires", "90d"]);
     let client = sandbox.server.client_of(&key);
     client.get("/rws/api/v1/echo/hello").must_succeed("a new key");
     sandbox.set_clock(&json!({ "advanceSeconds": 89 * 86_400 }));
@@ -96,21 +96,21 @@ fn a_day_later_a_request_under_a_used_key_is_carried_out() {
 
 #[test]
 fn it_decides_when_an_erasure_is_due() {
-    let place = Place::new();
-    let server = launch(&place, &["--data", place.data().to_str().expect("a plain path")]);
-    let sandbox = Sandbox { server, place };
+    let test_dir = TestDir::new();
+    let server = launch(&test_dir, &["--data", test_dir.data().to_str().expect("a plain path")]);
+    let sandbox = Sandbox { server, test_dir };
     let erasure_of = |account: &str| {
-        sandbox.place.account(account);
-        sandbox.place.cli(&["account", "request-erasure", account]).line()
+        sandbox.test_dir.account(account);
+        sandbox.test_dir.cli(&["account", "request-erasure", account]).line()
     };
-    let receipt = |erasure: &str| sandbox.place.cli(&["account", "receipt", erasure]);
+    let receipt = |erasure: &str| sandbox.test_dir.cli(&["account", "receipt", erasure]);
     let wait_for_receipt = |erasure: &str| {
         wait::until("there is a receipt", wait::PROCESS, || (receipt(erasure).code == 0).then_some(()));
     };
     let leaving = erasure_of("Leaving");
     sandbox.set_clock(&json!({ "advanceSeconds": 29 * 86_400 }));
     // Whoever carries this one out has looked at the other.
-    sandbox.place.cli(&["account", "erasure-grace", "0"]).done();
+    sandbox.test_dir.cli(&["account", "erasure-grace", "0"]).done();
     wait_for_receipt(&erasure_of("Gone"));
     receipt(&leaving).fails(1);
     sandbox.set_clock(&json!({ "advanceSeconds": 2 * 86_400 }));

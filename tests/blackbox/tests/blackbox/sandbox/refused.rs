@@ -1,7 +1,7 @@
 //! That nothing but the flag makes a server a sandbox.
 
 use blackbox::problems::*;
-use blackbox::{Place, Request, Site, reference};
+use blackbox::{Fixture, Request, TestDir, reference};
 use serde_json::json;
 
 /// The paths that only a sandbox has, with their methods.
@@ -14,8 +14,8 @@ fn routes() -> Vec<reference::RouteRow> {
 
 #[test]
 fn a_server_without_the_flag_has_none_of_its_paths() {
-    let site = Site::start();
-    for client in [site.server.client(), site.client()] {
+    let fixture = Fixture::start();
+    for client in [fixture.server.client(), fixture.client()] {
         let unknown = client.get("/nothing");
         unknown.must_be(&NOT_FOUND, "an unknown path");
         for route in routes() {
@@ -27,21 +27,21 @@ fn a_server_without_the_flag_has_none_of_its_paths() {
 
 #[test]
 fn neither_a_file_nor_the_environment_makes_a_sandbox() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for name in ["CARNELIAN_SANDBOX", "CARNELIAN_SEED"] {
-        let refused = place.launch().env(name, "true").run();
+        let refused = test_dir.launch().env(name, "true").run();
         assert!(refused.fails(2).contains(name));
     }
     for key in ["sandbox", "serve.sandbox", "seed"] {
-        let refused = place.launch().config(&format!("{key} = true\n")).run();
+        let refused = test_dir.launch().config(&format!("{key} = true\n")).run();
         assert!(refused.fails(2).contains(key));
     }
 }
 
 #[test]
 fn a_seed_without_a_sandbox_and_a_demo_with_one_are_wrong_usage() {
-    let place = Place::new();
-    place.write("seed.toml", "");
-    place.launch().args(&["--seed", "seed.toml"]).run().fails(2);
-    place.launch().args(&["--sandbox", "--demo"]).run().fails(2);
+    let test_dir = TestDir::new();
+    test_dir.write("seed.toml", "");
+    test_dir.launch().args(&["--seed", "seed.toml"]).run().fails(2);
+    test_dir.launch().args(&["--sandbox", "--demo"]).run().fails(2);
 }

@@ -1,7 +1,7 @@
 //! `--seed`.
 
 use blackbox::problems::*;
-use blackbox::{Place, sample};
+use blackbox::{TestDir, sample};
 use serde_json::json;
 
 use super::{Sandbox, customers, login};
@@ -110,24 +110,24 @@ fn an_invalid_seed_is_refused_entirely_and_the_error_names_file_and_entry() {
         (customer("").replace("\"First\"", "\"\""), "customers[0]: name: Customer name is required."),
         (twice, "customers[1]: duplicate name in account \"North\""),
     ];
-    let place = Place::new();
+    let test_dir = TestDir::new();
     for (seed, expected) in cases {
-        place.write("seed.toml", &seed);
-        let refused = place.launch().args(&["--sandbox", "--seed", "seed.toml"]).run().fails(2);
+        test_dir.write("seed.toml", &seed);
+        let refused = test_dir.launch().args(&["--sandbox", "--seed", "seed.toml"]).run().fails(2);
         assert!(refused.contains("seed.toml") && refused.contains(expected), "{seed}\nwas answered with\n{refused}");
-        assert!(!place.data().exists(), "{seed}\nhas left something");
+        assert!(!test_dir.data().exists(), "{seed}\nhas left something");
     }
-    place.launch().args(&["--sandbox", "--seed", "missing.toml"]).run().fails(2);
+    test_dir.launch().args(&["--sandbox", "--seed", "missing.toml"]).run().fails(2);
 }
 
 #[test]
 fn every_mistake_is_named_at_once_and_limits_are_those_in_force() {
-    let place = Place::new();
+    let test_dir = TestDir::new();
     let seed = "[[accounts]]\nname = \"North\"\n[[customers]]\nname = \"First\"\naccountName = \"North\"\n\
                 billingAddress = { country = \"Ruritania\" }\n[[customers]]\naccountName = \"West\"\nname = \"x\"\n";
-    place.write("seed.toml", seed);
+    test_dir.write("seed.toml", seed);
     let arguments = ["--sandbox", "--seed", "seed.toml", "--limits-country", "5"];
-    let refused = place.launch().args(&arguments).run().fails(2);
+    let refused = test_dir.launch().args(&arguments).run().fails(2);
     for expected in ["customers[0]: billingAddress.country: ", "(the limit is 5)", "customers[1]: unknown account"] {
         assert!(refused.contains(expected), "{refused}");
     }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use blackbox::{Place, Server, stranger, wait};
+use blackbox::{Server, TestDir, stranger, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -63,18 +63,18 @@ fn its_data_are_private_and_gone_when_it_has_stopped() {
     sandbox.reset();
     sandbox.server.stop();
     assert!(!folder.exists(), "{} is left", folder.display());
-    assert!(!sandbox.place.root().join("carnelian-data").exists(), "a registry was made");
+    assert!(!sandbox.test_dir.root().join("carnelian-data").exists(), "a registry was made");
 }
 
 #[test]
 fn what_a_killed_sandbox_has_left_is_removed_by_the_next_and_a_running_one_stays() {
-    let place = Place::new();
-    let running = launch(&place, &[]);
-    let killed = launch(&place, &[]);
+    let test_dir = TestDir::new();
+    let running = launch(&test_dir, &[]);
+    let killed = launch(&test_dir, &[]);
     let left = folder(&killed);
     assert!(left.exists());
     killed.kill();
-    let next = launch(&place, &[]);
+    let next = launch(&test_dir, &[]);
     // Another sandbox that starts at the same time may be the one that removes it.
     wait::until("what is left is removed", wait::PATIENCE, || (!left.exists()).then_some(()));
     assert!(folder(&running).exists() && folder(&next).exists());

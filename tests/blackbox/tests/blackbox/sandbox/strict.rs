@@ -1,7 +1,7 @@
 //! `--strict-upstream`: the limits of the original service.
 
 use blackbox::problems::*;
-use blackbox::{Connection, Request, Site, wait};
+use blackbox::{Connection, Fixture, Request, wait};
 use serde_json::json;
 
 use super::{Sandbox, ann};
@@ -14,8 +14,8 @@ const BURST: usize = 300;
 #[test]
 fn a_user_has_five_calls_a_second() {
     for strict in ["--strict-upstream", "--compat-strict-upstream"] {
-        let site = Site::start_with(|launch| launch.args(&[strict]));
-        let client = site.client();
+        let fixture = Fixture::start_with(|launch| launch.args(&[strict]));
+        let client = fixture.client();
         let first: Vec<_> = (0..5).map(|_| client.get(ECHO).status).collect();
         assert_eq!(first, [200; 5], "five may come at once");
         let refused = (0..BURST).map(|_| client.get(ECHO)).find(|reply| reply.status != 200).expect("a call too many");

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use blackbox::connection::is_silence;
-use blackbox::{Connection, Request, Site, wait};
+use blackbox::{Connection, Fixture, Request, wait};
 
 use super::{corpus, logged_before};
 
@@ -110,24 +110,24 @@ impl Drop for Proxy {
 
 /// Sends every message through a proxy, each together with a request of another client.
 fn nothing_is_smuggled(lenient: bool) {
-    let site = Site::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
-    let before = logged_before(&site, "first").len() + 1;
-    let proxy = Proxy::start(site.place.root(), site.server.address(), lenient);
+    let fixture = Fixture::start_with(|launch| launch.args(&["--timeouts-body-seconds", "2"]));
+    let before = logged_before(&fixture, "first").len() + 1;
+    let proxy = Proxy::start(fixture.test_dir.root(), fixture.server.address(), lenient);
     let mut victim = Connection::over(proxy.connect());
     // The connection is closed if this is read as a request, and also if it is refused.
     let follow_up = Request::new("GET", "/health/live").header("Connection", "close").bytes();
     let mut last = String::new();
-    for (number, case) in corpus::cases(&site.ada.basic()).iter().enumerate() {
+    for (number, case) in corpus::cases(&fixture.ada.basic()).iter().enumerate() {
         proxy.send(&[case.bytes.as_slice(), &follow_up].concat(), &case.name);
         let target = format!("/rws/api/v1/echo/{number}");
-        let reply = victim.exchange(&Request::new("GET", &target).login(&site.ada));
+        let reply = victim.exchange(&Request::new("GET", &target).login(&fixture.ada));
         let reply = reply.unwrap_or_else(|error| panic!("after {}: {error}", case.name));
         reply.must_succeed(&case.name);
         assert_eq!(reply.json()["context"], number.to_string(), "after {}: another's answer", case.name);
         last = reply.header("x-request-id").expect("every answer has an id").to_owned();
     }
     let passed = proxy.passed(&last);
-    let logged = logged_before(&site, "last").split_off(before);
+    let logged = logged_before(&fixture, "last").split_off(before);
     let whole = passed.iter().filter(|request| request.whole).count();
     let (passed_on, seen) = (passed.len(), logged.len());
     eprintln!("{passed_on} requests passed the proxy, {whole} of them whole; the server saw {seen}");

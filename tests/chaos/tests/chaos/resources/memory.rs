@@ -4,7 +4,7 @@ use blackbox::problems::BODY_TOO_LARGE;
 use blackbox::{CUSTOMERS, Connection, Login, Request, sample};
 use chaos::model::Sent;
 use chaos::process::{self, Cage};
-use chaos::{Load, Outcome, Scene, crowd, gaps, seed};
+use chaos::{Load, Outcome, TestRegistry, crowd, gaps, seed};
 use serde_json::Value;
 
 use super::{LONG_TIMEOUTS, OrdinaryLoad, Slowdown};
@@ -30,30 +30,35 @@ fn largest(login: &Login, customer: &Value) -> Request {
 }
 
 /// Sends creates on all connections, all but the last byte of each before `meanwhile` and the last bytes after it.
-fn create_at_once(round: usize, connections: &mut [Connection], scene: &mut Scene, meanwhile: impl FnOnce(&mut Scene)) {
+fn create_at_once(
+    round: usize,
+    connections: &mut [Connection],
+    registry: &mut TestRegistry,
+    meanwhile: impl FnOnce(&mut TestRegistry),
+) {
     let customer = |number: usize| sample::full(&format!("Large {round} {number}"), "Acme");
     let messages: Vec<_> =
-        (0..connections.len()).map(|number| largest(&scene.ada, &customer(number)).bytes()).collect();
+        (0..connections.len()).map(|number| largest(&registry.ada, &customer(number)).bytes()).collect();
     for (connection, message) in connections.iter_mut().zip(&messages) {
         connection.send_bytes(&message[..message.len() - 1]).expect("the server reads on");
     }
-    meanwhile(scene);
+    meanwhile(registry);
     for (connection, message) in connections.iter_mut().zip(&messages) {
         connection.send_bytes(&message[message.len() - 1..]).expect("the server reads on");
     }
     for (number, connection) in connections.iter_mut().enumerate() {
         let id = connection.receive("POST", CUSTOMERS).expect("the server answers").customer_id();
         let outcome = Outcome::Acknowledged(id);
-        scene.stories.push(vec![Sent { request: String::new(), body: customer(number), outcome }]);
+        registry.histories.push(vec![Sent { request: String::new(), body: customer(number), outcome }]);
     }
 }
 
 #[test]
 fn in_128_mib_256_connections_send_the_largest_bodies() {
     let mut ordinary = OrdinaryLoad::of_test("memory");
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     let cage = Cage::of_memory(MEMORY);
-    let launch = scene.place.launch().config(LONG_TIMEOUTS);
+    let launch = registry.test_dir.launch().config(LONG_TIMEOUTS);
     let server = match &cage {
         Some(cage) => cage.around(launch).start(),
         None => {
@@ -64,20 +69,20 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     let address = server.address();
     let mut slowdown = Slowdown::default();
     for round in 0..seed::rounds(4) {
-        slowdown.alone.push(ordinary.run(&mut scene, address, 400, |_| {}));
+        slowdown.alone.push(ordinary.run(&mut registry, address, 400, |_| {}));
         let mut connections = crowd::open(address, CONNECTIONS);
-        create_at_once(round, &mut connections, &mut scene, |scene| {
-            slowdown.under_load.push(ordinary.run(scene, address, 400, |_| {}));
+        create_at_once(round, &mut connections, &mut registry, |registry| {
+            slowdown.under_load.push(ordinary.run(registry, address, 400, |_| {}));
         });
-        let too_large = Request::new("POST", CUSTOMERS).login(&scene.ada).json_bytes(vec![b' '; 8 * BODY]);
+        let too_large = Request::new("POST", CUSTOMERS).login(&registry.ada).json_bytes(vec![b' '; 8 * BODY]);
         for connection in &mut connections {
             let reply = connection.exchange(&too_large).expect("the server answers");
             reply.must_be(&BODY_TOO_LARGE, "eight times the largest body");
         }
         let load = Load { prefix: format!("M{round}"), workers: 32, requests: 20, large: 100 };
-        let report = load.run(address, &scene.ada, &mut ordinary.random, |_| {});
+        let report = load.run(address, &registry.ada, &mut ordinary.random, |_| {});
         report.must_be_undisturbed("little memory");
-        scene.note(report);
+        registry.note(report);
     }
     let peak = process::peak_memory(&server);
     eprintln!("{CONNECTIONS} connections with the largest bodies: {} MiB at most", peak >> 20);
@@ -86,5 +91,5 @@ fn in_128_mib_256_connections_send_the_largest_bodies() {
     process::must_not_spin(&server, "after little memory");
     slowdown.must_be_small(&format!("{CONNECTIONS} connections with the largest bodies"));
     server.stop();
-    scene.must_hold("after little memory", &mut ordinary.random);
+    registry.must_hold("after little memory", &mut ordinary.random);
 }

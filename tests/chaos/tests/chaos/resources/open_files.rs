@@ -2,7 +2,7 @@
 
 use blackbox::{CUSTOMERS, Client, Connection, Request, Server, sample, wait};
 use chaos::model::Sent;
-use chaos::{Outcome, Scene, crowd, process, seed};
+use chaos::{Outcome, TestRegistry, crowd, process, seed};
 
 use super::{LONG_TIMEOUTS, OrdinaryLoad, Slowdown};
 
@@ -37,37 +37,37 @@ fn fill(server: &Server, echo: &Request) -> Vec<Connection> {
 #[test]
 fn with_256_open_files_the_server_serves_as_many_as_fit_and_then_the_rest() {
     let mut ordinary = OrdinaryLoad::of_test("open files");
-    let mut scene = Scene::new();
-    let server = scene.place.launch().config(LONG_TIMEOUTS).after_shell(&format!("ulimit -n {FILES}")).start();
-    let echo = Request::new("GET", ECHO).login(&scene.ada);
+    let mut registry = TestRegistry::new();
+    let server = registry.test_dir.launch().config(LONG_TIMEOUTS).after_shell(&format!("ulimit -n {FILES}")).start();
+    let echo = Request::new("GET", ECHO).login(&registry.ada);
     let mut slowdown = Slowdown::default();
     for round in 0..seed::rounds(1) {
-        slowdown.alone.push(ordinary.run(&mut scene, server.address(), 400, |_| {}));
+        slowdown.alone.push(ordinary.run(&mut registry, server.address(), 400, |_| {}));
         let mut served = fill(&server, &echo);
         process::must_not_spin(&server, "out of open files");
         // The store has the files that it needs.
         for (number, connection) in served.iter_mut().enumerate() {
             let body = sample::minimal(&format!("Crowded {round} {number}"), "Acme");
-            let create = Request::new("POST", CUSTOMERS).login(&scene.ada).json(&body);
+            let create = Request::new("POST", CUSTOMERS).login(&registry.ada).json(&body);
             let id = connection.exchange(&create).expect("the server answers").customer_id();
-            scene.stories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(id) }]);
+            registry.histories.push(vec![Sent { request: String::new(), body, outcome: Outcome::Acknowledged(id) }]);
         }
         served.truncate(served.len() - CLOSED);
-        must_serve(&server, &scene, CLOSED / 2);
-        slowdown.under_load.push(ordinary.run(&mut scene, server.address(), 400, |_| {}));
+        must_serve(&server, &registry, CLOSED / 2);
+        slowdown.under_load.push(ordinary.run(&mut registry, server.address(), 400, |_| {}));
         drop(served);
-        must_serve(&server, &scene, FILES / 2);
+        must_serve(&server, &registry, FILES / 2);
     }
     slowdown.must_be_small(&format!("as many connections as {FILES} open files permit"));
     assert!(server.log().contains("open files leaves room for fewer connections"), "the log does not mention it");
     server.stop();
-    scene.must_hold("after too few open files", &mut ordinary.random);
+    registry.must_hold("after too few open files", &mut ordinary.random);
 }
 
 /// Waits until the server has noticed the closed connections, and serves `others` new ones at once.
-fn must_serve(server: &Server, scene: &Scene, others: usize) {
+fn must_serve(server: &Server, registry: &TestRegistry, others: usize) {
     wait::until("others are served", wait::PATIENCE, || {
-        let clients: Vec<_> = (0..others).map(|_| server.client_of(&scene.ada)).collect();
+        let clients: Vec<_> = (0..others).map(|_| server.client_of(&registry.ada)).collect();
         let served = |client: &Client| client.try_get(ECHO).is_ok_and(|reply| reply.status == 200);
         clients.iter().all(served).then_some(())
     });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use blackbox::{CUSTOMERS, Connection, Login, Request, Server, sample, wait};
 use chaos::crowd::{self, Member};
 use chaos::model::Sent;
-use chaos::{Action, Outcome, Random, Recording, Rule, Scene, Shim, gaps};
+use chaos::{Action, Outcome, Random, Recording, Rule, Shim, TestRegistry, gaps};
 
 use super::{LONG_TIMEOUTS, allowed_connections};
 
@@ -21,14 +21,14 @@ const CREATES_AT_ONCE: usize = 1000;
 
 /// A registry whose disk can be made to hang.
 struct HungDisk {
-    scene: Scene,
+    registry: TestRegistry,
     server: Server,
     log: PathBuf,
 }
 
-/// A write that was sent, of a customer with a story.
+/// A write that was sent, of a customer with a history.
 struct Write {
-    story: Vec<Sent>,
+    history: Vec<Sent>,
     member: Member,
 }
 
@@ -38,16 +38,16 @@ impl Write {
         let body = sample::minimal(name, "Acme");
         let request = Request::new("POST", CUSTOMERS).login(login).json(&body);
         let sent = Sent { request: String::new(), body, outcome: Outcome::Unknown };
-        Self { story: vec![sent], member: Member::asking(connection, &request) }
+        Self { history: vec![sent], member: Member::asking(connection, &request) }
     }
 
     /// Edits a customer that was created.
-    fn edit(mut story: Vec<Sent>, connection: Connection, login: &Login) -> Self {
-        let Outcome::Acknowledged(id) = story[0].outcome else { panic!("it was created") };
-        let body = sample::full(chaos::model::name(&story[0].body), "Acme");
+    fn edit(mut history: Vec<Sent>, connection: Connection, login: &Login) -> Self {
+        let Outcome::Acknowledged(id) = history[0].outcome else { panic!("it was created") };
+        let body = sample::full(chaos::model::name(&history[0].body), "Acme");
         let request = Request::new("PUT", &format!("{CUSTOMERS}/{id}")).login(login).json(&body);
-        story.push(Sent { request: String::new(), body, outcome: Outcome::Unknown });
-        Self { story, member: Member::asking(connection, &request) }
+        history.push(Sent { request: String::new(), body, outcome: Outcome::Unknown });
+        Self { history, member: Member::asking(connection, &request) }
     }
 
     /// The status of its response, if there is one.
@@ -55,14 +55,14 @@ impl Write {
         self.member.reply.as_ref().map(|reply| reply.status)
     }
 
-    /// The customer's story and the connection, once the write is answered.
+    /// The customer's history and the connection, once the write is answered.
     fn finish(mut self) -> (Vec<Sent>, Connection) {
         let reply = self.member.reply.expect("it was answered");
         if reply.status == 200 {
-            let last = self.story.last_mut().expect("a story is not empty");
+            let last = self.history.last_mut().expect("a history is not empty");
             last.outcome = Outcome::Acknowledged(reply.customer_id());
         }
-        (self.story, self.member.connection)
+        (self.history, self.member.connection)
     }
 }
 
@@ -73,12 +73,12 @@ fn answered(writes: &mut [Write]) -> usize {
 
 impl HungDisk {
     fn new() -> Self {
-        let scene = Scene::new();
-        let log = scene.place.root().join("recording");
+        let registry = TestRegistry::new();
+        let log = registry.test_dir.root().join("recording");
         let rule = Rule { action: Action::Hold, kind: "sync", suffix: "-wal", number: 1 };
-        let shim = Shim::new(&scene.data()).rule(&rule).record(&log).armed_by_signal();
-        let server = shim.under(scene.place.launch()).config(LONG_TIMEOUTS).start();
-        Self { scene, server, log }
+        let shim = Shim::new(&registry.data()).rule(&rule).record(&log).armed_by_signal();
+        let server = shim.under(registry.test_dir.launch()).config(LONG_TIMEOUTS).start();
+        Self { registry, server, log }
     }
 
     /// Holds every sync from now on; returns the writes that were sent until one was held.
@@ -89,7 +89,7 @@ impl HungDisk {
             // The signal may come after a write is done.
             if answered(&mut writes) == writes.len() {
                 let connection = Connection::open(self.server.address()).expect("the server accepts connections");
-                writes.push(Write::create(connection, &self.scene.ada, &format!("Held {}", writes.len())));
+                writes.push(Write::create(connection, &self.registry.ada, &format!("Held {}", writes.len())));
             }
             Recording::read(&self.log).fired().map(drop)
         });
@@ -113,13 +113,13 @@ impl HungDisk {
         assert!((too_many..=too_many + held.len() + 1).contains(&refused), "{refused} refused, {too_many} too many");
         wait::until("the first is answered", wait::PATIENCE, || (answered(&mut held) == held.len()).then_some(()));
         self.server.stop();
-        self.scene.stories.extend(held.into_iter().chain(writes).map(|write| write.finish().0));
-        self.scene.must_hold(case, &mut Random::of_test(case));
+        self.registry.histories.extend(held.into_iter().chain(writes).map(|write| write.finish().0));
+        self.registry.must_hold(case, &mut Random::of_test(case));
     }
 
     /// Asserts that nothing is acknowledged, that further writes are refused at once, and that reads succeed.
     fn must_refuse_further_writes(&self, writes: &[Write]) {
-        let client = self.server.client_of(&self.scene.ada);
+        let client = self.server.client_of(&self.registry.ada);
         let mut longest = Duration::ZERO;
         for number in 0..20 {
             let asked = Instant::now();
@@ -133,7 +133,7 @@ impl HungDisk {
         let early: Vec<_> = writes.iter().filter(|write| write.status().is_some()).collect();
         assert!(early.iter().all(|write| write.status() == Some(503)), "a write was answered before its sync");
         for write in early.iter().take(20) {
-            if let Outcome::Acknowledged(id) = write.story[0].outcome {
+            if let Outcome::Acknowledged(id) = write.history[0].outcome {
                 client.read(id).must_succeed("a customer whose edit was refused");
             }
         }
@@ -154,7 +154,7 @@ fn connections(hung: &HungDisk) -> Option<Vec<Connection>> {
 fn on_a_hung_disk_excess_edits_are_refused_at_once_and_reads_succeed() {
     let hung = HungDisk::new();
     let Some(connections) = connections(&hung) else { return };
-    let login = &hung.scene.ada;
+    let login = &hung.registry.ada;
     let total = connections.len();
     let mut created: Vec<Write> = Vec::new();
     for connection in connections {
@@ -168,8 +168,8 @@ fn on_a_hung_disk_excess_edits_are_refused_at_once_and_reads_succeed() {
     }
     let held = hung.hold();
     let edit = |write: Write| {
-        let (story, connection) = write.finish();
-        Write::edit(story, connection, login)
+        let (history, connection) = write.finish();
+        Write::edit(history, connection, login)
     };
     let edits = created.into_iter().map(edit).collect();
     hung.must_refuse_excess_writes("edits on a hung disk", held, edits);
@@ -183,7 +183,7 @@ fn on_a_hung_disk_excess_creates_are_refused_at_once() {
     let held = hung.hold();
     let connections = connections.into_iter().enumerate();
     let creates = connections
-        .map(|(number, connection)| Write::create(connection, &hung.scene.ada, &format!("Customer {number}")))
+        .map(|(number, connection)| Write::create(connection, &hung.registry.ada, &format!("Customer {number}")))
         .collect();
     hung.must_refuse_excess_writes("creates on a hung disk", held, creates);
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blackbox::problems::{INVALID_CREDENTIALS, RATE_LIMIT};
-use blackbox::{Login, Request, Site, wait};
+use blackbox::{Fixture, Login, Request, wait};
 use chaos::crowd::{self, Member};
 
 /// A path that every signed-in user may read.
@@ -17,11 +17,11 @@ const RIGHT: u32 = 5;
 
 #[test]
 fn a_flood_of_wrong_keys_waits_and_the_right_one_from_the_same_address_does_not() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let wrong = Login { user: "ada".to_owned(), key: "wrong".to_owned() };
     let wrong = Request::new("GET", ECHO).login(&wrong);
-    let connections = crowd::open(site.server.address(), FLOOD);
-    let right = site.client();
+    let connections = crowd::open(fixture.server.address(), FLOOD);
+    let right = fixture.client();
     right.get(ECHO).must_succeed("the right key before the flood");
     let flooded = Instant::now();
     let mut flood: Vec<_> = connections.into_iter().map(|connection| Member::asking(connection, &wrong)).collect();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use blackbox::connection::is_silence;
 use blackbox::{CUSTOMERS, Connection, Request, sample, wait};
 use chaos::model::Sent;
-use chaos::{Outcome, Scene, process, seed};
+use chaos::{Outcome, TestRegistry, process, seed};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::{Value, json};
 
@@ -115,24 +115,24 @@ impl Slow {
 #[test]
 fn two_thousand_slow_clients_are_disconnected_and_do_not_slow_down_others() {
     let mut ordinary = OrdinaryLoad::of_test("slow clients");
-    let mut scene = Scene::new();
+    let mut registry = TestRegistry::new();
     let slow = allowed_connections(SLOW);
-    let server = scene.place.launch().config("[timeouts]\nheader_seconds = 2\nbody_seconds = 2\n").start();
+    let server = registry.test_dir.launch().config("[timeouts]\nheader_seconds = 2\nbody_seconds = 2\n").start();
     let address = server.address();
-    let id = server.client_of(&scene.ada).create(&large()).customer_id();
-    scene.stories.push(vec![Sent { request: String::new(), body: large(), outcome: Outcome::Acknowledged(id) }]);
+    let id = server.client_of(&registry.ada).create(&large()).customer_id();
+    registry.histories.push(vec![Sent { request: String::new(), body: large(), outcome: Outcome::Acknowledged(id) }]);
     let header = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ";
-    let body = Request::new("POST", CUSTOMERS).login(&scene.ada).header("Content-Length", "60000").head();
-    let requests = Request::new("GET", &format!("{CUSTOMERS}/{id}")).login(&scene.ada).bytes().repeat(REQUESTS);
+    let body = Request::new("POST", CUSTOMERS).login(&registry.ada).header("Content-Length", "60000").head();
+    let requests = Request::new("GET", &format!("{CUSTOMERS}/{id}")).login(&registry.ada).bytes().repeat(REQUESTS);
     let mut slowdown = Slowdown::default();
     for _ in 0..seed::rounds(1) {
-        slowdown.alone.push(ordinary.run(&mut scene, address, 400, |_| {}));
+        slowdown.alone.push(ordinary.run(&mut registry, address, 400, |_| {}));
         let mut clients = Slow {
             readers: (0..READERS).map(|_| Reader::asking(address, &requests)).collect(),
             headers: (0..slow / 2).map(|_| Sender::starting(address, header)).collect(),
             bodies: (0..slow / 2).map(|_| Sender::starting(address, &body)).collect(),
         };
-        slowdown.under_load.push(ordinary.run(&mut scene, address, 100_000, |progress| {
+        slowdown.under_load.push(ordinary.run(&mut registry, address, 100_000, |progress| {
             let mut last = Instant::now();
             wait::until("all of them are disconnected", wait::PATIENCE, || {
                 let is_time = last.elapsed() >= PACE;
@@ -148,5 +148,5 @@ fn two_thousand_slow_clients_are_disconnected_and_do_not_slow_down_others() {
     process::must_not_spin(&server, "without its slow clients");
     slowdown.must_be_small(&format!("{slow} slow senders and {READERS} slow readers"));
     server.stop();
-    scene.must_hold("after slow clients", &mut ordinary.random);
+    registry.must_hold("after slow clients", &mut ordinary.random);
 }

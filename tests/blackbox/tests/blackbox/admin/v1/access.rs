@@ -7,7 +7,7 @@ use blackbox::{Client, Reply, Request, reference};
 use serde_json::json;
 
 use super::{get, newest, patch, user_id};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// Every route below `/admin`, with something in the place of its parameters.
 fn routes() -> Vec<(String, String)> {
@@ -27,23 +27,23 @@ fn call(client: &Client, (method, target): &(String, String)) -> Reply {
 
 #[test]
 fn only_an_operator_can_administer() {
-    let world = World::start();
+    let tenants = TenantFixture::start();
     for route in routes() {
-        call(&world.server.client(), &route).must_be(&AUTHENTICATION_REQUIRED, &route.1);
-        for login in [&world.ada, &world.rita, &world.rex] {
-            call(&world.client(login), &route).must_be(&ROLE_NOT_ALLOWED, &format!("{route:?} by {}", login.user));
+        call(&tenants.server.client(), &route).must_be(&AUTHENTICATION_REQUIRED, &route.1);
+        for login in [&tenants.ada, &tenants.rita, &tenants.rex] {
+            call(&tenants.client(login), &route).must_be(&ROLE_NOT_ALLOWED, &format!("{route:?} by {}", login.user));
         }
     }
 }
 
 #[test]
 fn refused_administration_is_logged() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let head = newest(&operator, 1)[0]["sequence"].as_u64().expect("a number");
     let request = Request::new("POST", "/admin/v1/accounts").header("X-Request-Id", "refused-1");
-    world.client(&world.rita).send(request).must_be(&ROLE_NOT_ALLOWED, "a reader");
-    get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "an administrator of customers");
+    tenants.client(&tenants.rita).send(request).must_be(&ROLE_NOT_ALLOWED, "a reader");
+    get(&tenants.client(&tenants.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "an administrator of customers");
     let newest = newest(&operator, 2);
     let field = |index: usize, key: &str| newest[index][key].as_str().unwrap_or_default().to_owned();
     assert_eq!((field(1, "action"), field(1, "object")), ("refused".into(), "operation:create_account".into()));
@@ -51,13 +51,13 @@ fn refused_administration_is_logged() {
     assert_eq!((field(1, "requestId"), field(1, "address")), ("refused-1".into(), "127.0.0.1".into()));
     assert_eq!((field(0, "action"), field(0, "object")), ("refused".into(), "operation:list_audit".into()));
     assert_eq!(newest[0]["sequence"], head + 2, "and no other entry");
-    world.place.cli(&["audit", "verify"]).done();
+    tenants.test_dir.cli(&["audit", "verify"]).done();
 }
 
 /// How many refusals of a user are in the audit log.
-fn refusals(world: &World, user: &str) -> usize {
-    let actor = format!("\"actor\":\"user:{}\"", user_id(&world.client(&world.opal), user));
-    let log = world.place.cli(&["audit", "export"]).done();
+fn refusals(tenants: &TenantFixture, user: &str) -> usize {
+    let actor = format!("\"actor\":\"user:{}\"", user_id(&tenants.client(&tenants.opal), user));
+    let log = tenants.test_dir.cli(&["audit", "export"]).done();
     log.lines().filter(|line| line.contains("\"action\":\"refused\"") && line.contains(&actor)).count()
 }
 
@@ -69,43 +69,43 @@ fn most_within(time: Duration) -> usize {
 #[test]
 fn a_flood_of_refused_administration_is_logged_at_a_limited_rate() {
     const FLOOD: usize = 500;
-    let world = World::start();
-    let rita = world.client(&world.rita);
+    let tenants = TenantFixture::start();
+    let rita = tenants.client(&tenants.rita);
     let started = Instant::now();
     for _ in 0..FLOOD {
         get(&rita, "audit").must_be(&ROLE_NOT_ALLOWED, "a reader");
     }
     let most = most_within(started.elapsed());
-    let logged = refusals(&world, "rita");
+    let logged = refusals(&tenants, "rita");
     assert!((1..=most).contains(&logged), "{logged} of {FLOOD} are logged, at most {most} may be");
-    get(&world.client(&world.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "another one");
-    assert_eq!(refusals(&world, "rex"), 1, "a flood of one user does not hide another user");
+    get(&tenants.client(&tenants.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "another one");
+    assert_eq!(refusals(&tenants, "rex"), 1, "a flood of one user does not hide another user");
 }
 
 #[test]
 fn a_flood_of_attempts_to_disable_the_last_operator_is_logged_at_a_limited_rate() {
     const FLOOD: usize = 200;
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let opal = format!("users/{}", user_id(&operator, "opal"));
     let started = Instant::now();
     for _ in 0..FLOOD {
         patch(&operator, &opal, &json!({ "status": "Disabled" })).must_be(&LAST_OPERATOR, "the last operator");
     }
     let most = most_within(started.elapsed());
-    let logged = refusals(&world, "opal");
+    let logged = refusals(&tenants, "opal");
     assert!((1..=most).contains(&logged), "{logged} of {FLOOD} are logged, at most {most} may be");
 }
 
 #[test]
 fn unknown_routes_are_not_found_for_a_signed_in_user() {
-    let world = World::start();
+    let tenants = TenantFixture::start();
     for path in ["/admin/", "/admin/v2/accounts", "/admin/v1", "/admin/v1/customers", "/admin/v1/accounts/1/erasures"] {
-        world.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
-        for login in [&world.ada, &world.opal] {
-            world.client(login).get(path).must_be(&NOT_FOUND, path);
+        tenants.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
+        for login in [&tenants.ada, &tenants.opal] {
+            tenants.client(login).get(path).must_be(&NOT_FOUND, path);
         }
     }
-    let other = world.client(&world.opal).send(Request::new("DELETE", "/admin/v1/accounts"));
+    let other = tenants.client(&tenants.opal).send(Request::new("DELETE", "/admin/v1/accounts"));
     other.must_be(&METHOD_NOT_ALLOWED, "another method");
 }

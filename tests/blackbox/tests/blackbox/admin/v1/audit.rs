@@ -5,7 +5,7 @@ use blackbox::{Client, json, sample};
 use serde_json::json;
 
 use super::{account_id, get, post};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 const KEYS: [&str; 10] =
     ["sequence", "at", "actor", "action", "object", "accountId", "fields", "address", "requestId", "reason"];
@@ -20,11 +20,11 @@ fn numbers(operator: &Client, query: &str) -> Vec<u64> {
 
 #[test]
 fn entries_are_those_of_the_command_line() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    world.client(&world.ada).create(&sample::full("Audited", "Acme")).must_succeed("a customer");
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    tenants.client(&tenants.ada).create(&sample::full("Audited", "Acme")).must_succeed("a customer");
     let listed = get(&operator, "audit").json()["entries"].as_array().expect("entries").clone();
-    let from_cli = world.place.cli(&["audit", "list", "--json"]).json();
+    let from_cli = tenants.test_dir.cli(&["audit", "list", "--json"]).json();
     let from_cli = from_cli.as_array().expect("a list");
     assert_eq!(listed.len(), from_cli.len());
     for (listed, known) in listed.iter().zip(from_cli) {
@@ -38,8 +38,8 @@ fn entries_are_those_of_the_command_line() {
 
 #[test]
 fn conditions_hold_together() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let whole = numbers(&operator, "");
     assert_eq!(whole, (1..=whole.len() as u64).collect::<Vec<_>>());
     post(&operator, "accounts", &json!({ "accountName": "New" })).must_succeed("an account");
@@ -48,7 +48,7 @@ fn conditions_hold_together() {
     assert_eq!(numbers(&operator, &format!("after={}", last - 2)), [last - 1, last]);
     assert_eq!(numbers(&operator, &format!("accountId={new}")), [last]);
     assert!(numbers(&operator, &format!("accountId={new}&action=create_user")).is_empty());
-    assert_eq!(numbers(&operator, "action=create_account").len(), 6, "five of the world, and one");
+    assert_eq!(numbers(&operator, "action=create_account").len(), 6, "five of the fixture, and one");
     let at = get(&operator, &format!("audit?after={}", last - 1)).json()["entries"][0]["at"].clone();
     let since = at.as_str().expect("a time");
     assert!(numbers(&operator, &format!("since={since}")).ends_with(&[last]));
@@ -67,8 +67,8 @@ fn conditions_hold_together() {
 
 #[test]
 fn a_condition_that_is_none_is_refused() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let refused = |query: &str| get(&operator, &format!("audit?{query}"));
     for (query, problem, field) in [
         ("after=x", &INVALID_REQUEST, "after"),

@@ -5,12 +5,12 @@ use blackbox::{Problem, Request};
 use serde_json::{Value, json};
 
 use super::{ADMIN, get, post, user_id};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn every_violation_is_listed_with_its_field() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let refused = |path: &str, body: Value, problem: &Problem, fields: &[&str]| {
         let reply = post(&operator, path, &body);
         reply.must_be(problem, &body.to_string());
@@ -55,8 +55,8 @@ fn every_violation_is_listed_with_its_field() {
 
 #[test]
 fn a_body_is_json_and_what_is_not_known_is_ignored() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let request = || Request::new("POST", &format!("{ADMIN}/accounts"));
     for bytes in ["{", "[]", "5", "{\"accountName\":\"\\ud800\"}"] {
         operator.send(request().json_bytes(bytes)).must_be(&NOT_WELL_FORMED, bytes);
@@ -74,8 +74,8 @@ fn a_body_is_json_and_what_is_not_known_is_ignored() {
 
 #[test]
 fn listings_come_in_pages() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     for name in ["A", "B", "C"] {
         post(&operator, "groups", &json!({ "groupName": name })).must_succeed(name);
     }

@@ -5,7 +5,7 @@ use blackbox::{json, sample, wait};
 use serde_json::{Value, json};
 
 use super::{account_id, delete, get, post, text};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 fn erasures(operator: &blackbox::Client) -> Vec<Value> {
     let page = get(operator, "erasures").must_succeed("a page of erasures").json();
@@ -14,10 +14,10 @@ fn erasures(operator: &blackbox::Client) -> Vec<Value> {
 
 #[test]
 fn an_erasure_is_shown_from_the_request_to_its_receipt() {
-    let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start_with(|launch| launch.args(&["--erasure-grace=0"]));
+    let operator = tenants.client(&tenants.opal);
     let account = account_id(&operator, "Rival");
-    world.client(&world.rex).create(&sample::full("Gone", "Rival")).must_succeed("a create");
+    tenants.client(&tenants.rex).create(&sample::full("Gone", "Rival")).must_succeed("a create");
     post(&operator, &format!("accounts/{account}/erasure"), &json!({ "reason": "contract ended" }))
         .must_succeed("a request");
     let id = erasures(&operator).last().expect("it is listed")["erasureId"].as_str().expect("an id").to_owned();
@@ -48,19 +48,19 @@ fn an_erasure_is_shown_from_the_request_to_its_receipt() {
     );
     assert_eq!(erasure["requestedAt"], erasure["dueAt"], "there is no time of grace");
     assert_eq!(erasures(&operator).last(), Some(&erasure));
-    let printed = world.place.cli(&["account", "receipt", &id]).json();
+    let printed = tenants.test_dir.cli(&["account", "receipt", &id]).json();
     assert_eq!(erasure["receipt"], printed);
-    let file = world.place.write("receipt.json", &erasure["receipt"].to_string());
-    world.place.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).done();
+    let file = tenants.test_dir.write("receipt.json", &erasure["receipt"].to_string());
+    tenants.test_dir.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).done();
 }
 
 #[test]
 fn an_erasure_that_has_begun_is_not_taken_back() {
     // Enough customers that the erasure takes a while.
     const CUSTOMERS: usize = 2000;
-    let world = World::start_with(|launch| launch.args(&["--erasure-grace=0"]));
-    let operator = world.client(&world.opal);
-    let rex = world.client(&world.rex);
+    let tenants = TenantFixture::start_with(|launch| launch.args(&["--erasure-grace=0"]));
+    let operator = tenants.client(&tenants.opal);
+    let rex = tenants.client(&tenants.rex);
     for number in 0..CUSTOMERS {
         rex.create(&sample::minimal(&format!("Leaving {number}"), "Rival")).must_succeed("a create");
     }
@@ -75,8 +75,8 @@ fn an_erasure_that_has_begun_is_not_taken_back() {
 
 #[test]
 fn an_erasure_that_waits_says_until_when_and_one_that_was_taken_back_says_so() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let account = account_id(&operator, "Rival");
     let path = format!("accounts/{account}/erasure");
     post(&operator, &path, &json!({})).must_succeed("a request");
@@ -93,8 +93,8 @@ fn an_erasure_that_waits_says_until_when_and_one_that_was_taken_back_says_so() {
 
 #[test]
 fn erasures_come_in_pages_and_one_that_does_not_exist_is_not_found() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let account = account_id(&operator, "Rival");
     let path = format!("accounts/{account}/erasure");
     for _ in 0..2 {
@@ -109,5 +109,5 @@ fn erasures_come_in_pages_and_one_that_does_not_exist_is_not_found() {
     for id in ["1000000", "0", "x", "99999999999999999999999"] {
         get(&operator, &format!("erasures/{id}")).must_be(&ERASURE_NOT_FOUND, id);
     }
-    get(&world.client(&world.ada), "erasures").must_be(&ROLE_NOT_ALLOWED, "no operator");
+    get(&tenants.client(&tenants.ada), "erasures").must_be(&ROLE_NOT_ALLOWED, "no operator");
 }

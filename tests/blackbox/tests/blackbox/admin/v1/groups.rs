@@ -5,12 +5,12 @@ use blackbox::{json, sample};
 use serde_json::json;
 
 use super::{account_id, delete, get, newest, patch, post, put, text, user_id};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn accounts_join_and_leave_a_group_and_its_users_follow_at_once() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let created = post(&operator, "groups", &json!({ "groupName": "East" }));
     let group = text(&created, "groupId");
     assert_eq!(created.json(), json!({ "groupName": "East", "groupId": group, "accounts": [] }));
@@ -25,17 +25,17 @@ fn accounts_join_and_leave_a_group_and_its_users_follow_at_once() {
     assert_eq!(joined.json(), json!({ "groupName": "East", "groupId": group, "accounts": [account] }));
     assert_eq!(get(&operator, &format!("groups/{group}")).json(), joined.json());
     assert_eq!(newest(&operator, 1)[0]["reason"], "merged");
-    world.client(&world.solo).create(&sample::minimal("A", "Rival")).must_succeed("in scope");
+    tenants.client(&tenants.solo).create(&sample::minimal("A", "Rival")).must_succeed("in scope");
 
     delete(&operator, &member).must_succeed("it leaves");
-    world.client(&world.solo).create(&sample::minimal("B", "Rival")).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
+    tenants.client(&tenants.solo).create(&sample::minimal("B", "Rival")).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
     assert_eq!(get(&operator, &format!("groups/{group}")).json()["accounts"], json!([]));
 }
 
 #[test]
 fn what_does_not_exist_or_is_so_already_is_refused() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     post(&operator, "groups", &json!({ "groupName": "West" })).must_be(&NAME_TAKEN, "a second West");
     let group = get(&operator, "groups").json()["groups"][0]["groupId"].as_str().expect("an id").to_owned();
     let (acme, rival) = (account_id(&operator, "Acme"), account_id(&operator, "Rival"));

@@ -5,7 +5,7 @@ use blackbox::{Client, Login, Reply, json};
 use serde_json::{Value, json};
 
 use super::{delete, get, newest, post, text, user_id};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 const ECHO: &str = "/rws/api/v1/echo/hello";
 
@@ -17,8 +17,8 @@ fn keys_of_ada(operator: &Client) -> String {
 }
 
 /// What a request signed with a key of ada's is answered.
-fn sign_in(world: &World, key: &str) -> Reply {
-    world.server.client_of(&Login { user: "ada".into(), key: key.into() }).get(ECHO)
+fn sign_in(tenants: &TenantFixture, key: &str) -> Reply {
+    tenants.server.client_of(&Login { user: "ada".into(), key: key.into() }).get(ECHO)
 }
 
 /// The entry of a key in the listing.
@@ -29,8 +29,8 @@ fn entry(operator: &Client, key_id: &str) -> Value {
 
 #[test]
 fn a_user_has_several_keys_and_each_can_be_revoked() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let issue = |body: Value| {
         let issued = post(&operator, &keys_of_ada(&operator), &body);
         assert_eq!(json::keys(issued.text()), ["keyId", "key"]);
@@ -39,7 +39,7 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
     let (first_id, first) = issue(json!({}));
     let (second_id, second) = issue(json!({ "label": "for the shop", "lifetimeSeconds": 3600 }));
     for key in [&first, &second] {
-        sign_in(&world, key).must_succeed("a new key, at once");
+        sign_in(&tenants, key).must_succeed("a new key, at once");
     }
     let shown = entry(&operator, &second_id);
     let created = shown["createdAt"].as_u64().expect("seconds");
@@ -50,8 +50,8 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
 
     let revoked = delete(&operator, &format!("keys/{first_id}?reason=leaked"));
     assert_eq!(text(&revoked, "status"), "Revoked");
-    sign_in(&world, &first).must_be(&INVALID_CREDENTIALS, "a revoked key, at once");
-    sign_in(&world, &second).must_succeed("the other one");
+    sign_in(&tenants, &first).must_be(&INVALID_CREDENTIALS, "a revoked key, at once");
+    sign_in(&tenants, &second).must_succeed("the other one");
     assert_eq!(newest(&operator, 1)[0]["reason"], "leaked");
     delete(&operator, &format!("keys/{first_id}")).must_be(&ALREADY_REVOKED, "a second time");
     for id in ["0123456789abcdef", "x", "%FF"] {
@@ -61,26 +61,26 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
 
 #[test]
 fn only_the_keys_of_the_user_are_listed() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
-    for login in [&world.ada, &world.opal, &world.rex] {
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    for login in [&tenants.ada, &tenants.opal, &tenants.rex] {
         let keys = get(&operator, &format!("users/{}/keys", user_id(&operator, &login.user))).json();
         let ids: Vec<_> = keys["keys"].as_array().expect("keys").iter().map(|key| key["keyId"].clone()).collect();
         assert_eq!(ids, [json!(login.key[5..21])], "{}", login.user);
-        let from_cli = world.place.cli(&["key", "list", &login.user, "--json"]).json();
+        let from_cli = tenants.test_dir.cli(&["key", "list", &login.user, "--json"]).json();
         assert_eq!(from_cli.as_array().map(Vec::len), Some(1), "{from_cli}");
     }
 }
 
 #[test]
 fn a_key_made_elsewhere_can_be_imported() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let import = || post(&operator, &keys_of_ada(&operator), &json!({ "key": UUID, "label": "the old one" }));
     let imported = import();
     let id = text(&imported, "keyId");
     assert_eq!(imported.json()["key"], json!(null));
-    sign_in(&world, UUID).must_succeed("the key");
+    sign_in(&tenants, UUID).must_succeed("the key");
     assert_eq!(entry(&operator, &id)["label"], "the old one");
     assert_eq!(newest(&operator, 1)[0]["action"], "import_key");
     import().must_be(&KEY_KNOWN, "a second time");
@@ -88,23 +88,23 @@ fn a_key_made_elsewhere_can_be_imported() {
 
 #[test]
 fn a_key_works_from_its_addresses_alone() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let with = |allowed: Value| {
         let issued = post(&operator, &keys_of_ada(&operator), &json!({ "allowedAddresses": allowed }));
         text(&issued, "key")
     };
     for here in [json!(["127.0.0.0/8"]), json!(["127.0.0.1"]), json!(["2001:db8::/32", "127.9.9.9/8"]), json!(null)] {
-        sign_in(&world, &with(here.clone())).must_succeed(&here.to_string());
+        sign_in(&tenants, &with(here.clone())).must_succeed(&here.to_string());
     }
-    let wrong = sign_in(&world, "crk1_wrong");
+    let wrong = sign_in(&tenants, "crk1_wrong");
     for elsewhere in [json!(["192.0.2.0/24"]), json!(["::/0"]), json!(["127.0.0.2", "126.0.0.0/8"])] {
         let key = with(elsewhere.clone());
-        let refused = sign_in(&world, &key);
+        let refused = sign_in(&tenants, &key);
         refused.must_be(&INVALID_CREDENTIALS, &elsewhere.to_string());
         assert_eq!(refused.comparable(), wrong.comparable(), "like a wrong key");
-        let from_cli = world.place.key("ada", &["--allow", elsewhere[0].as_str().expect("a range")]);
-        sign_in(&world, &from_cli.key).must_be(&INVALID_CREDENTIALS, "made on the command line");
+        let from_cli = tenants.test_dir.key("ada", &["--allow", elsewhere[0].as_str().expect("a range")]);
+        sign_in(&tenants, &from_cli.key).must_be(&INVALID_CREDENTIALS, "made on the command line");
     }
     let shown = get(&operator, &keys_of_ada(&operator)).json();
     let ranges: Vec<_> = shown["keys"].as_array().expect("keys").iter().map(|key| &key["allowedAddresses"]).collect();
@@ -113,13 +113,13 @@ fn a_key_works_from_its_addresses_alone() {
 
 #[test]
 fn the_last_use_of_a_key_is_shown() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let issued = post(&operator, &keys_of_ada(&operator), &json!({}));
     let id = text(&issued, "keyId");
     assert_eq!(entry(&operator, &id)["lastUsedAt"], json!(null));
     let before = newest(&operator, 1)[0]["sequence"].clone();
-    sign_in(&world, &text(&issued, "key")).must_succeed("a use");
+    sign_in(&tenants, &text(&issued, "key")).must_succeed("a use");
     let shown = entry(&operator, &id);
     let used = shown["lastUsedAt"].as_i64().expect("seconds");
     assert!(used >= shown["createdAt"].as_i64().expect("seconds"), "{shown}");

@@ -5,12 +5,12 @@ use blackbox::{CUSTOMERS, Login, sample};
 use serde_json::json;
 
 use super::{get, newest, patch, post, text, user_id};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn a_user_is_created_gets_a_key_and_signs_in() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let new =
         json!({ "username": "new", "accountName": "Rival", "accountGroup": "West", "roleName": "ACCOUNTREADONLY" });
     let created = post(&operator, "users", &new);
@@ -24,7 +24,7 @@ fn a_user_is_created_gets_a_key_and_signs_in() {
     assert_eq!(created.json(), expected);
     assert_eq!(get(&operator, &format!("users/{id}")).json(), expected);
     let key = text(&post(&operator, &format!("users/{id}/keys"), &json!({})), "key");
-    let client = world.server.client_of(&Login { user: "new".into(), key });
+    let client = tenants.server.client_of(&Login { user: "new".into(), key });
     client.get(CUSTOMERS).must_succeed("a read");
     client.create(&sample::minimal("A", "Rival")).must_be(&ROLE_NOT_ALLOWED, "a reader");
 
@@ -34,8 +34,8 @@ fn a_user_is_created_gets_a_key_and_signs_in() {
 
 #[test]
 fn only_the_fields_that_are_sent_change() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let path = format!("users/{}", user_id(&operator, "ada"));
     let edit = |changes| {
         let user = patch(&operator, &path, &changes).must_succeed("an edit").json();
@@ -47,20 +47,20 @@ fn only_the_fields_that_are_sent_change() {
     };
     assert_eq!(edit(json!({})), shown("ACCOUNTADMIN", Some("West"), "Active"));
     assert_eq!(edit(json!({ "roleName": "ACCOUNTREADONLY" })), shown("ACCOUNTREADONLY", Some("West"), "Active"));
-    world.client(&world.ada).create(&sample::minimal("A", "Acme")).must_be(&ROLE_NOT_ALLOWED, "at once");
+    tenants.client(&tenants.ada).create(&sample::minimal("A", "Acme")).must_be(&ROLE_NOT_ALLOWED, "at once");
     assert_eq!(edit(json!({ "accountGroup": null })), shown("ACCOUNTREADONLY", None, "Active"));
     assert_eq!(newest(&operator, 1)[0]["fields"], json!(["accountGroup"]), "names of fields, not values");
     assert_eq!(edit(json!({ "status": "Disabled" })), shown("ACCOUNTREADONLY", None, "Disabled"));
-    world.client(&world.ada).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "at once");
+    tenants.client(&tenants.ada).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "at once");
     let all = json!({ "status": "Active", "roleName": "ACCOUNTADMIN", "accountGroup": "West", "username": "ignored" });
     assert_eq!(edit(all), shown("ACCOUNTADMIN", Some("West"), "Active"));
-    world.client(&world.ada).create(&sample::minimal("A", "Acme East")).must_succeed("all is as it was");
+    tenants.client(&tenants.ada).create(&sample::minimal("A", "Acme East")).must_succeed("all is as it was");
 }
 
 #[test]
 fn the_last_operator_remains() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let opal = format!("users/{}", user_id(&operator, "opal"));
     for changes in
         [json!({ "status": "Disabled", "reason": "tired" }), json!({ "roleName": "ACCOUNTADMIN", "reason": "tired" })]
@@ -71,7 +71,7 @@ fn the_last_operator_remains() {
         assert_eq!(entry["reason"], "tired");
     }
     for command in [["user", "disable", "opal"].as_slice(), &["user", "edit", "opal", "--role", "ACCOUNTADMIN"]] {
-        let why = world.place.cli(command).fails(1);
+        let why = tenants.test_dir.cli(command).fails(1);
         assert!(why.contains("last operator"), "{why}");
     }
     assert_eq!(newest(&operator, 1)[0]["actor"], "command_line");
@@ -87,8 +87,8 @@ fn the_last_operator_remains() {
 
 #[test]
 fn what_does_not_exist_or_exists_already_is_refused() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     let new = |name: &str, account: &str, group: Option<&str>| {
         post(&operator, "users", &json!({ "username": name, "accountName": account, "accountGroup": group }))
     };

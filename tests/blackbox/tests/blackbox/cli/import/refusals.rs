@@ -2,26 +2,26 @@
 
 use std::fs;
 
-use blackbox::Place;
+use blackbox::TestDir;
 
-use super::{assert_rejects, import, names, place};
+use super::{assert_rejects, import, names, test_dir};
 
 /// Imports bytes, and returns the error.
-fn refused(place: &Place, name: &str, content: &[u8], more: &[&str]) -> String {
-    fs::write(place.root().join(name), content).expect("a file can be written");
-    place.cli(&[&["customer", "import", name], more].concat()).fails(1)
+fn refused(test_dir: &TestDir, name: &str, content: &[u8], more: &[&str]) -> String {
+    fs::write(test_dir.root().join(name), content).expect("a file can be written");
+    test_dir.cli(&[&["customer", "import", name], more].concat()).fails(1)
 }
 
 #[test]
 fn quoting_beyond_rfc_4180_is_rejected_with_its_column() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName,billingAddress.city\n\
         \"Ann \\\"the\\\" Boss\",Acme,\n\
         Bob,Acme,the \"City\"\n\
         \"Carl\" ,Acme,\n\
         Dora, \"Acme\",\n\
         \"Eve \"\"the\"\" Boss\",Acme,\"\"\n";
-    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    let outcome = import(&test_dir, "customers.csv", csv, &["--rejects", "rejects.csv"]);
     let after =
         "text after the closing quote of a cell; double each quote in it, and check for an unclosed quote before it";
     let plain = "a quote in a cell that does not begin with one; put the cell in quotes and double each quote in it";
@@ -32,40 +32,40 @@ fn quoting_beyond_rfc_4180_is_rejected_with_its_column() {
         format!("row 5: accountName: {plain}"),
     ];
     assert_rejects(&outcome, &expected.each_ref().map(String::as_str));
-    assert_eq!(names(&place), ["Eve \"the\" Boss"]);
+    assert_eq!(names(&test_dir), ["Eve \"the\" Boss"]);
 
     // The rejected rows are as they were: imported uncorrected, they are rejected again.
-    let rejects = fs::read_to_string(place.root().join("rejects.csv")).expect("there are rejects");
+    let rejects = fs::read_to_string(test_dir.root().join("rejects.csv")).expect("there are rejects");
     let cells: Vec<_> = rejects.lines().skip(1).zip(csv.lines().skip(1)).collect();
     assert!(cells.iter().all(|(reject, row)| reject.ends_with(row)), "{rejects}");
-    place.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
-    let again = fs::read_to_string(place.root().join("again.csv")).expect("there are rejects");
+    test_dir.cli(&["customer", "import", "rejects.csv", "--rejects", "again.csv"]).fails(1);
+    let again = fs::read_to_string(test_dir.root().join("again.csv")).expect("there are rejects");
     assert_eq!(again, rejects);
     let mended = rejects.replace("Ann \\\"the\\\" Boss", "Ann").replace("the \"City\"", "City");
     let mended = mended.replace("\"Carl\" ", "Carl").replace(" \"Acme\"", "Acme");
-    import(&place, "mended.csv", &mended, &[]).done();
-    assert_eq!(names(&place), ["Eve \"the\" Boss", "Ann", "Bob", "Carl", "Dora"]);
+    import(&test_dir, "mended.csv", &mended, &[]).done();
+    assert_eq!(names(&test_dir), ["Eve \"the\" Boss", "Ann", "Bob", "Carl", "Dora"]);
 }
 
 #[test]
 fn a_text_in_another_encoding_is_rejected_with_its_column() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = b"name,accountName,billingAddress.city\nM\xfcller,Acme,K\xf6ln\nMeier,Acme,Bonn\n";
-    let why = refused(&place, "customers.csv", csv, &[]);
+    let why = refused(&test_dir, "customers.csv", csv, &[]);
     assert!(why.contains("row 2: name: not UTF-8 (byte FC, as in a file in Windows-1252"), "{why}");
     assert!(why.contains("; billingAddress.city: not UTF-8 (byte F6,"), "{why}");
     assert!(!why.contains("characters allowed"), "{why}");
     let lines = b"{\"name\":\"M\xfcller\",\"accountName\":\"Acme\"}\n";
-    let why = refused(&place, "customers.jsonl", lines, &[]);
+    let why = refused(&test_dir, "customers.jsonl", lines, &[]);
     assert!(why.contains("row 1: not UTF-8 (byte FC"), "{why}");
     let header = b"name,accountName,Stra\xdfe\nA,Acme,B\n";
-    assert!(refused(&place, "customers.csv", header, &[]).contains("column 3: not UTF-8 (byte DF"));
-    assert_eq!(names(&place), ["Meier"]);
+    assert!(refused(&test_dir, "customers.csv", header, &[]).contains("column 3: not UTF-8 (byte DF"));
+    assert_eq!(names(&test_dir), ["Meier"]);
 }
 
 #[test]
 fn a_file_of_another_kind_is_refused_with_what_to_do() {
-    let place = place();
+    let test_dir = test_dir();
     let utf16 = |little: bool| -> Vec<u8> {
         let units = "name,accountName\nA,Acme\n".encode_utf16();
         units.flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
@@ -84,15 +84,15 @@ fn a_file_of_another_kind_is_refused_with_what_to_do() {
         ("a.csv", b"{\"name\":\"A\"}\n".to_vec(), "--format jsonl"),
     ];
     for (name, content, why) in cases {
-        let error = refused(&place, name, &content, &[]);
+        let error = refused(&test_dir, name, &content, &[]);
         assert!(error.contains(why) && error.contains(name), "{why}: {error}");
     }
-    assert!(names(&place).is_empty());
+    assert!(names(&test_dir).is_empty());
 }
 
 #[test]
 fn other_separators_and_control_characters_are_named() {
-    let place = place();
+    let test_dir = test_dir();
     let csv = "name,accountName\nAnn;Acme\nBob\tAcme\nCarl,Ac\u{b}me\nDora\t,Acme\n";
     let rejected = [
         "row 2: the cells are separated by semicolons; separate them by commas",
@@ -102,12 +102,12 @@ fn other_separators_and_control_characters_are_named() {
         "row 5: name: 10000582 Invalid customer name. Number of characters allowed 1 - 60. \
             (the text contains the control character U+0009)",
     ];
-    assert_rejects(&import(&place, "customers.csv", csv, &[]), &rejected);
+    assert_rejects(&import(&test_dir, "customers.csv", csv, &[]), &rejected);
 }
 
 #[test]
 fn a_table_of_a_spreadsheet_is_imported() {
-    let place = place();
+    let test_dir = test_dir();
     // Names in another case and with spaces, empty cells and rows at the end, missing cells.
     let csv = "\u{feff} Name ,ACCOUNTNAME,billingaddress.City,,\r\n\
         Ann,Acme,Bonn,,\r\n\
@@ -116,25 +116,25 @@ fn a_table_of_a_spreadsheet_is_imported() {
         Carl,Acme,,,,,,\r\n\
         ,,,,\r\n\
         \"\",,\r\n";
-    let outcome = import(&place, "customers.csv", csv, &["--rejects", "rejects.csv"]);
+    let outcome = import(&test_dir, "customers.csv", csv, &["--rejects", "rejects.csv"]);
     assert!(outcome.stderr.contains("3 rows: 3 created"), "{outcome:?}");
     assert!(outcome.stderr.contains("3 empty rows were left out, the first of them row 4\n"), "{outcome:?}");
     outcome.done();
-    assert_eq!(names(&place), ["Ann", "Bob", "Carl"]);
-    let one = import(&place, "one.csv", "name,accountName\nDora,Acme\n,\n", &[]);
+    assert_eq!(names(&test_dir), ["Ann", "Bob", "Carl"]);
+    let one = import(&test_dir, "one.csv", "name,accountName\nDora,Acme\n,\n", &[]);
     assert!(one.stderr.contains("row 3 is empty and was left out\n"), "{one:?}");
-    let none = import(&place, "none.csv", "name,accountName\n,\n", &["--account", "Acme"]);
+    let none = import(&test_dir, "none.csv", "name,accountName\n,\n", &["--account", "Acme"]);
     assert!(none.stderr.contains("0 rows: ") && none.stderr.contains("row 2 is empty"), "{none:?}");
     none.done();
 }
 
 #[test]
 fn what_can_be_known_before_the_first_row_stops_an_import_before_it() {
-    let place = place();
-    place.account("Leaving");
-    place.cli(&["account", "request-erasure", "Leaving"]).done();
+    let test_dir = test_dir();
+    test_dir.account("Leaving");
+    test_dir.cli(&["account", "request-erasure", "Leaving"]).done();
     let csv = "name,accountName\nOne,Acme\nTwo,\n";
-    place.write("there.csv", "precious");
+    test_dir.write("there.csv", "precious");
     let cases: [(&[&str], &str); 5] = [
         (&["--rejects", "missing/dir/r.csv"], "missing/dir/r.csv: No such file or directory"),
         (&["--rejects", "."], "."),
@@ -143,23 +143,23 @@ fn what_can_be_known_before_the_first_row_stops_an_import_before_it() {
         (&["--account", "Leaving"], "erasure"),
     ];
     for (more, why) in cases {
-        let error = import(&place, "customers.csv", csv, more).fails(1);
+        let error = import(&test_dir, "customers.csv", csv, more).fails(1);
         assert!(error.contains(why) && !error.contains("created,"), "{more:?}: {error}");
     }
-    place.cli(&["customer", "import", "customers.csv", "--account", " Acme", "--create-accounts"]).fails(2);
-    assert!(names(&place).is_empty());
-    assert_eq!(fs::read_to_string(place.root().join("there.csv")).ok().as_deref(), Some("precious"));
+    test_dir.cli(&["customer", "import", "customers.csv", "--account", " Acme", "--create-accounts"]).fails(2);
+    assert!(names(&test_dir).is_empty());
+    assert_eq!(fs::read_to_string(test_dir.root().join("there.csv")).ok().as_deref(), Some("precious"));
 }
 
 #[test]
 fn an_import_that_cannot_begin_creates_no_registry() {
-    let place = Place::new();
-    place.write("bad.csv", "name;accountName\nOne;Acme\n");
-    place.write("good.csv", "name,accountName\nOne,Acme\n");
+    let test_dir = TestDir::new();
+    test_dir.write("bad.csv", "name;accountName\nOne;Acme\n");
+    test_dir.write("good.csv", "name,accountName\nOne,Acme\n");
     let cases: [&[&str]; 3] = [&["missing.csv"], &["bad.csv"], &["good.csv", "--rejects", "missing/r.csv"]];
     for arguments in cases {
-        place.cli(&[&["customer", "import", "--create-accounts"], arguments].concat()).fails(1);
-        assert!(!place.data().exists(), "{arguments:?}");
+        test_dir.cli(&[&["customer", "import", "--create-accounts"], arguments].concat()).fails(1);
+        assert!(!test_dir.data().exists(), "{arguments:?}");
     }
 }
 
@@ -200,12 +200,12 @@ fn visible(output: &str) -> Vec<String> {
 
 #[test]
 fn the_progress_bar_fits_the_terminal_and_is_removed() {
-    let place = place();
+    let test_dir = test_dir();
     let rows: String = (0..6000).map(|row| format!("Customer {row},Acme\n")).collect();
-    place.write("customers.csv", &format!("name,accountName\n,Acme\n{rows}"));
-    let mut command = blackbox::binary::command("python3".as_ref(), place.root());
+    test_dir.write("customers.csv", &format!("name,accountName\n,Acme\n{rows}"));
+    let mut command = blackbox::binary::command("python3".as_ref(), test_dir.root());
     command.args(["-c", ON_A_TERMINAL]).arg(blackbox::binary::path()).env("TERM", "xterm");
-    command.args(["customer", "import", "customers.csv", "--data"]).arg(place.data());
+    command.args(["customer", "import", "customers.csv", "--data"]).arg(test_dir.data());
     let output = command.output().expect("python3 can be run");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let lines = visible(&text);

@@ -5,19 +5,19 @@ use blackbox::{Login, json, wait};
 use serde_json::{Value, json};
 
 use super::paging::page;
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 const ACCOUNTS: &str = "/rws/api/v1/accounts";
 
-fn names(world: &World, login: &Login) -> Vec<String> {
-    let (accounts, last) = page(&world.client(login), ACCOUNTS, "accounts", 1);
+fn names(tenants: &TenantFixture, login: &Login) -> Vec<String> {
+    let (accounts, last) = page(&tenants.client(login), ACCOUNTS, "accounts", 1);
     assert!(last);
     accounts.iter().map(|account| account["accountName"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// The id of an account on the command line.
-fn id_of(world: &World, name: &str) -> String {
-    let listing = world.place.cli(&["account", "list", "--json"]).json();
+fn id_of(tenants: &TenantFixture, name: &str) -> String {
+    let listing = tenants.test_dir.cli(&["account", "list", "--json"]).json();
     let accounts = listing.as_array().expect("a list");
     let account = accounts.iter().find(|account| account["accountName"] == name).expect("the account is there");
     account["accountId"].as_str().map_or_else(|| account["accountId"].to_string(), str::to_owned)
@@ -25,9 +25,9 @@ fn id_of(world: &World, name: &str) -> String {
 
 #[test]
 fn an_account_shows_its_name_its_id_and_its_status() {
-    let world = World::start();
-    let client = world.client(&world.ada);
-    let (acme, leaving) = (id_of(&world, "Acme"), id_of(&world, "Leaving"));
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
+    let (acme, leaving) = (id_of(&tenants, "Acme"), id_of(&tenants, "Leaving"));
     let expected = json!({ "accountName": "Acme", "accountId": acme, "status": "Active" });
     let (accounts, _) = page(&client, ACCOUNTS, "accounts", 1);
     assert_eq!(accounts[0], expected);
@@ -41,46 +41,46 @@ fn an_account_shows_its_name_its_id_and_its_status() {
 
 #[test]
 fn only_what_is_in_scope_is_listed() {
-    let world = World::start();
-    for login in [&world.ada, &world.rita] {
-        assert_eq!(names(&world, login), ["Acme", "Acme East", "Leaving"], "{}", login.user);
+    let tenants = TenantFixture::start();
+    for login in [&tenants.ada, &tenants.rita] {
+        assert_eq!(names(&tenants, login), ["Acme", "Acme East", "Leaving"], "{}", login.user);
     }
-    assert_eq!(names(&world, &world.solo), ["Acme"]);
-    assert_eq!(names(&world, &world.rex), ["Rival"]);
-    assert_eq!(names(&world, &world.opal), ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"]);
+    assert_eq!(names(&tenants, &tenants.solo), ["Acme"]);
+    assert_eq!(names(&tenants, &tenants.rex), ["Rival"]);
+    assert_eq!(names(&tenants, &tenants.opal), ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"]);
 }
 
 #[test]
 fn a_foreign_account_looks_like_one_that_does_not_exist() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let get = |id: &str| client.get(&format!("{ACCOUNTS}/{id}"));
     let unknown = get("1000000");
     unknown.must_be(&ACCOUNT_NOT_FOUND, "an unknown account");
-    let foreign = id_of(&world, "Rival");
+    let foreign = id_of(&tenants, "Rival");
     for id in [&foreign, "0", "x", "-1", "+1", "1.0", "%20", "%FF", "99999999999999999999999", "Acme"] {
         assert_eq!(get(id).comparable(), unknown.comparable(), "{id}");
     }
-    world.client(&world.rex).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by who has it in scope");
-    world.client(&world.opal).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by an operator");
+    tenants.client(&tenants.rex).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by who has it in scope");
+    tenants.client(&tenants.opal).get(&format!("{ACCOUNTS}/{foreign}")).must_succeed("by an operator");
 }
 
 #[test]
 fn an_account_is_listed_after_its_creation_and_disappears_when_it_leaves_the_scope() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     for turn in 0..20 {
-        let id = world.place.account(&format!("New {turn}"));
+        let id = tenants.test_dir.account(&format!("New {turn}"));
         let read = operator.get(&format!("{ACCOUNTS}/{id}"));
         assert_eq!(read.must_succeed("a new account").json()["accountName"], format!("New {turn}"));
-        world.place.account(&format!("Newer {turn}"));
+        tenants.test_dir.account(&format!("Newer {turn}"));
         let (accounts, _) = page(&operator, ACCOUNTS, "accounts", 1);
         assert_eq!(accounts.last().map(|account| &account["accountName"]), Some(&Value::from(format!("Newer {turn}"))));
     }
-    world.place.cli(&["group", "remove", "West", "Acme East"]).done();
+    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
     wait::until("the account is out of scope", wait::NOTICE, || {
-        (names(&world, &world.ada) == ["Acme", "Leaving"]).then_some(())
+        (names(&tenants, &tenants.ada) == ["Acme", "Leaving"]).then_some(())
     });
-    let gone = format!("{ACCOUNTS}/{}", id_of(&world, "Acme East"));
-    world.client(&world.ada).get(&gone).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
+    let gone = format!("{ACCOUNTS}/{}", id_of(&tenants, "Acme East"));
+    tenants.client(&tenants.ada).get(&gone).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
 }

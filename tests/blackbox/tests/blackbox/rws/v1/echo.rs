@@ -1,10 +1,10 @@
 //! `GET /rws/api/v1/echo/{param}`.
 
 use blackbox::problems::*;
-use blackbox::{Client, Reply, Site, json};
+use blackbox::{Client, Fixture, Reply, json};
 use serde_json::json;
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 fn echo(client: &Client, param: &str) -> Reply {
     client.get(&format!("/rws/api/v1/echo/{param}"))
@@ -17,8 +17,8 @@ fn encoded(text: &str) -> String {
 
 #[test]
 fn what_is_called_comes_back_decoded() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let texts = ["hello", "a b", "a+b", "a/b", "100%", "q?x#y", "\"quoted\" \\", "Zo\u{eb} 🦀", "{}", "..", "שלום"];
     for text in texts {
         let reply = echo(&client, &encoded(text));
@@ -34,8 +34,8 @@ fn what_is_called_comes_back_decoded() {
 
 #[test]
 fn it_may_have_up_to_255_characters() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for character in ["x", "🦀"] {
         let longest = character.repeat(255);
         assert_eq!(echo(&client, &encoded(&longest)).json(), json!({ "context": longest }));
@@ -47,8 +47,8 @@ fn it_may_have_up_to_255_characters() {
 
 #[test]
 fn it_must_be_utf8() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for param in ["%FF", "a%C0%AFb", "%ED%A0%80", "%F0%9F%A6"] {
         echo(&client, param).must_be(&REQUIRED_FIELDS_MISSING, param);
     }
@@ -56,9 +56,9 @@ fn it_must_be_utf8() {
 
 #[test]
 fn every_role_is_answered() {
-    let world = World::start();
-    for login in [&world.ada, &world.solo, &world.rita, &world.opal, &world.rex] {
-        echo(&world.client(login), "hello").must_succeed(&login.user);
+    let tenants = TenantFixture::start();
+    for login in [&tenants.ada, &tenants.solo, &tenants.rita, &tenants.opal, &tenants.rex] {
+        echo(&tenants.client(login), "hello").must_succeed(&login.user);
     }
-    echo(&world.server.client(), "hello").must_be(&AUTHENTICATION_REQUIRED, "nobody");
+    echo(&tenants.server.client(), "hello").must_be(&AUTHENTICATION_REQUIRED, "nobody");
 }

@@ -4,7 +4,7 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Problem, json, sample};
 use serde_json::Value;
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// Every listing, and the key of its entries.
 const LISTINGS: [(&str, &str); 3] =
@@ -22,26 +22,26 @@ pub fn page(client: &Client, target: &str, key: &str, number: u64) -> (Vec<Value
     (entries.clone(), page["lastPage"].as_bool().unwrap_or_else(|| panic!("no lastPage in {page}")))
 }
 
-/// Prepares a world with sixty accounts, sixty users and sixty customers.
-fn world_of_sixty() -> World {
-    let world = World::start();
+/// Prepares a fixture with sixty accounts, sixty users and sixty customers.
+fn world_of_sixty() -> TenantFixture {
+    let tenants = TenantFixture::start();
     for index in 0..55 {
-        world.place.account(&format!("Account {index}"));
+        tenants.test_dir.account(&format!("Account {index}"));
         let create = ["user", "create", &format!("user {index}"), "--account", "Acme"];
-        world.place.cli(&create).done();
+        tenants.test_dir.cli(&create).done();
     }
-    let client = world.client(&world.opal);
+    let client = tenants.client(&tenants.opal);
     for index in 0..60 {
         let account = ["Acme", "Rival", "Acme East"][index % 3];
         client.create(&sample::minimal(&format!("Customer {index}"), account)).must_succeed("a customer");
     }
-    world
+    tenants
 }
 
 #[test]
 fn pages_cut_a_listing_into_parts_that_neither_overlap_nor_leave_gaps() {
-    let world = world_of_sixty();
-    let client = world.client(&world.opal);
+    let tenants = world_of_sixty();
+    let client = tenants.client(&tenants.opal);
     for (path, key) in LISTINGS {
         let (first, last) = page(&client, path, key, 1);
         assert_eq!((first.len(), last), (50, false), "{path}: fifty by default");
@@ -64,8 +64,8 @@ fn pages_cut_a_listing_into_parts_that_neither_overlap_nor_leave_gaps() {
 
 #[test]
 fn a_page_past_the_end_is_empty_and_the_last() {
-    let world = World::start();
-    let client = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.opal);
     for (path, key) in LISTINGS {
         for number in [2, 3, 1_000_000, 4_294_967_295_u64] {
             let target = format!("{path}?pageNumber={number}");
@@ -76,8 +76,8 @@ fn a_page_past_the_end_is_empty_and_the_last() {
 
 #[test]
 fn a_size_or_number_out_of_range_is_refused() {
-    let world = World::start();
-    let client = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.opal);
     let refused = |target: &str, problem: &Problem, fields: &[&str]| {
         let reply = client.get(target);
         reply.must_be(problem, target);
@@ -99,10 +99,10 @@ fn a_size_or_number_out_of_range_is_refused() {
 
 #[test]
 fn listings_require_credentials() {
-    let world = World::start();
+    let tenants = TenantFixture::start();
     for (path, _) in LISTINGS {
-        world.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
+        tenants.server.client().get(path).must_be(&AUTHENTICATION_REQUIRED, path);
         let anything = format!("{path}?pageSize=0");
-        world.server.client().get(&anything).must_be(&AUTHENTICATION_REQUIRED, &anything);
+        tenants.server.client().get(&anything).must_be(&AUTHENTICATION_REQUIRED, &anything);
     }
 }

@@ -5,7 +5,7 @@ use blackbox::{Login, json};
 use serde_json::{Value, json};
 
 use super::paging::page;
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 const USERS: &str = "/rws/api/v1/users";
 
@@ -30,29 +30,29 @@ const KEYS: [&str; 17] = [
     "dateModified",
 ];
 
-fn users(world: &World, login: &Login) -> Vec<Value> {
-    let (users, last) = page(&world.client(login), USERS, "users", 1);
+fn users(tenants: &TenantFixture, login: &Login) -> Vec<Value> {
+    let (users, last) = page(&tenants.client(login), USERS, "users", 1);
     assert!(last);
     users
 }
 
-fn names(world: &World, login: &Login) -> Vec<String> {
-    users(world, login).iter().map(|user| user["username"].as_str().expect("a name").to_owned()).collect()
+fn names(tenants: &TenantFixture, login: &Login) -> Vec<String> {
+    users(tenants, login).iter().map(|user| user["username"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// The id of a user in administration.
-fn id_of(world: &World, name: &str) -> String {
-    let users = users(world, &world.opal);
+fn id_of(tenants: &TenantFixture, name: &str) -> String {
+    let users = users(tenants, &tenants.opal);
     let user = users.iter().find(|user| user["username"] == name).expect("the user is there");
     user["userId"].as_str().expect("ids are strings").to_owned()
 }
 
 #[test]
 fn a_user_shows_everything_but_its_keys() {
-    let world = World::start();
-    world.place.cli(&["user", "disable", "solo"]).done();
-    let client = world.client(&world.opal);
-    let (rita, solo) = (id_of(&world, "rita"), id_of(&world, "solo"));
+    let tenants = TenantFixture::start();
+    tenants.test_dir.cli(&["user", "disable", "solo"]).done();
+    let client = tenants.client(&tenants.opal);
+    let (rita, solo) = (id_of(&tenants, "rita"), id_of(&tenants, "solo"));
     let user = |id: &str, name: &str, role: &str, status: &str, group: Option<&str>| {
         json!({
             "userId": id, "username": name, "accountId": "1", "accountName": "Acme", "roleName": role, "status": status,
@@ -63,7 +63,7 @@ fn a_user_shows_everything_but_its_keys() {
     };
     let rita = user(&rita, "rita", "ACCOUNTREADONLY", "Active", Some("West"));
     let solo = user(&solo, "solo", "ACCOUNTADMIN", "Disabled", None);
-    let listed = users(&world, &world.opal);
+    let listed = users(&tenants, &tenants.opal);
     for user in [rita, solo] {
         assert!(listed.contains(&user), "{user} in {listed:?}");
         let single = client.get(&format!("{USERS}/{}", user["userId"].as_str().expect("a string")));
@@ -75,8 +75,8 @@ fn a_user_shows_everything_but_its_keys() {
 
 #[test]
 fn a_listing_can_be_filtered_by_the_name_of_a_user() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let named = |query: &str| page(&client, &format!("{USERS}?{query}"), "users", 1).0;
     assert_eq!(named("username=rita&fields=username"), [json!({ "username": "rita" })]);
     for nobody in ["username=rit", "username=Rita", "username=", "username=rex"] {
@@ -89,40 +89,40 @@ fn a_listing_can_be_filtered_by_the_name_of_a_user() {
 
 #[test]
 fn only_users_whose_home_account_is_in_scope_are_listed() {
-    let world = World::start();
-    world.place.user("eve", "Acme East", &[]);
-    for login in [&world.ada, &world.rita] {
-        assert_eq!(names(&world, login), ["ada", "solo", "rita", "opal", "eve"], "{}", login.user);
+    let tenants = TenantFixture::start();
+    tenants.test_dir.user("eve", "Acme East", &[]);
+    for login in [&tenants.ada, &tenants.rita] {
+        assert_eq!(names(&tenants, login), ["ada", "solo", "rita", "opal", "eve"], "{}", login.user);
     }
-    assert_eq!(names(&world, &world.solo), ["ada", "solo", "rita", "opal"]);
-    assert_eq!(names(&world, &world.rex), ["rex"]);
-    assert_eq!(names(&world, &world.opal), ["ada", "solo", "rita", "opal", "rex", "eve"]);
+    assert_eq!(names(&tenants, &tenants.solo), ["ada", "solo", "rita", "opal"]);
+    assert_eq!(names(&tenants, &tenants.rex), ["rex"]);
+    assert_eq!(names(&tenants, &tenants.opal), ["ada", "solo", "rita", "opal", "rex", "eve"]);
 }
 
 #[test]
 fn a_foreign_user_looks_like_one_that_does_not_exist() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let get = |id: &str| client.get(&format!("{USERS}/{id}"));
     let unknown = get("1000000");
     unknown.must_be(&USER_NOT_FOUND, "an unknown user");
-    let foreign = id_of(&world, "rex");
+    let foreign = id_of(&tenants, "rex");
     for id in [&foreign, "0", "x", "-1", "+1", "1.0", "%20", "%FF", "99999999999999999999999", "ada"] {
         assert_eq!(get(id).comparable(), unknown.comparable(), "{id}");
     }
-    world.client(&world.rex).get(&format!("{USERS}/{foreign}")).must_succeed("by itself");
+    tenants.client(&tenants.rex).get(&format!("{USERS}/{foreign}")).must_succeed("by itself");
 }
 
 #[test]
 fn a_user_is_listed_after_its_creation() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     for turn in 0..20 {
-        let create = |name: &str| world.place.cli(&["user", "create", name, "--account", "Acme"]).line();
+        let create = |name: &str| tenants.test_dir.cli(&["user", "create", name, "--account", "Acme"]).line();
         let id = create(&format!("new {turn}"));
         let read = client.get(&format!("{USERS}/{id}"));
         assert_eq!(read.must_succeed("a new user").json()["username"], format!("new {turn}"));
         create(&format!("newer {turn}"));
-        assert_eq!(names(&world, &world.ada).last(), Some(&format!("newer {turn}")));
+        assert_eq!(names(&tenants, &tenants.ada).last(), Some(&format!("newer {turn}")));
     }
 }

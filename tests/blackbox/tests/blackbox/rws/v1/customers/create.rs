@@ -14,7 +14,7 @@ mod violations;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blackbox::problems::REQUIRED_FIELDS_MISSING;
-use blackbox::{Site, json, sample};
+use blackbox::{Fixture, json, sample};
 use serde_json::json;
 
 fn now() -> u64 {
@@ -23,8 +23,8 @@ fn now() -> u64 {
 
 #[test]
 fn the_answer_is_an_id_and_the_time_and_nothing_more() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let before = now();
     let reply = client.create(&sample::full("Acme Customer", "Acme"));
     let after = now();
@@ -38,8 +38,8 @@ fn the_answer_is_an_id_and_the_time_and_nothing_more() {
 
 #[test]
 fn only_name_and_account_are_needed() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let body = sample::minimal("Least", "Acme");
     let id = client.create(&body).customer_id();
     sample::assert_shows(&client.read(id).json(), &body, id);
@@ -47,8 +47,8 @@ fn only_name_and_account_are_needed() {
 
 #[test]
 fn null_means_absent_in_every_optional_field() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let body = json!({
         "name": "Nulls", "accountName": "Acme", "securityQuestion": null, "securityAnswer": null,
         "shipToBillAddress": null, "contacts": null, "billingAddress": null, "shippingAddress": null,
@@ -59,8 +59,8 @@ fn null_means_absent_in_every_optional_field() {
 
 #[test]
 fn an_empty_question_or_answer_counts_as_absent() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let mut body = sample::minimal("Empty", "Acme");
     body["securityQuestion"] = "".into();
     body["securityAnswer"] = "".into();
@@ -70,8 +70,8 @@ fn an_empty_question_or_answer_counts_as_absent() {
 
 #[test]
 fn what_a_read_returned_can_be_sent_back() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Original", "Acme")).customer_id();
     let mut copy = client.read(id).json();
     copy["name"] = "Copy".into();
@@ -82,8 +82,8 @@ fn what_a_read_returned_can_be_sent_back() {
 
 #[test]
 fn unknown_fields_are_ignored_wherever_they_stand() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let known = sample::full("Unknown fields", "Acme");
     let mut body = known.clone();
     body["colour"] = json!({ "red": [1, 2, { "three": null }] });
@@ -96,8 +96,8 @@ fn unknown_fields_are_ignored_wherever_they_stand() {
 
 #[test]
 fn a_shipping_address_can_be_made_mandatory() {
-    let site = Site::start_with(|launch| launch.config("[compat]\nrequire_shipping_address = true\n"));
-    let client = site.client();
+    let fixture = Fixture::start_with(|launch| launch.config("[compat]\nrequire_shipping_address = true\n"));
+    let client = fixture.client();
     let mut body = sample::full("Shipped", "Acme");
     client.create(&body).must_succeed("with a shipping address");
     body["shippingAddress"] = json!(null);

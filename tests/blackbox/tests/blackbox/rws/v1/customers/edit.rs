@@ -1,16 +1,16 @@
 //! `PUT /rws/api/v1/customers/{customerId}`.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Reply, Request, Site, json, sample, wait};
+use blackbox::{CUSTOMERS, Client, Fixture, Reply, Request, json, sample, wait};
 use serde_json::{Value, json};
 
 use crate::rules::{self, RULES};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn an_edit_replaces_everything() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Before", "Acme")).customer_id();
     let after = sample::minimal("After", "Acme");
     let reply = client.edit(id, &after);
@@ -26,8 +26,8 @@ fn an_edit_replaces_everything() {
 
 #[test]
 fn the_rules_are_those_of_create() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Ruled", "Acme")).customer_id();
     for rule in RULES {
         let reply = client.edit(id, &rules::broken("Acme", &[rule]));
@@ -48,8 +48,8 @@ fn the_rules_are_those_of_create() {
 
 #[test]
 fn an_invalid_id_takes_its_place_among_the_field_rules() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let edit = |id: &str, body: &Value| client.send(Request::new("PUT", &format!("{CUSTOMERS}/{id}")).json(body));
     for id in ["abc", "-1", "9007199254740993"] {
         let reply = edit(id, &sample::full("A", "Acme"));
@@ -66,8 +66,8 @@ fn an_invalid_id_takes_its_place_among_the_field_rules() {
 
 #[test]
 fn a_customer_keeps_its_own_name_but_not_that_of_another() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::minimal("Caf\u{e9}", "Acme")).customer_id();
     client.create(&sample::minimal("Other", "Acme")).must_succeed("another customer");
     for name in ["Caf\u{e9}", "Cafe\u{301}", " Caf\u{e9} "] {
@@ -85,15 +85,15 @@ fn a_customer_keeps_its_own_name_but_not_that_of_another() {
 
 #[test]
 fn a_customer_moves_to_another_account_in_scope() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let id = client.create(&sample::full("Mover", "Acme")).customer_id();
     client.create(&sample::minimal("Settled", "Acme East")).must_succeed("somebody there");
     client.edit(id, &sample::full("Settled", "Acme East")).must_be(&DUPLICATE_NAME, "a name taken there");
     let moved = sample::full("Mover", "Acme East");
     client.edit(id, &moved).must_succeed("a move");
     sample::assert_shows(&client.read(id).json(), &moved, id);
-    world.client(&world.solo).read(id).must_be(&CUSTOMER_NOT_FOUND, "a read by who has lost it");
+    tenants.client(&tenants.solo).read(id).must_be(&CUSTOMER_NOT_FOUND, "a read by who has lost it");
     client.create(&sample::minimal("Mover", "Acme")).must_succeed("its name became free");
     client.create(&sample::minimal("Mover", "Acme East")).must_be(&DUPLICATE_NAME, "its name is taken");
     for account in ["Rival", "Nobody"] {
@@ -105,15 +105,15 @@ fn a_customer_moves_to_another_account_in_scope() {
 
 #[test]
 fn nothing_is_edited_in_or_moved_out_of_an_account_that_is_being_erased() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let body = sample::full("Stuck", "Acme East");
     let id = client.create(&body).customer_id();
-    world.place.cli(&["account", "request-erasure", "Acme East"]).done();
+    tenants.test_dir.cli(&["account", "request-erasure", "Acme East"]).done();
     client.edit(id, &sample::full("Renamed", "Acme East")).must_be(&ERASURE_IN_PROGRESS, "an edit");
     client.edit(id, &sample::full("Stuck", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a move out");
     sample::assert_shows(&client.read(id).json(), &body, id);
-    world.place.cli(&["account", "cancel-erasure", "Acme East"]).done();
+    tenants.test_dir.cli(&["account", "cancel-erasure", "Acme East"]).done();
     wait::until("the cancellation is noticed", wait::NOTICE, || {
         (client.edit(id, &sample::full("Renamed", "Acme East")).status == 200).then_some(())
     });
@@ -121,8 +121,8 @@ fn nothing_is_edited_in_or_moved_out_of_an_account_that_is_being_erased() {
 
 #[test]
 fn an_edit_may_insist_on_the_version_that_it_has_seen() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("First", "Acme")).customer_id();
     if_match(&client, id, "\"1\"", "Second").must_succeed("the current version");
     for stale in ["\"1\"", "\"3\"", "\"abc\""] {
@@ -136,8 +136,8 @@ fn an_edit_may_insist_on_the_version_that_it_has_seen() {
 
 #[test]
 fn without_insisting_the_last_write_wins() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("First", "Acme")).customer_id();
     for (version, name) in [(2, "Second"), (3, "Third"), (4, "Third")] {
         client.edit(id, &sample::full(name, "Acme")).must_succeed(name);
@@ -148,8 +148,8 @@ fn without_insisting_the_last_write_wins() {
 
 #[test]
 fn an_edit_of_an_unknown_id_is_not_found() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     client.edit((1 << 53) - 1, &sample::minimal("A", "Acme")).must_be(&CUSTOMER_NOT_FOUND, "an unknown id");
     client.edit(1 << 53, &json!({})).must_be(&NAME_REQUIRED, "the field rules come first");
 }

@@ -1,7 +1,7 @@
 //! Bodies with a `Content-Encoding`.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Reply, Request, Site, sample};
+use blackbox::{CUSTOMERS, Client, Fixture, Reply, Request, sample};
 
 /// A customer compressed with gzip: `{"name":"Zipped","accountName":"Acme"}` in a stored block.
 fn gzip(body: &[u8]) -> Vec<u8> {
@@ -27,10 +27,10 @@ fn assert_refused(reply: &Reply, case: &str) {
 
 #[test]
 fn an_encoded_body_is_refused_whether_it_is_encoded_or_only_claims_to_be() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::minimal("Plain", "Acme")).customer_id();
-    let opal = site.server.client_of(&site.place.user("opal", "Acme", &["--role", "OPERATOR"]));
+    let opal = fixture.server.client_of(&fixture.test_dir.user("opal", "Acme", &["--role", "OPERATOR"]));
     let body = sample::minimal("Zipped", "Acme").to_string().into_bytes();
     for encoding in
         ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "aes128gcm", "gzip, identity", "identity,br", "?"]
@@ -52,8 +52,8 @@ fn an_encoded_body_is_refused_whether_it_is_encoded_or_only_claims_to_be() {
 
 #[test]
 fn identity_is_no_encoding() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (index, encoding) in ["identity", "Identity", "", "identity, identity", ","].into_iter().enumerate() {
         let body = sample::minimal(&format!("Plain {index}"), "Acme").to_string().into_bytes();
         send(&client, "POST", CUSTOMERS, encoding, body).must_succeed(encoding);

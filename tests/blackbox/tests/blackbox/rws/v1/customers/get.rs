@@ -1,13 +1,13 @@
 //! `GET /rws/api/v1/customers/{customerId}`.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Site, json, sample};
+use blackbox::{CUSTOMERS, Fixture, json, sample};
 use serde_json::{Value, json};
 
 #[test]
 fn every_key_is_there_in_the_order_of_the_contract() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let keys = [
         "name",
         "accountName",
@@ -31,8 +31,8 @@ fn every_key_is_there_in_the_order_of_the_contract() {
 
 #[test]
 fn contacts_and_addresses_keep_the_order_of_their_keys() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let id = client.create(&sample::full("Full", "Acme")).customer_id();
     let read = client.read(id);
     let text = read.text();
@@ -49,8 +49,8 @@ fn contacts_and_addresses_keep_the_order_of_their_keys() {
 
 #[test]
 fn the_billing_address_is_shown_as_shipping_address_when_it_is_shipped_to() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (name, billing) in [("With billing", sample::address("Billing")), ("Without billing", json!(null))] {
         let mut body = sample::full(name, "Acme");
         body["shipToBillAddress"] = true.into();
@@ -63,8 +63,8 @@ fn the_billing_address_is_shown_as_shipping_address_when_it_is_shipped_to() {
 
 #[test]
 fn an_id_that_cannot_be_one_is_invalid() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let ids = [
         "abc",
         "-1",
@@ -87,8 +87,8 @@ fn an_id_that_cannot_be_one_is_invalid() {
 
 #[test]
 fn an_unknown_id_is_not_found() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let existing = client.create(&sample::minimal("Existing", "Acme")).customer_id();
     for id in [0, existing + 1, existing.saturating_sub(1), (1 << 53) - 1] {
         client.read(id).must_be(&CUSTOMER_NOT_FOUND, &id.to_string());

@@ -5,11 +5,11 @@ mod scope;
 mod walks;
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Site, json, sample, wait};
+use blackbox::{CUSTOMERS, Client, Fixture, json, sample, wait};
 use serde_json::{Value, json};
 
 use crate::rws::v1::paging::page;
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// A text, encoded for a query.
 fn encoded(text: &str) -> String {
@@ -32,8 +32,8 @@ fn ids(client: &Client, query: &str) -> Vec<u64> {
 
 #[test]
 fn a_customer_is_listed_as_it_is_read() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     assert_eq!(customers(&client, ""), Vec::<Value>::new());
     let mut shipped = sample::full("To the billing address", "Acme");
     shipped["shipToBillAddress"] = true.into();
@@ -53,8 +53,8 @@ fn a_customer_is_listed_as_it_is_read() {
 
 #[test]
 fn some_fields_come_in_the_order_of_the_reply() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let body = sample::full("Some", "Acme");
     let whole = client.read(client.create(&body).customer_id());
     for (asked, shown) in [
@@ -79,11 +79,12 @@ fn some_fields_come_in_the_order_of_the_reply() {
 
 #[test]
 fn only_roles_that_write_see_answers() {
-    let world = World::start();
-    world.client(&world.ada).create(&sample::full("Seen", "Acme")).must_succeed("a customer");
-    for (login, answer) in [(&world.ada, json!("Journey")), (&world.opal, json!("Journey")), (&world.rita, json!(null))]
+    let tenants = TenantFixture::start();
+    tenants.client(&tenants.ada).create(&sample::full("Seen", "Acme")).must_succeed("a customer");
+    for (login, answer) in
+        [(&tenants.ada, json!("Journey")), (&tenants.opal, json!("Journey")), (&tenants.rita, json!(null))]
     {
-        let client = world.client(login);
+        let client = tenants.client(login);
         for query in ["", "name=Seen", "fields=securityAnswer"] {
             assert_eq!(customers(&client, query)[0]["securityAnswer"], answer, "{} {query}", login.user);
         }
@@ -93,8 +94,8 @@ fn only_roles_that_write_see_answers() {
 
 #[test]
 fn every_parameter_that_is_wrong_is_named_and_the_smallest_code_answers() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let too_long = format!("namePrefix={}", "x".repeat(61));
     for (query, problem, fields) in [
         ("accountName=", &INVALID_ACCOUNT_ID, &["accountName"][..]),
@@ -135,14 +136,14 @@ fn every_parameter_that_is_wrong_is_named_and_the_smallest_code_answers() {
 
 #[test]
 fn what_is_looked_for_is_not_written_down() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     client.create(&sample::minimal("Secret Santa", "Acme")).must_succeed("a customer");
     customers(&client, "name=Secret+Santa&namePrefix=Secret");
     let refused = client.get(&format!("{CUSTOMERS}?name=Secret+Santa&after=Secret"));
     refused.must_be(&INVALID_CUSTOMER_ID, "a refusal");
     let id = refused.header("x-request-id").expect("checked on every answer");
-    let logged = || Some(site.server.log()).filter(|log| log.contains(id));
+    let logged = || Some(fixture.server.log()).filter(|log| log.contains(id));
     let log = wait::until("the request is logged", wait::PATIENCE, logged);
     assert!(!log.contains("Secret"), "{log}");
 }

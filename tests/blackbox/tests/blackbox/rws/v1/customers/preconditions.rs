@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, section 13): `If-Match`, `If-None-Match` and the conditions that need a date.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Client, Reply, Request, Site, sample};
+use blackbox::{CUSTOMERS, Client, Fixture, Reply, Request, sample};
 
 /// A customer with version 2, and the path to it.
 fn customer(client: &Client) -> (u64, String) {
@@ -26,8 +26,8 @@ const MALFORMED: [&[&str]; 6] = [&["2"], &[""], &["\"2"], &["w/\"2\""], &["*, \"
 
 #[test]
 fn a_read_of_a_known_version_is_answered_with_304() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let (_, target) = customer(&client);
     let plain = client.get(&target);
     for method in ["GET", "HEAD"] {
@@ -62,8 +62,8 @@ fn a_read_of_a_known_version_is_answered_with_304() {
 
 #[test]
 fn a_write_under_a_condition_that_does_not_hold_changes_nothing() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let (id, target) = customer(&client);
     let before = client.read(id);
     for method in ["PUT", "DELETE"] {
@@ -87,8 +87,8 @@ fn a_write_under_a_condition_that_does_not_hold_changes_nothing() {
 
 #[test]
 fn a_write_under_a_condition_that_holds_is_carried_out() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let (id, target) = customer(&client);
     let mut version = 2;
     for tags in ["*", "\"{}\"", "\"1\", \"{}\""] {
@@ -108,8 +108,8 @@ fn a_write_under_a_condition_that_holds_is_carried_out() {
 
 #[test]
 fn a_create_meets_a_list_that_exists_and_has_no_version() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let create = |name: &str, values: &[&str]| send(&client, "POST", CUSTOMERS, name, values);
     for (name, value) in [("If-Match", "\"1\""), ("If-Match", "1"), ("If-None-Match", "*"), ("If-None-Match", "1")] {
         create(name, &[value]).must_be(&PRECONDITION_FAILED, &format!("{name}: {value}"));
@@ -122,8 +122,8 @@ fn a_create_meets_a_list_that_exists_and_has_no_version() {
 
 #[test]
 fn conditions_that_need_a_date_are_ignored_because_there_is_none() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let (_, target) = customer(&client);
     for name in ["If-Modified-Since", "If-Unmodified-Since"] {
         for date in ["Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT", "yesterday"] {

@@ -3,13 +3,13 @@
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Reply, Request, sample, wait};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn a_user_creates_in_the_home_account_and_in_those_of_the_group() {
-    let world = World::start();
-    let member = world.client(&world.ada);
-    let solo = world.client(&world.solo);
+    let tenants = TenantFixture::start();
+    let member = tenants.client(&tenants.ada);
+    let solo = tenants.client(&tenants.solo);
     for account in ["Acme", "Acme East"] {
         let body = sample::full("Member", account);
         let id = member.create(&body).customer_id();
@@ -21,8 +21,8 @@ fn a_user_creates_in_the_home_account_and_in_those_of_the_group() {
 
 #[test]
 fn account_names_are_matched_to_the_letter() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     for name in ["acme", "ACME", "Acm", "Acme Eas"] {
         client.create(&sample::minimal("A", name)).must_be(&ACCOUNT_NOT_FOUND, name);
     }
@@ -30,24 +30,24 @@ fn account_names_are_matched_to_the_letter() {
 
 #[test]
 fn a_foreign_account_looks_like_one_that_does_not_exist() {
-    let world = World::start();
-    let client = world.client(&world.ada);
-    world.client(&world.rex).create(&sample::minimal("Taken", "Rival")).must_succeed("in the own account");
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
+    tenants.client(&tenants.rex).create(&sample::minimal("Taken", "Rival")).must_succeed("in the own account");
     let create = |account: &str| client.create(&sample::minimal("Taken", account));
     let unknown = create("Nobody");
     unknown.must_be(&ACCOUNT_NOT_FOUND, "an unknown account");
     for account in ["Rival", "Rival Leaving"] {
         assert_same(&create(account), &unknown, account);
     }
-    let rex = world.client(&world.rex);
+    let rex = tenants.client(&tenants.rex);
     assert_same(&rex.create(&sample::minimal("A", "Acme")), &unknown, "the other way round");
 }
 
 #[test]
 fn a_foreign_customer_looks_like_one_that_does_not_exist() {
-    let world = World::start();
-    let foreign = world.client(&world.rex).create(&sample::full("Foreign", "Rival")).customer_id();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let foreign = tenants.client(&tenants.rex).create(&sample::full("Foreign", "Rival")).customer_id();
+    let client = tenants.client(&tenants.ada);
     let unknown = 4_000_000_000_000_000;
     client.read(unknown).must_be(&CUSTOMER_NOT_FOUND, "an unknown customer");
     assert_same(&client.read(foreign), &client.read(unknown), "a read");
@@ -63,14 +63,14 @@ fn a_foreign_customer_looks_like_one_that_does_not_exist() {
         let body = sample::full("Renamed", account);
         assert_same(&client.edit(foreign, &body), &client.edit(unknown, &body), account);
     }
-    let owner = world.client(&world.rex);
+    let owner = tenants.client(&tenants.rex);
     sample::assert_shows(&owner.read(foreign).json(), &sample::full("Foreign", "Rival"), foreign);
 }
 
 #[test]
 fn an_operator_has_every_account_in_scope() {
-    let world = World::start();
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
     for account in ["Acme", "Acme East", "Rival"] {
         let body = sample::full("Operated", account);
         let id = operator.create(&body).customer_id();
@@ -82,16 +82,16 @@ fn an_operator_has_every_account_in_scope() {
 
 #[test]
 fn an_account_that_leaves_the_group_leaves_the_scope() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let id = client.create(&sample::full("East", "Acme East")).customer_id();
-    world.place.cli(&["group", "remove", "West", "Acme East"]).done();
+    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
     out_of_scope(&client, id);
     client.create(&sample::minimal("Home", "Acme")).must_succeed("the home account stays");
 
     // The home account stays in scope even when the group loses it.
-    world.place.cli(&["group", "remove", "West", "Acme"]).done();
-    world.place.cli(&["group", "add", "West", "Rival"]).done();
+    tenants.test_dir.cli(&["group", "remove", "West", "Acme"]).done();
+    tenants.test_dir.cli(&["group", "add", "West", "Rival"]).done();
     wait::until("the group's new account is in scope", wait::NOTICE, || {
         (client.create(&sample::minimal("New", "Rival")).status == 200).then_some(())
     });

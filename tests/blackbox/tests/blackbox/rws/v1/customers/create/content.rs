@@ -1,6 +1,6 @@
 //! What was sent is what is stored, and what is read.
 
-use blackbox::{Site, sample};
+use blackbox::{Fixture, sample};
 use serde_json::json;
 
 /// Texts that have broken other programs, each fit for the shortest name field.
@@ -25,8 +25,8 @@ const TEXTS: [(&str, &str); 16] = [
 
 #[test]
 fn every_text_comes_back_as_it_was_sent() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (case, text) in TEXTS {
         let body = everywhere(text);
         let reply = client.create(&body);
@@ -38,12 +38,12 @@ fn every_text_comes_back_as_it_was_sent() {
 
 #[test]
 fn it_still_does_after_a_restart() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let ids: Vec<_> = TEXTS.iter().map(|(_, text)| client.create(&everywhere(text)).customer_id()).collect();
-    site.server.stop();
-    let server = site.place.serve();
-    let client = server.client_of(&site.ada);
+    fixture.server.stop();
+    let server = fixture.test_dir.serve();
+    let client = server.client_of(&fixture.ada);
     for ((_, text), id) in TEXTS.iter().zip(ids) {
         sample::assert_shows(&client.read(id).json(), &everywhere(text), id);
     }
@@ -51,8 +51,8 @@ fn it_still_does_after_a_restart() {
 
 #[test]
 fn contacts_keep_their_order_and_may_repeat() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let mut body = sample::minimal("Ordered", "Acme");
     body["contacts"] = ["Zoe", "Adam", "Zoe", "Mia"].map(sample::contact).to_vec().into();
     let id = client.create(&body).customer_id();
@@ -61,8 +61,8 @@ fn contacts_keep_their_order_and_may_repeat() {
 
 #[test]
 fn empty_contacts_and_addresses_keep_their_place() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let mut body = sample::minimal("Hollow", "Acme");
     body["contacts"] = json!([{}, sample::contact("Grace"), {}]);
     body["billingAddress"] = json!({});

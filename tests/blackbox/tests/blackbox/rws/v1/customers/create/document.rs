@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use blackbox::{Site, sample};
+use blackbox::{Fixture, sample};
 use serde_json::{Value, json};
 
 /// The call as it is printed, line by line.
@@ -25,10 +25,10 @@ const PRINTED: &str = r#"curl -X POST --header "Content-Type: application/json" 
 
 #[test]
 fn the_printed_call_works_with_only_host_and_credentials_replaced() {
-    let site = Site::start();
-    let credentials = site.ada.basic();
+    let fixture = Fixture::start();
+    let credentials = fixture.ada.basic();
     let call = PRINTED
-        .replace("https://rws-jpotest.jasper.com", &format!("http://{}", site.server.address()))
+        .replace("https://rws-jpotest.jasper.com", &format!("http://{}", fixture.server.address()))
         .replace("Basic <YOUR-ENCRYPTED-CREDENTIALS>", &credentials);
     let output = Command::new("/bin/sh").arg("-c").arg(call).output().expect("a shell can be run");
     let reply: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON in {output:?}"));
@@ -41,5 +41,5 @@ fn the_printed_call_works_with_only_host_and_credentials_replaced() {
             "country": "USA", "postalCode": "36301",
         },
     });
-    sample::assert_shows(&site.client().read(id).json(), &sent, id);
+    sample::assert_shows(&fixture.client().read(id).json(), &sent, id);
 }

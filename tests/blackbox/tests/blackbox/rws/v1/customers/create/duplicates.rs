@@ -1,14 +1,14 @@
 //! When two names are the same.
 
 use blackbox::problems::DUPLICATE_NAME;
-use blackbox::{Site, sample};
+use blackbox::{Fixture, sample};
 
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn names_are_compared_trimmed_and_normalised_but_not_folded() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let composed = "Caf\u{e9}";
     client.create(&sample::minimal(composed, "Acme")).must_succeed("the first of that name");
     let same = ["Caf\u{e9}", " Caf\u{e9}", "Caf\u{e9} ", "\u{3000}Caf\u{e9}\u{a0}", "Cafe\u{301}", "  Cafe\u{301} "];
@@ -23,8 +23,8 @@ fn names_are_compared_trimmed_and_normalised_but_not_folded() {
 
 #[test]
 fn a_duplicate_changes_nothing() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let first = sample::full("Taken", "Acme");
     let id = client.create(&first).customer_id();
     client.create(&sample::minimal("Taken", "Acme")).must_be(&DUPLICATE_NAME, "the same name");
@@ -35,11 +35,11 @@ fn a_duplicate_changes_nothing() {
 
 #[test]
 fn a_name_may_be_used_once_in_each_account() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     for account in ["Acme", "Acme East"] {
         client.create(&sample::minimal("Everywhere", account)).must_succeed(account);
         client.create(&sample::minimal("Everywhere", account)).must_be(&DUPLICATE_NAME, account);
     }
-    world.client(&world.rex).create(&sample::minimal("Everywhere", "Rival")).must_succeed("Rival");
+    tenants.client(&tenants.rex).create(&sample::minimal("Everywhere", "Rival")).must_succeed("Rival");
 }

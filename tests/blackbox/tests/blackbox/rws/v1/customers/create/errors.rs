@@ -3,7 +3,7 @@
 use blackbox::{CUSTOMERS, Client, Reply, Request, sample};
 
 use crate::rules::{self, RULES};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// The table as it is printed: code, HTTP status, text.
 const DOCUMENT: [(&str, u16, &str); 25] = [
@@ -36,8 +36,8 @@ const DOCUMENT: [(&str, u16, &str); 25] = [
 
 #[test]
 fn every_documented_error_has_its_code_status_and_exact_text() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     client.create(&sample::minimal("Taken", "Acme")).must_succeed("the first of that name");
     for (code, status, text) in DOCUMENT {
         let reply = provoke(code, &client);

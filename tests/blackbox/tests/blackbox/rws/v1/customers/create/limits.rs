@@ -1,7 +1,7 @@
 //! Every limit, at its bound and one beyond.
 
 use blackbox::problems::*;
-use blackbox::{Client, Problem, Site, sample};
+use blackbox::{Client, Fixture, Problem, sample};
 use serde_json::{Value, json};
 
 /// Where a string goes, what `violations` calls it, how long it may be, and what answers when it is longer.
@@ -35,17 +35,17 @@ const CHARACTERS: [char; 2] = ['x', '\u{1F980}'];
 
 #[test]
 fn every_limit_holds_at_its_bound_and_fails_one_beyond() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     for limit in LIMITS {
-        check(&site.client(), limit);
+        check(&fixture.client(), limit);
     }
 }
 
 #[test]
 fn the_two_disputed_limits_can_be_configured() {
     let toml = "[limits]\ncountry = 100\nmobile = 40\n";
-    let site = Site::start_with(|launch| launch.config(toml));
-    let client = site.client();
+    let fixture = Fixture::start_with(|launch| launch.config(toml));
+    let client = fixture.client();
     check(&client, ("/billingAddress/country", "billingAddress.country", 100, INVALID_COUNTRY));
     check(&client, ("/shippingAddress/country", "shippingAddress.country", 100, INVALID_COUNTRY));
     check(&client, ("/contacts/2/mobile", "contacts[2].mobile", 40, INVALID_CONTACT_MOBILE));
@@ -53,8 +53,8 @@ fn the_two_disputed_limits_can_be_configured() {
 
 #[test]
 fn an_account_may_have_a_name_of_a_hundred_characters_and_no_more() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for character in CHARACTERS {
         let longest = repeated(character, 100);
         client.create(&sample::minimal("A", &longest)).must_be(&ACCOUNT_NOT_FOUND, &longest);
@@ -66,8 +66,8 @@ fn an_account_may_have_a_name_of_a_hundred_characters_and_no_more() {
 
 #[test]
 fn four_contacts_are_accepted_and_five_are_not() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (count, accepted) in [(0, true), (4, true), (5, false)] {
         let mut body = sample::minimal(&format!("With {count}"), "Acme");
         body["contacts"] = vec![sample::contact("Grace"); count].into();
@@ -84,11 +84,11 @@ fn four_contacts_are_accepted_and_five_are_not() {
 
 #[test]
 fn empty_strings_are_within_the_limits_that_start_at_zero() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let mut body = customer("Empty strings");
     for (pointer, ..) in LIMITS.iter().filter(|(pointer, ..)| pointer.matches('/').count() > 1) {
-        *place(&mut body, pointer) = "".into();
+        *test_dir(&mut body, pointer) = "".into();
     }
     let id = client.create(&body).customer_id();
     sample::assert_shows(&client.read(id).json(), &body, id);
@@ -98,7 +98,7 @@ fn check(client: &Client, (pointer, field, limit, problem): Limit) {
     for character in CHARACTERS {
         let case = format!("{field} of {limit} times {character}");
         let mut body = customer(&case);
-        *place(&mut body, pointer) = repeated(character, limit).into();
+        *test_dir(&mut body, pointer) = repeated(character, limit).into();
         let reply = client.create(&body);
         reply.must_succeed(&case);
         let id = reply.customer_id();
@@ -106,7 +106,7 @@ fn check(client: &Client, (pointer, field, limit, problem): Limit) {
 
         let case = format!("{case} and one");
         body["name"] = "Beyond".into();
-        *place(&mut body, pointer) = repeated(character, limit + 1).into();
+        *test_dir(&mut body, pointer) = repeated(character, limit + 1).into();
         let reply = client.create(&body);
         reply.must_be(&problem, &case);
         let violations = reply.violations();
@@ -121,7 +121,7 @@ fn customer(name: &str) -> Value {
     body
 }
 
-fn place<'body>(body: &'body mut Value, pointer: &str) -> &'body mut Value {
+fn test_dir<'body>(body: &'body mut Value, pointer: &str) -> &'body mut Value {
     body.pointer_mut(pointer).unwrap_or_else(|| panic!("a full customer has {pointer}"))
 }
 

@@ -1,7 +1,7 @@
 //! Bodies that are not the JSON document that is expected, and some that only look odd.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Request, Site};
+use blackbox::{CUSTOMERS, Fixture, Request};
 
 /// A valid customer with `more` after its fields.
 fn with(more: &str) -> Vec<u8> {
@@ -21,8 +21,8 @@ fn nested(name: &str, depth: usize) -> Vec<u8> {
 
 #[test]
 fn text_that_is_not_json_is_not_well_formed() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let valid = String::from_utf8(with("")).expect("the sample is text");
     let utf16: Vec<u8> = valid.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -71,8 +71,8 @@ fn text_that_is_not_json_is_not_well_formed() {
 
 #[test]
 fn a_body_may_begin_with_a_byte_order_mark() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let marked = |name: &str| format!("\u{feff} {{\"name\":\"{name}\",\"accountName\":\"Acme\"}}\n");
     let id = client.create_bytes(marked("Marked")).customer_id();
     assert_eq!(client.read(id).json()["name"], "Marked");
@@ -83,8 +83,8 @@ fn a_body_may_begin_with_a_byte_order_mark() {
 
 #[test]
 fn text_that_is_not_unicode_is_not_well_formed() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("a stray byte", around(b"\xff")),
         ("a lone continuation byte", around(b"\x80")),
@@ -111,8 +111,8 @@ fn text_that_is_not_unicode_is_not_well_formed() {
 
 #[test]
 fn a_key_given_twice_is_not_well_formed_and_named() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let cases = [
         ("the name", with(r#","name":"B""#), Some("name")),
         ("the name with the same value", with(r#","name":"Malformed""#), Some("name")),
@@ -135,8 +135,8 @@ fn a_key_given_twice_is_not_well_formed_and_named() {
 
 #[test]
 fn nesting_is_accepted_to_sixteen_and_no_further() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     client.create_bytes(nested("Sixteen", 16)).must_succeed("sixteen deep");
     client.create_bytes(nested("Seventeen", 17)).must_be(&NOT_WELL_FORMED, "seventeen deep");
     client.create_bytes(nested("Thousands", 30_000)).must_be(&NOT_WELL_FORMED, "thirty thousand deep");
@@ -146,8 +146,8 @@ fn nesting_is_accepted_to_sixteen_and_no_further() {
 
 #[test]
 fn a_body_that_holds_nothing_is_required() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for body in ["", " ", "\r\n\t ", "null", " null\n", "\u{feff}", "\u{feff}null"] {
         client.create_bytes(body).must_be(&DETAILS_REQUIRED, &format!("the body {body:?}"));
     }
@@ -158,8 +158,8 @@ fn a_body_that_holds_nothing_is_required() {
 
 #[test]
 fn odd_but_well_formed_documents_are_accepted() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let cases = [
         ("white space all around", "\r\n\t {\"name\" : \"A1\" ,\n\"accountName\":\"Acme\"} \n".to_owned()),
         ("escaped keys and values", r#"{"n\u0061me":"\u0041\u0032","accountName":"\u0041cme"}"#.to_owned()),
@@ -176,8 +176,8 @@ fn odd_but_well_formed_documents_are_accepted() {
 
 #[test]
 fn an_answer_about_many_faults_stays_small() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let long_key = format!(r#"{{"{}":{{{}"":0}}}}"#, "k".repeat(20_000), r#""":0,"#.repeat(8_000));
     let many_contacts = format!(r#"{{"contacts":[{}1]}}"#, "1,".repeat(30_000));
     for body in [long_key, many_contacts] {

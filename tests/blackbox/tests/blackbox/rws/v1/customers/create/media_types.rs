@@ -1,12 +1,12 @@
 //! What the `Content-Type` may say.
 
 use blackbox::problems::UNSUPPORTED_MEDIA_TYPE;
-use blackbox::{CUSTOMERS, Request, Site, sample};
+use blackbox::{CUSTOMERS, Fixture, Request, sample};
 
 #[test]
 fn json_is_accepted_however_it_is_written() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let spellings = [
         "application/json",
         "Application/JSON",
@@ -25,8 +25,8 @@ fn json_is_accepted_however_it_is_written() {
 
 #[test]
 fn anything_else_is_refused() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let others = [
         "text/plain",
         "text/json",

@@ -1,16 +1,16 @@
 //! Which of two broken rules answers.
 
 use blackbox::problems::*;
-use blackbox::{CUSTOMERS, Request, Site, sample};
+use blackbox::{CUSTOMERS, Fixture, Request, sample};
 use serde_json::json;
 
 use crate::rules::{self, RULES};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 #[test]
 fn of_two_broken_field_rules_the_smaller_code_answers_and_both_are_listed() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let mut pairs = 0;
     for (index, first) in RULES.iter().enumerate() {
         for second in RULES[index + 1..].iter().filter(|second| first.goes_with(second)) {
@@ -26,8 +26,8 @@ fn of_two_broken_field_rules_the_smaller_code_answers_and_both_are_listed() {
 
 #[test]
 fn every_field_rule_comes_before_the_account_lookup() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for rule in RULES.iter().filter(|rule| rule.leaves_the_account()) {
         client.create(&rules::broken("Nobody", &[rule])).must_be(&rule.problem, "a rule against an unknown account");
     }
@@ -35,8 +35,8 @@ fn every_field_rule_comes_before_the_account_lookup() {
 
 #[test]
 fn every_field_rule_comes_before_erasure_and_duplicates() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let customer = sample::full("Precedence", "Acme");
     client.create(&customer).must_succeed("the first of that name");
     for rule in RULES.iter().filter(|rule| rule.leaves_the_account()) {
@@ -47,15 +47,15 @@ fn every_field_rule_comes_before_erasure_and_duplicates() {
 
 #[test]
 fn size_comes_before_authentication() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let large = Request::new("POST", CUSTOMERS).json_bytes(vec![b' '; 70_000]);
-    site.server.client().send(large).must_be(&BODY_TOO_LARGE, "a large body without credentials");
+    fixture.server.client().send(large).must_be(&BODY_TOO_LARGE, "a large body without credentials");
 }
 
 #[test]
 fn authentication_comes_before_everything_below() {
-    let site = Site::start();
-    let client = site.server.client();
+    let fixture = Fixture::start();
+    let client = fixture.server.client();
     let cases = [
         ("another version", Request::new("POST", "/rws/api/v2/customers").json(&json!({}))),
         ("an unknown path", Request::new("GET", "/rws/api/v1/nothing")),
@@ -71,8 +71,8 @@ fn authentication_comes_before_everything_below() {
 
 #[test]
 fn the_version_comes_before_path_and_method() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (method, path) in [("GET", "/rws/api/v2/nothing"), ("DELETE", "/rws/api/v2/customers")] {
         client.send(Request::new(method, path)).must_be(&INVALID_API_VERSION, path);
     }
@@ -80,16 +80,16 @@ fn the_version_comes_before_path_and_method() {
 
 #[test]
 fn path_and_method_come_before_the_role() {
-    let world = World::start();
-    let reader = world.client(&world.rita);
+    let tenants = TenantFixture::start();
+    let reader = tenants.client(&tenants.rita);
     reader.send(Request::new("DELETE", CUSTOMERS)).must_be(&METHOD_NOT_ALLOWED, "a method against a role");
     reader.send(Request::new("POST", "/rws/api/v1/nothing")).must_be(&NOT_FOUND, "a path against a role");
 }
 
 #[test]
 fn the_role_comes_before_media_type_and_body() {
-    let world = World::start();
-    let reader = world.client(&world.rita);
+    let tenants = TenantFixture::start();
+    let reader = tenants.client(&tenants.rita);
     let post = || Request::new("POST", CUSTOMERS);
     let cases = [
         ("another media type", post().header("Content-Type", "text/plain").body("x")),
@@ -105,8 +105,8 @@ fn the_role_comes_before_media_type_and_body() {
 
 #[test]
 fn media_type_then_presence_then_syntax_then_shape_then_fields() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let text = |body: &str| Request::new("POST", CUSTOMERS).header("Content-Type", "text/plain").body(body);
     client.send(text("")).must_be(&UNSUPPORTED_MEDIA_TYPE, "media type against presence");
     client.send(text("{")).must_be(&UNSUPPORTED_MEDIA_TYPE, "media type against syntax");
@@ -119,16 +119,16 @@ fn media_type_then_presence_then_syntax_then_shape_then_fields() {
 
 #[test]
 fn the_account_lookup_comes_before_the_erasure_of_an_account_out_of_scope() {
-    let world = World::start();
-    let reply = world.client(&world.ada).create(&sample::minimal("A", "Rival Leaving"));
+    let tenants = TenantFixture::start();
+    let reply = tenants.client(&tenants.ada).create(&sample::minimal("A", "Rival Leaving"));
     reply.must_be(&ACCOUNT_NOT_FOUND, "a foreign account that is being erased");
 }
 
 #[test]
 fn an_erasure_comes_before_a_duplicate() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     client.create(&sample::minimal("Taken", "Acme")).must_succeed("the first of that name");
-    site.place.cli(&["account", "request-erasure", "Acme"]).done();
+    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
     client.create(&sample::minimal("Taken", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a duplicate under erasure");
 }

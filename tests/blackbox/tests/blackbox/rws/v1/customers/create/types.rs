@@ -1,7 +1,7 @@
 //! Every wrong JSON type in every field.
 
 use blackbox::problems::*;
-use blackbox::{Problem, Site, sample};
+use blackbox::{Fixture, Problem, sample};
 use serde_json::{Value, json};
 
 /// Every JSON type, one value each.
@@ -52,8 +52,8 @@ const SHAPES: [(&str, &str); 5] = [
 
 #[test]
 fn a_value_that_is_no_string_fails_with_the_code_of_its_field() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (pointer, problem) in STRINGS {
         for (kind, value) in values().into_iter().filter(|(kind, _)| !["string", "null"].contains(kind)) {
             let case = format!("{kind} in {pointer}");
@@ -66,8 +66,8 @@ fn a_value_that_is_no_string_fails_with_the_code_of_its_field() {
 
 #[test]
 fn null_in_a_string_field_means_that_it_is_absent() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let required = [("/name", NAME_REQUIRED), ("/accountName", ACCOUNT_REQUIRED)];
     let halves = [("/securityQuestion", QUESTION_MISSING), ("/securityAnswer", ANSWER_MISSING)];
     for (pointer, problem) in required.into_iter().chain(halves) {
@@ -83,8 +83,8 @@ fn null_in_a_string_field_means_that_it_is_absent() {
 
 #[test]
 fn a_wrong_shape_is_not_well_formed_and_names_its_place() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (pointer, right) in SHAPES {
         for (kind, value) in values().into_iter().filter(|(kind, _)| *kind != right) {
             // Absence is fine, but an entry of an array cannot be absent.
@@ -103,12 +103,12 @@ fn a_wrong_shape_is_not_well_formed_and_names_its_place() {
 
 #[test]
 fn every_wrong_shape_is_listed() {
-    let site = Site::start();
+    let fixture = Fixture::start();
     let body = r#"{
         "name": "Shapes", "accountName": "Acme", "shipToBillAddress": "true",
         "contacts": [{}, 5, {}, "four"], "billingAddress": [], "shippingAddress": "here"
     }"#;
-    let reply = site.client().create_bytes(body);
+    let reply = fixture.client().create_bytes(body);
     reply.must_be(&NOT_WELL_FORMED, "wrong shapes");
     let fields = ["shipToBillAddress", "contacts[1]", "contacts[3]", "billingAddress", "shippingAddress"];
     assert_eq!(reply.violated_fields(), fields);
@@ -117,8 +117,8 @@ fn every_wrong_shape_is_listed() {
 
 #[test]
 fn a_top_level_that_is_no_object_is_not_well_formed() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for (kind, value) in values().into_iter().filter(|(kind, _)| !["null", "object"].contains(kind)) {
         client.create(&value).must_be(&NOT_WELL_FORMED, kind);
     }

@@ -1,13 +1,13 @@
 //! The list of everything that is wrong.
 
 use blackbox::problems::*;
-use blackbox::{Problem, Site, json, sample};
+use blackbox::{Fixture, Problem, json, sample};
 use serde_json::{Value, json};
 
 #[test]
 fn everything_that_is_wrong_is_listed_at_once_in_the_order_of_codes_then_of_places() {
-    let site = Site::start();
-    let reply = site.client().create(&all_wrong());
+    let fixture = Fixture::start();
+    let reply = fixture.client().create(&all_wrong());
     reply.must_be(&INVALID_NAME, "everything wrong at once");
     let listed: Vec<_> = reply.violations().into_iter().map(|v| (v.field, v.code, v.message, v.limit)).collect();
     let expected = expected().into_iter().map(|(field, problem, limit)| {
@@ -19,8 +19,8 @@ fn everything_that_is_wrong_is_listed_at_once_in_the_order_of_codes_then_of_plac
 
 #[test]
 fn a_single_violation_is_listed_too_and_repeats_the_error() {
-    let site = Site::start();
-    let reply = site.client().create(&json!({ "accountName": "Acme" }));
+    let fixture = Fixture::start();
+    let reply = fixture.client().create(&json!({ "accountName": "Acme" }));
     reply.must_be(&NAME_REQUIRED, "no name");
     assert_eq!(json::keys(reply.text()), ["errorMessage", "errorCode", "violations"]);
     let violations = reply.violations();
@@ -31,16 +31,16 @@ fn a_single_violation_is_listed_too_and_repeats_the_error() {
 
 #[test]
 fn an_empty_object_lacks_both_names() {
-    let site = Site::start();
-    let reply = site.client().create(&json!({}));
+    let fixture = Fixture::start();
+    let reply = fixture.client().create(&json!({}));
     reply.must_be(&NAME_REQUIRED, "an empty object");
     assert_eq!(reply.violated_fields(), ["name", "accountName"]);
 }
 
 #[test]
 fn control_characters_fail_with_the_code_of_their_field() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let cases: [(&str, Problem); 8] = [
         ("/name", INVALID_NAME),
         ("/accountName", INVALID_ACCOUNT_ID),
@@ -62,8 +62,8 @@ fn control_characters_fail_with_the_code_of_their_field() {
 
 #[test]
 fn a_name_or_account_that_is_not_there_is_required() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let blank = "\u{a0}\u{3000} ";
     for name in ["", " ", "   ", "\t", "\n", blank] {
         client.create(&sample::minimal(name, "Acme")).must_be(&NAME_REQUIRED, &format!("the name {name:?}"));
@@ -74,8 +74,8 @@ fn a_name_or_account_that_is_not_there_is_required() {
 
 #[test]
 fn a_question_and_an_answer_need_each_other() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     for absent in [json!(null), json!("")] {
         for (given, missing, problem) in [
             ("securityQuestion", "securityAnswer", ANSWER_MISSING),

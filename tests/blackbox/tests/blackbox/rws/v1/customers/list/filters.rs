@@ -1,13 +1,13 @@
 //! Which customers are listed.
 
-use blackbox::{Site, sample};
+use blackbox::{Fixture, sample};
 
 use super::{encoded, ids};
 
 #[test]
 fn a_name_is_found_in_its_unique_form_and_a_prefix_is_its_beginning() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let names = ["  Jos\u{e9} Corp ", "Jose", "Joseph", "100% _Sure_", "\u{1f980} & Sons", "a+b=c", "\u{5d0}\u{5d1}"];
     let created = names.map(|name| client.create(&sample::minimal(name, "Acme")).customer_id());
     let [corp, jose, joseph, sure, sons, sum, hebrew] = created;
@@ -51,25 +51,25 @@ fn a_name_is_found_in_its_unique_form_and_a_prefix_is_its_beginning() {
 
 #[test]
 fn a_name_that_is_given_up_is_found_no_more() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let first = client.create(&sample::minimal("Old", "Acme")).customer_id();
     client.edit(first, &sample::minimal("New", "Acme")).must_succeed("an edit");
     let second = client.create(&sample::minimal("Old", "Acme")).customer_id();
     assert_eq!(ids(&client, "name=Old"), [second]);
     assert_eq!(ids(&client, "name=New"), [first]);
     drop(client);
-    let Site { server, place, ada } = site;
+    let Fixture { server, test_dir, ada } = fixture;
     server.stop();
-    let server = place.serve();
+    let server = test_dir.serve();
     let client = server.client_of(&ada);
     assert_eq!((ids(&client, "name=Old"), ids(&client, "name=New")), (vec![second], vec![first]));
 }
 
 #[test]
 fn modified_since_is_compared_with_the_server_s_clock() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let early = client.create(&sample::minimal("Early", "Acme")).customer_id();
     let created = client.edit(early, &sample::minimal("Early", "Acme")).json()["timestamp"].as_i64().expect("seconds");
     let since = |moment: &str| ids(&client, &format!("modifiedSince={moment}"));
@@ -109,8 +109,8 @@ fn modified_since_is_compared_with_the_server_s_clock() {
 
 #[test]
 fn filters_hold_together() {
-    let site = Site::start();
-    let client = site.client();
+    let fixture = Fixture::start();
+    let client = fixture.client();
     let [one, two, three] =
         ["Part one", "Part two", "Whole"].map(|name| client.create(&sample::minimal(name, "Acme")).customer_id());
     let long_ago = "modifiedSince=2020-01-01T00:00:00Z";

@@ -4,11 +4,11 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, sample, wait};
 
 use super::{encoded, ids};
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// A customer in each account that takes one, all of one name; their ids by account.
-fn everywhere(world: &World) -> [(&'static str, u64); 3] {
-    let client = world.client(&world.opal);
+fn everywhere(tenants: &TenantFixture) -> [(&'static str, u64); 3] {
+    let client = tenants.client(&tenants.opal);
     ["Rival", "Acme East", "Acme"].map(|account| (account, client.create(&sample::full("Same", account)).customer_id()))
 }
 
@@ -22,32 +22,32 @@ fn seen(client: &Client) -> Vec<u64> {
 
 #[test]
 fn only_customers_in_scope_are_listed_in_the_order_of_their_ids() {
-    let world = World::start();
-    let [(_, rival), (_, east), (_, acme)] = everywhere(&world);
-    assert_eq!(seen(&world.client(&world.ada)), [east, acme]);
-    assert_eq!(seen(&world.client(&world.rita)), [east, acme]);
-    assert_eq!(seen(&world.client(&world.solo)), [acme]);
-    assert_eq!(seen(&world.client(&world.rex)), [rival]);
-    assert_eq!(seen(&world.client(&world.opal)), [rival, east, acme]);
+    let tenants = TenantFixture::start();
+    let [(_, rival), (_, east), (_, acme)] = everywhere(&tenants);
+    assert_eq!(seen(&tenants.client(&tenants.ada)), [east, acme]);
+    assert_eq!(seen(&tenants.client(&tenants.rita)), [east, acme]);
+    assert_eq!(seen(&tenants.client(&tenants.solo)), [acme]);
+    assert_eq!(seen(&tenants.client(&tenants.rex)), [rival]);
+    assert_eq!(seen(&tenants.client(&tenants.opal)), [rival, east, acme]);
 }
 
 #[test]
 fn an_account_is_chosen_by_its_name() {
-    let world = World::start();
-    for (account, id) in everywhere(&world) {
+    let tenants = TenantFixture::start();
+    for (account, id) in everywhere(&tenants) {
         let query = format!("accountName={}", encoded(account));
-        assert_eq!(ids(&world.client(&world.opal), &query), [id]);
-        assert_eq!(ids(&world.client(&world.opal), &format!("{query}&name=Same")), [id]);
-        assert!(ids(&world.client(&world.opal), &format!("{query}&name=Other")).is_empty());
+        assert_eq!(ids(&tenants.client(&tenants.opal), &query), [id]);
+        assert_eq!(ids(&tenants.client(&tenants.opal), &format!("{query}&name=Same")), [id]);
+        assert!(ids(&tenants.client(&tenants.opal), &format!("{query}&name=Other")).is_empty());
     }
-    assert!(ids(&world.client(&world.ada), "accountName=Leaving").is_empty(), "reads go on during an erasure");
+    assert!(ids(&tenants.client(&tenants.ada), "accountName=Leaving").is_empty(), "reads go on during an erasure");
 }
 
 #[test]
 fn a_foreign_account_looks_like_one_that_does_not_exist() {
-    let world = World::start();
-    let [(_, rival), ..] = everywhere(&world);
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let [(_, rival), ..] = everywhere(&tenants);
+    let client = tenants.client(&tenants.ada);
     for more in ["", "&name=Same", "&namePrefix=S", "&pageNumber=7", "&after=1", "&fields=name"] {
         let list = |account: &str| client.get(&format!("{CUSTOMERS}?accountName={account}{more}"));
         let unknown = list("Nobody");
@@ -62,16 +62,16 @@ fn a_foreign_account_looks_like_one_that_does_not_exist() {
 
 #[test]
 fn an_account_is_listed_after_its_creation_and_not_after_it_leaves_the_scope() {
-    let world = World::start();
-    let [_, (_, east), (_, acme)] = everywhere(&world);
-    let operator = world.client(&world.opal);
+    let tenants = TenantFixture::start();
+    let [_, (_, east), (_, acme)] = everywhere(&tenants);
+    let operator = tenants.client(&tenants.opal);
     for turn in 0..20 {
         let name = format!("New {turn}");
-        world.place.account(&name);
+        tenants.test_dir.account(&name);
         assert!(ids(&operator, &format!("accountName={}", encoded(&name))).is_empty());
     }
-    world.place.cli(&["group", "remove", "West", "Acme East"]).done();
-    let client = world.client(&world.ada);
+    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
+    let client = tenants.client(&tenants.ada);
     wait::until("the account is out of scope", wait::NOTICE, || (ids(&client, "") == [acme]).then_some(()));
     client.get(&format!("{CUSTOMERS}?accountName=Acme+East")).must_be(&ACCOUNT_NOT_FOUND, "out of scope");
     assert!(!ids(&client, "name=Same").contains(&east));
@@ -79,8 +79,8 @@ fn an_account_is_listed_after_its_creation_and_not_after_it_leaves_the_scope() {
 
 #[test]
 fn a_customer_that_moves_is_listed_where_it_lives() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let id = client.create(&sample::full("Mover", "Acme")).customer_id();
     client.edit(id, &sample::full("Mover", "Acme East")).must_succeed("a move");
     for (query, expected) in [
@@ -92,5 +92,5 @@ fn a_customer_that_moves_is_listed_where_it_lives() {
     ] {
         assert_eq!(ids(&client, query), expected, "{query}");
     }
-    assert!(ids(&world.client(&world.solo), "").is_empty());
+    assert!(ids(&tenants.client(&tenants.solo), "").is_empty());
 }

@@ -2,11 +2,11 @@
 
 use std::thread;
 
-use blackbox::{CUSTOMERS, Client, Site, sample};
+use blackbox::{CUSTOMERS, Client, Fixture, sample};
 
 use super::ids;
 use crate::rws::v1::paging::page;
-use crate::world::World;
+use crate::tenant_fixture::TenantFixture;
 
 /// Walks by `after` until the last page.
 fn walk(client: &Client, query: &str) -> Vec<u64> {
@@ -24,8 +24,8 @@ fn walk(client: &Client, query: &str) -> Vec<u64> {
 
 #[test]
 fn paging_returns_every_customer_once_while_others_are_created_and_edited() {
-    let world = World::start();
-    let client = world.client(&world.ada);
+    let tenants = TenantFixture::start();
+    let client = tenants.client(&tenants.ada);
     let create = |client: &Client, index: usize| {
         let account = ["Acme", "Acme East"][index % 2];
         client.create(&sample::minimal(&format!("Customer {index}"), account)).customer_id()
@@ -33,7 +33,7 @@ fn paging_returns_every_customer_once_while_others_are_created_and_edited() {
     let before: Vec<_> = (0..150).map(|index| create(&client, index)).collect();
     thread::scope(|scope| {
         let busy = scope.spawn(|| {
-            let client = world.client(&world.ada);
+            let client = tenants.client(&tenants.ada);
             for index in 150..400 {
                 create(&client, index);
                 let edited = before[index % before.len()];
@@ -58,8 +58,8 @@ fn paging_returns_every_customer_once_while_others_are_created_and_edited() {
 
 #[test]
 fn what_is_acknowledged_is_listed_at_once_by_every_way() {
-    let site = Site::start();
-    let (writer, reader) = (site.client(), site.client());
+    let fixture = Fixture::start();
+    let (writer, reader) = (fixture.client(), fixture.client());
     for turn in 0..50 {
         let name = format!("Customer-{turn}");
         let id = writer.create(&sample::minimal(&name, "Acme")).customer_id();

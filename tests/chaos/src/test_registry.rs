@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use blackbox::problems::DUPLICATE_NAME;
-use blackbox::{Client, Launch, Login, Place, Server, sample};
+use blackbox::{Client, Launch, Login, Server, TestDir, sample};
 use tempfile::TempDir;
 
 use crate::again::{self, Again};
 use crate::checker::{self, Stored, Violation};
 use crate::disk::{Disk, Unsynced};
 use crate::load::Report;
-use crate::model::{Model, Outcome, Sent, Story};
+use crate::model::{CustomerHistory, Model, Outcome, Sent};
 use crate::recording::Recording;
 use crate::seed::Random;
 
@@ -18,48 +18,48 @@ use crate::seed::Random;
 const READ: usize = 400;
 
 /// A registry with account `Acme` and user `ada`.
-pub struct Scene {
+pub struct TestRegistry {
     /// The directory of the test.
-    pub place: Place,
+    pub test_dir: TestDir,
     /// An administrator of `Acme`.
     pub ada: Login,
     /// Everything that was sent.
-    pub stories: Vec<Story>,
+    pub histories: Vec<CustomerHistory>,
 }
 
-impl Scene {
+impl TestRegistry {
     /// Creates a registry that was served once, so that its settings are stored; no server runs.
     #[expect(clippy::new_without_default, reason = "making a registry is no default")]
     pub fn new() -> Self {
-        let place = Place::new();
-        place.account("Acme");
-        let ada = place.user("ada", "Acme", &[]);
-        place.serve().stop();
-        Self { place, ada, stories: Vec::new() }
+        let test_dir = TestDir::new();
+        test_dir.account("Acme");
+        let ada = test_dir.user("ada", "Acme", &[]);
+        test_dir.serve().stop();
+        Self { test_dir, ada, histories: Vec::new() }
     }
 
     /// The data directory.
     pub fn data(&self) -> PathBuf {
-        self.place.data()
+        self.test_dir.data()
     }
 
     /// Records what clients sent and were answered.
     pub fn note(&mut self, report: Report) {
-        self.stories.extend(report.stories);
+        self.histories.extend(report.histories);
     }
 
     /// Sends every create and edit again that has no answer, and asserts that it takes effect once.
     pub fn send_again(&mut self, server: &Server) -> Again {
-        again::send_again(&server.client_of(&self.ada), &mut self.stories)
+        again::send_again(&server.client_of(&self.ada), &mut self.histories)
     }
 
     /// Starts a server and asserts that what is stored agrees with what the clients were answered.
     #[track_caller]
     pub fn must_hold(&mut self, case: &str, random: &mut Random) {
-        let model = Model::of(&self.stories);
-        let verdict = judge(&self.place, &self.data(), Some(&self.ada), &model, random);
+        let model = Model::of(&self.histories);
+        let verdict = judge(&self.test_dir, &self.data(), Some(&self.ada), &model, random);
         assert!(verdict.violations.is_empty(), "{case}: {:#?}", verdict.violations);
-        self.stories.extend(verdict.probe);
+        self.histories.extend(verdict.probe);
     }
 }
 
@@ -69,13 +69,13 @@ pub struct Verdict {
     /// Every broken promise.
     pub violations: Vec<Violation>,
     /// The customer that was created to test that creates still work.
-    pub probe: Option<Story>,
+    pub probe: Option<CustomerHistory>,
 }
 
 /// The command that serves another data directory than that of `place`.
-pub fn launch(place: &Place, data: &Path) -> Launch {
+pub fn launch(test_dir: &TestDir, data: &Path) -> Launch {
     let data = data.to_str().expect("the paths of these tests are plain");
-    place.launch().bare().args(&["--data", data, "--listen", "127.0.0.1:0"])
+    test_dir.launch().bare().args(&["--data", data, "--listen", "127.0.0.1:0"])
 }
 
 /// A directory in memory if the system has one: tests of disk images do not depend on this machine's disk.
@@ -111,13 +111,13 @@ impl Image {
 /// Compares the registry in `data` with the model: the files as they are, then what a server makes of them.
 ///
 /// Without a login there are no customers yet, and the server only has to start.
-pub fn judge(place: &Place, data: &Path, login: Option<&Login>, model: &Model, random: &mut Random) -> Verdict {
-    judge_knowing(place, data, login, model, random, |_| {})
+pub fn judge(test_dir: &TestDir, data: &Path, login: Option<&Login>, model: &Model, random: &mut Random) -> Verdict {
+    judge_knowing(test_dir, data, login, model, random, |_| {})
 }
 
 /// Like [`judge`], for a registry whose audit log is incomplete: `complete` adds what is known otherwise.
 pub fn judge_knowing(
-    place: &Place,
+    test_dir: &TestDir,
     data: &Path,
     login: Option<&Login>,
     model: &Model,
@@ -130,7 +130,7 @@ pub fn judge_knowing(
         Err(error) => return damaged(error.to_string()),
     };
     complete(&mut stored);
-    let server = match launch(place, data).try_start() {
+    let server = match launch(test_dir, data).try_start() {
         Ok(server) => server,
         Err((code, log)) => return damaged(format!("no server starts: {code} {log}")),
     };

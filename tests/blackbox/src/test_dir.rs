@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::{Client, Launch, Server, binary, wait};
 
 /// A fresh directory with the data directory of one test and the output of its processes.
-pub struct Place {
+pub struct TestDir {
     root: TempDir,
 }
 
@@ -38,28 +38,28 @@ pub struct Outcome {
 }
 
 /// The fixture of most tests: account `Acme`, user `ada` in it, and a running server.
-pub struct Site {
+pub struct Fixture {
     /// The running server; declared first so that it stops before its directory is removed.
     pub server: Server,
     /// The directory of the test.
-    pub place: Place,
+    pub test_dir: TestDir,
     /// An administrator of `Acme`.
     pub ada: Login,
 }
 
-impl Site {
+impl Fixture {
     /// Creates the account and the user, and starts the server.
     pub fn start() -> Self {
         Self::start_with(|launch| launch)
     }
 
-    /// Like [`Site::start`], with what `configure` adds to the server's command.
+    /// Like [`Fixture::start`], with what `configure` adds to the server's command.
     pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
-        let place = Place::new();
-        place.account("Acme");
-        let ada = place.user("ada", "Acme", &[]);
-        let server = configure(place.launch()).start();
-        Self { server, place, ada }
+        let test_dir = TestDir::new();
+        test_dir.account("Acme");
+        let ada = test_dir.user("ada", "Acme", &[]);
+        let server = configure(test_dir.launch()).start();
+        Self { server, test_dir, ada }
     }
 
     /// A client signed in as `ada`.
@@ -75,7 +75,7 @@ impl Login {
     }
 }
 
-impl Place {
+impl TestDir {
     /// Creates an empty directory. With `CARNELIAN_TEST_DATABASE=postgres` the registry is in a database.
     #[expect(clippy::new_without_default, reason = "making a directory is no default")]
     pub fn new() -> Self {
@@ -88,21 +88,21 @@ impl Place {
 
     /// Creates an empty directory for a registry that is in a new PostgreSQL database.
     pub fn in_database() -> Self {
-        let place = Self::empty();
-        binary::use_database(place.root(), &test_postgres::new_database());
-        place.cli(&["migrate"]).done();
-        place
+        let test_dir = Self::empty();
+        binary::use_database(test_dir.root(), &test_postgres::new_database());
+        test_dir.cli(&["migrate"]).done();
+        test_dir
     }
 
     /// Creates an empty directory for another server of the registry of this place, which is in a database.
     pub fn beside(&self) -> Self {
-        let place = Self::empty();
-        binary::use_database(place.root(), &self.database());
-        fs::create_dir(place.data()).expect("a directory can be made");
+        let test_dir = Self::empty();
+        binary::use_database(test_dir.root(), &self.database());
+        fs::create_dir(test_dir.data()).expect("a directory can be made");
         let private = Permissions::from_mode(0o700);
-        fs::set_permissions(place.data(), private).expect("permissions can be set");
-        fs::copy(self.data().join("master.key"), place.data().join("master.key")).expect("there is a master key");
-        place
+        fs::set_permissions(test_dir.data(), private).expect("permissions can be set");
+        fs::copy(self.data().join("master.key"), test_dir.data().join("master.key")).expect("there is a master key");
+        test_dir
     }
 
     fn empty() -> Self {

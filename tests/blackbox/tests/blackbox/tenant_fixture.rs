@@ -1,14 +1,14 @@
 //! A fixture with accounts inside and outside a group, some of them being erased, and a user of each role.
 
-use blackbox::{Client, Launch, Login, Place, Server};
+use blackbox::{Client, Launch, Login, Server, TestDir};
 
 /// The accounts `Acme`, `Acme East` and `Leaving` in the group `West`, `Rival` and `Rival Leaving` outside it; the two
 /// that are leaving are being erased.
-pub struct World {
+pub struct TenantFixture {
     /// The running server; declared first so that it stops before its directory is removed.
     pub server: Server,
     /// The directory of the test.
-    pub place: Place,
+    pub test_dir: TestDir,
     /// An administrator of `Acme`, member of the group.
     pub ada: Login,
     /// An administrator of `Acme` without a group.
@@ -21,29 +21,29 @@ pub struct World {
     pub rex: Login,
 }
 
-impl World {
+impl TenantFixture {
     /// Creates the accounts and users, and starts the server.
     pub fn start() -> Self {
         Self::start_with(|launch| launch)
     }
 
-    /// Like [`World::start`], with a server command changed by `configure`.
+    /// Like [`TenantFixture::start`], with a server command changed by `configure`.
     pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
-        let place = Place::new();
+        let test_dir = TestDir::new();
         for account in ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"] {
-            place.account(account);
+            test_dir.account(account);
         }
-        place.group("West", &["Acme", "Acme East", "Leaving"]);
+        test_dir.group("West", &["Acme", "Acme East", "Leaving"]);
         for account in ["Leaving", "Rival Leaving"] {
-            place.cli(&["account", "request-erasure", account]).done();
+            test_dir.cli(&["account", "request-erasure", account]).done();
         }
-        let ada = place.user("ada", "Acme", &["--group", "West"]);
-        let solo = place.user("solo", "Acme", &[]);
-        let rita = place.user("rita", "Acme", &["--group", "West", "--role", "ACCOUNTREADONLY"]);
-        let opal = place.user("opal", "Acme", &["--role", "OPERATOR"]);
-        let rex = place.user("rex", "Rival", &[]);
-        let server = configure(place.launch()).start();
-        Self { server, place, ada, solo, rita, opal, rex }
+        let ada = test_dir.user("ada", "Acme", &["--group", "West"]);
+        let solo = test_dir.user("solo", "Acme", &[]);
+        let rita = test_dir.user("rita", "Acme", &["--group", "West", "--role", "ACCOUNTREADONLY"]);
+        let opal = test_dir.user("opal", "Acme", &["--role", "OPERATOR"]);
+        let rex = test_dir.user("rex", "Rival", &[]);
+        let server = configure(test_dir.launch()).start();
+        Self { server, test_dir, ada, solo, rita, opal, rex }
     }
 
     /// A client signed in as `login`.

@@ -129,7 +129,7 @@ impl Shim {
         }
     }
 
-    /// Runs a command on the registry of `place`, and returns its output.
+    /// Runs a command on the registry of `test_dir`, and returns its output.
     pub fn run(&self, test_dir: &TestDir, arguments: &[&str]) -> Output {
         let mut command = test_dir.command();
         command.args(arguments).arg("--data").arg(test_dir.data());

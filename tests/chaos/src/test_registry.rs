@@ -72,7 +72,7 @@ pub struct Verdict {
     pub probe: Option<CustomerHistory>,
 }
 
-/// The command that serves another data directory than that of `place`.
+/// The command that serves another data directory than that of `test_dir`.
 pub fn launch(test_dir: &TestDir, data: &Path) -> Launch {
     let data = data.to_str().expect("the paths of these tests are plain");
     test_dir.launch().bare().args(&["--data", data, "--listen", "127.0.0.1:0"])

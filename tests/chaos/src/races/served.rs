@@ -34,7 +34,7 @@ pub struct Session {
 }
 
 impl<'a> Served<'a> {
-    /// Creates a registry in `place`, and starts its server with a command from `launch` each time.
+    /// Creates a registry in `test_dir`, and starts its server with a command from `launch` each time.
     pub fn new(test_dir: &'a TestDir, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
         let accounts: Vec<_> = (0..ACCOUNTS).map(account_name).collect();
         accounts.iter().for_each(|account| drop(test_dir.account(account)));

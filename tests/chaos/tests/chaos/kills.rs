@@ -223,7 +223,7 @@ fn must_serve(test_dir: &TestDir, login: &Login, random: &mut Random) {
     assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);
 }
 
-/// The first command that works on a place, which makes its registry.
+/// The first command that runs in a directory, which makes its registry.
 fn account_command(test_dir: &TestDir) -> Command {
     let mut command = test_dir.command();
     command.args(["account", "create", "Acme", "--data"]).arg(test_dir.data());

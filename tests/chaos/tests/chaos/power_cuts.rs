@@ -26,7 +26,7 @@ struct Run {
     prepared: usize,
 }
 
-/// A registry whose operations were recorded from its first command: its place, the recording and its user.
+/// A registry whose operations were recorded from its first command: its directory, the recording and its user.
 pub(crate) fn prepare() -> (TestDir, PathBuf, Login) {
     let test_dir = TestDir::new();
     let log = test_dir.root().join("recording");

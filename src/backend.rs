@@ -67,7 +67,7 @@ pub(crate) async fn open(settings: &Settings, opening: Opening) -> Result<Arc<dy
     };
     // A sandbox is always in a directory.
     if let Some(database) = database(settings)?.filter(|_| purpose != Purpose::Sandbox) {
-        let options = postgres::Options { database, readers, clock, keys };
+        let options = postgres::Options { database, readers, clock, keys, on_failure };
         return Ok(Arc::new(PostgresStore::open(options).await.map_err(CliError::failed)?));
     }
     let directory = settings.data.clone();
@@ -154,7 +154,9 @@ impl RestoreTarget {
                 ));
             }
             postgres::migrate(&database, &*keys).await.map_err(CliError::failed)?;
-            let options = postgres::Options { database, readers: 1, clock, keys };
+            // An error of the store fails the command, which needs no other notice.
+            let on_failure = Box::new(drop);
+            let options = postgres::Options { database, readers: 1, clock, keys, on_failure };
             let store = PostgresStore::open(options).await.map_err(CliError::failed)?;
             return Ok(RestoreTarget { store: Box::new(store), restore: None });
         }

@@ -2,10 +2,12 @@
 -- PostgreSQL's protocol and spread tables over machines have those. Tables that every customer write touches have the
 -- partition in each of their keys.
 
--- One row: which migrations have run.
+-- One row: which migrations have run, and the oldest release, named by the last migration that it knows, that can serve
+-- what they have made.
 CREATE TABLE schema (
     one BIGINT PRIMARY KEY CHECK (one = 1),
-    version BIGINT NOT NULL
+    version BIGINT NOT NULL,
+    oldest BIGINT NOT NULL
 );
 
 -- One row: the state of the registry as a whole. Ids that are given to one thing only once are counted here.

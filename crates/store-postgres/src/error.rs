@@ -24,21 +24,26 @@ pub enum OpenError {
         "the database holds no registry: run `carnelian migrate`, or `carnelian serve --migrate` for a single server"
     )]
     NotPrepared,
-    /// A later release has changed the schema.
-    #[error("the registry has schema {found}, and this release knows up to {known}; use the release that migrated it")]
+    /// A later release has changed the schema so that this one cannot serve it.
+    #[error(
+        "the registry has schema {found}, for releases that know schema {oldest}, and this one knows up to {known}; use a \
+         newer release"
+    )]
     TooNew {
         /// The schema that is there.
-        found: u64,
-        /// The newest schema of this release.
-        known: u64,
+        found: i64,
+        /// The newest schema that the oldest release knows that can serve it.
+        oldest: i64,
+        /// The newest schema that this release knows.
+        known: i64,
     },
     /// An earlier release has made the schema.
-    #[error("the registry has schema {found}, and this release needs {known}: run `carnelian migrate`")]
+    #[error("the registry has schema {found}, and this release needs {needed}: run `carnelian migrate`")]
     TooOld {
         /// The schema that is there.
-        found: u64,
-        /// The schema that this release needs.
-        known: u64,
+        found: i64,
+        /// The oldest schema that this release can serve.
+        needed: i64,
     },
     /// The registry was being filled from a backup, and that did not end.
     #[error("the registry in the database was not restored to the end; restore it again into an empty database")]

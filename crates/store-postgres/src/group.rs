@@ -11,6 +11,9 @@
 //! made under its idempotency keys. If the look finds anything else, the group is rolled back and runs again with what was
 //! found. So both hold at the moment of the commit, and nothing is locked for them.
 //!
+//! The lock of the log is itself part of the write-ahead log. So a group that only finds earlier writes under its keys
+//! waits for the standbys like any other, and the answers promise what was promised before.
+//!
 //! Within a group new customers come first, then edits, then erasures. Arrays are sorted, so that two groups that wait for
 //! each other's rows are rare; the database ends one of them, and it runs again.
 

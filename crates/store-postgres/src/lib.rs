@@ -10,6 +10,7 @@
 //! * [`transaction`]: transactions, and the end of the audit log within them
 //! * [`writer`]: customer writes share transactions
 //! * [`group`]: a group of customer writes in one transaction
+//! * [`barrier`]: waiting until what was read is as safe as what is acknowledged
 //! * [`port`]: the methods of the port, one file per trait
 //!
 //! # Order
@@ -22,7 +23,7 @@
 //!
 //! A write is acknowledged if every statement has succeeded and has written the expected number of rows, and if the
 //! database has acknowledged the commit without a warning. In every other case the outcome is unknown, or nothing was
-//! written.
+//! written. The answer to a repeated write promises as much as the first one, so it waits for a commit as well.
 //!
 //! # Other engines
 //!
@@ -30,6 +31,7 @@
 //! that is spread over machines names the partition. A test reads all statements.
 
 mod background;
+mod barrier;
 mod core;
 mod error;
 mod group;
@@ -44,4 +46,4 @@ mod writer;
 pub use error::{DatabaseError, OpenError, UnsafeDatabase};
 pub use schema::{is_prepared, migrate};
 pub use session::{Database, Durability};
-pub use store::{Options, PostgresStore};
+pub use store::{OnFailure, Options, PostgresStore};

@@ -1,4 +1,8 @@
 //! Preparing a database, and checking that one was prepared.
+//!
+//! A release and a database each name a range of schemas, and fit if both allow each other: the release knows the oldest
+//! schema that it can serve, and the database the oldest release that can serve its schema. So a migration that old servers
+//! can live with is made while they run, and the others only when none is left.
 
 use crate::{
     background::Background,
@@ -15,9 +19,18 @@ const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_registry.sql")];
 const IS_PREPARED: &str = "
     SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema')";
 
-const VERSION: &str = "SELECT version FROM schema";
+const VERSION: &str = "SELECT version, oldest FROM schema";
 
-const SET_VERSION: &str = "INSERT INTO schema (one, version) VALUES (1, $1)";
+const SET_VERSION: &str = "INSERT INTO schema (one, version, oldest) VALUES (1, $1, $2)";
+
+/// The newest schema that this release knows.
+const KNOWN: i64 = MIGRATIONS.len() as i64;
+
+/// The oldest schema that this release can serve.
+const NEEDED: i64 = 1;
+
+/// The oldest release that can serve the newest schema, named by the newest schema that it knows.
+const OLDEST_RELEASE: i64 = 1;
 
 const ADD_PARTITION: &str = "INSERT INTO partition (partition, empty_seal) VALUES ($1, $2)";
 
@@ -62,7 +75,7 @@ async fn create(session: &Session, keys: &dyn RegistryKeys) -> Result<(), Databa
     let number = i64::from(partition.0);
     session.run(ADD_PARTITION, &[&number, &&seal[..]]).await?;
     session.run(ADD_IDS, &[&number]).await?;
-    session.run(SET_VERSION, &[&(MIGRATIONS.len() as i64)]).await?;
+    session.run(SET_VERSION, &[&KNOWN, &OLDEST_RELEASE]).await?;
     Ok(())
 }
 
@@ -80,12 +93,15 @@ async fn has_registry(session: &Session) -> Result<bool, DatabaseError> {
     Ok(session.one(IS_PREPARED, &[]).await?.get(0))
 }
 
-async fn check_version(session: &Session) -> Result<(), OpenError> {
-    let found = session.one(VERSION, &[]).await?.get::<_, i64>(0).cast_unsigned();
-    let known = MIGRATIONS.len() as u64;
-    match found.cmp(&known) {
-        std::cmp::Ordering::Less => Err(OpenError::TooOld { found, known }),
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(OpenError::TooNew { found, known }),
+/// Checks that this release can serve the schema of a database.
+pub(crate) async fn check_version(session: &Session) -> Result<(), OpenError> {
+    let row = session.one(VERSION, &[]).await?;
+    let (found, oldest) = (row.get(0), row.get(1));
+    if found < NEEDED {
+        Err(OpenError::TooOld { found, needed: NEEDED })
+    } else if oldest > KNOWN {
+        Err(OpenError::TooNew { found, oldest, known: KNOWN })
+    } else {
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Customers. Their writes go to the writers.
 
 use crate::{
+    barrier,
     core::PARTITION_NUMBER,
     group::{Piece, Write, remembered_since},
     port::{
@@ -23,8 +24,6 @@ const EARLIER_WRITE: &str = "
     WHERE partition = $1 AND user_id = $2 AND key = $3 AND at > $4";
 
 const RESERVE: &str = "UPDATE id_block SET next = next + $2 WHERE partition = $1 RETURNING next";
-
-const READY: &str = "SELECT one FROM registry";
 
 #[async_trait::async_trait]
 impl Customers for PostgresStore {
@@ -52,6 +51,7 @@ impl Customers for PostgresStore {
         let found = self.core.sessions.read_first(EARLIER_WRITE, &[&PARTITION_NUMBER, &user, &key.key, &since]).await?;
         let Some(row) = found else { return Ok(None) };
         judge::check_fingerprint(row.get(0), &key.fingerprint)?;
+        self.barrier.wait(barrier::commit(&self.core)).await?;
         let (id, account) = (CustomerId(number(&row, 1)), AccountId(number(&row, 2)));
         Ok(Some(Written { id, account, at: moment(&row, 3), version: number(&row, 4) }))
     }
@@ -79,6 +79,7 @@ impl Customers for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        Ok(self.core.sessions.reader().await?.one(READY, &[]).await.map(drop)?)
+        let session = self.core.sessions.reader().await?;
+        self.check(&session).await
     }
 }

@@ -84,8 +84,8 @@ impl Directory for PostgresStore {
 
     async fn directory_version(&self) -> Result<u64, StoreError> {
         let session = self.core.sessions.reader().await?;
-        // Servers ask all the time, so a database whose settings become unsafe is noticed soon.
-        session.check().await?;
+        // Servers ask all the time, so a database that changes is noticed soon.
+        self.check(&session).await?;
         Ok(number(&session.one(VERSION, &[]).await?, 0))
     }
 

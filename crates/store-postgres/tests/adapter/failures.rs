@@ -64,9 +64,13 @@ async fn a_database_is_opened_only_if_it_is_prepared_for_this_release() {
     let store = open_in(&url).await.expect("the registry opens");
     drop(store.begin_restore(carnelian_store::RegistryId([7; 16])).await.expect("begins"));
     assert!(matches!(open_in(&url).await, Err(OpenError::RestoreUnfinished)));
-    run_sql(&url, "UPDATE schema SET version = 1000");
-    assert!(matches!(open_in(&url).await, Err(OpenError::TooNew { found: 1000, .. })));
-    run_sql(&url, "UPDATE schema SET version = 0");
+    run_sql(&url, "UPDATE registry SET restoring = FALSE; UPDATE schema SET version = 1000");
+    open_in(&url).await.expect("a later schema that allows this release");
+    run_sql(&url, "UPDATE schema SET oldest = 1000");
+    let refused = open_in(&url).await.err().expect("the schema is for other releases");
+    assert!(matches!(refused, OpenError::TooNew { found: 1000, oldest: 1000, .. }), "{refused}");
+    assert!(migrate(&database(&url), &TestKeys).await.is_err(), "nothing migrates to an earlier schema");
+    run_sql(&url, "UPDATE schema SET version = 0, oldest = 0");
     assert!(matches!(open_in(&url).await, Err(OpenError::TooOld { found: 0, .. })));
 }
 
@@ -98,6 +102,35 @@ async fn a_commit_whose_wait_for_a_standby_is_cancelled_is_not_acknowledged() {
     assert!(matches!(error, StoreError::Unknown(_)), "{error}");
     set(&url, "synchronous_standby_names", "");
     assert!(store.customer(id).await.expect("the store can be read").is_some(), "what is unknown may have happened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_write_promises_no_more_than_the_first_one_could() {
+    let (_server, url, store) = open_alone().await;
+    let account = account(&store).await;
+    let (first, second) = (draft(&store, account, "Jane").await, draft(&store, account, "Jane").await);
+    let key = IdempotencyKey { user: carnelian_domain::UserId(1), key: "once".into(), fingerprint: vec![7; 32] };
+    set(&url, "synchronous_standby_names", "nobody");
+    let store = Arc::new(store);
+    let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let create = |new: &NewCustomer| {
+        let (store, new, key) = (store.clone(), new.clone(), key.clone());
+        async move { store.create_customer(new, &ORIGIN, Some(key)).await }
+    };
+    let find = || {
+        let (store, key) = (store.clone(), key.clone());
+        async move { store.find_idempotent_write(&key).await }
+    };
+    meanwhile(create(&first), &url, cancel).await.expect_err("the standby has nothing");
+    assert_eq!(run_sql(&url, "SELECT count(*) FROM idempotent_write"), "1", "the primary shows it all the same");
+    let error = meanwhile(find(), &url, cancel).await.expect_err("the standby still has nothing");
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    let error = meanwhile(create(&second), &url, cancel).await.expect_err("the standby still has nothing");
+    assert!(matches!(error, StoreError::Unknown(_)), "{error}");
+    set(&url, "synchronous_standby_names", "");
+    let found = find().await.expect("no standby is waited for").expect("it was made");
+    assert_eq!(found.id, first.id);
+    assert_eq!(create(&second).await.expect("was made"), found);
 }
 
 #[tokio::test(flavor = "multi_thread")]

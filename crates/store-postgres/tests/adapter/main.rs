@@ -33,7 +33,8 @@ fn database(url: &str) -> Database {
 /// Opens the registry in a database that was prepared.
 async fn open_in(url: &str) -> Result<PostgresStore, OpenError> {
     let (clock, keys) = (Arc::new(StoppedClock), Arc::new(TestKeys));
-    PostgresStore::open(Options { database: database(url), readers: 2, clock, keys }).await
+    let on_failure = Box::new(|_| {});
+    PostgresStore::open(Options { database: database(url), readers: 2, clock, keys, on_failure }).await
 }
 
 /// An empty registry in a database of its own.

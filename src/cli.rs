@@ -102,6 +102,19 @@ pub(crate) enum Command {
     /// List, verify and export the audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// Show and check the settings
+    #[command(subcommand)]
+    Config(Config),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command
+    Man {
+        /// The directory to write them to, such as /usr/local/share/man/man1
+        directory: PathBuf,
+    },
     /// Print a page of the reference documentation
     Reference {
         /// The page to print
@@ -362,6 +375,22 @@ pub(crate) struct Listing {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The settings, as `serve` has them with the same file and variables.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print all settings in force, in the form of a configuration file
+    Show {
+        /// Add where each value comes from
+        #[arg(long)]
+        origin: bool,
+        /// Print JSON, with the origins
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the settings and the TLS certificate that `serve` would use
+    Check,
 }
 
 /// A page of the reference.

@@ -3,11 +3,14 @@
 mod account;
 mod audit;
 mod backup;
+mod completions;
+mod config;
 mod demo;
 mod directory;
 mod group;
 pub(crate) mod input;
 mod key;
+mod man;
 mod migrate;
 pub(crate) mod output;
 mod outputs;
@@ -39,6 +42,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
     outputs::check(&settings, &cli.command)?;
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
+        Command::Config(command) => config::run(settings, command),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { directory } => man::run(&directory),
         Command::Reference { page } => reference::run(page),
         Command::Account(Administer { reason, command }) => {
             let creates = matches!(command, Account::Create { .. });

@@ -4,22 +4,25 @@
 //! Flags override environment variables, which override the configuration file, which overrides the defaults.
 //!
 //! * [`flags`]: settings as command-line flags
+//! * [`origin`]: where the value of a setting comes from
 //! * [`sources`]: reads the configuration file, the environment and the flags
 //! * [`values`]: parses and formats values
 
 mod flags;
+mod origin;
 mod sources;
 mod values;
 
 pub(crate) use flags::{EveryCommand, Flags, ServeCommand};
+pub(crate) use origin::ValueOrigin;
 pub(crate) use sources::{CONFIG_ENV, Sources};
-pub(crate) use values::{DatabaseUrl, Durability, LogFormat};
+pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};
 
 use crate::{CliError, seconds::Seconds};
 use carnelian_app::settings::{ERASURE_GRACE, MAX_GRACE, SettingInForce};
 use carnelian_domain::{Problem, Rules};
 use carnelian_http::openapi::PublishedSetting;
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 use values::Value;
 
 /// The prefix of all environment variables.
@@ -39,6 +42,7 @@ pub struct Settings {
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) insecure_http: bool,
     pub(crate) log: LogFormat,
+    pub(crate) log_level: LogLevel,
     pub(crate) body_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_address: usize,
@@ -52,6 +56,8 @@ pub struct Settings {
     pub(crate) strict_upstream: bool,
     /// Where the service manager hands over secrets. It alone sets that, so it is no setting of the table.
     pub(crate) credentials: Option<PathBuf>,
+    /// Where the values come from that are no defaults, by key.
+    pub(crate) origins: BTreeMap<&'static str, ValueOrigin>,
 }
 
 impl Default for Settings {
@@ -69,6 +75,7 @@ impl Default for Settings {
             tls_key: None,
             insecure_http: false,
             log: LogFormat::Text,
+            log_level: LogLevel::Info,
             body_bytes: 64 * 1024,
             connections: 10_000,
             connections_per_address: 9_000,
@@ -81,6 +88,7 @@ impl Default for Settings {
             erasure_grace: None,
             strict_upstream: false,
             credentials: None,
+            origins: BTreeMap::new(),
         }
     }
 }
@@ -157,6 +165,8 @@ settings! {
         "Allow plain HTTP on addresses other than loopback, for use behind a TLS-terminating proxy";
     "log", log, Some("FORMAT"), Serve, "text or json", ANY,
         "The log format: text or json";
+    "log_level", log_level, Some("LEVEL"), Serve, "error, warn or info", ANY,
+        "The least severe messages to log: error, warn or info. The line of each request and the links of the audit log are info";
     "limits.body_bytes", body_bytes, Some("BYTES"), Serve, "a number of bytes", 1..=1 << 30,
         "The maximum size of a request body";
     "limits.connections", connections, Some("COUNT"), Serve, "a number of connections", 1..=1_000_000,
@@ -208,16 +218,23 @@ impl Setting {
         self.shown(&Settings::default())
     }
 
-    /// Parses and sets a value. `source` names its origin in error messages.
-    fn set(&self, settings: &mut Settings, text: &str, source: &str) -> Result<(), CliError> {
+    /// Parses and sets a value.
+    fn set(&'static self, settings: &mut Settings, text: &str, origin: ValueOrigin) -> Result<(), CliError> {
         let bounds = self.bounds().map(|bounds| format!(", from {bounds}")).unwrap_or_default();
+        let named = origin.in_error(self);
         let invalid =
-            || CliError::usage(format!("{source}: invalid value {text:?}, expected {}{bounds}", self.expected));
+            || CliError::usage(format!("{named}: invalid value {text:?}, expected {}{bounds}", self.expected));
         (self.apply)(settings, text).map_err(|()| invalid())?;
-        match (self.number)(settings) {
-            Some(number) if !self.range.contains(&number) => Err(invalid()),
-            _ => Ok(()),
+        if (self.number)(settings).is_some_and(|number| !self.range.contains(&number)) {
+            return Err(invalid());
         }
+        settings.origins.insert(self.key, origin);
+        Ok(())
+    }
+
+    /// Where the value in the given settings comes from.
+    pub(crate) fn origin<'a>(&self, settings: &'a Settings) -> &'a ValueOrigin {
+        settings.origins.get(self.key).unwrap_or(&ValueOrigin::Default)
     }
 
     /// The smallest and the largest value, formatted; `None` if any value is allowed.

@@ -4,7 +4,7 @@
 //! writes them with one call, so that a busy server does not wake the thread for each line. If the reader of stderr does
 //! not keep up, lines are dropped and counted: a blocked log must not block the server.
 
-use crate::config::LogFormat;
+use crate::config::{LogFormat, LogLevel};
 use parking_lot::{Condvar, Mutex};
 use std::{
     io::{self, Write},
@@ -29,11 +29,15 @@ const KEPT_BYTES: usize = 256 << 10;
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Starts logging. Dropping the guard writes the remaining lines.
-pub(crate) fn start(format: LogFormat) -> io::Result<LogGuard> {
+pub(crate) fn start(format: LogFormat, level: LogLevel) -> io::Result<LogGuard> {
     let lines = Arc::new(Lines::default());
     let (for_thread, writer) = (lines.clone(), LineWriter(lines.clone()));
     thread::Builder::new().name("log".into()).spawn(move || for_thread.write_to(&mut io::stderr()))?;
-    let events = tracing_subscriber::fmt().with_writer(writer).with_max_level(Level::INFO);
+    let events = tracing_subscriber::fmt().with_writer(writer).with_max_level(match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+    });
     let events = events.with_ansi(false).with_target(false);
     match format {
         LogFormat::Text => events.init(),

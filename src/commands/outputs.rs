@@ -34,6 +34,9 @@ fn outputs(command: &Command) -> Vec<PathBuf> {
         }
         Command::Customer(Administer { command: Customer::Export(export), .. }) => vec![export.output.clone()],
         Command::Serve(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Reference { .. }
         | Command::Account(_)
         | Command::Group(_)

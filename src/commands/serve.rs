@@ -50,7 +50,7 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     check_address(&settings)?;
     let what = what(&settings, &command)?;
     let tls = tls(&settings)?;
-    let _log = logging::start(settings.log).map_err(CliError::failed)?;
+    let _log = logging::start(settings.log, settings.log_level).map_err(CliError::failed)?;
     warn(tls.iter().flat_map(|files| &files.warnings));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let outcome = runtime.block_on(async {
@@ -62,6 +62,12 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     runtime.shutdown_timeout(RUNTIME_GRACE);
     // Closing the store waits for what is still to be written; a sandbox's folder goes after that.
     outcome.and_then(|(_last, end)| end)
+}
+
+/// Checks the settings as `serve` does before it opens the registry, and returns why clients would refuse the certificate.
+pub(super) fn check(settings: &Settings) -> Result<Vec<String>, CliError> {
+    check_address(settings)?;
+    Ok(tls(settings)?.map(|files| files.warnings).unwrap_or_default())
 }
 
 /// What is to be served.

@@ -1,7 +1,7 @@
 //! Reads settings from the configuration file, the environment and the flags.
 
 use super::{
-    ENV_PREFIX, SETTINGS, Setting, Settings,
+    ENV_PREFIX, SETTINGS, Setting, Settings, ValueOrigin,
     flags::{EveryCommand, Flags, ServeCommand},
 };
 use crate::{CliError, commands::input::is_dash};
@@ -39,12 +39,12 @@ impl Settings {
             settings.read_file(file)?;
         }
         for (setting, text) in env {
-            setting.set(&mut settings, &text, &setting.env())?;
+            setting.set(&mut settings, &text, ValueOrigin::Environment)?;
         }
         let given = every.given.iter().chain(serve.into_iter().flat_map(|flags| &flags.given));
         for (key, text) in given {
             if let Some(setting) = find(key) {
-                setting.set(&mut settings, text, &format!("--{}", setting.flag()))?;
+                setting.set(&mut settings, text, ValueOrigin::Flag)?;
             }
         }
         let credentials = sources.env.iter().find(|(name, _)| name == CREDENTIALS_ENV);
@@ -72,7 +72,7 @@ impl Settings {
         flatten("", &table, &mut entries);
         for (key, value) in entries {
             let setting = find(&key).ok_or_else(|| CliError::usage(at(&format!("unknown setting {key:?}"))))?;
-            setting.set(self, &value, &at(&key))?;
+            setting.set(self, &value, ValueOrigin::File(path.to_owned()))?;
         }
         Ok(())
     }

@@ -3,63 +3,61 @@
 use crate::seconds::Seconds;
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-/// The log format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// Lines for humans.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<LogFormat, ()> {
-        match text {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err(()),
+/// Declares a value that is one of some words.
+macro_rules! words {
+    ($(#[doc = $doc:literal] $name:ident { $(#[doc = $variant_doc:literal] $variant:ident = $word:literal,)* })*) => {$(
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $(#[doc = $variant_doc] $variant,)*
         }
-    }
-}
 
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LogFormat::Text => "text",
-            LogFormat::Json => "json",
-        })
-    }
-}
+        impl FromStr for $name {
+            type Err = ();
 
-/// What a write is stored on before it is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// The disk of the database.
-    Local,
-    /// The disk of a synchronous standby as well.
-    Replicated,
-}
-
-impl FromStr for Durability {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Durability, ()> {
-        match text {
-            "local" => Ok(Durability::Local),
-            "replicated" => Ok(Durability::Replicated),
-            _ => Err(()),
+            fn from_str(text: &str) -> Result<$name, ()> {
+                match text {
+                    $($word => Ok($name::$variant),)*
+                    _ => Err(()),
+                }
+            }
         }
-    }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $($name::$variant => $word,)*
+                })
+            }
+        }
+    )*};
 }
 
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Durability::Local => "local",
-            Durability::Replicated => "replicated",
-        })
+words! {
+    /// The log format.
+    LogFormat {
+        /// Lines for humans.
+        Text = "text",
+        /// One JSON object per line.
+        Json = "json",
+    }
+
+    /// The least severe messages that are logged.
+    LogLevel {
+        /// Failures.
+        Error = "error",
+        /// What an operator should look at, too.
+        Warn = "warn",
+        /// Everything, with a line for each request.
+        Info = "info",
+    }
+
+    /// What a write is stored on before it is acknowledged.
+    Durability {
+        /// The disk of the database.
+        Local = "local",
+        /// The disk of a synchronous standby as well.
+        Replicated = "replicated",
     }
 }
 
@@ -144,6 +142,7 @@ values! {
     SocketAddr;
     Durability;
     LogFormat;
+    LogLevel;
     usize, |number| u64::try_from(number).ok();
     u32, |number| Some(u64::from(number));
     u64, Some;

@@ -1,10 +1,14 @@
 //! Settings: a flag, an environment variable and a key each.
 
+use std::process::Command;
+
 use blackbox::{Launch, Login, Server, TestDir, sample};
+use serde_json::json;
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
-const SETTINGS: [(&str, &str, &str); 11] = [
+const SETTINGS: [(&str, &str, &str); 12] = [
     ("log", "json", "loud"),
+    ("log_level", "warn", "chatty"),
     ("limits.country", "100", "many"),
     ("limits.mobile", "40", "-1"),
     ("limits.body_bytes", "70000", "64k"),
@@ -193,4 +197,65 @@ fn refused(test_dir: &TestDir, launch: Launch, named: &[&str]) {
         assert!(words.contains(name), "{name} is not named in: {words}");
     }
     assert!(!test_dir.data().exists(), "something had started already: {words}");
+}
+
+#[test]
+fn the_settings_in_force_are_shown_as_a_file_that_has_the_same_effect() {
+    let test_dir = TestDir::new();
+    let file = "listen = \"127.0.0.1:1\"\nlog = \"json\"\n[limits]\ncountry = 100\nmobile = 30\n";
+    let file = test_dir.write("given.toml", file);
+    let file = file.to_str().expect("a plain path");
+    let mut command = test_dir.command();
+    command.env("CARNELIAN_LOG", "text").env("CARNELIAN_LIMITS_COUNTRY", "101");
+    command.env("CARNELIAN_DATABASE_URL", "postgres://ann:secret@db.example/registry");
+    let shown = |command: &mut Command, arguments: &[&str]| {
+        let output = command.args(["config", "show"]).args(arguments).output().expect("the command runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let with_origin = shown(&mut command, &["--origin", "--config", file, "--data", "here"]);
+    for line in [
+        "data = \"here\"  # --data",
+        "database.url = \"postgres://ann@db.example/registry\"  # CARNELIAN_DATABASE_URL",
+        &format!("listen = \"127.0.0.1:1\"  # {file}"),
+        "log = \"text\"  # CARNELIAN_LOG",
+        "limits.country = 101  # CARNELIAN_LIMITS_COUNTRY",
+        &format!("limits.mobile = 30  # {file}"),
+        "limits.connections = 10000  # default",
+        "insecure_http = false  # default",
+        "# tls.cert is not set",
+    ] {
+        assert!(with_origin.lines().any(|shown| shown == line), "no {line:?} in {with_origin}");
+    }
+    let copy = test_dir.write("shown.toml", &with_origin);
+    let of_copy = shown(&mut test_dir.command(), &["--config", copy.to_str().expect("a plain path")]);
+    let values = |text: &str| {
+        let value = |line: &str| line.split("  # ").next().map(str::to_owned);
+        text.lines().filter_map(value).collect::<Vec<_>>()
+    };
+    assert_eq!(values(&of_copy), values(&with_origin));
+    let json = test_dir.bare_cli(&["config", "show", "--json", "--config", file]).json();
+    let entry = |key: &str| json.as_array().into_iter().flatten().find(|entry| entry["key"] == key).cloned();
+    assert_eq!(entry("limits.mobile"), Some(json!({"key": "limits.mobile", "value": "30", "origin": file})));
+    assert_eq!(entry("tls.cert"), Some(json!({"key": "tls.cert", "value": null, "origin": "default"})));
+}
+
+#[test]
+fn settings_that_a_server_would_refuse_fail_a_check() {
+    let test_dir = TestDir::new();
+    test_dir.bare_cli(&["config", "check"]).done();
+    let check = |toml: &str| {
+        let file = test_dir.write("checked.toml", toml);
+        test_dir.bare_cli(&["config", "check", "--config", file.to_str().expect("a plain path")])
+    };
+    check("limits.country = 100").done();
+    assert!(check("limits.county = 100").fails(2).contains("limits.county"));
+    assert!(check("limits.country = \"many\"").fails(2).contains("limits.country"));
+    assert!(check("listen = \"0.0.0.0:80\"").fails(1).contains("TLS is off"));
+    assert!(check("tls.cert = \"cert.pem\"").fails(2).contains("--tls-key"));
+    test_dir.write("cert.pem", "nothing");
+    test_dir.write("key.pem", "nothing");
+    let tls = "tls.cert = \"cert.pem\"\ntls.key = \"key.pem\"\n";
+    assert!(check(tls).fails(1).contains(".pem"));
+    assert!(!test_dir.root().join("carnelian-data").exists(), "a check creates no registry");
 }

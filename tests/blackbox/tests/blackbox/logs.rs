@@ -222,3 +222,16 @@ fn end(fixture: Fixture) -> (TestDir, String) {
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
+
+#[test]
+fn a_higher_log_level_leaves_out_the_lines_of_requests() {
+    let logged_at = |level: &str| {
+        let mut fixture = Fixture::start_with(|launch| launch.args(&["--log-level", level]));
+        fixture.client().get(ECHO).must_succeed("a request");
+        fixture.server.signal("TERM");
+        fixture.server.wait();
+        fixture.server.log()
+    };
+    assert_eq!(logged_at("warn"), "", "neither a request nor the start is a warning");
+    assert!(logged_at("info").contains(" request "));
+}

@@ -1,5 +1,8 @@
 //! What every command has in common.
 
+use std::fs;
+use std::process::Command;
+
 use blackbox::{Fixture, TestDir, wait};
 
 #[test]
@@ -92,4 +95,44 @@ fn a_database_that_is_none_is_refused() {
     test_dir.cli(&["account", "list"]).fails(1);
     let refused = test_dir.launch().run();
     assert_eq!(refused.code, 1, "{refused:?}");
+}
+
+#[test]
+fn completions_complete_commands_and_flags_in_a_shell() {
+    let test_dir = TestDir::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = test_dir.bare_cli(&["completions", shell]).done();
+        assert!(script.contains("request-erasure"), "{shell}: {script}");
+    }
+    let script = test_dir.write("completions.bash", &test_dir.bare_cli(&["completions", "bash"]).done());
+    let completed = |words: &str| {
+        let line = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _carnelian carnelian \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\"",
+            script.display()
+        );
+        let output = Command::new("bash").args(["-c", &line]).output().expect("bash runs");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    assert_eq!(completed("carnelian ke"), "key");
+    assert_eq!(completed("carnelian key iss"), "issue");
+    assert_eq!(completed("carnelian serve --limits-cou"), "--limits-country");
+    assert_eq!(completed("carnelian reference ope"), "openapi");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let test_dir = TestDir::new();
+    test_dir.bare_cli(&["man", "share/man1"]).done();
+    let pages = test_dir.root().join("share/man1");
+    let reference = test_dir.bare_cli(&["reference", "command-line"]).done();
+    let commands = reference.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`'));
+    for command in commands {
+        let page = pages.join(format!("{}.1", command.replace(' ', "-")));
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.contains(".TH ") && text.contains("\\-\\-config"), "{command}: {text}");
+    }
+    assert!(reference.lines().filter(|line| line.starts_with("## `")).count() > 30, "{reference}");
+    let serve = fs::read_to_string(pages.join("carnelian-serve.1")).expect("a page");
+    assert!(serve.contains("CARNELIAN_LIMITS_COUNTRY"), "{serve}");
 }

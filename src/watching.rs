@@ -105,7 +105,7 @@ mod tests {
                 times.fetch_add(1, Ordering::Relaxed);
             };
             let repeated = tokio::spawn(repeat(Arc::downgrade(&times), time, count));
-            // The clock is paused: it moves on to the next moment for which somebody waits.
+            // The clock is paused: it advances to the next moment that a task waits for.
             sleep(time / 2).await;
             for expected in 1..=5 {
                 assert_eq!(times.load(Ordering::Relaxed), expected, "every {time:?}");

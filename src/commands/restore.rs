@@ -49,7 +49,7 @@ pub(super) fn run(
         let path = ledger_path.display();
         print_message(format_args!(
             "warning: what was erased, revoked or taken away after {path} was written comes back, unless the registry that \
-             is replaced knows of it; pass a newer ledger with --ledger"
+             is replaced has a record of it; pass a newer ledger with --ledger"
         ));
     }
     let vault = BackupVault::new(&master_key, registry);

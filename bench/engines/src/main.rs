@@ -158,7 +158,7 @@ fn processor_us() -> f64 {
 
 fn resident_mb() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the system tells it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the system reports it");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kilobytes") / 1000
 }
 

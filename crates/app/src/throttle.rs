@@ -150,7 +150,7 @@ mod tests {
         assert_eq!([admitted(499), admitted(500), admitted(500)], [false, true, false]);
         assert_eq!(throttle.admit(2, Duration::from_secs(10)), Ok(()), "another key");
         assert_eq!(throttle.admit(1, Duration::from_millis(10_600)), Err(Duration::from_millis(400)));
-        assert_eq!(throttle.admit(1, Duration::from_secs(11)), Ok(()), "after the time that it was told");
+        assert_eq!(throttle.admit(1, Duration::from_secs(11)), Ok(()), "after the time that Retry-After gave");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The runtime that connections live on.
+//! The runtime of the connections.
 
 use crate::{
     error::OpenError,

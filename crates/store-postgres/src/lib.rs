@@ -3,7 +3,7 @@
 //! * [`store`]: the store, and how it is opened
 //! * [`schema`]: preparing a database
 //! * [`error`]: what errors mean for a read, a write and the process
-//! * [`background`]: the runtime that connections live on
+//! * [`background`]: the runtime of the connections
 //! * [`session`]: connections, with what is set and checked on each of them
 //! * [`sessions`]: the connections of a store
 //! * [`core`]: what every transaction needs

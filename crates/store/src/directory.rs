@@ -206,7 +206,7 @@ pub trait Directory: Send + Sync {
     /// Stores the proof by which the registry knows its master key, unless there is one, and returns the stored one.
     async fn key_proof(&self, proof_if_new: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
-    /// The number that grows with every change of the directory. The read is cheap.
+    /// The number that grows with every change of the directory. It is read in microseconds.
     async fn directory_version(&self) -> Result<u64, StoreError>;
 
     /// Reads the whole directory, at one moment. Whether it is what was sealed is for the caller to check.

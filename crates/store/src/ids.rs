@@ -5,7 +5,7 @@ use carnelian_domain::CustomerId;
 /// Ids that are reserved for one caller: `first`, `first + step`, and so on, `count` of them.
 ///
 /// Where there are several partitions, the step is their number: the ids of a partition are those that have its number as the
-/// remainder, so an id tells in which partition its customer was created.
+/// remainder, so an id shows in which partition its customer was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdBlock {
     /// The first id.

@@ -7,7 +7,7 @@
 //! - [`invariants`]: what holds for every response, checked on receipt;
 //! - [`problems`]: the documented errors, typed from the documents;
 //! - [`mod@reference`], [`hits`]: the published reference pages, and the responses that the tests have received;
-//! - [`stranger`]: another user of the system;
+//! - [`other_user`]: another user of the system;
 //! - [`gaps`]: reports what cannot be tested on this machine;
 //! - [`sample`], [`json`], [`wait`], [`binary`]: small helpers.
 
@@ -18,13 +18,13 @@ pub mod gaps;
 pub mod hits;
 pub mod invariants;
 pub mod json;
+pub mod other_user;
 pub mod problems;
 pub mod reference;
 pub mod reply;
 pub mod request;
 pub mod sample;
 pub mod server;
-pub mod stranger;
 pub mod test_dir;
 pub mod wait;
 

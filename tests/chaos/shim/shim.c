@@ -299,7 +299,7 @@ ssize_t write(int fd, const void *data, size_t length) {
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    if (tracked(fd)) _exit(97); /* Nobody does this to a database; a record without it would lie. */
+    if (tracked(fd)) _exit(97); /* No database does this; a record without it would be wrong. */
     enum action action = NOTHING;
     if (count > 0 && is_answer(parts[0].iov_base, parts[0].iov_len)) {
         char *whole = malloc(PAYLOAD);

@@ -52,7 +52,7 @@ const SCAN_THREADS: u32 = POOL_THREADS as u32 / 2;
 pub(crate) struct Readers {
     path: PathBuf,
     keep: usize,
-    /// Whether only this process writes customers, so that the generation tells whether a snapshot is current.
+    /// Whether only this process writes customers, so that the generation shows whether a snapshot is current.
     sole_writer: bool,
     /// Counts the commits of this process, and the times that snapshots were ended.
     generation: AtomicU64,

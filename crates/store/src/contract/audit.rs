@@ -32,7 +32,7 @@ pub async fn every_change_of_a_customer_is_in_the_audit_log(store: &dyn Store) {
     let renamed = NewCustomer { name: "B".into(), unique_name: "B".into(), ..created };
     let changed = EditCustomer { changed_fields: vec!["name"], ..edit(&renamed) };
     store.edit_customer(changed.clone(), &ORIGIN, None).await.expect("is edited");
-    // Whoever edits has not seen the version that is there now.
+    // The editor has not seen the version that is stored.
     store.edit_customer(changed, &ORIGIN, None).await.expect("is edited");
     let other = account(store, "other").await;
     let moved = NewCustomer { account: other, ..renamed };

@@ -234,5 +234,5 @@ pub async fn a_backup_ends_with_the_error_of_its_receiver(source: &dyn Store, _:
     fill(source).await;
     let error = source.back_up(&mut Full).await.expect_err("nothing is taken");
     assert!(error.to_string().contains("the disk is full"), "{error}");
-    assert!(back_up(source).await.len() > 1500, "the store goes on");
+    assert!(back_up(source).await.len() > 1500, "the store continues");
 }

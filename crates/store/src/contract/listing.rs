@@ -8,7 +8,7 @@ use crate::{
 };
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 
-/// The ids of the customers that meet a filter.
+/// The ids of the customers that match a filter.
 async fn ids(store: &dyn Store, filter: CustomerFilter) -> Vec<u64> {
     part(store, filter, 0, 0, usize::MAX).await
 }

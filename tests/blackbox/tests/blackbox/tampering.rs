@@ -21,7 +21,7 @@ const HARMLESS: [(&str, &str, &str); 5] = [
 ];
 
 /// What the log and the commands say.
-const TOLD: &str = "accounts, groups, users or keys were altered outside of Carnelian";
+const ALTERED: &str = "accounts, groups, users or keys were altered outside of Carnelian";
 
 fn database(test_dir: &TestDir) -> Database {
     let database = Database::open(test_dir.data().join("carnelian.db")).expect("there is a database");
@@ -72,7 +72,7 @@ fn is_told(server: &Server, logins: &[&Login], what: &str) {
         client.get(CUSTOMERS).must_be(&UNAVAILABLE, what);
         client.get("/admin/v1/users").must_be(&UNAVAILABLE, what);
     }
-    wait::until(&format!("{what} is told"), wait::NOTICE, || server.log().contains(TOLD).then_some(()));
+    wait::until(&format!("{what} is logged"), wait::NOTICE, || server.log().contains(ALTERED).then_some(()));
 }
 
 /// Two sets of files: one that changes between tests, and a copy of how it was.
@@ -127,7 +127,7 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
                 altered += 1;
                 let verified = test_dir.cli(&["directory", "verify"]);
                 let what = format!("{table}.{column}: {value:?} -> {other:?}");
-                assert!(harmless || (verified.code == 1 && verified.stderr.contains(TOLD)), "{what}: {verified:?}");
+                assert!(harmless || (verified.code == 1 && verified.stderr.contains(ALTERED)), "{what}: {verified:?}");
             }
         }
     }
@@ -146,7 +146,7 @@ fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_seale
     let backup = test_dir.root().join("backup");
     let backup = backup.to_str().expect("a plain path");
     let why = test_dir.launch().run().fails(1);
-    assert!(why.contains(TOLD) && why.contains("carnelian directory reseal"), "{why}");
+    assert!(why.contains(ALTERED) && why.contains("carnelian directory reseal"), "{why}");
     for command in [
         &["user", "list"][..],
         &["user", "enable", "solo"],
@@ -157,7 +157,7 @@ fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_seale
         &["directory", "verify"],
     ] {
         let why = test_dir.cli(command).fails(1);
-        assert!(why.contains(TOLD), "{command:?}: {why}");
+        assert!(why.contains(ALTERED), "{command:?}: {why}");
     }
     test_dir.cli(&["audit", "verify"]).done();
     let shown = test_dir.cli(&["directory", "reseal"]).done();
@@ -249,8 +249,8 @@ fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody
     for login in [&solo, &opal] {
         server.client_of(login).get(CUSTOMERS).must_be(&UNAVAILABLE, "an older directory");
     }
-    let told = "an older state of accounts, groups, users and keys was put back";
-    wait::until("it is told", wait::NOTICE, || server.log().contains(told).then_some(()));
+    let put_back = "an older state of accounts, groups, users and keys was put back";
+    wait::until("it is logged", wait::NOTICE, || server.log().contains(put_back).then_some(()));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_lifetime_is_a_number_and_a_unit() {
     }
     for expires in ["soon", "90", "d", "-1d", "1.5h", "90 d", "1w", "", "0s", "36601d", "99999999999d"] {
         let why = test_dir.cli(&["key", "issue", "ada", &format!("--expires={expires}")]).fails(2);
-        assert!(why.contains("from 1s to 36600d"), "the bounds are told: {why}");
+        assert!(why.contains("from 1s to 36600d"), "the bounds are stated: {why}");
     }
 }
 

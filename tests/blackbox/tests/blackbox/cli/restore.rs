@@ -88,7 +88,7 @@ fn a_restore_is_refused_while_a_server_or_a_command_has_the_registry_open() {
     stop(server);
     let why = restore(&test_dir, &file, &["--replace"]).fails(1);
     assert!(why.contains("is open in another process"), "{why}");
-    output.read_to_end(&mut Vec::new()).expect("the export goes on");
+    output.read_to_end(&mut Vec::new()).expect("the export continues");
     assert!(export.wait().expect("it ends").success());
     assert_eq!(names(&test_dir).len(), 301, "a restore that was refused has changed something");
     must_be_tidy(&test_dir);

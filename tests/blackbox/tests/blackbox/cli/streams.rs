@@ -49,7 +49,7 @@ fn run_into(test_dir: &TestDir, arguments: &[&str], stdout: impl Into<Stdio>) ->
     Outcome { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr }
 }
 
-/// A pipe that nobody reads any more.
+/// A pipe whose reader is closed.
 fn closed_pipe() -> io::PipeWriter {
     let (reader, writer) = io::pipe().expect("a pipe can be made");
     drop(reader);

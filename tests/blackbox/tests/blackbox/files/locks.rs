@@ -132,7 +132,7 @@ fn locks_are_private_files_and_one_that_others_may_open_becomes_private() {
         assert_eq!(mode_of(lock), 0o600, "{}", lock.display());
         set_mode(lock, 0o666);
     }
-    // A stranger who can open a directory can lock it, too.
+    // Another user who can open a directory can lock it, too.
     let directory = File::open(test_dir.data()).expect("a directory can be opened");
     directory.lock().expect("nobody else locks it");
     let before = fs::metadata(&locks[0]).expect("is there").ino();

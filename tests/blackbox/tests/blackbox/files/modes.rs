@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use blackbox::{Fixture, TestDir, binary, sample, stranger, wait};
+use blackbox::{Fixture, TestDir, binary, other_user, sample, wait};
 
 use super::{everything_below, mode_of, plain, set_mode};
 
@@ -98,7 +98,7 @@ fn a_password_file_that_group_or_others_have_access_to_is_refused() {
     let test_dir = TestDir::new();
     test_dir.account("Acme");
     let password = test_dir.write("password", "secret");
-    // Nobody listens there.
+    // No process listens there.
     let list = ["account", "list", "--database", "postgres://carnelian@127.0.0.1:1/carnelian"];
     let list = [&list[..], &["--database-password-file", plain(&password)]].concat();
     for mode in [0o640, 0o604] {
@@ -119,12 +119,12 @@ fn keys_do_not_get_into_core_dumps_nor_into_other_processes() {
     let limit = limits.lines().find(|line| line.starts_with("Max core file size")).expect("there is a limit");
     assert_eq!(limit.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{limit}");
     server.stop();
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     // What belongs to root in `/proc`, although the process does not, cannot be read by its user.
     let mut command = Command::new(binary::path());
-    command.args(["serve", "--sandbox", "--listen", "127.0.0.1:0"]).current_dir("/").uid(stranger::ID);
+    command.args(["serve", "--sandbox", "--listen", "127.0.0.1:0"]).current_dir("/").uid(other_user::ID);
     let printed = test_dir.root().join("printed");
     command.stdout(fs::File::create(&printed).expect("can be made")).stderr(Stdio::null());
     let mut child = command.spawn().expect("the binary can be run");

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use blackbox::{Fixture, Outcome, TestDir, stranger};
+use blackbox::{Fixture, Outcome, TestDir, other_user};
 
 use super::{everything_below, mode_of, plain, set_mode};
 
@@ -62,26 +62,26 @@ fn refused_in_every_way(test_dir: &TestDir, words: &[&str]) {
 
 #[test]
 fn a_registry_of_another_user_is_refused_by_every_command_also_of_root() {
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     let test_dir = test_dir();
-    stranger::give(&test_dir.data());
+    other_user::give(&test_dir.data());
     refused_in_every_way(&test_dir, &[plain(&test_dir.data()), "belongs to user", "sudo -u"]);
     let sandbox = test_dir.launch().args(&["--sandbox"]).run().fails(1);
     assert!(sandbox.contains("sudo -u"), "{sandbox}");
-    stranger::take_back(&test_dir.data());
+    other_user::take_back(&test_dir.data());
     test_dir.serve().stop();
 }
 
 #[test]
 fn a_directory_of_another_user_gets_no_registry() {
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     let test_dir = TestDir::new();
     fs::create_dir(test_dir.data()).expect("a directory can be made");
-    stranger::give(&test_dir.data());
+    other_user::give(&test_dir.data());
     for outcome in [test_dir.cli(&["account", "create", "Acme"]), test_dir.launch().run()] {
         assert!(outcome.stderr.contains("sudo -u"), "{outcome:?}");
         outcome.fails(1);
@@ -91,33 +91,33 @@ fn a_directory_of_another_user_gets_no_registry() {
 
 #[test]
 fn a_file_of_another_user_in_the_data_directory_is_refused() {
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     let test_dir = test_dir();
     for name in ["carnelian.db", "master.key", "carnelian.lock"] {
         let path = test_dir.data().join(name);
-        stranger::give(&path);
+        other_user::give(&path);
         refused_in_every_way(&test_dir, &[plain(&path), "belongs to user", "chown"]);
-        stranger::take_back(&path);
+        other_user::take_back(&path);
     }
     test_dir.serve().stop();
 }
 
 #[test]
 fn a_named_master_key_of_another_user_is_refused() {
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     let test_dir = test_dir();
     let key = test_dir.root().join("elsewhere.key");
     fs::rename(test_dir.data().join("master.key"), &key).expect("a file can be moved");
-    stranger::give(&key);
+    other_user::give(&key);
     let why = test_dir.cli(&["account", "list", "--master-key-file", plain(&key)]).fails(1);
     assert!(why.contains("elsewhere.key belongs to user"), "{why}");
     let why = test_dir.launch().args(&["--master-key-file", plain(&key)]).run().fails(1);
     assert!(why.contains("elsewhere.key belongs to user"), "{why}");
-    stranger::take_back(&key);
+    other_user::take_back(&key);
     test_dir.cli(&["account", "list", "--master-key-file", plain(&key)]).done();
 }
 

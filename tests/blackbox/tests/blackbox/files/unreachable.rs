@@ -1,10 +1,10 @@
-//! Directories that may not be entered: the cause is told.
+//! Directories that may not be entered: the cause is reported.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Output;
 
-use blackbox::{Fixture, TestDir, stranger};
+use blackbox::{Fixture, TestDir, other_user};
 
 use super::{everything_below, plain, set_mode};
 
@@ -12,8 +12,8 @@ use super::{everything_below, plain, set_mode};
 fn run(test_dir: &TestDir, arguments: &[&str]) -> Output {
     let mut command = test_dir.command();
     command.args(arguments).arg("--data").arg(test_dir.root().join("locked/data"));
-    if stranger::is_possible() {
-        command.uid(stranger::ID);
+    if other_user::is_possible() {
+        command.uid(other_user::ID);
     }
     command.output().expect("the binary can be run")
 }
@@ -30,7 +30,7 @@ fn a_directory_that_may_not_be_entered_is_named_with_the_cause_and_nothing_is_le
     fs::create_dir(&locked).and_then(|()| fs::rename(test_dir.data(), locked.join("data"))).expect("can be moved");
     set_mode(test_dir.root(), 0o711);
     let before = everything_below(test_dir.root()).len();
-    set_mode(&locked, if stranger::is_possible() { 0o700 } else { 0o000 });
+    set_mode(&locked, if other_user::is_possible() { 0o700 } else { 0o000 });
     let commands: [&[&str]; 10] = [
         &["account", "list"],
         &["account", "create", "Acme"],

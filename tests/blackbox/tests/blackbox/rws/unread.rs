@@ -1,4 +1,4 @@
-//! Responses that nobody reads, and the limit of listings per user.
+//! Responses that are not read, and the limit of listings per user.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -109,7 +109,7 @@ fn it_decides_when_an_erasure_is_due() {
     };
     let leaving = erasure_of("Leaving");
     sandbox.set_clock(&json!({ "advanceSeconds": 29 * 86_400 }));
-    // Whoever carries this one out has looked at the other.
+    // A server that has erased this account has also checked the other one.
     sandbox.test_dir.cli(&["account", "erasure-grace", "0"]).done();
     wait_for_receipt(&erasure_of("Gone"));
     receipt(&leaving).fails(1);
@@ -132,7 +132,7 @@ fn it_ends_with_the_year_8999() {
         assert_eq!(sandbox.call("GET", CLOCK), last, "{body}");
     }
     let beyond = sandbox.try_set("PUT", CLOCK, &json!({ "advanceSeconds": 10_000_000_001_u64 }));
-    assert_eq!(beyond.violations()[0].limit, Some(10_000_000_000), "the bound is told");
+    assert_eq!(beyond.violations()[0].limit, Some(10_000_000_000), "the bound is stated");
 }
 
 #[test]

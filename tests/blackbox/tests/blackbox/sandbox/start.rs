@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use blackbox::{Server, TestDir, stranger, wait};
+use blackbox::{Server, TestDir, other_user, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -83,7 +83,7 @@ fn what_a_killed_sandbox_has_left_is_removed_by_the_next_and_a_running_one_stays
 
 #[test]
 fn what_another_user_makes_where_sandboxes_are_kept_delays_no_start() {
-    if !stranger::is_possible() {
+    if !other_user::is_possible() {
         return;
     }
     let memory = Path::new("/dev/shm");
@@ -92,7 +92,7 @@ fn what_another_user_makes_where_sandboxes_are_kept_delays_no_start() {
     // Opening a pipe waits for the other end.
     let lock = foreign.path().join("sandbox.lock");
     assert!(Command::new("mkfifo").arg(&lock).status().expect("there is mkfifo").success());
-    stranger::give(foreign.path());
+    other_user::give(foreign.path());
     let sandbox = Sandbox::start();
     sandbox.call("GET", "/health/live");
     assert!(lock.exists(), "what belongs to others was removed");

@@ -40,7 +40,7 @@ fn an_account_is_chosen_by_its_name() {
         assert_eq!(ids(&tenants.client(&tenants.opal), &format!("{query}&name=Same")), [id]);
         assert!(ids(&tenants.client(&tenants.opal), &format!("{query}&name=Other")).is_empty());
     }
-    assert!(ids(&tenants.client(&tenants.ada), "accountName=Leaving").is_empty(), "reads go on during an erasure");
+    assert!(ids(&tenants.client(&tenants.ada), "accountName=Leaving").is_empty(), "reads continue during an erasure");
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Log {
     pub customers: Vec<(u64, u64)>,
     /// The accounts that are erased, or of which some customers may be.
     pub erased: HashSet<u64>,
+    /// The ids of the requests that made the changes.
+    pub requests: HashSet<String>,
 }
 
 /// A broken promise.
@@ -114,7 +116,7 @@ impl Log {
         log.erased = erased.collect::<Result<_, _>>()?;
         let mut select = database.prepare(
             "SELECT sequence, entry ->> 'action', cast(substr(entry ->> 'object', 10) AS INTEGER),
-                ifnull(entry ->> 'accountId', 0)
+                ifnull(entry ->> 'accountId', 0), entry ->> 'requestId'
             FROM audit ORDER BY sequence",
         )?;
         let mut rows = select.query([])?;
@@ -122,6 +124,7 @@ impl Log {
             let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
             let (id, account) = (number(2)?, number(3)?);
             log.sequences.push(number(0)?);
+            log.requests.extend(row.get::<_, Option<String>>(4)?);
             let known = log.customers.iter().position(|(known, _)| *known == id);
             match (row.get::<_, String>(1)?.as_str(), known) {
                 ("create_customer", _) => log.customers.push((id, account)),

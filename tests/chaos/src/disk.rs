@@ -54,6 +54,9 @@ pub enum Unsynced {
 }
 
 impl Unsynced {
+    /// Those on which a write is missing whose sync was left out. With [`Unsynced::Kept`] every write is there.
+    pub const LOSING: [Self; 3] = [Self::Dropped, Self::Torn(512), Self::Torn(4096)];
+
     /// One of these, torn ones as often as the others.
     pub fn any(random: &mut Random) -> Self {
         *random.pick(&[Self::Dropped, Self::Kept, Self::Torn(512), Self::Torn(512), Self::Torn(4096)])

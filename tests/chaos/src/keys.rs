@@ -23,9 +23,6 @@ const USERS: [&str; 3] = ["ada", "ben", "cleo"];
 /// The operators, the first of whom calls the API; either can be disabled while the other one can sign in.
 const OPERATORS: [&str; 2] = ["opal", "olga"];
 
-/// How many workers run concurrently: one on the command line, the others over HTTP.
-const WORKERS: usize = 4;
-
 /// What is changed about a key or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
@@ -90,12 +87,23 @@ pub struct Workload<'a> {
     pub prefix: String,
     /// The address of the server; without one every change is made on the command line.
     pub address: Option<SocketAddr>,
-    /// How many changes each worker makes over HTTP at most; the one on the command line makes a third of them.
+    /// How many workers make changes over HTTP.
+    pub clients: usize,
+    /// How many changes each of them makes at most.
     pub changes: usize,
+    /// How many changes another worker makes on the command line at most.
+    pub commands: usize,
     /// The shim of each command.
     pub shim: &'a (dyn Fn(&mut Random) -> Shim + Sync),
     /// The recording to which the success of a command is added, if there is one.
     pub log: Option<&'a Path>,
+}
+
+impl<'a> Workload<'a> {
+    /// No changes yet, under this shim.
+    pub fn new(shim: &'a (dyn Fn(&mut Random) -> Shim + Sync)) -> Self {
+        Self { prefix: String::new(), address: None, clients: 3, changes: 0, commands: 0, shim, log: None }
+    }
 }
 
 impl ChangeKind {
@@ -151,7 +159,7 @@ impl KeyRegistry {
         };
         worker(None, 0, random.branch()).enable_first_operator();
         let mut workers = vec![worker(None, 0, random.branch())];
-        for (number, address) in (1..WORKERS).zip(workload.address.iter().cycle()) {
+        for (number, address) in (1..=workload.clients).zip(workload.address.iter().cycle()) {
             workers.push(worker(Some(Client::new(*address, Some(self.opal.clone()))), number, random.branch()));
         }
         thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! What the shim has recorded: every change, sync and answer, in one order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -97,6 +97,18 @@ pub struct Recording {
     pub events: Vec<Event>,
 }
 
+impl Event {
+    /// Whether it is an answer, of any kind.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Event::Answer { .. })
+    }
+
+    /// Whether it is an answer that a customer was stored or erased.
+    pub fn is_acknowledgement(&self) -> bool {
+        matches!(self, Event::Answer { acknowledges: true, .. })
+    }
+}
+
 impl Recording {
     /// Reads a log; one that was never begun is empty.
     pub fn read(log: &Path) -> Self {
@@ -173,6 +185,61 @@ impl Recording {
     pub fn indices(&self, wanted: impl Fn(&Event) -> bool) -> Vec<usize> {
         let found = self.events.iter().enumerate().filter(|(_, event)| wanted(event));
         found.map(|(index, _)| index).collect()
+    }
+
+    /// The syncs of the write-ahead log: where each begins, and where it has succeeded.
+    pub fn syncs_of_log(&self) -> Vec<(usize, usize)> {
+        let mut begun = HashMap::new();
+        let mut syncs = Vec::new();
+        for (at, event) in self.events.iter().enumerate() {
+            match event {
+                Event::SyncBegins { id, name, .. } if name.ends_with("-wal") => drop(begun.insert(id, at)),
+                Event::Synced { id } => syncs.extend(begun.remove(id).map(|began| (began, at))),
+                Event::SyncFailed { id } => drop(begun.remove(id)),
+                _ => {}
+            }
+        }
+        syncs
+    }
+
+    /// For each group of answers between two syncs of the write-ahead log: right after its last one.
+    ///
+    /// If the sync that precedes the answers was missing, a power cut there would lose a write; later ones may not, because
+    /// the next sync covers the same writes.
+    pub fn ends_of_groups(&self, is_answer: impl Fn(&Event) -> bool) -> Vec<usize> {
+        let mut synced = self.syncs_of_log().into_iter().map(|(_, ended)| ended).peekable();
+        let mut ends: Vec<usize> = Vec::new();
+        for at in self.indices(is_answer) {
+            let is_next_group = synced.next_if(|ended| *ended < at).is_some();
+            while synced.next_if(|ended| *ended < at).is_some() {}
+            match ends.last_mut() {
+                Some(end) if !is_next_group => *end = at + 1,
+                _ => ends.push(at + 1),
+            }
+        }
+        ends
+    }
+
+    /// For each of these answers, if there is one client: where the syncs of the write-ahead log begin that it depends on,
+    /// which are those between the answer before and this one.
+    pub fn syncs_of_answers(&self, is_wanted: impl Fn(&Event) -> bool) -> Vec<Vec<usize>> {
+        let (answers, syncs) = (self.indices(Event::is_answer), self.syncs_of_log());
+        let pairs = answers.iter().zip(&answers[1..]).filter(|(_, answer)| is_wanted(&self.events[**answer]));
+        let between = pairs.map(|(before, answer)| {
+            let between = syncs.iter().filter(|(begins, ended)| before < begins && ended < answer);
+            between.map(|(begins, _)| *begins).collect::<Vec<_>>()
+        });
+        between.filter(|syncs| !syncs.is_empty()).collect()
+    }
+
+    /// Leaves out the syncs that begin at these events.
+    pub fn without_syncs(&self, begins: &[usize]) -> Self {
+        let mut recording = self.clone();
+        for begins in begins.iter().rev() {
+            let removed = recording.events.remove(*begins);
+            assert!(matches!(removed, Event::SyncBegins { .. }), "{removed:?} is no sync");
+        }
+        recording
     }
 
     /// How many operations it has that a rule can apply to.

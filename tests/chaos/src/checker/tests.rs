@@ -12,7 +12,7 @@ fn row(id: u64, name: &str) -> Row {
 fn stored(rows: &[Row]) -> Stored {
     let customers: Vec<_> = rows.iter().map(|row| (row.id, row.account)).collect();
     let noted = customers.len() as u64;
-    let log = Log { sequences: (1..=noted).collect(), noted, customers, erased: HashSet::new() };
+    let log = Log { sequences: (1..=noted).collect(), noted, customers, ..Log::default() };
     Stored { rows: rows.to_vec(), log, damage: Vec::new() }
 }
 

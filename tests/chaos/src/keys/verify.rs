@@ -147,8 +147,8 @@ fn changed_nothing(change: &KeyChange, logged: &[&KeyChange]) -> bool {
         return false;
     }
     let switches: Vec<_> = logged.iter().filter(|other| is_switch(other) && other.user == change.user).collect();
-    (0..=switches.len()).any(|test_dir| {
-        let (before, after) = switches.split_at(test_dir);
+    (0..=switches.len()).any(|place| {
+        let (before, after) = switches.split_at(place);
         let is_possible = before.iter().all(|other| other.began < change.ended)
             && after.iter().all(|other| other.ended > change.began);
         is_possible && before.last().map_or(ChangeKind::Enable, |last| last.kind) == change.kind
@@ -183,17 +183,23 @@ impl State {
 }
 
 impl KeyRegistry {
+    /// The users and keys that follow from the audit log in the files of a registry, and every fault of these.
+    pub fn faults_in_files(&self, data: &Path, acknowledged: impl Fn(&KeyChange) -> bool) -> (State, Vec<String>) {
+        let (stored, stored_keys) = match (Stored::read(data), StoredKeys::read(data)) {
+            (Ok(stored), Ok(stored_keys)) => (stored, stored_keys),
+            (Err(error), _) | (_, Err(error)) => return (State::default(), vec![error.to_string()]),
+        };
+        let mut faults: Vec<_> = checker::check_rows(&stored).iter().map(|fault| format!("{fault:?}")).collect();
+        let (state, more) = compare(&self.changes(), self.set_up(), &stored_keys, acknowledged);
+        faults.extend(more);
+        (state, faults)
+    }
+
     /// Every fault of the registry in `data`, in which some changes were acknowledged: first of the files, then of a
     /// server on them.
     pub fn faults(&self, data: &Path, acknowledged: impl Fn(&KeyChange) -> bool) -> Vec<String> {
-        let (stored, stored_keys) = match (Stored::read(data), StoredKeys::read(data)) {
-            (Ok(stored), Ok(stored_keys)) => (stored, stored_keys),
-            (Err(error), _) | (_, Err(error)) => return vec![error.to_string()],
-        };
-        let mut faults: Vec<_> = checker::check_rows(&stored).iter().map(|fault| format!("{fault:?}")).collect();
+        let (state, mut faults) = self.faults_in_files(data, acknowledged);
         let changes = self.changes();
-        let (state, more) = compare(&changes, self.set_up(), &stored_keys, acknowledged);
-        faults.extend(more);
         let verified = self.test_dir.bare_cli(&["audit", "verify", "--data", data.to_str().expect("a plain name")]);
         if verified.code != 0 {
             faults.push(format!("{verified:?}"));

@@ -28,7 +28,7 @@ pub(super) struct Worker<'a> {
 impl Worker<'_> {
     /// Makes all its changes.
     pub(super) fn run(&mut self) {
-        let changes = if self.client.is_some() { self.workload.changes } else { self.workload.changes / 3 };
+        let changes = if self.client.is_some() { self.workload.changes } else { self.workload.commands };
         for number in 0..changes {
             if self.progress.over() {
                 return;

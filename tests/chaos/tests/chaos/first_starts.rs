@@ -5,7 +5,7 @@ use std::path::Path;
 
 use blackbox::TestDir;
 use chaos::test_registry::Image;
-use chaos::{Action, Random, Recording, Rule, Shim, Unsynced, seed};
+use chaos::{Action, Event, Random, Recording, Rule, Shim, Unsynced, seed};
 
 /// What makes a registry, or finds that it is there.
 const FIRST: [&str; 3] = ["account", "create", "Acme"];
@@ -38,6 +38,13 @@ fn must_go_on(test_dir: &TestDir, data: &Path, case: &str) {
     assert!(listed.contains("Acme"), "{case}: {listed}");
 }
 
+/// Whether the account is in the registry that a power cut after the last event leaves: its creation was acknowledged.
+fn has_account(test_dir: &TestDir, recording: &Recording, unsynced: Unsynced, random: &mut Random) -> bool {
+    let image = Image::of(recording, recording.events.len(), unsynced, random);
+    let data = image.data.to_str().expect("a plain name");
+    test_dir.bare_cli(&["account", "list", "--data", data]).stdout.contains("Acme")
+}
+
 #[test]
 fn no_power_cut_leaves_a_registry_without_its_master_key() {
     let mut random = Random::of_test("power cuts at the first start");
@@ -57,6 +64,24 @@ fn no_power_cut_leaves_a_registry_without_its_master_key() {
             }
             images += 1;
         }
+        let unsynced = Unsynced::any(&mut random);
+        assert!(has_account(&test_dir, &recording, unsynced, &mut random), "round {round}: {rule:?}: {unsynced:?}");
     }
     eprintln!("{images} images hold");
+}
+
+#[test]
+fn each_kind_of_image_detects_a_first_start_without_its_last_syncs() {
+    let mut random = Random::of_test("a first start without syncs");
+    let rule = Rule { action: Action::KillAfter, kind: "any", suffix: "*", number: 5 };
+    let (test_dir, recording) = record(&rule);
+    for name in ["carnelian.db", "."] {
+        let of_file = |event: &Event| matches!(event, Event::SyncBegins { name: synced, .. } if synced == name);
+        let without = recording.without_syncs(&recording.indices(of_file));
+        for unsynced in Unsynced::LOSING {
+            assert!(has_account(&test_dir, &recording, unsynced, &mut random), "{unsynced:?}: lost without the fault");
+            let lost = (0..20).any(|_| !has_account(&test_dir, &without, unsynced, &mut random));
+            assert!(lost, "the syncs of {name} were left out, {unsynced:?}, and nothing was lost");
+        }
+    }
 }

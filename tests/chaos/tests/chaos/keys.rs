@@ -1,9 +1,10 @@
 //! Keys and users change under kills and power cuts.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use blackbox::{TestDir, wait};
-use chaos::keys::{KeyChange, KeyRegistry, Outcome, Workload};
+use chaos::keys::{ChangeKind, KeyChange, KeyRegistry, Outcome, Workload};
 use chaos::recording::{Event, Recording};
 use chaos::test_registry::Image;
 use chaos::{Action, Random, Rule, Shim, Unsynced, seed};
@@ -58,11 +59,12 @@ fn acknowledged_key_changes_survive_kills_of_server_and_commands() {
     let mut kills = 0;
     for round in 0..seed::rounds(8) {
         let rule = rule(&in_server(), &mut random);
-        let alone = Workload { prefix: format!("A{round}"), address: None, changes: 9, shim: &command, log: None };
+        let alone = Workload { prefix: format!("A{round}"), commands: 3, ..Workload::new(&command) };
         registry.work(&alone, &mut random, |_| {});
         if let Some(mut server) = shim.clone().rule(&rule).start_unless_killed(registry.test_dir.launch()) {
             let (prefix, address) = (format!("R{round}"), Some(server.address()));
-            let workload = Workload { prefix, address, changes: usize::MAX, shim: &command, log: None };
+            let (changes, commands) = (usize::MAX, usize::MAX);
+            let workload = Workload { prefix, address, changes, commands, ..Workload::new(&command) };
             registry.work(&workload, &mut random, |progress| {
                 let over = wait::until("the server is killed, or has done much", wait::PATIENCE, || {
                     let over = !server.is_running();
@@ -90,32 +92,46 @@ struct Run {
 }
 
 impl Run {
-    fn new(random: &mut Random, configure: impl FnOnce(Shim) -> Shim) -> Self {
+    fn new(random: &mut Random, clients: usize, changes: usize, configure: impl FnOnce(Shim) -> Shim) -> Self {
         let test_dir = TestDir::new();
         let log = test_dir.root().join("recording");
         let shim = configure(Shim::new(&test_dir.data()).record(&log));
         let registry = KeyRegistry::open(test_dir, &shim);
         let prepared = Recording::read(&log).events.len();
         let command = |_: &mut Random| shim.clone();
-        let mut workload =
-            Workload { prefix: "A".to_owned(), address: None, changes: 12, shim: &command, log: Some(&log) };
-        registry.work(&workload, random, |_| {});
+        let commands = 4 * (clients - 1);
+        let alone = Workload { prefix: "A".to_owned(), commands, log: Some(&log), ..Workload::new(&command) };
+        registry.work(&alone, random, |_| {});
         let server = shim.under(registry.test_dir.launch()).start();
-        (workload.prefix, workload.address, workload.changes) = ("P".to_owned(), Some(server.address()), 30);
-        registry.work(&workload, random, |_| {});
+        let (prefix, address) = ("P".to_owned(), Some(server.address()));
+        registry.work(&Workload { prefix, address, clients, changes, ..alone }, random, |_| {});
         server.stop();
         Self { registry, recording: Recording::read(&log), prepared }
     }
 
     /// Where the power is cut: anywhere during the changes, or as often right after an answer.
     fn cut(&self, random: &mut Random) -> usize {
-        let mut answers = self.recording.indices(|event| matches!(event, Event::Answer { .. }));
+        let mut answers = self.recording.indices(Event::is_answer);
         answers.retain(|answer| *answer >= self.prepared);
         if random.percent(50) {
             random.pick(&answers) + 1
         } else {
             random.within(self.prepared..self.recording.events.len() + 1)
         }
+    }
+
+    /// What is missing in the files right after the last acknowledgement of each group, in a recording of this run.
+    fn lost_groups(&self, recording: &Recording, kinds: &[Unsynced], random: &mut Random) -> Vec<String> {
+        let lost = |cut: usize| {
+            let unsynced = *random.pick(kinds);
+            let answered = recording.answered_before(cut);
+            let image = Image::of(recording, cut, unsynced, random);
+            let acknowledged = |change: &KeyChange| was_done(change) && answered.contains(change.name.as_str());
+            let (_, faults) = self.registry.faults_in_files(&image.data, acknowledged);
+            (!faults.is_empty()).then(|| format!("cut at {cut}, {unsynced:?}: {faults:?}"))
+        };
+        let ends = recording.ends_of_groups(Event::is_answer).into_iter().filter(|end| *end > self.prepared);
+        ends.filter_map(lost).collect()
     }
 
     fn faults(&self, cut: usize, unsynced: Unsynced, random: &mut Random) -> Vec<String> {
@@ -128,9 +144,11 @@ impl Run {
 #[test]
 fn acknowledged_key_changes_survive_power_cuts() {
     let mut random = Random::of_test("power cuts while working on keys");
-    let run = Run::new(&mut random, |shim| shim);
+    let run = Run::new(&mut random, 3, 30, |shim| shim);
     let done = run.registry.changes().iter().filter(|change| was_done(change)).count();
     assert!(done > 30, "too few changes: {done}");
+    let lost = run.lost_groups(&run.recording, &Unsynced::LOSING, &mut random);
+    assert!(lost.is_empty(), "{} groups are lost, for example {}", lost.len(), lost[0]);
     let images = seed::rounds(24);
     for image in 0..images {
         let (cut, unsynced) = (run.cut(&mut random), Unsynced::any(&mut random));
@@ -143,10 +161,29 @@ fn acknowledged_key_changes_survive_power_cuts() {
 #[test]
 fn key_changes_without_syncs_are_caught() {
     let mut random = Random::of_test("key work without syncs");
-    let run = Run::new(&mut random, |shim| shim.ignore_sync("-wal"));
+    let run = Run::new(&mut random, 3, 30, |shim| shim.ignore_sync("-wal"));
     let caught = (0..10).any(|_| {
         let cut = run.cut(&mut random);
         !run.faults(cut, Unsynced::Dropped, &mut random).is_empty()
     });
     assert!(caught, "the syncs were removed and no loss was reported");
+}
+
+#[test]
+fn each_kind_of_image_detects_one_key_change_in_a_hundred_without_its_sync() {
+    let mut random = Random::of_test("key work with one sync left out");
+    let run = Run::new(&mut random, 1, 300, |shim| shim);
+    // A user may be enabled or disabled, and a key revoked, already: then nothing is written.
+    let is_new_key =
+        |change: &&KeyChange| was_done(change) && matches!(change.kind, ChangeKind::Issue | ChangeKind::Import);
+    let new_keys: HashSet<_> =
+        run.registry.changes().iter().filter(is_new_key).map(|change| change.name.clone()).collect();
+    let is_needed = |event: &Event| matches!(event, Event::Answer { request, .. } if new_keys.contains(request));
+    let groups = run.recording.syncs_of_answers(is_needed);
+    assert!(groups.len() > 100, "too few changes: {}", groups.len());
+    for unsynced in Unsynced::LOSING {
+        let syncs = random.pick(&groups).clone();
+        let lost = run.lost_groups(&run.recording.without_syncs(&syncs), &[unsynced], &mut random);
+        assert_eq!(lost.len(), 1, "the syncs at {syncs:?} were left out, {unsynced:?}: {lost:?}");
+    }
 }

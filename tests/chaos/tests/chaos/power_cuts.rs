@@ -8,6 +8,7 @@ use std::thread;
 
 use blackbox::{Login, Server, TestDir, wait};
 use chaos::again::{self, Again};
+use chaos::checker::Stored;
 use chaos::model::Sent;
 use chaos::recording::{Event, Recording};
 use chaos::test_registry::Image;
@@ -118,8 +119,7 @@ impl Run {
 
     /// Chooses where the power is cut: right after an acknowledgement, during a checkpoint, or anywhere.
     fn cut(&self, random: &mut Random) -> usize {
-        let acknowledgements =
-            self.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
+        let acknowledgements = self.recording.indices(Event::is_acknowledgement);
         let of_database = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name == "carnelian.db");
         let checkpoints = self.recording.indices(of_database);
         match random.within(0..10) {
@@ -129,8 +129,10 @@ impl Run {
         }
     }
 
-    /// Checks many images on two threads; sends the requests without an answer again to each of them.
+    /// Checks every group, and then many images on two threads; sends the requests without an answer again to each of them.
     fn check(&self, images: usize, random: &mut Random) {
+        let lost = lost_groups(&self.recording, &Unsynced::LOSING, random);
+        assert!(lost.is_empty(), "{} groups are lost, for example {}", lost.len(), lost[0]);
         let (next, found, again) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(Again::default()));
         let seed = random.number();
         thread::scope(|scope| {
@@ -160,6 +162,25 @@ impl Run {
         assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
         eprintln!("{images} images of {} events hold; sent again: {again:?}", self.recording.events.len());
     }
+}
+
+/// What is missing right after the last acknowledgement of each group: the audit log must have an entry of every
+/// acknowledged request. What becomes of unsynced writes is one of `kinds`.
+///
+/// This reads the files only, so that every group of a recording can be checked.
+fn lost_groups(recording: &Recording, kinds: &[Unsynced], random: &mut Random) -> Vec<String> {
+    let lost = |cut: usize| {
+        let unsynced = *random.pick(kinds);
+        let image = Image::of(recording, cut, unsynced, random);
+        let logged = match Stored::read(&image.data) {
+            Ok(stored) => stored.log.requests,
+            Err(error) => return Some(format!("cut at {cut}, {unsynced:?}: {error}")),
+        };
+        let acknowledged = recording.acknowledged_before(cut);
+        let lost: Vec<_> = acknowledged.into_iter().filter(|request| !logged.contains(*request)).collect();
+        (!lost.is_empty()).then(|| format!("cut at {cut}, {unsynced:?}: {lost:?}"))
+    };
+    recording.ends_of_groups(Event::is_acknowledgement).into_iter().filter_map(lost).collect()
 }
 
 /// The client that has sent a request, and the client's number of it.
@@ -246,7 +267,7 @@ fn a_power_cut_after_the_disk_refused_writes_for_a_while_loses_nothing_acknowled
 
 /// Whether an image taken right after an acknowledgement, with all unsynced data dropped, has lost a write.
 fn loses(run: &Run, random: &mut Random) -> bool {
-    let acknowledgements = run.recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. }));
+    let acknowledgements = run.recording.indices(Event::is_acknowledgement);
     let cuts = (0..10).map(|_| *random.pick(&acknowledgements) + 1).collect::<Vec<_>>();
     cuts.into_iter().any(|cut| {
         let (violations, _image) = run.violations(cut, Unsynced::Dropped, random);
@@ -277,9 +298,30 @@ fn the_check_detects_a_server_that_answers_before_the_sync() {
     assert!(loses(&run, &mut random), "the answers were moved before the sync and no loss was reported");
 }
 
+#[test]
+fn each_kind_of_image_detects_one_group_in_a_hundred_without_its_sync() {
+    let mut random = Random::of_test("power cuts with one sync left out");
+    let load = Load { prefix: "P".to_owned(), workers: 1, requests: 150, large: 5 };
+    let recording = run(&load, &mut random, |shim| shim).recording;
+    let groups = recording.syncs_of_answers(Event::is_acknowledgement);
+    assert!(groups.len() > 100, "too few groups: {}", groups.len());
+    let lost = lost_groups(&recording, &Unsynced::LOSING, &mut random);
+    assert!(lost.is_empty(), "there is a loss even without the fault: {lost:?}");
+    for unsynced in Unsynced::LOSING {
+        for _ in 0..2 {
+            let syncs = random.pick(&groups).clone();
+            let lost = lost_groups(&recording.without_syncs(&syncs), &[unsynced], &mut random);
+            assert_eq!(lost.len(), 1, "the syncs at {syncs:?} were left out, {unsynced:?}: {lost:?}");
+        }
+    }
+    // An image with everything that was written is the same with and without syncs.
+    let lost = lost_groups(&recording.without_syncs(&groups[50]), &[Unsynced::Kept], &mut random);
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
 /// Moves each acknowledgement before the sync of the log that precedes it.
 fn answer_early(recording: &mut Recording) {
-    for at in recording.indices(|event| matches!(event, Event::Answer { acknowledges: true, .. })) {
+    for at in recording.indices(Event::is_acknowledgement) {
         let is_sync = |event: &Event| matches!(event, Event::SyncBegins { name, .. } if name.ends_with("-wal"));
         if let Some(sync) = recording.events[..at].iter().rposition(is_sync) {
             recording.events[sync..=at].rotate_right(1);

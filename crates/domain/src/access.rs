@@ -143,9 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn a_role_allows_more_than_another_that_lacks_one_of_its_permissions() {
+        let (reads, writes, operates) = (Role::AccountReadOnly, Role::AccountAdmin, Role::Operator);
+        for (role, other) in [(writes, reads), (operates, reads), (operates, writes)] {
+            assert!(role.allows_more_than(other) && !other.allows_more_than(role), "{role} and {other}");
+        }
+        assert!(Role::ALL.iter().all(|role| !role.allows_more_than(*role)));
+    }
+
+    #[test]
     fn parsing_reverses_formatting() {
         for role in Role::ALL {
-            assert_eq!(role.name().parse(), Ok(role));
+            assert_eq!(role.to_string().parse(), Ok(role));
         }
         assert!("ADMIN".parse::<Role>().is_err());
     }

@@ -95,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_counted_by_its_ipv4_address_or_by_the_64_bits_of_its_ipv6_network() {
+        let network = |address: &str| network_of(address.parse().expect("an address")).to_string();
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("2001:db8:1:2:ffff:ffff:ffff:ffff"), "2001:db8:1:2::");
+        assert_eq!(network("2001:db8:1:3::6"), "2001:db8:1:3::");
+    }
+
+    #[test]
     fn a_range_is_formatted_with_its_first_address() {
         for (text, written) in [
             ("10.1.2.3/8", "10.0.0.0/8"),

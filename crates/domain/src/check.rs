@@ -178,6 +178,24 @@ mod tests {
         let (empty, absent) = (RawText::Text(""), RawText::Absent);
         let both = RawCustomer { security_question: empty, security_answer: absent, ..valid() };
         assert_eq!(Rules::default().check(&both).expect("valid").details.security_question, None);
+        let both = RawCustomer { security_answer: answer.security_answer, ..question };
+        let details = Rules::default().check(&both).expect("valid").details;
+        let stored = [details.security_question, details.security_answer];
+        assert_eq!(
+            stored.each_ref().map(|text| text.as_ref().map(Text::as_str)),
+            [Some("FirstConcert"), Some("Journey")]
+        );
+    }
+
+    #[test]
+    fn a_customer_has_at_most_four_contacts() {
+        let with_contacts = |count| RawCustomer { contacts: vec![[RawText::Absent; CONTACT_FIELDS]; count], ..valid() };
+        let check = |count| Rules::default().check(&with_contacts(count)).map(|draft| draft.details.contacts.len());
+        assert_eq!([check(0), check(4)], [Ok(0), Ok(4)]);
+        for count in [5, 6] {
+            let refused = Violation { limit: Some(4), ..Violation::new("contacts", Problem::TooManyContacts) };
+            assert_eq!(check(count), Err(vec![refused]), "{count}");
+        }
     }
 
     #[test]

@@ -97,4 +97,16 @@ mod tests {
         assert_eq!(check_name("Ac\u{7f}me"), Err(NameError::Control));
         assert_eq!(check_user_name("a:b"), Err(NameError::Colon));
     }
+
+    #[test]
+    fn the_text_of_a_refusal_says_which_rule_the_name_breaks() {
+        for (error, rule) in [
+            (NameError::Blank, "leading or trailing white space"),
+            (NameError::TooLong, "at most 100 characters"),
+            (NameError::Control, "control characters"),
+            (NameError::Colon, "a colon"),
+        ] {
+            assert!(error.to_string().contains(rule), "{error:?}: {error}");
+        }
+    }
 }

@@ -200,6 +200,19 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_name_is_refused() {
+        let empty = RawText::Text("");
+        let raw = RawListing { account_name: empty, name: empty, name_prefix: empty, ..RawListing::default() };
+        let expected = [
+            ("accountName", Problem::InvalidAccountId),
+            ("name", Problem::InvalidCustomerName),
+            ("namePrefix", Problem::InvalidCustomerName),
+        ];
+        let violations = check(raw).err().expect("violations");
+        assert_eq!(violations, expected.map(|(field, problem)| (field.to_owned(), problem)));
+    }
+
+    #[test]
     fn fields_are_unique_and_in_the_order_of_the_response() {
         let fields = |text| check(RawListing { fields: RawText::Text(text), ..RawListing::default() });
         let expected = vec![CustomerField::Name, CustomerField::CustomerId];

@@ -129,10 +129,25 @@ mod tests {
     }
 
     #[test]
+    fn every_text_field_of_the_document_has_a_rule() {
+        let rules = Rules::default();
+        let paths: std::collections::BTreeSet<_> = rules.text_rules().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths.len(), 4 + CONTACT_FIELDS + 2 * ADDRESS_FIELDS, "{paths:?}");
+        for path in ["name", "securityAnswer", "contacts[].email", "billingAddress.city", "shippingAddress.postalCode"]
+        {
+            assert!(paths.contains(path), "{path}");
+        }
+    }
+
+    #[test]
     fn a_configured_limit_changes_only_its_field() {
         let mut rules = Rules::default();
         rules.set_max(Problem::InvalidCountry, 100);
         rules.set_max(Problem::InvalidContactMobile, 40);
+        assert_eq!(
+            [Problem::InvalidCountry, Problem::InvalidContactMobile].map(|problem| rules.max_of(problem)),
+            [100, 40]
+        );
         for ((path, rule), (_, default)) in rules.text_rules().iter().zip(Rules::default().text_rules()) {
             let expected = match rule.field {
                 "country" => 100,

@@ -20,8 +20,8 @@ pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};
 
 use crate::{CliError, seconds::Seconds};
 use carnelian_app::settings::{ERASURE_GRACE, MAX_GRACE, SettingInForce};
-use carnelian_domain::{Problem, Rules};
-use carnelian_http::openapi::PublishedSetting;
+use carnelian_domain::{AddressRange, Problem, Rules};
+use carnelian_http::{ProxyHeader, TrustedProxies, openapi::PublishedSetting};
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 use values::Value;
 
@@ -41,6 +41,8 @@ pub struct Settings {
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) insecure_http: bool,
+    pub(crate) proxy_trusted: Vec<AddressRange>,
+    pub(crate) proxy_header: ProxyHeader,
     pub(crate) log: LogFormat,
     pub(crate) log_level: LogLevel,
     pub(crate) body_bytes: usize,
@@ -74,6 +76,8 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             insecure_http: false,
+            proxy_trusted: Vec::new(),
+            proxy_header: ProxyHeader::XForwardedFor,
             log: LogFormat::Text,
             log_level: LogLevel::Info,
             body_bytes: 64 * 1024,
@@ -163,6 +167,11 @@ settings! {
         "The private key of the TLS certificate, in PEM; reloaded on SIGHUP";
     "insecure_http", insecure_http, None, Serve, "true or false", ANY,
         "Allow plain HTTP on addresses other than loopback, for use behind a TLS-terminating proxy";
+    "proxy.trusted", proxy_trusted, Some("RANGES"), Serve, "address ranges such as 10.0.0.0/8, separated by commas", ANY,
+        "The addresses of proxies that pass on the addresses of clients: ranges, separated by commas";
+    "proxy.header", proxy_header, Some("HEADER"), Serve, "x-forwarded-for, forwarded or proxy-v2", ANY,
+        "How trusted proxies pass on the address of a client: the header X-Forwarded-For, the header Forwarded, or version 2 \
+         of the PROXY protocol";
     "log", log, Some("FORMAT"), Serve, "text or json", ANY,
         "The log format: text or json";
     "log_level", log_level, Some("LEVEL"), Serve, "error, warn or info", ANY,
@@ -253,6 +262,11 @@ impl Settings {
             Some(PublishedSetting { key: setting.key, value, help: setting.help })
         };
         SETTINGS.iter().filter(|setting| setting.affects_callers()).filter_map(published).collect()
+    }
+
+    /// The proxies in front of the server.
+    pub(crate) fn proxies(&self) -> TrustedProxies {
+        TrustedProxies::new(&self.proxy_trusted, self.proxy_header)
     }
 
     /// Where the registry is.

@@ -15,7 +15,7 @@ use crate::{
 };
 use carnelian_app::App;
 use carnelian_http::{
-    ServerSettings, Service, Source,
+    ServerSettings, Service, ServiceSettings, Source,
     tls::{Tls, TlsError},
 };
 use std::{
@@ -163,8 +163,13 @@ async fn serve(
     }
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
-    let body_timeout = Duration::from_secs(settings.body_seconds);
-    let service = Arc::new(Service::new(opened.source, settings.published(), settings.body_bytes, body_timeout));
+    let service_settings = ServiceSettings {
+        published: settings.published(),
+        body_bytes: settings.body_bytes,
+        body_timeout: Duration::from_secs(settings.body_seconds),
+        proxies: settings.proxies(),
+    };
+    let service = Arc::new(Service::new(opened.source, service_settings));
     let _watching = opened.registry.as_ref().map(watch_registry);
     carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings), stop)
         .await
@@ -199,6 +204,7 @@ fn http_settings(settings: &Settings) -> ServerSettings {
         connections_per_address: settings.connections_per_address,
         header_timeout: Duration::from_secs(settings.header_seconds),
         threads: machine::cores(),
+        proxies: settings.proxies(),
     }
 }
 

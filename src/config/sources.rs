@@ -124,13 +124,17 @@ fn is_port_of_kubernetes(name: &str) -> bool {
     port.parse::<u16>().is_ok() && ["TCP", "UDP", "SCTP"].contains(&protocol)
 }
 
-/// Flattens nested tables into dotted keys.
+/// Flattens nested tables into dotted keys, and lists of strings into the form of flags, with commas.
 fn flatten(prefix: &str, table: &toml::Table, entries: &mut Vec<(String, String)>) {
     for (key, value) in table {
         let key = format!("{prefix}{key}");
         match value {
             toml::Value::Table(inner) => flatten(&format!("{key}."), inner, entries),
             toml::Value::String(text) => entries.push((key, text.clone())),
+            toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+                let items: Vec<_> = items.iter().filter_map(toml::Value::as_str).collect();
+                entries.push((key, items.join(",")));
+            }
             other => entries.push((key, other.to_string())),
         }
     }

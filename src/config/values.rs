@@ -1,6 +1,8 @@
 //! Parses and formats the values of settings.
 
 use crate::seconds::Seconds;
+use carnelian_domain::AddressRange;
+use carnelian_http::ProxyHeader;
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 /// Declares a value that is one of some words.
@@ -143,6 +145,7 @@ values! {
     Durability;
     LogFormat;
     LogLevel;
+    ProxyHeader;
     usize, |number| u64::try_from(number).ok();
     u32, |number| Some(u64::from(number));
     u64, Some;
@@ -161,6 +164,18 @@ impl Value for PathBuf {
 
     fn show(&self) -> Option<String> {
         Some(self.display().to_string())
+    }
+}
+
+impl Value for Vec<AddressRange> {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
+        *self = ranges.map(str::parse).collect::<Result<_, _>>().map_err(drop)?;
+        Ok(())
+    }
+
+    fn show(&self) -> Option<String> {
+        (!self.is_empty()).then(|| self.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
     }
 }
 

@@ -3,6 +3,7 @@
 //! From the connection down to the handlers:
 //!
 //! * [`server`]: the accept loop, connection limits ([`address_limit`]), shutdown; [`workers`]: the threads that serve connections
+//! * [`trusted_proxies`], [`proxy_protocol`]: the addresses of clients behind proxies
 //! * [`tls`]: certificates that can be replaced while serving
 //! * [`response_stream`], [`write_pace`], [`yield_before_write`]: how responses are written to a connection
 //! * [`service`]: what is served: a registry, or a sandbox
@@ -32,6 +33,7 @@ mod log;
 pub mod openapi;
 mod pipeline;
 mod preconditions;
+mod proxy_protocol;
 mod published;
 mod query;
 mod request_id;
@@ -44,6 +46,7 @@ mod sandbox;
 pub mod server;
 mod service;
 pub mod tls;
+mod trusted_proxies;
 mod workers;
 mod write_pace;
 mod yield_before_write;
@@ -56,4 +59,5 @@ pub use query::Query;
 pub use routes::{ROUTES, SANDBOX_ROUTES};
 pub use rws::v1::{Contacts, Fields, document, raw_customer, shown};
 pub use server::{ServerSettings, run};
-pub use service::{Service, Source};
+pub use service::{Service, ServiceSettings, Source};
+pub use trusted_proxies::{ProxyHeader, TrustedProxies};

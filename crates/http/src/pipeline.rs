@@ -24,6 +24,7 @@ use crate::{
     router::Router,
     routes::{self, RWS_PREFIX},
     rws::v1,
+    trusted_proxies::TrustedProxies,
 };
 use carnelian_app::{ActiveCall, App, Clock, Failure, failure::Internal};
 use carnelian_domain::{Actor, Caller, Origin, Problem};
@@ -52,6 +53,7 @@ pub(crate) struct Pipeline {
     clock: Arc<dyn Clock>,
     request_ids: RequestIds,
     body_limits: BodyLimits,
+    proxies: TrustedProxies,
 }
 
 /// A request that has been received as a whole, from a caller who may make it now.
@@ -66,10 +68,15 @@ pub(crate) struct Received {
 }
 
 impl Pipeline {
-    pub(crate) fn new(registry: Arc<ActiveRegistry>, documents: Documents, body_limits: BodyLimits) -> Pipeline {
+    pub(crate) fn new(
+        registry: Arc<ActiveRegistry>,
+        documents: Documents,
+        body_limits: BodyLimits,
+        proxies: TrustedProxies,
+    ) -> Pipeline {
         let app = registry.acquire().app.clone();
         let (clock, request_ids) = (app.shared_clock(), RequestIds::new(app.entropy()));
-        Pipeline { registry, router: handlers::router(), documents, clock, request_ids, body_limits }
+        Pipeline { registry, router: handlers::router(), documents, clock, request_ids, body_limits, proxies }
     }
 
     /// Handles a request.
@@ -116,7 +123,8 @@ impl Pipeline {
             return Ok(Received { registry, head, body, identity: None, _active_call: None });
         }
         let app = &registry.app;
-        let signed_in = sign_in(app, peer, &head.headers).await;
+        let address = self.proxies.client(peer, &head.headers);
+        let signed_in = sign_in(app, address, &head.headers).await;
         let body_use = if signed_in.is_ok() { BodyUse::Keep } else { BodyUse::Discard };
         let body = self.read_body(body, &head.headers, body_use, log).await?;
         let caller = signed_in?;
@@ -124,7 +132,7 @@ impl Pipeline {
         let caller = app.confirm(&caller).await?.unwrap_or(caller);
         log.user = Some(caller.user);
         let active_call = app.admit(&caller)?;
-        let origin = origin(&caller, peer, &log.id);
+        let origin = origin(&caller, address, &log.id);
         let identity = Some(Identity { caller, origin });
         Ok(Received { registry, head, body, identity, _active_call: Some(active_call) })
     }
@@ -224,14 +232,14 @@ async fn list(
 }
 
 /// What the audit log records about a request.
-fn origin(caller: &Caller, peer: IpAddr, id: &HeaderValue) -> Origin {
+fn origin(caller: &Caller, address: IpAddr, id: &HeaderValue) -> Origin {
     let request_id = id.to_str().ok().map(Into::into);
-    Origin { actor: Actor::User(caller.user), address: Some(peer), request_id, reason: None }
+    Origin { actor: Actor::User(caller.user), address: Some(address), request_id, reason: None }
 }
 
-async fn sign_in(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
+async fn sign_in(app: &App, address: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let credentials = credentials::from_headers(headers)?;
-    Ok(app.authenticate(peer, credentials.user_name(), credentials.key()).await?)
+    Ok(app.authenticate(address, credentials.user_name(), credentials.key()).await?)
 }
 
 /// Refuses a path of the original service's API that names another version.

@@ -2,9 +2,11 @@
 
 use crate::{
     address_limit::{AddressLimit, AddressPermit},
+    proxy_protocol,
     response_stream::ResponseStream,
     service::Service,
     tls::Tls,
+    trusted_proxies::TrustedProxies,
     workers::Workers,
 };
 use carnelian_domain::Problem;
@@ -42,6 +44,8 @@ pub struct ServerSettings {
     pub header_timeout: Duration,
     /// The number of threads that serve connections.
     pub threads: usize,
+    /// The proxies in front of the server, whose connections are not counted by address.
+    pub proxies: TrustedProxies,
 }
 
 /// Serves until `shutdown` resolves to the grace period for requests in flight.
@@ -103,8 +107,11 @@ struct Server {
 impl Server {
     /// Spawns the task of a connection, or refuses the connection if there are too many, in all or of its address.
     fn accept(&self, stream: TcpStream, peer: IpAddr, graceful: &GracefulShutdown) {
-        let permits = (self.permits.clone().try_acquire_owned().ok(), self.of_addresses.acquire(peer));
-        let (Some(permit), Some(of_address)) = permits else {
+        let of_address = match self.settings.proxies.contains(peer) {
+            true => Some(None),
+            false => self.of_addresses.acquire(peer).map(Some),
+        };
+        let (Some(permit), Some(of_address)) = (self.permits.clone().try_acquire_owned().ok(), of_address) else {
             if self.tls.is_none() {
                 // The send buffer of a new socket has room for the response; if not, the connection is closed without it.
                 let _ = stream.try_write(&self.service.refuse(Problem::Unavailable));
@@ -115,8 +122,9 @@ impl Server {
         let _ = stream.set_nodelay(true);
         // The socket is registered again by the thread that serves it.
         let Ok(stream) = stream.into_std() else { return };
-        let connection = Connection {
+        let mut connection = Connection {
             peer,
+            has_proxy_header: self.settings.proxies.send_proxy_header(peer),
             service: self.service.clone(),
             watcher: graceful.watcher(),
             _permits: (permit, of_address),
@@ -125,11 +133,13 @@ impl Server {
         // Two types of task, so that a connection without TLS does not reserve memory for TLS.
         match self.tls.as_ref().map(Tls::acceptor) {
             None => self.workers.spawn(async move {
-                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+                let Ok(()) = connection.read_proxy_header(&mut stream, header_timeout).await else { return };
                 connection.serve(stream, header_timeout).await;
             }),
             Some(acceptor) => self.workers.spawn(async move {
-                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+                let Ok(()) = connection.read_proxy_header(&mut stream, header_timeout).await else { return };
                 // A handshake that fails or times out is the client's error and is not logged.
                 if let Ok(Ok(stream)) = timeout(header_timeout, acceptor.accept(stream)).await {
                     connection.serve(stream, header_timeout).await;
@@ -143,12 +153,26 @@ struct Connection {
     peer: IpAddr,
     service: Arc<Service>,
     watcher: Watcher,
-    _permits: (OwnedSemaphorePermit, AddressPermit),
+    /// Whether the connection begins with a header of the PROXY protocol.
+    has_proxy_header: bool,
+    _permits: (OwnedSemaphorePermit, Option<AddressPermit>),
 }
 
 impl Connection {
+    /// Takes the address of the client from the header that a proxy sends first, if it sends one.
+    ///
+    /// A header that is malformed or late is the proxy's error and is not logged, as a handshake that fails is not.
+    async fn read_proxy_header(&mut self, stream: &mut TcpStream, limit: Duration) -> io::Result<()> {
+        if self.has_proxy_header {
+            // Boxed, so that connections without such a header do not reserve memory for it.
+            let source = Box::pin(timeout(limit, proxy_protocol::read_source(stream))).await??;
+            self.peer = source.unwrap_or(self.peer);
+        }
+        Ok(())
+    }
+
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S, header_timeout: Duration) {
-        let Connection { peer, service, watcher, _permits } = self;
+        let Connection { peer, service, watcher, has_proxy_header: _, _permits } = self;
         let stream = ResponseStream::new(stream, service.clone(), header_timeout);
         let handle = service_fn(move |request| {
             let service = service.clone();

@@ -8,6 +8,7 @@ use crate::{
     published::Documents,
     response::Response,
     sandbox::{ConnectionCut, SandboxLayer},
+    trusted_proxies::TrustedProxies,
 };
 use carnelian_app::{
     App,
@@ -28,6 +29,18 @@ pub enum Source {
     Sandbox(Sandbox, SandboxRegistry),
 }
 
+/// The settings of a [`Service`].
+pub struct ServiceSettings {
+    /// The settings that the OpenAPI document shows.
+    pub published: Vec<PublishedSetting>,
+    /// The maximum size of a body.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// The proxies in front of the server.
+    pub proxies: TrustedProxies,
+}
+
 /// Handles the requests of a server.
 pub struct Service {
     pipeline: Pipeline,
@@ -35,9 +48,9 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves `source`. Bodies have at most `body_bytes` bytes and arrive within `body_timeout`; `published` are the
-    /// settings that the OpenAPI document shows.
-    pub fn new(source: Source, published: Vec<PublishedSetting>, body_bytes: usize, body_timeout: Duration) -> Service {
+    /// Serves `source`.
+    pub fn new(source: Source, settings: ServiceSettings) -> Service {
+        let ServiceSettings { published, body_bytes, body_timeout, proxies } = settings;
         let (registry, sandbox) = match source {
             Source::Registry(app) => (Registry::new(app, None), None),
             Source::Sandbox(sandbox, first) => (Registry::new(first.app, Some(first.directory)), Some(sandbox)),
@@ -45,7 +58,7 @@ impl Service {
         let (rules, clock) = (registry.app.rules().clone(), registry.app.shared_clock());
         let registry = Arc::new(ActiveRegistry::new(registry));
         let limits = BodyLimits { bytes: body_bytes, time: body_timeout };
-        let pipeline = Pipeline::new(registry.clone(), Documents::new(rules, published), limits);
+        let pipeline = Pipeline::new(registry.clone(), Documents::new(rules, published), limits, proxies);
         Service { pipeline, sandbox: sandbox.map(|sandbox| SandboxLayer::new(sandbox, registry, clock)) }
     }
 

@@ -1,8 +1,10 @@
 //! HTTP/1.1 by hand, over anything that can be read and written.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use crate::{Reply, Request, hits, invariants};
 
@@ -23,6 +25,16 @@ impl Connection {
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
         stream.set_write_timeout(Some(READ_TIMEOUT))?;
         Ok(Self::over(stream))
+    }
+
+    /// Connects without TLS, from an address of the loopback interface.
+    pub fn open_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::from((source, 0)))?;
+        connect(&socket, &address)?;
+        let connection = Self::over(TcpStream::from(socket));
+        connection.set_patience(READ_TIMEOUT);
+        Ok(connection)
     }
 
     /// Sets how long to wait for a response.

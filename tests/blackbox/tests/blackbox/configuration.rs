@@ -6,7 +6,7 @@ use blackbox::{Launch, Login, Server, TestDir, sample};
 use serde_json::json;
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
-const SETTINGS: [(&str, &str, &str); 12] = [
+const SETTINGS: [(&str, &str, &str); 14] = [
     ("log", "json", "loud"),
     ("log_level", "warn", "chatty"),
     ("limits.country", "100", "many"),
@@ -19,6 +19,8 @@ const SETTINGS: [(&str, &str, &str); 12] = [
     ("timeouts.body_seconds", "5", "later"),
     ("compat.require_shipping_address", "true", "maybe"),
     ("insecure_http", "true", "perhaps"),
+    ("proxy.trusted", "10.0.0.0/8,192.0.2.1/32", "10.0.0.0/33"),
+    ("proxy.header", "forwarded", "via"),
 ];
 
 fn flag(key: &str) -> String {

@@ -17,6 +17,7 @@ mod logs;
 mod names;
 mod postgres;
 mod properties;
+mod proxies;
 mod races;
 mod revocation;
 mod rules;

@@ -3,8 +3,7 @@
 use blackbox::problems::*;
 use blackbox::{Connection, Fixture, Login, Reply, Request, Server, json, wait};
 use data_encoding::BASE64;
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::tenant_fixture::TenantFixture;
@@ -208,18 +207,10 @@ fn wrong_keys_from_many_addresses_are_limited_together() {
     let mut sources = (1..=u32::MAX).map(|number| Ipv4Addr::from_bits(u32::from(Ipv4Addr::LOCALHOST) + number));
     wait::until("there are too many in all", wait::PATIENCE, || {
         let source = sources.next().expect("there are many addresses of the loopback interface");
-        let mut connection = Connection::over(connect_from(source, address));
+        let mut connection = Connection::open_from(source, address).expect("the server accepts connections");
         let replies = (0..FEW).map(|_| connection.exchange(&wrong()).expect("the server answers"));
         // A limited one is delayed, so the others would no longer be many at once.
         replies.map(|reply| is_limited(&reply)).find(|limited| *limited).map(drop)
     });
     fixture.client().get(ECHO).must_succeed("the right key");
-}
-
-/// Connects from an address of the loopback interface.
-fn connect_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("there are sockets");
-    bind(&socket, &SocketAddr::from((source, 0))).expect("an address of the loopback interface");
-    connect(&socket, &server).expect("the server accepts connections");
-    socket.into()
 }

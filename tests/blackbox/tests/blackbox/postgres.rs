@@ -1,5 +1,8 @@
 //! A registry in a PostgreSQL database: several servers, commands beside them, and the way from one engine to the other.
 
+mod relay;
+mod servers;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -130,15 +133,20 @@ fn copy_key(from: &TestDir, to: &TestDir) {
     fs::copy(from.data().join("master.key"), to.data().join("master.key")).expect("there is a master key");
 }
 
+/// Creates the account `Acme` and the user `ada` in a database.
+fn user_in(test_dir: &TestDir, url: &str) -> Login {
+    let with = |arguments: &[&str]| test_dir.cli(&[arguments, &["--database", url]].concat());
+    with(&["account", "create", "Acme"]).done();
+    with(&["user", "create", "ada", "--account", "Acme"]).done();
+    Login { user: "ada".into(), key: with(&["key", "issue", "ada"]).line() }
+}
+
 #[test]
 fn a_server_that_cannot_ask_the_database_signs_nobody_in_and_goes_on_afterwards() {
     let alone = test_postgres::Server::start();
     let (test_dir, url) = (TestDir::new(), alone.new_database());
     let server = test_dir.launch().args(&["--database", &url, "--migrate"]).start();
-    test_dir.cli(&["account", "create", "Acme", "--database", &url]).done();
-    test_dir.cli(&["user", "create", "ada", "--account", "Acme", "--database", &url]).done();
-    let key = test_dir.cli(&["key", "issue", "ada", "--database", &url]).line();
-    let client = server.client_of(&Login { user: "ada".into(), key });
+    let client = server.client_of(&user_in(&test_dir, &url));
     wait::until("the new user can sign in", wait::NOTICE, || {
         (client.get("/rws/api/v1/accounts").status == 200).then_some(())
     });

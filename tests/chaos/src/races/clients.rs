@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Barrier, Mutex, MutexGuard};
 use std::thread;
 
 use super::history::History;
@@ -40,6 +40,10 @@ pub struct Race {
     pub contested: bool,
     /// How many in a hundred calls are edits.
     pub edits: u64,
+    /// How many are erasures of customers.
+    pub erases: u64,
+    /// How many in a hundred creates and edits have an idempotency key, under which clients send them again.
+    pub keys: u64,
     /// How many of the clients request and cancel erasures, and do nothing else.
     pub erasers: usize,
     /// How often the others pause before a call, at most: to have an account erased takes much longer than a write.
@@ -55,6 +59,8 @@ impl Race {
             calls: random.within(4..7),
             contested: random.percent(50),
             edits: *random.pick(&[20, 40, 60]),
+            erases: *random.pick(&[0, 5, 10]),
+            keys: *random.pick(&[0, 50]),
             erasers: random.within(0..3),
             pauses: *random.pick(&[0, 10, 50]),
         }
@@ -66,6 +72,7 @@ impl Race {
             race: self,
             history: Mutex::default(),
             known: Mutex::default(),
+            keyed: Mutex::default(),
             erasers: AtomicUsize::new(self.erasers),
             start: Barrier::new(CLIENTS),
         };
@@ -88,6 +95,8 @@ struct Shared<'a> {
     history: Mutex<History>,
     /// The last version of each customer whose id a client was told.
     known: Mutex<BTreeMap<u64, u64>>,
+    /// The operations that were sent with idempotency keys.
+    keyed: Mutex<Vec<Operation>>,
     /// How many clients that have accounts erased are not done yet.
     erasers: AtomicUsize,
     start: Barrier,
@@ -107,12 +116,14 @@ impl<S: Service> Client<'_, S> {
         let is_eraser = self.number < race.erasers;
         self.shared.start.wait();
         for turn in 0..race.calls {
-            let call = match turn {
-                _ if is_eraser => self.erasure(turn),
-                0 if race.contested => Call::Create(Home { account: 0, name: 0 }),
+            match turn {
+                _ if is_eraser => {
+                    let call = self.erasure(turn);
+                    self.call(call);
+                }
+                0 if race.contested => self.call(Call::Create(Home { account: 0, name: 0 })),
                 _ => self.write_or_read(),
-            };
-            self.call(call);
+            }
         }
         if is_eraser {
             self.shared.erasers.fetch_sub(1, Ordering::Relaxed);
@@ -130,10 +141,27 @@ impl<S: Service> Client<'_, S> {
     }
 
     fn call(&mut self, call: Call) {
-        let history = || self.shared.history.lock().expect("no client has panicked");
-        let operation = history().call(self.number, call);
+        let has_key = matches!(call, Call::Create(_) | Call::Edit(..)) && self.random.percent(self.shared.race.keys);
+        let operation = if has_key {
+            let operation = self.history().call_with_key(self.number, call);
+            self.keyed().push(operation);
+            operation
+        } else {
+            self.history().call(self.number, call)
+        };
+        self.perform(operation);
+    }
+
+    /// Sends again, with its idempotency key, what this client or another one has sent, perhaps just now.
+    fn repeat(&mut self, operation: Operation) {
+        let operation = self.history().repeat(self.number, operation);
+        self.perform(operation);
+    }
+
+    fn perform(&mut self, operation: Operation) {
         let answer = self.service.perform(&mut self.session, &operation);
-        history().answer(self.number, answer);
+        self.history().answer(self.number, answer);
+        let call = operation.call;
         let (id, version) = match (call, answer) {
             (_, Answer::Written(id, version)) => (id, version),
             (Call::Get(id), Answer::Shown(customer)) => (id, customer.version),
@@ -149,20 +177,32 @@ impl<S: Service> Client<'_, S> {
         if requests { Call::RequestErasure(account) } else { Call::CancelErasure(account) }
     }
 
-    fn write_or_read(&mut self) -> Call {
+    fn write_or_read(&mut self) {
         let pauses = self.random.within(0..self.shared.race.pauses + 1);
         for _ in 0..pauses {
             if self.shared.erasers.load(Ordering::Relaxed) > 0 {
                 self.service.pause(&mut self.session);
             }
         }
+        let keyed: Vec<_> = self.keyed().iter().rev().take(CLIENTS).copied().collect();
+        if !keyed.is_empty() && self.random.percent(20) {
+            let operation = *self.random.pick(&keyed);
+            return self.repeat(operation);
+        }
+        let call = self.next_call();
+        self.call(call);
+    }
+
+    fn next_call(&mut self) -> Call {
+        let Race { edits, erases, .. } = *self.shared.race;
         let home = self.home();
         let known: Vec<_> = self.known().into_iter().collect();
         let Some(newest) = known.last() else { return Call::Create(home) };
         let (id, version) = *self.random.pick(&known);
         match self.random.number() % 100 {
-            percent if percent < self.shared.race.edits => Call::Edit(id, home, self.expected(version)),
-            // Perhaps somebody is about to create the one after the newest.
+            percent if percent < edits => Call::Edit(id, home, self.expected(version)),
+            percent if percent < edits + erases => Call::Erase(id, self.expected(version)),
+            // Perhaps another client is about to create the one after the newest.
             percent if percent >= 95 => Call::Get(newest.0 + 1),
             percent if percent >= 75 => Call::Get(id),
             _ => Call::Create(home),
@@ -181,6 +221,14 @@ impl<S: Service> Client<'_, S> {
     fn home(&mut self) -> Home {
         let Race { accounts, names, .. } = *self.shared.race;
         Home { account: self.random.within(0..accounts), name: self.random.within(0..names) }
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.shared.history.lock().expect("no client has panicked")
+    }
+
+    fn keyed(&self) -> MutexGuard<'_, Vec<Operation>> {
+        self.shared.keyed.lock().expect("no client has panicked")
     }
 
     fn known(&self) -> BTreeMap<u64, u64> {

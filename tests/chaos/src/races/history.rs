@@ -33,7 +33,22 @@ pub struct History {
 impl History {
     /// Records a call, and gives it its number.
     pub fn call(&mut self, client: usize, call: Call) -> Operation {
-        let operation = Operation { number: self.operations, call };
+        let number = self.operations;
+        self.record(client, Operation { number, call, content: number, has_key: false })
+    }
+
+    /// Records a call that is sent with an idempotency key.
+    pub fn call_with_key(&mut self, client: usize, call: Call) -> Operation {
+        let number = self.operations;
+        self.record(client, Operation { number, call, content: number, has_key: true })
+    }
+
+    /// Records that an operation is sent again with its idempotency key.
+    pub fn repeat(&mut self, client: usize, operation: Operation) -> Operation {
+        self.record(client, Operation { number: self.operations, ..operation })
+    }
+
+    fn record(&mut self, client: usize, operation: Operation) -> Operation {
         self.operations += 1;
         self.events.push(Event { client, what: What::Called(operation) });
         operation
@@ -79,7 +94,9 @@ impl fmt::Display for History {
         for (index, Event { client, what }) in self.events.iter().enumerate() {
             match what {
                 What::Called(operation) => {
-                    writeln!(f, "{:4}  {client}: #{} {:?}", index + 1, operation.number, operation.call)?;
+                    let Operation { number, call, content, has_key } = operation;
+                    let key = if *has_key { format!(" with key {content}") } else { String::new() };
+                    writeln!(f, "{:4}  {client}: #{number} {call:?}{key}", index + 1)?;
                 }
                 What::Answered(answer) => writeln!(f, "{:4}  {client}:     → {answer:?}", index + 1)?,
             }

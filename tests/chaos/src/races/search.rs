@@ -66,7 +66,7 @@ fn answers(events: &[Event]) -> HashMap<usize, Answer> {
 struct Search {
     /// The operations that were answered.
     answered: u128,
-    /// The ids of customers whose creates were not answered, as reads returned them.
+    /// The ids of customers whose creates were not answered, as reads or repeated creates returned them, by content.
     found: HashMap<usize, u64>,
     /// The states that were reached: the operations that were done, and the resulting registry.
     reached: RefCell<HashSet<(u128, Registry)>>,
@@ -93,18 +93,17 @@ impl Attempt {
     }
 }
 
-/// The ids under which reads have returned the content of operations.
+/// The ids under which reads have returned the content of operations, and with which creates were answered.
 fn found(events: &[Event]) -> HashMap<usize, u64> {
-    let (mut reading, mut found) = (HashMap::new(), HashMap::new());
+    let (mut calling, mut found) = (HashMap::new(), HashMap::new());
     for Event { client, what } in events {
         match what {
-            What::Called(Operation { call: Call::Get(id), .. }) => {
-                reading.insert(client, *id);
-            }
-            What::Answered(Answer::Shown(customer)) => {
-                found.insert(customer.content, reading[client]);
-            }
-            _ => {}
+            What::Called(operation) => drop(calling.insert(client, *operation)),
+            What::Answered(answer) => match (calling[client].call, answer) {
+                (Call::Get(id), Answer::Shown(customer)) => drop(found.insert(customer.content, id)),
+                (Call::Create(_), Answer::Written(id, _)) => drop(found.insert(calling[client].content, *id)),
+                _ => {}
+            },
         }
     }
     found
@@ -122,8 +121,8 @@ impl SequentialSpec for Attempt {
     /// Performs an operation without an answer.
     fn invoke(&mut self, operation: &Operation) -> Answer {
         // If no read has returned the new customer, any unused id will do.
-        let unseen = u64::MAX - operation.number as u64;
-        let id = self.search.found.get(&operation.number).copied().unwrap_or(unseen);
+        let unseen = u64::MAX - operation.content as u64;
+        let id = self.search.found.get(&operation.content).copied().unwrap_or(unseen);
         self.registry.perform(operation, id)
     }
 

@@ -1,8 +1,11 @@
 //! The real server and the command line as the service of a race.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use blackbox::problems::{CUSTOMER_NOT_FOUND, DUPLICATE_NAME, ERASURE_IN_PROGRESS, PRECONDITION_FAILED};
+use blackbox::problems::{
+    CUSTOMER_NOT_FOUND, DUPLICATE_NAME, ERASURE_IN_PROGRESS, IDEMPOTENCY_KEY_IN_USE, PRECONDITION_FAILED,
+};
 use blackbox::{CUSTOMERS, Client, Launch, Login, Reply, Request, Server, TestDir, sample};
 use serde_json::json;
 
@@ -12,13 +15,15 @@ use super::registry::{Answer, Call, Customer, Home, Operation};
 /// How many accounts there are.
 const ACCOUNTS: usize = 2;
 
-/// A registry whose server is started again whenever it is killed.
+/// A registry with one or more servers, each of which is started again whenever it is killed.
 pub struct Served<'a> {
     test_dir: &'a TestDir,
     ada: Login,
     /// The prefix of all names of a race, so that races share none.
     label: String,
-    running: Mutex<Running<'a>>,
+    servers: Vec<Mutex<Running<'a>>>,
+    /// How many sessions there were.
+    sessions: AtomicUsize,
 }
 
 struct Running<'a> {
@@ -27,22 +32,37 @@ struct Running<'a> {
     kills: usize,
 }
 
-/// A client, and how many servers were killed before the one that it is connected to.
+/// A client of one of the servers; it changes to the next one when a request fails.
 pub struct Session {
     client: Client,
+    /// The index of the server.
+    server: usize,
+    /// How often that server had been killed before.
     kills: usize,
+}
+
+impl<'a> Running<'a> {
+    fn new(mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
+        Self { server: launch().start(), launch: Box::new(launch), kills: 0 }
+    }
 }
 
 impl<'a> Served<'a> {
     /// Creates a registry in `test_dir`, and starts its server with a command from `launch` each time.
-    pub fn new(test_dir: &'a TestDir, mut launch: impl FnMut() -> Launch + Send + 'a) -> Self {
+    pub fn new(test_dir: &'a TestDir, launch: impl FnMut() -> Launch + Send + 'a) -> Self {
         let accounts: Vec<_> = (0..ACCOUNTS).map(account_name).collect();
         accounts.iter().for_each(|account| drop(test_dir.account(account)));
         let accounts: Vec<_> = accounts.iter().map(String::as_str).collect();
         test_dir.group("All", &accounts);
         let ada = test_dir.user("ada", accounts[0], &["--group", "All"]);
-        let running = Running { server: launch().start(), launch: Box::new(launch), kills: 0 };
-        Self { test_dir, ada, label: String::new(), running: Mutex::new(running) }
+        let servers = vec![Mutex::new(Running::new(launch))];
+        Self { test_dir, ada, label: String::new(), servers, sessions: AtomicUsize::new(0) }
+    }
+
+    /// Adds another server of the registry.
+    pub fn and(mut self, launch: impl FnMut() -> Launch + Send + 'a) -> Self {
+        self.servers.push(Mutex::new(Running::new(launch)));
+        self
     }
 
     /// Gives the next race names of its own.
@@ -50,23 +70,29 @@ impl<'a> Served<'a> {
         self.label = label.to_owned();
     }
 
-    /// Lets the rule of the server's shim apply from now on.
+    /// Lets the rules of the servers' shims apply from now on.
     pub fn arm(&self) {
-        self.running().server.signal("USR1");
+        (0..self.servers.len()).for_each(|server| self.running(server).server.signal("USR1"));
     }
 
     /// How many servers were killed.
     pub fn kills(&self) -> usize {
-        self.running().kills
+        (0..self.servers.len()).map(|server| self.running(server).kills).sum()
     }
 
-    fn running(&self) -> MutexGuard<'_, Running<'a>> {
-        self.running.lock().expect("no client has panicked")
+    fn running(&self, server: usize) -> MutexGuard<'_, Running<'a>> {
+        self.servers[server].lock().expect("no client has panicked")
     }
 
-    /// Starts a new server, unless another client has done so.
+    fn session_with(&self, server: usize) -> Session {
+        let server = server % self.servers.len();
+        let running = self.running(server);
+        Session { client: running.server.client_of(&self.ada), server, kills: running.kills }
+    }
+
+    /// Starts the server of a session again, unless another client has done so.
     fn serve_again(&self, session: &Session) {
-        let mut running = self.running();
+        let mut running = self.running(session.server);
         if running.kills == session.kills {
             assert_eq!(running.server.wait(), -1, "the server ended, and was not killed");
             running.server = (running.launch)().start();
@@ -75,20 +101,25 @@ impl<'a> Served<'a> {
     }
 
     fn exchange(&self, session: &mut Session, operation: &Operation, request: Request) -> Answer {
-        if session.kills != self.kills() {
-            *session = self.session();
+        if session.kills != self.running(session.server).kills {
+            *session = self.session_with(session.server);
         }
-        match session.client.try_send(request) {
+        let answer = match session.client.try_send(request) {
             Ok(reply) => self.answer(operation, &reply),
             Err(_) => {
                 self.serve_again(session);
                 Answer::Lost
             }
+        };
+        if answer == Answer::Lost {
+            *session = self.session_with(session.server + 1);
         }
+        answer
     }
 
     fn answer(&self, operation: &Operation, reply: &Reply) -> Answer {
         let refusals = [
+            (&IDEMPOTENCY_KEY_IN_USE, Answer::InProgress),
             (&DUPLICATE_NAME, Answer::Duplicate),
             (&ERASURE_IN_PROGRESS, Answer::Erasing),
             (&CUSTOMER_NOT_FOUND, Answer::NotFound),
@@ -96,6 +127,7 @@ impl<'a> Served<'a> {
         ];
         match reply.status {
             503 => Answer::Lost,
+            200 if matches!(operation.call, Call::Erase(..)) => Answer::Done,
             200 if matches!(operation.call, Call::Get(_)) => Answer::Shown(self.customer(reply)),
             200 => Answer::Written(reply.customer_id(), version(reply)),
             _ => {
@@ -118,8 +150,13 @@ impl<'a> Served<'a> {
     fn write(&self, method: &str, target: &str, home: Home, operation: &Operation) -> Request {
         let mut body = sample::minimal(&format!("{}{}", self.label, home.name), &account_name(home.account));
         body["securityQuestion"] = json!("Who?");
-        body["securityAnswer"] = json!(format!("{}{}", self.label, operation.number));
-        Request::new(method, target).json(&body)
+        body["securityAnswer"] = json!(format!("{}{}", self.label, operation.content));
+        let request = Request::new(method, target).json(&body);
+        if operation.has_key {
+            request.header("Idempotency-Key", &format!("{}{}", self.label.replace(' ', "-"), operation.content))
+        } else {
+            request
+        }
     }
 
     fn command(&self, command: &str, account: usize, refusal: Answer) -> Answer {
@@ -127,8 +164,13 @@ impl<'a> Served<'a> {
         if outcome.code == 0 {
             return Answer::Done;
         }
-        assert!(outcome.fails(1).contains("is in progress"), "{command} was refused for another reason");
-        refusal
+        let error = outcome.fails(1);
+        if error.contains("is in progress") {
+            return refusal;
+        }
+        let is_lost = ["connection", "unavailable", "unknown"].iter().any(|word| error.contains(word));
+        assert!(is_lost, "{command} was refused for another reason: {error}");
+        Answer::Lost
     }
 }
 
@@ -136,8 +178,7 @@ impl Service for Served<'_> {
     type Session = Session;
 
     fn session(&self) -> Session {
-        let running = self.running();
-        Session { client: running.server.client_of(&self.ada), kills: running.kills }
+        self.session_with(self.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
     fn perform(&self, session: &mut Session, operation: &Operation) -> Answer {
@@ -147,9 +188,9 @@ impl Service for Served<'_> {
             Call::Create(home) => self.write("POST", CUSTOMERS, home, operation),
             Call::Get(id) => Request::new("GET", &format!("{CUSTOMERS}/{id}")),
             Call::Edit(id, home, version) => {
-                let request = self.write("PUT", &format!("{CUSTOMERS}/{id}"), home, operation);
-                version.iter().fold(request, |request, version| request.header("If-Match", &format!("\"{version}\"")))
+                if_match(self.write("PUT", &format!("{CUSTOMERS}/{id}"), home, operation), version)
             }
+            Call::Erase(id, version) => if_match(Request::new("DELETE", &format!("{CUSTOMERS}/{id}")), version),
         };
         self.exchange(session, operation, request)
     }
@@ -157,9 +198,13 @@ impl Service for Served<'_> {
     fn pause(&self, session: &mut Session) {
         if session.client.try_get("/health/live").is_err() {
             self.serve_again(session);
-            *session = self.session();
+            *session = self.session_with(session.server);
         }
     }
+}
+
+fn if_match(request: Request, version: Option<u64>) -> Request {
+    version.iter().fold(request, |request, version| request.header("If-Match", &format!("\"{version}\"")))
 }
 
 fn account_name(number: usize) -> String {

@@ -10,6 +10,7 @@ mod imports;
 mod io_errors;
 mod keys;
 mod kills;
+mod load_balancer;
 mod mounts;
 mod power_cuts;
 mod races;

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use blackbox::TestDir;
+use blackbox::{Launch, TestDir};
 use chaos::checker::{self, Stored};
 use chaos::races::served::Session;
 use chaos::races::{Answer, CLIENTS, Call, History, Home, Operation, Race, Served, Service};
 use chaos::{Action, Random, Rule, Shim, seed};
+use test_postgres::run_sql;
 
 /// Every answer that an operation of a race can get.
 const ANSWERS: [&str; 8] = ["Written", "Shown", "Done", "NotFound", "Erasing", "NotErasing", "Stale", "Duplicate"];
@@ -110,6 +112,82 @@ fn answers_to_racing_clients_are_linearizable_across_kills() {
     assert_eq!(checker::check_rows(&stored), []);
 }
 
+#[test]
+fn answers_to_clients_of_two_servers_are_linearizable() {
+    let mut random = Random::of_test("races over two servers");
+    let one = TestDir::in_database();
+    let two = one.beside();
+    let mut served = Served::new(&one, || one.launch()).and(|| two.launch());
+    let tally = race(&mut served, 300, &mut random, |_| {});
+    assert!(tally.lost() <= 1, "{} of 100 calls were refused with 503 and prove nothing", tally.lost());
+    one.cli(&["audit", "verify"]).done();
+}
+
+/// The command of a server that is killed around one of its next answers once it is armed.
+fn killed_around_an_answer(test_dir: &TestDir, random: &mut Random) -> Launch {
+    let action = *random.pick(&[Action::KillBefore, Action::KillAfter]);
+    let rule = Rule { action, kind: "send", suffix: "*", number: random.within(1..30) };
+    Shim::new(&test_dir.data()).rule(&rule).armed_by_signal().under(test_dir.launch())
+}
+
+/// Ends connections of servers to a database, one after the other, until it is dropped.
+struct Terminator {
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Terminator {
+    fn start(url: String) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
+        let over = ends.clone();
+        let thread = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                run_sql(&url, terminate);
+                run_sql(&url, "SELECT pg_sleep(0.03)");
+            }
+        });
+        Self { ends, thread: Some(thread) }
+    }
+}
+
+impl Drop for Terminator {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || matches!(ended, Some(Ok(()))), "connections were ended to the end");
+    }
+}
+
+#[test]
+fn answers_to_clients_of_two_servers_are_linearizable_across_lost_connections() {
+    let mut random = Random::of_test("races over two servers across lost connections");
+    let one = TestDir::in_database();
+    let two = one.beside();
+    let mut served = Served::new(&one, || one.launch()).and(|| two.launch());
+    let terminator = Terminator::start(one.database());
+    let tally = race(&mut served, 15, &mut random, |_| {});
+    drop(terminator);
+    assert!(tally.answers.contains_key("Lost"), "too little was tried: every call was answered");
+    one.cli(&["audit", "verify"]).done();
+}
+
+#[test]
+fn answers_to_clients_of_two_servers_are_linearizable_across_kills() {
+    let mut random = Random::of_test("races over two servers across kills");
+    let one = TestDir::in_database();
+    let two = one.beside();
+    let (mut first, mut second) = (random.branch(), random.branch());
+    let mut served = Served::new(&one, || killed_around_an_answer(&one, &mut first))
+        .and(|| killed_around_an_answer(&two, &mut second));
+    let tally = race(&mut served, 15, &mut random, |served| served.arm());
+    let kills = served.kills();
+    eprintln!("{kills} servers were killed");
+    assert!(kills > tally.races / 2, "too little was tried: {kills} kills in {} races", tally.races);
+    one.cli(&["audit", "verify"]).done();
+}
+
 /// A layer between the clients and the real registry that checks names itself: it stores every customer under a name of
 /// its own.
 struct Layer<'a, 'b> {
@@ -137,7 +215,7 @@ impl<'a, 'b> Layer<'a, 'b> {
         self.taken.lock().expect("no client has panicked")
     }
 
-    fn create(&self, session: &mut Session, number: usize, home: Home) -> Answer {
+    fn create(&self, session: &mut Session, operation: &Operation, home: Home) -> Answer {
         let _one = match &self.step {
             Step::One(step) => Some(step.lock().expect("no client has panicked")),
             Step::Two { .. } => None,
@@ -150,8 +228,8 @@ impl<'a, 'b> Layer<'a, 'b> {
         {
             gap.wait();
         }
-        let own = Home { name: home.name + self.names * (number + 1), ..home };
-        let answer = self.registry.perform(session, &Operation { number, call: Call::Create(own) });
+        let own = Home { name: home.name + self.names * (operation.number + 1), ..home };
+        let answer = self.registry.perform(session, &Operation { call: Call::Create(own), ..*operation });
         if matches!(answer, Answer::Written(..)) {
             self.taken().insert(home);
         }
@@ -168,7 +246,7 @@ impl Service for Layer<'_, '_> {
 
     fn perform(&self, session: &mut Session, operation: &Operation) -> Answer {
         if let Call::Create(home) = operation.call {
-            return self.create(session, operation.number, home);
+            return self.create(session, operation, home);
         }
         let mut answer = self.registry.perform(session, operation);
         if let Answer::Shown(customer) = &mut answer {
@@ -189,7 +267,7 @@ fn race_through_a_layer(name: &str, step: impl Fn() -> Step) -> Vec<bool> {
     let mut served = Served::new(&test_dir, || test_dir.launch());
     let verdicts = (0..10).map(|number| {
         served.next_race(&format!("R{number} "));
-        let race = Race { contested: true, edits: 0, erasers: 0, ..Race::draw(&mut random) };
+        let race = Race { contested: true, edits: 0, erases: 0, keys: 0, erasers: 0, ..Race::draw(&mut random) };
         let layer = Layer::new(&served, &race, step());
         race.run(&layer, &mut random).is_linearizable()
     });

@@ -36,6 +36,7 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
                 "address",
                 "requestId",
                 "reason",
+                "suppressed",
             ];
             print_listing(options.json, &columns, rows)
         }
@@ -98,6 +99,7 @@ fn row(stored: &StoredEntry) -> Result<Vec<Value>, CliError> {
         json!(entry.address),
         json!(entry.request_id),
         json!(entry.reason),
+        json!(entry.suppressed),
     ])
 }
 

@@ -22,15 +22,16 @@ pub use carnelian_store::IdOrName;
 use crate::{
     App, Failure,
     api_key::MAX_FIXED,
+    authenticate::ATTEMPTS,
     directory::{Account, DirectoryReader, User},
     failure::Internal,
     permit,
 };
 use carnelian_domain::{
-    AccountId, Action, Actor, Caller, GroupId, NameError, Object, Origin, Permission, Problem, Scope, UserId, Violation,
+    AccountId, Actor, Caller, GroupId, NameError, Origin, Permission, Problem, Scope, UserId, Violation,
 };
-use carnelian_store::{AuditEntry, Conflict, DirectorySnapshot, GroupRecord, PartitionId, StoreError};
-use std::sync::Arc;
+use carnelian_store::{AuditEntry, Conflict, DirectorySnapshot, GroupRecord, PartitionId, Store, StoreError};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 /// An operator requires access to every account.
 static EVERY_ACCOUNT: Scope = Scope::Every;
@@ -41,7 +42,12 @@ pub struct Admin<'a> {
     /// The caller of the API; `None` for the command line and the server itself.
     caller: Option<&'a Caller>,
     origin: Origin,
+    /// The operation, for the audit entry of a refusal.
+    operation: &'static str,
 }
+
+/// A change that the store makes.
+type Making<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Why an administrative operation was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -103,29 +109,27 @@ impl App {
         &'a self,
         caller: &'a Caller,
         origin: Origin,
-        operation: &str,
+        operation: &'static str,
     ) -> Result<Admin<'a>, Failure> {
-        if let Err(refused) = permit(caller, Permission::Administer) {
-            self.record_refusal(operation, &origin).await?;
-            return Err(refused);
-        }
-        Ok(Admin { app: self, caller: Some(caller), origin })
+        let admin = Admin { app: self, caller: Some(caller), origin, operation };
+        admin.permit(caller).await?;
+        Ok(admin)
     }
 
     /// The permission of the command line and of the server itself: everything is allowed.
     pub fn local_admin(&self, origin: &Origin) -> Admin<'_> {
-        Admin { app: self, caller: None, origin: origin.clone() }
+        Admin { app: self, caller: None, origin: origin.clone(), operation: "command" }
     }
 
-    /// Records in the audit log that an operation was refused, within the limit of each user.
+    /// Records in the audit log that an operation was refused, within the limit of each user. An entry counts the refusals
+    /// that were not recorded before it.
     async fn record_refusal(&self, operation: &str, origin: &Origin) -> Result<(), StoreError> {
-        if let Actor::User(user) = origin.actor
-            && self.limits.refusals.admit(user, self.clock.monotonic()).is_err()
-        {
-            return Ok(());
-        }
-        let object = Object::Operation(operation);
-        let entry = AuditEntry::record(origin, Action::Refuse, object, None, &[]);
+        let suppressed = match origin.actor {
+            Actor::User(user) => self.limits.refusals.admit(user, self.clock.monotonic()),
+            Actor::CommandLine | Actor::Server => Some(0),
+        };
+        let Some(suppressed) = suppressed else { return Ok(()) };
+        let entry = AuditEntry::refusal(origin, operation, suppressed);
         self.store.append_audit(PartitionId::FIRST, entry).await
     }
 }
@@ -145,11 +149,49 @@ impl Admin<'_> {
         Ok(accepted)
     }
 
-    /// Checks the caller's rights again before a change: to find its target, the directory may have been read from the store.
-    async fn confirm(&self) -> Result<(), Failure> {
-        let Some(caller) = self.caller else { return Ok(()) };
-        let confirmed = self.app.confirm(caller).await?;
-        confirmed.map_or(Ok(()), |caller| permit(&caller, Permission::Administer))
+    /// Makes a change of the directory with the caller's newest rights: it is made again if the directory changes before the
+    /// store makes it.
+    async fn change<T>(
+        &self,
+        make: impl for<'s> Fn(&'s dyn Store, &'s Origin) -> Making<'s, T>,
+    ) -> Result<T, AdminError> {
+        let mut turn = None;
+        for _ in 0..ATTEMPTS {
+            let origin = self.confirmed().await?;
+            match make(&*self.app.store, &origin).await {
+                Err(StoreError::Conflict(Conflict::DirectoryChanged)) => {
+                    // One after the other: changes that are made at once would refuse each other again and again.
+                    if turn.is_none() {
+                        turn = Some(self.app.directory.changing.lock().await);
+                    }
+                    self.app.refresh_directory().await?;
+                }
+                Err(refused @ StoreError::Conflict(Conflict::LastOperator)) => {
+                    self.app.record_refusal(self.operation, &self.origin).await?;
+                    return Err(refused.into());
+                }
+                made => return Ok(made?),
+            }
+        }
+        Err(Failure::Unavailable(Internal::new("the directory kept changing")).into())
+    }
+
+    /// The origin of a change whose rights are those of the newest directory.
+    async fn confirmed(&self) -> Result<Origin, Failure> {
+        let Some(caller) = self.caller else { return Ok(self.origin.clone()) };
+        let newest = self.app.confirm(caller).await?;
+        let caller = newest.as_ref().unwrap_or(caller);
+        self.permit(caller).await?;
+        Ok(self.origin.confirmed_with(caller.sign_in.as_ref().map(|sign_in| sign_in.directory_version)))
+    }
+
+    /// Refuses a caller who may not administer, and records that.
+    async fn permit(&self, caller: &Caller) -> Result<(), Failure> {
+        let permitted = permit(caller, Permission::Administer);
+        if permitted.is_err() {
+            self.app.record_refusal(self.operation, &self.origin).await?;
+        }
+        permitted
     }
 
     /// Reads the directory, every account included.
@@ -180,14 +222,6 @@ impl Admin<'_> {
             IdOrName::Name(name) => self.reader().find(|directory| directory.user(name).map(id)).await?,
         };
         user.ok_or(AdminError::Conflict(Conflict::NoSuchUser))
-    }
-
-    /// The result of a change that may have been refused to keep the last operator. Such a refusal is recorded.
-    async fn keep_operator<T>(&self, result: Result<T, StoreError>, operation: &str) -> Result<T, AdminError> {
-        if let Err(StoreError::Conflict(Conflict::LastOperator)) = result {
-            self.app.record_refusal(operation, &self.origin).await?;
-        }
-        Ok(result?)
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! A request may wait between its sign-in and its effect: for its body, for an injected delay of a sandbox, for a block of
 //! ids or for a read of the store. [`App::confirm`] is called after every such wait, so that a request has no effect if
-//! its key or another right was revoked meanwhile.
+//! its key or another right was revoked meanwhile. A write can wait in the store as well, so it carries the version of the
+//! directory with which the rights were confirmed: if the store has another one, it refuses the write with
+//! [`Conflict::DirectoryChanged`](carnelian_store::Conflict), and the rights are confirmed again with the newest directory.
 
 use crate::{
     App, Failure,
@@ -28,6 +30,10 @@ const FRESH: Duration = Duration::from_millis(10);
 /// The age from which the directory in memory is not used without a look at the store. A server looks far more often, so this
 /// happens only while the store does not answer, or after the whole process stood still.
 const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// The number of attempts at a write if what it depends on changes meanwhile: the directory between the confirmation of the
+/// caller's rights and the transaction, or the customer between its read and the transaction.
+pub(crate) const ATTEMPTS: usize = 16;
 
 impl App {
     /// Signs a user in.

@@ -4,6 +4,7 @@ mod changes;
 
 use crate::{
     App, Failure,
+    authenticate::ATTEMPTS,
     directory::Account,
     failure::Internal,
     idempotency::{IdempotencyCheck, Idempotent, InFlightGuard},
@@ -20,9 +21,6 @@ use std::{borrow::Cow, sync::Arc};
 
 pub use carnelian_store::Written;
 pub(crate) use changes::changed_fields;
-
-/// The number of attempts at a write if the customer is concurrently moved to another account or changed.
-const TRIES: usize = 3;
 
 /// The permission of a caller to read customers.
 pub struct CustomerReader<'a> {
@@ -179,16 +177,33 @@ impl CustomerWriter<'_> {
             IdempotencyCheck::Done(written) => return self.replayed(written, Problem::AccountNotFound).await,
             IdempotencyCheck::New(guard) => guard,
         };
+        for _ in 0..ATTEMPTS {
+            match self.try_create(raw, guard.as_ref()).await? {
+                Err(StoreError::Conflict(Conflict::DirectoryChanged)) => drop(self.app.refresh_directory().await?),
+                written => return Ok(written?),
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// Creates a customer if the caller's rights are still the same in the transaction of the store.
+    async fn try_create(
+        &self,
+        raw: &RawCustomer<'_>,
+        guard: Option<&InFlightGuard>,
+    ) -> Result<Result<Written, StoreError>, Failure> {
         let draft = self.app.rules.check(raw)?;
         let account = self.app.account_in_scope(self.caller, draft.account_name.as_str()).await?;
         let id = self.app.customer_ids.next(account.id).await?;
         // The caller's rights may have changed while ids were reserved.
-        let account = match self.confirmed().await? {
+        let caller = self.confirmed().await?;
+        let account = match &caller {
             Cow::Borrowed(_) => account,
-            Cow::Owned(caller) => self.app.account_in_scope(&caller, draft.account_name.as_str()).await?,
+            Cow::Owned(caller) => self.app.account_in_scope(caller, draft.account_name.as_str()).await?,
         };
         let new = self.app.sealed(id, &account, draft)?;
-        Ok(self.app.store.create_customer(new, self.origin, guard.as_ref().map(InFlightGuard::key)).await?)
+        let origin = self.origin_of(&caller);
+        Ok(self.app.store.create_customer(new, &origin, guard.map(InFlightGuard::key)).await)
     }
 
     /// Replaces a customer, and moves it if the request names another account in the caller's scope.
@@ -208,7 +223,7 @@ impl CustomerWriter<'_> {
             IdempotencyCheck::New(guard) => guard,
         };
         let (draft, id) = self.check_edit(id, raw)?;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let (current, old_account) = self.app.customer_in_scope(self.caller, id).await?;
             // The caller's rights may have changed during the reads.
             let caller = self.confirmed_in(current.account).await?;
@@ -220,13 +235,15 @@ impl CustomerWriter<'_> {
                 seen_version: current.version,
                 expected_versions: accepted.expected(current.version),
             };
-            match self.app.store.edit_customer(edit, self.origin, guard.as_ref().map(InFlightGuard::key)).await {
+            let origin = self.origin_of(&caller);
+            match self.app.store.edit_customer(edit, &origin, guard.as_ref().map(InFlightGuard::key)).await {
+                Err(StoreError::Conflict(Conflict::DirectoryChanged)) => drop(self.app.refresh_directory().await?),
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
                 Err(StoreError::Conflict(Conflict::StaleVersion)) if accepted.may_accept_another(current.version) => {}
                 written => return Ok(written?),
             }
         }
-        Err(kept_moving())
+        Err(kept_changing())
     }
 
     /// Erases a customer for good; the id is `None` when the path held none. Accepted versions are as with an edit.
@@ -236,18 +253,19 @@ impl CustomerWriter<'_> {
         accepted: &AcceptedVersions,
     ) -> Result<Written, Failure> {
         let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let (current, _) = self.app.customer_in_scope(self.caller, id).await?;
-            self.confirmed_in(current.account).await?;
+            let origin = self.origin_of(&*self.confirmed_in(current.account).await?);
             let expected_versions = accepted.expected(current.version);
             let erase = EraseCustomer { id, seen_in: current.account, expected_versions };
-            match self.app.store.erase_customer(erase, self.origin).await {
+            match self.app.store.erase_customer(erase, &origin).await {
+                Err(StoreError::Conflict(Conflict::DirectoryChanged)) => drop(self.app.refresh_directory().await?),
                 Err(StoreError::Conflict(Conflict::CustomerMoved)) => {}
                 Err(StoreError::Conflict(Conflict::StaleVersion)) if accepted.may_accept_another(current.version) => {}
                 written => return Ok(written?),
             }
         }
-        Err(kept_moving())
+        Err(kept_changing())
     }
 
     /// An earlier write as the answer to a repetition. The caller's rights may have ended since the write, also while it was
@@ -268,6 +286,11 @@ impl CustomerWriter<'_> {
     async fn confirmed_in(&self, account: AccountId) -> Result<Cow<'_, Caller>, Failure> {
         let caller = self.confirmed().await?;
         if caller.scope.includes(account) { Ok(caller) } else { Err(Problem::CustomerNotFound.into()) }
+    }
+
+    /// The origin of a write of the caller, whose rights were confirmed.
+    fn origin_of(&self, caller: &Caller) -> Origin {
+        self.origin.confirmed_with(caller.sign_in.as_ref().map(|sign_in| sign_in.directory_version))
     }
 
     fn check_edit(
@@ -346,6 +369,6 @@ fn invalid_customer_id() -> carnelian_domain::Violation {
     carnelian_domain::Violation::new("customerId", Problem::InvalidCustomerId)
 }
 
-fn kept_moving() -> Failure {
-    Failure::Unavailable(Internal::new("the customer kept changing, or moving between accounts"))
+fn kept_changing() -> Failure {
+    Failure::Unavailable(Internal::new("the customer, or the directory, kept changing"))
 }

@@ -100,7 +100,9 @@ fn from_conflict(conflict: Conflict) -> Failure {
         Conflict::TooManyIdempotencyKeys { retry_after_millis } => {
             Failure::RateLimited(Duration::from_millis(retry_after_millis))
         }
-        Conflict::CustomerMoved | Conflict::ImportMovedOn => Failure::Unavailable(Internal::new(conflict)),
+        Conflict::CustomerMoved | Conflict::DirectoryChanged | Conflict::ImportMovedOn => {
+            Failure::Unavailable(Internal::new(conflict))
+        }
         Conflict::NoErasureInProgress => Problem::NoErasureInProgress.into(),
         Conflict::NoSuchErasure => Problem::ErasureNotFound.into(),
         Conflict::NotEmpty => Failure::Internal(Internal::new(conflict)),

@@ -23,7 +23,7 @@ const FAILED_SIGN_INS_PER_SECOND: u32 = 20;
 /// The same from all addresses together.
 const ALL_FAILED_SIGN_INS_PER_SECOND: u32 = 200;
 
-/// The number of refused administrative operations per second that are recorded for one user. More are not recorded, so
+/// The number of refused administrative operations per second that are recorded for one user. More are only counted, so
 /// that they cannot fill the disk.
 const REFUSALS_PER_SECOND: u32 = 1;
 
@@ -41,8 +41,8 @@ pub(crate) struct Limits {
     pub(crate) all_failed_sign_ins: Throttle<()>,
     /// Delays of failed sign-ins.
     pub(crate) sign_in_delay: RefusalDelay,
-    /// Audit entries about refused administrative operations of each user.
-    pub(crate) refusals: Throttle<UserId>,
+    /// Audit entries about refused administrative operations.
+    pub(crate) refusals: RefusalEntries,
 }
 
 impl Limits {
@@ -54,7 +54,7 @@ impl Limits {
             failed_sign_ins: Throttle::new(FAILED_SIGN_INS_PER_SECOND),
             all_failed_sign_ins: Throttle::new(ALL_FAILED_SIGN_INS_PER_SECOND),
             sign_in_delay: RefusalDelay::default(),
-            refusals: Throttle::new(REFUSALS_PER_SECOND),
+            refusals: RefusalEntries::default(),
         }
     }
 }
@@ -110,6 +110,33 @@ impl<K: Eq + Hash> Throttle<K> {
     }
 }
 
+/// Limits how many refusals of a user are recorded, and counts those that are not.
+pub(crate) struct RefusalEntries {
+    recorded: Throttle<UserId>,
+    /// The refusals since the last entry of a user, if there are any.
+    suppressed: Mutex<HashMap<UserId, u64>>,
+}
+
+impl Default for RefusalEntries {
+    fn default() -> RefusalEntries {
+        RefusalEntries { recorded: Throttle::new(REFUSALS_PER_SECOND), suppressed: Mutex::default() }
+    }
+}
+
+impl RefusalEntries {
+    /// Whether a refusal of a user is to be recorded: if so, with how many that were not recorded since the last entry.
+    pub(crate) fn admit(&self, user: UserId, now: Duration) -> Option<u64> {
+        let mut suppressed = self.suppressed.lock();
+        match self.recorded.admit(user, now) {
+            Ok(()) => Some(suppressed.remove(&user).unwrap_or_default()),
+            Err(_) => {
+                *suppressed.entry(user).or_default() += 1;
+                None
+            }
+        }
+    }
+}
+
 /// Limits each key to one active request; costs nothing if there is no limit.
 pub(crate) struct ActiveCalls<K>(Option<Arc<Mutex<HashSet<K>>>>);
 
@@ -141,6 +168,15 @@ impl<K: Eq + Hash> Drop for ActiveCall<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_beyond_one_a_second_of_a_user_are_counted_in_the_next_entry() {
+        let refusals = RefusalEntries::default();
+        let admit = |user: u64, millis: u64| refusals.admit(UserId(user), Duration::from_millis(10_000 + millis));
+        assert_eq!([admit(1, 0), admit(1, 1), admit(1, 999), admit(2, 999)], [Some(0), None, None, Some(0)]);
+        assert_eq!([admit(1, 1000), admit(1, 1001), admit(1, 5000)], [Some(2), None, Some(1)]);
+        assert_eq!(admit(1, 7000), Some(0));
+    }
 
     #[test]
     fn a_burst_of_one_second_s_worth_is_admitted_and_then_the_rate() {

@@ -41,12 +41,21 @@ pub struct Origin {
     pub request_id: Option<Arc<str>>,
     /// The reason that the author gave.
     pub reason: Option<Arc<str>>,
+    /// The version of the directory with which the author's rights were confirmed; `None` for commands and the server, which
+    /// need none.
+    pub directory_version: Option<u64>,
 }
 
 impl Origin {
     /// The origin of a change without a request.
-    pub fn new(actor: Actor) -> Origin {
-        Origin { actor, address: None, request_id: None, reason: None }
+    pub const fn new(actor: Actor) -> Origin {
+        Origin { actor, address: None, request_id: None, reason: None, directory_version: None }
+    }
+
+    /// The same, of an author whose rights were confirmed with a version of the directory.
+    #[must_use]
+    pub fn confirmed_with(&self, directory_version: Option<u64>) -> Origin {
+        Origin { directory_version, ..self.clone() }
     }
 }
 

@@ -234,7 +234,7 @@ async fn list(
 /// What the audit log records about a request.
 fn origin(caller: &Caller, address: IpAddr, id: &HeaderValue) -> Origin {
     let request_id = id.to_str().ok().map(Into::into);
-    Origin { actor: Actor::User(caller.user), address: Some(address), request_id, reason: None }
+    Origin { address: Some(address), request_id, ..Origin::new(Actor::User(caller.user)) }
 }
 
 async fn sign_in(app: &App, address: IpAddr, headers: &HeaderMap) -> Result<Caller, ApiError> {

@@ -3,13 +3,13 @@
 //! ```text
 //! names:  insert the new customers; a name that is taken refuses its row and no other
 //! rows:   lock the customers that are edited or erased, change and delete them
-//! log:    lock the audit log, look whether accounts and idempotency keys are as expected, append the entries
+//! log:    lock the audit log, look whether accounts, idempotency keys and rights are as expected, append the entries
 //! commit
 //! ```
 //!
-//! Until the log is locked, the group expects what is nearly always so: that accounts are active, and that no write was
-//! made under its idempotency keys. If the look finds anything else, the group is rolled back and runs again with what was
-//! found. So both hold at the moment of the commit, and nothing is locked for them.
+//! Until the log is locked, the group expects what is nearly always so: that accounts are active, that no write was
+//! made under its idempotency keys, and that the directory has not changed since rights were confirmed. If the look finds anything else, the group is rolled back and runs again with what was
+//! found. So all of it holds at the moment of the commit, and nothing is locked for them.
 //!
 //! The lock of the log is itself part of the write-ahead log. So a group that only finds earlier writes under its keys
 //! waits for the standbys like any other, and the answers promise what was promised before.
@@ -78,7 +78,10 @@ const NOTE_ERASED: &str = "
     INSERT INTO erased_customer (partition, id, purged)
     SELECT p.partition, t.id, FALSE FROM partition p, unnest($2::BIGINT[]) AS t (id) WHERE p.partition = $1";
 
-const ACCOUNTS: &str = "SELECT id, state FROM account WHERE partition = $1 AND id = ANY ($2)";
+/// One row at least, for the version of the directory.
+const ACCOUNTS: &str = "
+    SELECT a.id, a.state, r.directory_version
+    FROM registry r LEFT JOIN account a ON a.partition = $1 AND a.id = ANY ($2)";
 
 const KEYS: &str = "
     SELECT w.user_id, w.key, w.fingerprint, w.customer_id, w.account_id, w.at, w.version
@@ -230,7 +233,7 @@ async fn run(
     let looks = [(ACCOUNTS, account_values), (KEYS, key_values)];
     let looks = if keys.is_empty() { &looks[..1] } else { &looks };
     let (mut log, looked) = transaction.lock_log_and_look(core.audit_chain(), PARTITION, looks).await?;
-    if !expected.holds(&accounts, &looked)? {
+    if !expected.holds(pieces, &accounts, &looked)? {
         transaction.roll_back().await;
         return Err(Ended::Again);
     }
@@ -278,6 +281,8 @@ struct Expected {
     states: HashMap<AccountId, Option<AccountState>>,
     /// The writes that were made before under keys, with the fingerprints of their requests.
     writes: HashMap<(UserId, String), (Vec<u8>, Written)>,
+    /// The version of the directory; `None` for the one with which the rights to each write were confirmed.
+    directory_version: Option<u64>,
 }
 
 impl Expected {
@@ -291,13 +296,23 @@ impl Expected {
         Some(judge::check_fingerprint(fingerprint, &key.fingerprint).map(|()| *written))
     }
 
-    /// Whether accounts and keys are as expected. Expects from now on what was found.
-    fn holds(&mut self, accounts: &[i64], looked: &[Done]) -> Result<bool, DatabaseError> {
-        let mut found = HashMap::new();
+    /// Whether the directory has the version with which the rights to a write were confirmed.
+    fn gives_rights(&self, piece: &Piece) -> bool {
+        let confirmed = piece.origin.directory_version;
+        self.directory_version.is_none() || confirmed.is_none() || confirmed == self.directory_version
+    }
+
+    /// Whether accounts, keys and rights are as expected. Expects from now on what was found.
+    fn holds(&mut self, pieces: &[&Piece], accounts: &[i64], looked: &[Done]) -> Result<bool, DatabaseError> {
+        let (mut found, mut version) = (HashMap::new(), None);
         for row in looked.iter().take(1).flat_map(|states| &states.rows) {
-            found.insert(AccountId(number(row, 0)), account_state(row, 1)?);
+            version = Some(number(row, 2));
+            if row.get::<_, Option<i64>>(0).is_some() {
+                found.insert(AccountId(number(row, 0)), account_state(row, 1)?);
+            }
         }
-        let mut holds = true;
+        let before = std::mem::replace(&mut self.directory_version, version);
+        let mut holds = before == version || pieces.iter().all(|piece| self.gives_rights(piece));
         for account in accounts.iter().map(|account| AccountId(account.cast_unsigned())) {
             let state = found.get(&account).copied();
             holds &= self.state(account) == state;
@@ -368,14 +383,17 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn new(transaction: &'a Transaction, pieces: &'a [&'a Piece], expected: &'a Expected) -> Group<'a> {
-        let earlier = |piece: &&Piece| -> Option<Outcome> {
+        let known = |piece: &&Piece| -> Option<Outcome> {
+            if !expected.gives_rights(piece) {
+                return Some(Err(Conflict::DirectoryChanged.into()));
+            }
             Some(expected.earlier(piece.key.as_ref()?)?.map_err(StoreError::from))
         };
         Group {
             transaction,
             pieces,
             expected,
-            outcomes: pieces.iter().map(earlier).collect(),
+            outcomes: pieces.iter().map(known).collect(),
             accounts: BTreeSet::new(),
             locked: HashMap::new(),
             entries: Vec::new(),

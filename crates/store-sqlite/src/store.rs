@@ -21,6 +21,7 @@ use crate::{
     memory::indexes::Indexes,
     read::readers::Readers,
 };
+use carnelian_domain::Origin;
 use carnelian_store::{Clock, DirectoryKey, RegistryId, RegistryKeys, StoreError};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
@@ -179,5 +180,20 @@ impl SqliteStore {
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(work).await
+    }
+
+    /// The same for a write of a caller: fails with [`DirectoryChanged`](carnelian_store::Conflict) if the directory is not the one with which
+    /// the rights to it were confirmed.
+    pub(crate) async fn write_for<T: Send + 'static>(
+        &self,
+        origin: &Origin,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let confirmed = origin.directory_version;
+        self.write(move |tx| {
+            tx.check_rights(confirmed)?;
+            work(tx)
+        })
+        .await
     }
 }

@@ -59,18 +59,38 @@ pub struct AuditEntry<'a> {
     /// The reason that the actor gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'a, str>>,
+    /// How many refusals of the actor before this one have no entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<u64>,
 }
 
-impl AuditEntry<'_> {
+impl<'a> AuditEntry<'a> {
     /// The entry of a change, in the form in which it is stored.
     pub fn record(
-        origin: &Origin,
+        origin: &'a Origin,
         action: Action,
         object: Object<'_>,
         account: Option<AccountId>,
-        fields: &[&str],
+        fields: &[&'a str],
     ) -> String {
-        let entry = AuditEntry {
+        AuditEntry::new(origin, action, object, account, fields).to_json()
+    }
+
+    /// The entry of a refused operation, in the form in which it is stored. It counts the refusals before it that have none.
+    pub fn refusal(origin: &'a Origin, operation: &str, suppressed: u64) -> String {
+        let suppressed = Some(suppressed).filter(|count| *count > 0);
+        let entry = AuditEntry::new(origin, Action::Refuse, Object::Operation(operation), None, &[]);
+        AuditEntry { suppressed, ..entry }.to_json()
+    }
+
+    fn new(
+        origin: &'a Origin,
+        action: Action,
+        object: Object<'_>,
+        account: Option<AccountId>,
+        fields: &[&'a str],
+    ) -> AuditEntry<'a> {
+        AuditEntry {
             action: action.name().into(),
             object: Some(object.to_string().into()),
             account_id: account.map(|account| account.0),
@@ -79,8 +99,12 @@ impl AuditEntry<'_> {
             address: origin.address,
             request_id: origin.request_id.as_deref().map(Cow::from),
             reason: origin.reason.as_deref().map(Cow::from),
-        };
-        serde_json::to_string(&entry).expect("an entry is made of strings and numbers")
+            suppressed: None,
+        }
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an entry is made of strings and numbers")
     }
 }
 

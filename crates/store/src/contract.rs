@@ -167,6 +167,7 @@ macro_rules! contract_tests {
                 groups_are_refused
                 users_are_refused
                 keys_are_refused
+                a_write_whose_rights_were_confirmed_with_another_directory_changes_nothing
             }
             directory {
                 a_new_registry_has_an_empty_directory
@@ -256,7 +257,7 @@ impl AuditChain for TestChain {
 }
 
 /// The origin of changes whose origin does not matter.
-const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+static ORIGIN: Origin = Origin::new(Actor::Server);
 
 /// What links the audit log of a registry.
 async fn test_chain(store: &dyn Store) -> TestChain {

@@ -117,6 +117,9 @@ pub struct Written {
 }
 
 /// The customers of every account.
+///
+/// A write fails with `DirectoryChanged` before it does anything else if its origin has another version of the directory than
+/// the store.
 #[async_trait::async_trait]
 pub trait Customers: Send + Sync {
     /// Reserves ids of a partition for the caller: no other call ever returns one of them.

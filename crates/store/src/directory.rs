@@ -195,7 +195,10 @@ pub type WrapKey = Arc<dyn Fn(AccountId) -> Vec<u8> + Send + Sync>;
 ///
 /// Names are unique in the form that [`unique_name`] returns, and looked up in that form. A record has the name as received.
 ///
-/// Each method names the conflicts that it fails with, in the order in which they are checked. Every read may also fail with
+/// A change fails with `DirectoryChanged` before it does anything else if its origin has another version of the directory than
+/// the store.
+///
+/// Each method names the other conflicts that it fails with, in the order in which they are checked. Every read may also fail with
 /// `Busy`, `Unavailable` or `Corrupt`, every change with `Busy`, `Unavailable` or `Unknown`, and with `Corrupt` if the
 /// directory is not what was sealed ([`directory_seal`](crate::directory_seal)): nothing was done then.
 #[async_trait::async_trait]

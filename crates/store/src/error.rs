@@ -41,6 +41,9 @@ pub enum Conflict {
         /// The time in milliseconds.
         retry_after_millis: u64,
     },
+    /// The directory is not the one with which the caller's rights were confirmed.
+    #[error("accounts, groups, users or keys have changed since the caller's rights were confirmed")]
+    DirectoryChanged,
     /// The import is not where the caller takes it to be.
     #[error("the import has moved on")]
     ImportMovedOn,

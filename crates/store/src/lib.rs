@@ -35,6 +35,9 @@
 //! 9. **Pace is the adapter's**: batch sizes, pauses, retries and pools do not appear in the port.
 //! 10. **Keys belong to one registry** ([`keys`]): the adapter makes a random id with a registry and keeps it in its row.
 //! 11. **The directory is sealed** ([`directory_seal`]): each change checks the stored seal first, and stores the new one.
+//! 12. **A write has the rights that were confirmed**: a write of a customer or a change of the directory whose
+//!     [`Origin`](carnelian_domain::Origin) has a version of the directory fails with
+//!     [`DirectoryChanged`](Conflict::DirectoryChanged) if the directory had another version when its transaction began.
 //!
 //! Call `contract_tests!` and `backup_contract_tests!` (feature `contract`) in the adapter's tests; a case runs against an empty registry.
 

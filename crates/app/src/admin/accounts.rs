@@ -3,7 +3,7 @@
 use super::{Admin, AdminError, check_named};
 use crate::{directory::Account, settings::grace_record};
 use carnelian_domain::{AccountId, ErasureId, Page, Paging, directory::check_name};
-use carnelian_store::{Conflict, IdOrName};
+use carnelian_store::{Conflict, IdOrName, WrapKey};
 use std::sync::Arc;
 
 impl Admin<'_> {
@@ -11,8 +11,9 @@ impl Admin<'_> {
     pub async fn create_account(&self, name: &str) -> Result<Arc<Account>, AdminError> {
         check_named("an account", name, check_name)?;
         let vault = self.app.keys.vault.clone();
-        let wrap_key = Arc::new(move |id| vault.new_data_key(id));
-        let created = self.app.store.create_account(name.to_owned(), wrap_key, &self.origin).await?;
+        let wrap_key: WrapKey = Arc::new(move |id| vault.new_data_key(id));
+        let create = self.change(|store, origin| store.create_account(name.to_owned(), wrap_key.clone(), origin));
+        let created = create.await?;
         self.changed_account(created.id).await
     }
 
@@ -34,9 +35,8 @@ impl Admin<'_> {
         let account = self.account(account).await?;
         let id = account.id;
         let grace = self.app.erasure_grace().await?;
-        self.confirm().await?;
-        let requested = self.app.store.request_erasure(IdOrName::Id(id), grace, &self.origin).await;
-        let erasure = self.keep_operator(requested, "request_erasure").await?;
+        let request = self.change(|store, origin| store.request_erasure(IdOrName::Id(id), grace, origin));
+        let erasure = request.await?;
         // Without a grace period the account may be erased before the directory is read again.
         let account = match self.changed_account(id).await {
             Err(AdminError::Conflict(Conflict::NoSuchAccount)) => Arc::new(account.being_erased()),
@@ -53,8 +53,7 @@ impl Admin<'_> {
     /// Cancels a requested erasure that has not begun.
     pub async fn cancel_erasure(&self, account: &IdOrName<AccountId>) -> Result<Arc<Account>, AdminError> {
         let id = self.account(account).await?.id;
-        self.confirm().await?;
-        self.app.store.cancel_erasure(IdOrName::Id(id), &self.origin).await?;
+        self.change(|store, origin| store.cancel_erasure(IdOrName::Id(id), origin)).await?;
         self.changed_account(id).await
     }
 

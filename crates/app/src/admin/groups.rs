@@ -28,7 +28,7 @@ impl Admin<'_> {
     /// Creates a group without accounts.
     pub async fn create_group(&self, name: &str) -> Result<GroupDetails, AdminError> {
         check_named("a group", name, check_name)?;
-        let created = self.app.store.create_group(name.to_owned(), &self.origin).await?;
+        let created = self.change(|store, origin| store.create_group(name.to_owned(), origin)).await?;
         self.changed_group(created.id).await
     }
 
@@ -53,8 +53,7 @@ impl Admin<'_> {
         account: &IdOrName<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
-        self.confirm().await?;
-        self.app.store.add_to_group(IdOrName::Id(group), IdOrName::Id(account), &self.origin).await?;
+        self.change(|store, origin| store.add_to_group(IdOrName::Id(group), IdOrName::Id(account), origin)).await?;
         self.changed_group(group).await
     }
 
@@ -65,8 +64,8 @@ impl Admin<'_> {
         account: &IdOrName<AccountId>,
     ) -> Result<GroupDetails, AdminError> {
         let (group, account) = (self.group(group).await?.id, self.account(account).await?.id);
-        self.confirm().await?;
-        self.app.store.remove_from_group(IdOrName::Id(group), IdOrName::Id(account), &self.origin).await?;
+        self.change(|store, origin| store.remove_from_group(IdOrName::Id(group), IdOrName::Id(account), origin))
+            .await?;
         self.changed_group(group).await
     }
 

@@ -108,7 +108,7 @@ impl Admin<'_> {
 
     /// Revokes a key. Once this returns, this server no longer accepts it.
     pub async fn revoke_key(&self, key_id: &str) -> Result<KeyEntry, AdminError> {
-        let revoked = self.app.store.revoke_key(key_id.to_owned(), &self.origin).await?;
+        let revoked = self.change(|store, origin| store.revoke_key(key_id.to_owned(), origin)).await?;
         self.app.refresh_directory().await?;
         Ok(self.key_entry(revoked))
     }
@@ -120,8 +120,7 @@ impl Admin<'_> {
     }
 
     async fn add(&self, new: NewKey) -> Result<(), AdminError> {
-        self.confirm().await?;
-        self.app.store.add_key(new, &self.origin).await?;
+        self.change(|store, origin| store.add_key(new.clone(), origin)).await?;
         self.app.refresh_directory().await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ impl Admin<'_> {
     /// Creates a user.
     pub async fn create_user(&self, new: NewUser) -> Result<UserDetails, AdminError> {
         check_named("a user", &new.name, check_user_name)?;
-        let created = self.app.store.create_user(new, &self.origin).await?;
+        let created = self.change(|store, origin| store.create_user(new.clone(), origin)).await?;
         self.changed_user(created.id).await
     }
 
@@ -28,9 +28,7 @@ impl Admin<'_> {
     /// Changes a user. The last operator with access must remain.
     pub async fn edit_user(&self, user: &IdOrName<UserId>, changes: UserChanges) -> Result<UserDetails, AdminError> {
         let id = self.get_user(user).await?.id;
-        self.confirm().await?;
-        let edited = self.app.store.edit_user(IdOrName::Id(id), changes, &self.origin).await;
-        self.keep_operator(edited, "edit_user").await?;
+        self.change(|store, origin| store.edit_user(IdOrName::Id(id), changes.clone(), origin)).await?;
         self.changed_user(id).await
     }
 

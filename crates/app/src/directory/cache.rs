@@ -23,6 +23,8 @@ pub(crate) struct DirectoryCache {
     key: Arc<dyn DirectoryKey>,
     /// When the last successful look at the store began, in milliseconds of the monotonic clock.
     checked_at: AtomicU64,
+    /// Held by a change that was refused because the directory had changed, until it is made.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     /// The last uses of all keys, which outlive each version of the directory.
     pub(crate) key_uses: KeyUses,
 }
@@ -40,6 +42,7 @@ impl DirectoryCache {
             newest: tokio::sync::Mutex::default(),
             key,
             checked_at: AtomicU64::new(millis(now)),
+            changing: tokio::sync::Mutex::default(),
             key_uses: KeyUses::default(),
         };
         cache.replace(&mut *cache.newest.lock().await, read(store).await?, vault);

@@ -254,7 +254,7 @@ impl Directory for PostgresStore {
 impl PostgresStore {
     /// Begins a change of the directory.
     pub(crate) async fn change<'a>(&self, origin: &'a Origin) -> Result<Change<'a>, StoreError> {
-        Ok(Change::begin(&self.core, origin).await?)
+        Change::begin(&self.core, origin).await
     }
 
     /// Adds an account to a group, or removes it.

@@ -10,7 +10,7 @@ use carnelian_store_postgres::{Database, Durability, OpenError, PostgresStore, U
 use std::sync::Arc;
 use test_postgres::{Server, run_sql};
 
-const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+static ORIGIN: Origin = Origin::new(Actor::Server);
 
 async fn account(store: &PostgresStore) -> AccountId {
     let wrap = Arc::new(|_| b"wrapped".to_vec());

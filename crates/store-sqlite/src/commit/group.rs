@@ -12,12 +12,14 @@ pub(crate) struct QueuedJob {
     pub(crate) reply_to: ReplySender,
 }
 
-/// The jobs that share a transaction, the customers that they have written, and whether they have erased data.
+/// The jobs that share a transaction, the customers that they have written, whether they have erased data, and the version of
+/// the directory when it began, if that is known.
 #[derive(Default)]
 pub(crate) struct Group {
     pub(crate) jobs: Vec<QueuedJob>,
     pub(crate) customers: Vec<CustomerId>,
     pub(crate) erased: bool,
+    pub(crate) directory_version: Option<u64>,
 }
 
 impl Group {

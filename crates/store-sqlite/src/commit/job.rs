@@ -20,12 +20,30 @@ pub(crate) struct WriteTx<'a> {
     pub(crate) written: &'a mut Vec<CustomerId>,
     /// Whether it erases data, which must not stay in the write-ahead log.
     pub(crate) erased: &'a mut bool,
+    /// The version of the directory when the transaction began, once a job has asked for it.
+    pub(crate) directory_version: &'a mut Option<u64>,
 }
 
 impl<'a> WriteTx<'a> {
     /// The indexes in memory; fails in a process that may not write customers.
     pub(crate) fn indexes(&self) -> Result<&'a Indexes, WorkError> {
         self.indexes.ok_or(WorkError::NotAllowed)
+    }
+
+    /// Checks that the directory is the one with which the rights to a write were confirmed. Other processes change it, too,
+    /// while a write waits in the queue.
+    ///
+    /// It is read once for a group, and so changes in the group itself do not count: its writes are committed together.
+    pub(crate) fn check_rights(&mut self, confirmed: Option<u64>) -> Result<(), WorkError> {
+        let Some(confirmed) = confirmed else { return Ok(()) };
+        let version = match *self.directory_version {
+            Some(version) => version,
+            None => {
+                let mut select = self.connection.prepare_cached("SELECT directory_version FROM registry")?;
+                *self.directory_version.insert(select.query_row([], |row| row.get(0))?)
+            }
+        };
+        if version == confirmed { Ok(()) } else { Err(Conflict::DirectoryChanged.into()) }
     }
 
     /// Writes an entry of the audit log.

@@ -52,7 +52,7 @@ impl Customers for SqliteStore {
     ) -> Result<Written, StoreError> {
         let entry =
             AuditEntry::record(origin, Action::CreateCustomer, Object::Customer(new.id), Some(new.account), &[]);
-        self.write(move |tx| once(tx, idempotency.as_ref(), |tx| create(tx, &new, &entry))).await
+        self.write_for(origin, move |tx| once(tx, idempotency.as_ref(), |tx| create(tx, &new, &entry))).await
     }
 
     async fn find_idempotent_write(&self, key: &IdempotencyKey) -> Result<Option<Written>, StoreError> {
@@ -83,14 +83,14 @@ impl Customers for SqliteStore {
         origin: &Origin,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Written, StoreError> {
-        let origin = origin.clone();
-        self.write(move |tx| once(tx, idempotency.as_ref(), |tx| replace(tx, &edit, &origin))).await
+        let by = origin.clone();
+        self.write_for(origin, move |tx| once(tx, idempotency.as_ref(), |tx| replace(tx, &edit, &by))).await
     }
 
     async fn erase_customer(&self, erase: EraseCustomer, origin: &Origin) -> Result<Written, StoreError> {
         let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
         let entry = AuditEntry::record(origin, action, object, Some(erase.seen_in), &[]);
-        self.write(move |tx| self::erase(tx, &erase, &entry)).await
+        self.write_for(origin, move |tx| self::erase(tx, &erase, &entry)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -254,8 +254,8 @@ impl SqliteStore {
         origin: &Origin,
         work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (origin, key) = (origin.clone(), self.directory_key());
-        self.write(move |tx| carry_out(&mut Change { tx, origin: &origin, key: &*key }, work)).await
+        let (by, key) = (origin.clone(), self.directory_key());
+        self.write_for(origin, move |tx| carry_out(&mut Change { tx, origin: &by, key: &*key }, work)).await
     }
 }
 

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+static ORIGIN: Origin = Origin::new(Actor::Server);
 
 async fn account(store: &SqliteStore) -> AccountId {
     store

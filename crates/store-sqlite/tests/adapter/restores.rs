@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
-const ORIGIN: Origin = Origin { actor: Actor::Server, address: None, request_id: None, reason: None };
+static ORIGIN: Origin = Origin::new(Actor::Server);
 
 const DATABASE: &str = "carnelian.db";
 const REPLACED: &str = "carnelian.db.replaced";

@@ -115,7 +115,7 @@ pub async fn the_last_operator_with_access_remains(store: &dyn Store) {
 
 pub async fn a_user_cannot_have_the_last_operator_erased_and_a_command_can(store: &dyn Store) {
     let (home, other) = (account(store, "acme").await, account(store, "rival").await);
-    let by_olga = Origin { actor: Actor::User(user(store, "olga", Role::Operator).await), ..ORIGIN };
+    let by_olga = Origin { actor: Actor::User(user(store, "olga", Role::Operator).await), ..ORIGIN.clone() };
     let erase = async |account, origin: &Origin| store.request_erasure(IdOrName::Id(account), 60, origin).await;
     assert_eq!(conflict(erase(home, &by_olga).await), Conflict::LastOperator);
     erase(other, &by_olga).await.expect("no operator has this home account");

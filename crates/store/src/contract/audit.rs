@@ -105,6 +105,7 @@ pub async fn an_entry_has_actor_address_request_and_reason(store: &dyn Store) {
         address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         request_id: Some("r-1".into()),
         reason: Some("they asked".into()),
+        directory_version: None,
     };
     let new = draft(store, home, "A").await;
     let written = store.create_customer(new, &origin, None).await.expect("is created");

@@ -3,11 +3,14 @@
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
 use super::{
-    Call, ORIGIN, account, conflict,
+    Call, ORIGIN, account, audit_log, conflict, customer,
     directory::{new_key, new_user, populate, snapshot, user},
-    outcome, set_enabled,
+    draft, edit, outcome, read, set_enabled, together,
 };
-use crate::{Conflict, NewKey, NewUser, Store, StoreError};
+use crate::{
+    Conflict, EraseCustomer, IdempotencyKey, NewCustomer, NewKey, NewUser, Store, StoreError, UserChanges, Written,
+};
+use carnelian_domain::{Actor, Origin, UserId};
 use std::sync::Arc;
 
 pub async fn a_refused_change_changes_nothing(store: &dyn Store) {
@@ -98,4 +101,58 @@ pub async fn keys_are_refused(store: &dyn Store) {
         Conflict::KeyKnown,
         "even a revoked one"
     );
+}
+
+pub async fn a_write_whose_rights_were_confirmed_with_another_directory_changes_nothing(store: &dyn Store) {
+    populate(store).await;
+    let home = snapshot(store).await.accounts[0].id;
+    let before = customer(store, home, "before").await;
+    let version = store.directory_version().await.expect("is read");
+    let confirmed = |version| Origin::new(Actor::User(UserId(1))).confirmed_with(Some(version));
+    let (newest, older) = (confirmed(version), confirmed(version - 1));
+    let (acme, europe) = (|| "acme".to_owned(), || "europe".to_owned());
+    let log = audit_log(store).await;
+    let directory = format!("{:?}", snapshot(store).await);
+    let disabled = UserChanges { enabled: Some(false), ..UserChanges::default() };
+    let renamed = NewCustomer { name: "after".into(), unique_name: "after".into(), ..before.clone() };
+    let erase = EraseCustomer { id: before.id, seen_in: home, expected_versions: None };
+    let refused: [Call<'_, Result<(), StoreError>>; 12] = [
+        outcome(store.create_customer(draft(store, home, "new").await, &older, None)),
+        outcome(store.edit_customer(edit(&renamed), &older, None)),
+        outcome(store.erase_customer(erase, &older)),
+        outcome(store.create_account("other".into(), Arc::new(|_| vec![1]), &older)),
+        outcome(store.create_group("asia".into(), &older)),
+        outcome(store.create_user(new_user("bob", "acme"), &older)),
+        outcome(store.remove_from_group(europe().into(), acme().into(), &older)),
+        outcome(store.add_to_group(europe().into(), acme().into(), &older)),
+        outcome(store.add_key(new_key("k2", "alice"), &older)),
+        outcome(store.revoke_key("k1".into(), &older)),
+        outcome(store.request_erasure(acme().into(), 0, &older)),
+        outcome(store.edit_user("alice".into(), disabled, &older)),
+    ];
+    for write in refused {
+        assert_eq!(conflict(write.await), Conflict::DirectoryChanged);
+    }
+    assert_eq!((audit_log(store).await, format!("{:?}", snapshot(store).await)), (log, directory));
+    assert_eq!(read(store, before.id).await.version, 1);
+
+    // Among others that are written at once, and again under the same idempotency key.
+    let key = IdempotencyKey { user: UserId(1), key: "once".into(), fingerprint: vec![1] };
+    let again = draft(store, home, "again").await;
+    let create = |new, origin, key| -> Call<'_, Result<Written, StoreError>> {
+        Box::pin(async move { store.create_customer(new, origin, key).await })
+    };
+    let outcomes = together([
+        create(draft(store, home, "one").await, &newest, None),
+        create(again.clone(), &older, Some(key.clone())),
+        create(draft(store, home, "two").await, &ORIGIN, None),
+    ])
+    .await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    assert_eq!(conflict(outcomes[1].clone()), Conflict::DirectoryChanged);
+    store.create_customer(again, &newest, Some(key)).await.expect("has the rights that were confirmed");
+    store.edit_customer(edit(&renamed), &newest, None).await.expect("has the rights that were confirmed");
+    store.revoke_key("k1".into(), &newest).await.expect("has the rights that were confirmed");
+    let late = draft(store, home, "late").await;
+    assert_eq!(conflict(store.create_customer(late, &newest, None).await), Conflict::DirectoryChanged);
 }

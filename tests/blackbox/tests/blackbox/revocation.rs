@@ -208,19 +208,18 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
     tenants.client(&tenants.opal).read(id).must_succeed("the customer is untouched");
 }
 
-#[test]
-fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
-    let tenants = TenantFixture::start();
+/// Revokes a key as another process does, while a create of ada's waits for the write lock, and returns the reply.
+fn revoked_while_a_create_waits(tenants: &TenantFixture, revoked: &Login) -> Reply {
     let database = Database::open(tenants.test_dir.data().join("carnelian.db")).expect("the database can be opened");
     // What another process is going to commit, made in a copy of the registry.
     let (copy, copied) = (tenants.test_dir.root().join("copy"), "copy/carnelian.db");
     std::fs::create_dir(&copy).expect("a directory can be made");
     std::fs::copy(tenants.test_dir.data().join("master.key"), copy.join("master.key")).expect("can be copied");
     database.execute("VACUUM INTO ?1", [tenants.test_dir.root().join(copied).to_str()]).expect("is copied");
-    let key_id = &tenants.ada.key[5..21];
+    let key_id = &revoked.key[5..21];
     tenants.test_dir.bare_cli(&["key", "revoke", key_id, "--data", copy.to_str().expect("a plain path")]).done();
     database.execute("ATTACH ?1 AS copy", [tenants.test_dir.root().join(copied).to_str()]).expect("is attached");
-    // Another process holds the write lock, so the first create waits: it reserves a block of ids with a write.
+    // Another process holds the write lock, so the create waits.
     database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let create = Request::new("POST", CUSTOMERS).login(&tenants.ada).header("Idempotency-Key", "waits");
     let bytes = create.json(&sample::minimal("A", "Acme")).bytes();
@@ -249,6 +248,30 @@ fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
     database.execute_batch(revoke).expect("the key can be revoked");
     let waited = &mut both[1 - refused];
     waited.set_patience(wait::PROCESS);
-    let reply = waited.receive("POST", CUSTOMERS).expect("the server answers");
-    reply.must_be(&INVALID_CREDENTIALS, "revoked while the create waited");
+    waited.receive("POST", CUSTOMERS).expect("the server answers")
+}
+
+#[test]
+fn a_key_that_is_revoked_while_a_create_waits_for_ids_is_refused() {
+    let tenants = TenantFixture::start();
+    let reply = revoked_while_a_create_waits(&tenants, &tenants.ada);
+    reply.must_be(&INVALID_CREDENTIALS, "revoked while the create waited for ids");
+}
+
+#[test]
+fn a_key_that_is_revoked_while_a_create_waits_to_be_written_is_refused() {
+    let tenants = TenantFixture::start();
+    // The server has ids from here on.
+    tenants.client(&tenants.ada).create(&sample::minimal("First", "Acme")).must_succeed("has every right");
+    let reply = revoked_while_a_create_waits(&tenants, &tenants.ada);
+    reply.must_be(&INVALID_CREDENTIALS, "revoked while the create waited to be written");
+    let listed = tenants.client(&tenants.opal).get(&format!("{CUSTOMERS}?name=A")).must_succeed("an operator").json();
+    assert_eq!(listed["customers"], json!([]), "{listed}");
+}
+
+#[test]
+fn a_create_that_waits_while_the_rights_of_others_change_is_made() {
+    let tenants = TenantFixture::start();
+    tenants.client(&tenants.ada).create(&sample::minimal("First", "Acme")).must_succeed("has every right");
+    revoked_while_a_create_waits(&tenants, &tenants.rita).must_succeed("the key of another user was revoked");
 }

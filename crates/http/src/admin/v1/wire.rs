@@ -203,6 +203,9 @@ pub(crate) struct EntryReply<'a> {
     request_id: Option<&'a str>,
     #[schemars(example = &"Requested by the customer")]
     reason: Option<&'a str>,
+    /// How many refusals of the user before this one have no entry: at most one a second has.
+    #[schemars(range(min = 1), example = 41)]
+    suppressed: Option<u64>,
 }
 
 impl Listed for EntryReply<'_> {
@@ -223,6 +226,7 @@ impl<'a> From<&'a ListedEntry> for EntryReply<'a> {
             address: entry.address,
             request_id: entry.request_id.as_deref(),
             reason: entry.reason.as_deref(),
+            suppressed: entry.suppressed,
         }
     }
 }

@@ -50,23 +50,27 @@ impl Deref for Change<'_> {
 
 impl<'a> Change<'a> {
     /// Begins a change, and keeps every other one waiting until its end.
-    pub(super) async fn begin(core: &Core, origin: &'a Origin) -> Result<Change<'a>, DatabaseError> {
+    pub(super) async fn begin(core: &Core, origin: &'a Origin) -> Result<Change<'a>, StoreError> {
         let transaction = core.begin().await?;
         Change::within(transaction, core, origin).await
     }
 
-    /// Continues a transaction as a change. Fails if the directory is not what was sealed: the change would seal it.
+    /// Continues a transaction as a change. Fails if the directory is not what was sealed, since the change would seal it, and
+    /// if it is not the one with which the rights to the change were confirmed.
     pub(crate) async fn within(
         transaction: Transaction,
         core: &Core,
         origin: &'a Origin,
-    ) -> Result<Change<'a>, DatabaseError> {
+    ) -> Result<Change<'a>, StoreError> {
         let change = Change::unchecked(transaction, core, origin).await?;
-        if snapshot::read_within(&change).await?.is_sealed(&*change.key) {
-            Ok(change)
-        } else {
-            Err(DatabaseError::Corrupt(ALTERED))
+        let directory = snapshot::read_within(&change).await?;
+        if !directory.is_sealed(&*change.key) {
+            return Err(DatabaseError::Corrupt(ALTERED).into());
         }
+        if origin.directory_version.is_some_and(|confirmed| confirmed != directory.version) {
+            return Err(Conflict::DirectoryChanged.into());
+        }
+        Ok(change)
     }
 
     /// The same, whatever the directory is.

@@ -224,6 +224,7 @@ impl WriterThread {
             audit: &mut self.audit,
             written: &mut self.group.customers,
             erased: &mut self.group.erased,
+            directory_version: &mut self.group.directory_version,
         })
     }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use blackbox::problems::*;
-use blackbox::{Client, Reply, Request, reference};
-use serde_json::json;
+use blackbox::{Client, Reply, Request, reference, wait};
+use serde_json::{Value, json};
 
 use super::{get, newest, patch, user_id};
 use crate::tenant_fixture::TenantFixture;
@@ -54,11 +54,18 @@ fn refused_administration_is_logged() {
     tenants.test_dir.cli(&["audit", "verify"]).done();
 }
 
+/// For each refusal of a user in the audit log, how many before it have no entry.
+fn suppressed(tenants: &TenantFixture, user: &str) -> Vec<usize> {
+    let actor = format!("user:{}", user_id(&tenants.client(&tenants.opal), user));
+    let log = tenants.test_dir.cli(&["audit", "export"]).done();
+    let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("is JSON"));
+    let refusals = entries.filter(|entry| entry["action"] == "refused" && entry["actor"] == *actor);
+    refusals.map(|entry| entry["suppressed"].as_u64().unwrap_or_default() as usize).collect()
+}
+
 /// How many refusals of a user are in the audit log.
 fn refusals(tenants: &TenantFixture, user: &str) -> usize {
-    let actor = format!("\"actor\":\"user:{}\"", user_id(&tenants.client(&tenants.opal), user));
-    let log = tenants.test_dir.cli(&["audit", "export"]).done();
-    log.lines().filter(|line| line.contains("\"action\":\"refused\"") && line.contains(&actor)).count()
+    suppressed(tenants, user).len()
 }
 
 /// How many refusals of a user are logged at most within a time: one at once, and one a second.
@@ -80,6 +87,28 @@ fn a_flood_of_refused_administration_is_logged_at_a_limited_rate() {
     assert!((1..=most).contains(&logged), "{logged} of {FLOOD} are logged, at most {most} may be");
     get(&tenants.client(&tenants.rex), "audit").must_be(&ROLE_NOT_ALLOWED, "another one");
     assert_eq!(refusals(&tenants, "rex"), 1, "a flood of one user does not hide another user");
+}
+
+#[test]
+fn refusals_without_an_entry_are_counted_in_the_next_one() {
+    let tenants = TenantFixture::start();
+    let rita = tenants.client(&tenants.rita);
+    let mut refused = 0;
+    // Until there are two entries: the second one counts those between them.
+    let counted = wait::until("a second entry", wait::NOTICE, || {
+        for _ in 0..5 {
+            get(&rita, "audit").must_be(&ROLE_NOT_ALLOWED, "a reader");
+        }
+        refused += 5;
+        Some(suppressed(&tenants, "rita")).filter(|entries| entries.len() > 1)
+    });
+    let logged: usize = counted.iter().map(|suppressed| suppressed + 1).sum();
+    assert_eq!(counted[0], 0, "none came before the first entry");
+    assert!(counted[1] > 0 && logged <= refused, "{counted:?} of {refused}");
+    let listed =
+        get(&tenants.client(&tenants.opal), "audit?action=refused&pageSize=2").must_succeed("an operator").json();
+    assert_eq!(listed["entries"][0]["suppressed"], Value::Null);
+    assert_eq!(listed["entries"][1]["suppressed"], counted[1]);
 }
 
 #[test]

@@ -7,8 +7,19 @@ use serde_json::json;
 use super::{account_id, get, post};
 use crate::tenant_fixture::TenantFixture;
 
-const KEYS: [&str; 10] =
-    ["sequence", "at", "actor", "action", "object", "accountId", "fields", "address", "requestId", "reason"];
+const KEYS: [&str; 11] = [
+    "sequence",
+    "at",
+    "actor",
+    "action",
+    "object",
+    "accountId",
+    "fields",
+    "address",
+    "requestId",
+    "reason",
+    "suppressed",
+];
 
 /// The numbers of the entries that a query lists.
 #[track_caller]

@@ -122,20 +122,29 @@ impl DatabaseError {
         self.code().is_some_and(|code| codes.contains(code))
     }
 
-    /// Whether the connection was lost, or the database is about to end it. Nothing of an open transaction is kept.
+    /// Whether the connection was lost, the database is about to end it, or it has to be replaced. Nothing of an open
+    /// transaction is kept.
     pub(crate) fn is_of_connection(&self) -> bool {
         let DatabaseError::Postgres(error) = self else { return false };
-        error.is_closed() || error.code().is_some_and(|code| code.code().starts_with("57P"))
+        // 25P03: the transaction stood still for too long.
+        error.is_closed() || self.spoils_connection() || self.is_one_of(&["08", "25P03", "57P"])
+    }
+
+    /// Whether the connection is of no use any more, although it may be open.
+    pub(crate) fn spoils_connection(&self) -> bool {
+        // 0A000, 26000: a prepared statement returns something else than before, or is unknown. 25006: the database has
+        // become one that takes no writes.
+        matches!(self, DatabaseError::Timeout) || self.is_one_of(&["0A000", "25006", "26000"])
     }
 
     /// Whether the values of a statement may be the reason.
     pub(crate) fn is_of_values(&self) -> bool {
-        match self {
-            DatabaseError::Postgres(error) => {
-                error.code().is_none_or(|code| ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)))
-            }
-            _ => false,
-        }
+        self.is_one_of(&["22", "23", "54"])
+    }
+
+    /// Whether the code of the error begins in one of these ways.
+    fn is_one_of(&self, beginnings: &[&str]) -> bool {
+        self.code().is_some_and(|code| beginnings.iter().any(|beginning| code.code().starts_with(beginning)))
     }
 
     /// Whether a row breaks a unique key.
@@ -145,7 +154,7 @@ impl DatabaseError {
 
     /// Whether the database has answered a commit with an error that says that it was undone.
     pub(crate) fn has_undone(&self) -> bool {
-        self.is_of_concurrency() || self.code().is_some_and(|code| code.code().starts_with("23"))
+        self.is_of_concurrency() || self.is_one_of(&["23"])
     }
 }
 

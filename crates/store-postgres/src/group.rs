@@ -34,11 +34,17 @@ use carnelian_store::{
     judge::{self, FoundCustomer},
 };
 use rows::Rows;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 use tokio_postgres::Row;
 
 /// How often a group is run.
 const TRIES: usize = 8;
+
+/// How long a group is run again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A customer whose name or id is taken is left out.
 const INSERT: &str = "
@@ -169,11 +175,12 @@ pub(crate) async fn write(
     pieces: &[&Piece],
     import: Option<&ImportPart>,
 ) -> Result<Vec<Outcome>, GroupError> {
-    let mut expected = Expected::default();
+    let (mut expected, began) = (Expected::default(), core.clock.monotonic());
     for _ in 0..TRIES {
         match run(core, pieces, import, &mut expected).await {
             Ok(outcomes) => return Ok(outcomes),
-            Err(Ended::Again) => {}
+            Err(Ended::Again) if core.clock.monotonic().saturating_sub(began) < PATIENCE => {}
+            Err(Ended::Again) => break,
             Err(Ended::Database(error)) => {
                 let is_of_values = error.is_of_values();
                 return Err(GroupError { error: error.into(), is_of_values });

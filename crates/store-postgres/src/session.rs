@@ -18,7 +18,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{runtime::Handle, task::AbortHandle, time::timeout};
 use tokio_postgres::{
     AsyncMessage, Client, Config, Row, Socket, Statement,
     config::{Host, SslMode, TargetSessionAttrs},
@@ -36,12 +36,13 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What each session sets. A session's setting overrides those of the role and of the database.
 ///
 /// There is no `statement_timeout`: one that expires while a commit waits for a standby ends the wait, and the commit
-/// is acknowledged all the same.
+/// is acknowledged all the same. A server that stands still within a transaction holds up all others that write, until the
+/// database ends its session: they wait 2 s at most.
 const SETTINGS: &str = "
     SET synchronous_commit = on;
     SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '4s';
-    SET idle_in_transaction_session_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '2s';
     SET statement_timeout = 0";
 
 /// What a session reads of the database's settings.
@@ -114,9 +115,9 @@ impl Connector {
     async fn connect_here(&self) -> Result<Session, DatabaseError> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
         let warned = Arc::new(AtomicBool::new(false));
-        tokio::spawn(serve(connection, warned.clone()));
+        let driver = tokio::spawn(serve(connection, warned.clone())).abort_handle();
         client.batch_execute(SETTINGS).await?;
-        let session = Session { client, statements: Mutex::default(), warned, durability: self.durability };
+        let session = Session { client, driver, statements: Mutex::default(), warned, durability: self.durability };
         session.check().await?;
         Ok(session)
     }
@@ -211,6 +212,8 @@ pub(crate) struct Done {
 /// A connection.
 pub(crate) struct Session {
     client: Client,
+    /// The task that serves the connection, which ends with it.
+    driver: AbortHandle,
     /// The statements that were prepared on it.
     statements: Mutex<HashMap<&'static str, Statement>>,
     /// Whether the database has warned since the last transaction began.
@@ -260,7 +263,7 @@ impl Session {
     /// Runs a statement and reads its result to the end.
     pub(crate) async fn run(&self, sql: &'static str, values: Values<'_>) -> Result<Done, DatabaseError> {
         let statement = self.prepared(sql).await?;
-        in_time(self.execute(&statement, values)).await
+        self.in_time(self.execute(&statement, values)).await
     }
 
     /// Runs several statements one after the other, without waiting for the results in between.
@@ -270,7 +273,7 @@ impl Session {
         for (sql, values) in statements {
             prepared.push((self.prepared(sql).await?, *values));
         }
-        in_time(try_join_all(prepared.iter().map(|(statement, values)| self.execute(statement, values)))).await
+        self.in_time(try_join_all(prepared.iter().map(|(statement, values)| self.execute(statement, values)))).await
     }
 
     /// Runs a statement and returns its rows.
@@ -290,7 +293,7 @@ impl Session {
 
     /// Runs a statement without parameters and results, which is not prepared.
     pub(crate) async fn command(&self, sql: &str) -> Result<(), DatabaseError> {
-        in_time(async { Ok(self.client.batch_execute(sql).await?) }).await
+        self.in_time(async { Ok(self.client.batch_execute(sql).await?) }).await
     }
 
     async fn execute(&self, statement: &Statement, values: Values<'_>) -> Result<Done, DatabaseError> {
@@ -309,14 +312,20 @@ impl Session {
         match known {
             Some(statement) => Ok(statement),
             None => {
-                let statement = in_time(async { Ok(self.client.prepare(sql).await?) }).await?;
+                let statement = self.in_time(async { Ok(self.client.prepare(sql).await?) }).await?;
                 self.statements.lock().insert(sql, statement.clone());
                 Ok(statement)
             }
         }
     }
-}
 
-async fn in_time<T>(answer: impl Future<Output = Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
-    timeout(STATEMENT_TIMEOUT, answer).await.unwrap_or(Err(DatabaseError::Timeout))
+    /// Waits for an answer. A connection on which none came in time, or which cannot run the statement any more, is cut, so
+    /// that it is replaced.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
+        let answer = timeout(STATEMENT_TIMEOUT, answer).await.unwrap_or(Err(DatabaseError::Timeout));
+        if answer.as_ref().is_err_and(DatabaseError::spoils_connection) {
+            self.driver.abort();
+        }
+        answer
+    }
 }

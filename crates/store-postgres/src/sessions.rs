@@ -22,7 +22,7 @@ use tokio_postgres::Row;
 /// How many transactions run at once, beside those of the writers.
 const TRANSACTIONS: usize = 4;
 
-/// How long a transaction waits for a connection.
+/// How long a read or a transaction waits for its turn to have a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections of a store.
@@ -50,7 +50,7 @@ impl Sessions {
     /// A connection for reading, which others read on at the same time.
     pub(crate) async fn reader(&self) -> Result<Arc<Session>, DatabaseError> {
         let number = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let mut reader = self.readers[number].lock().await;
+        let mut reader = timeout(PATIENCE, self.readers[number].lock()).await.map_err(|_| DatabaseError::Timeout)?;
         match &*reader {
             Some(session) if !session.is_closed() => Ok(session.clone()),
             _ => Ok(reader.insert(Arc::new(self.connector.connect().await?)).clone()),

@@ -154,6 +154,26 @@ async fn a_store_goes_on_when_its_connections_are_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_statements_are_outdated_is_replaced() {
+    let (url, store) = open().await;
+    let account = account(&store).await;
+    let new = draft(&store, account, "Jane").await;
+    let id = new.id;
+    store.create_customer(new, &ORIGIN, None).await.expect("is created");
+    for _ in 0..4 {
+        store.customer(id).await.expect("each reader has prepared the statement");
+    }
+    run_sql(&url, "ALTER TABLE customer ALTER COLUMN name TYPE VARCHAR(1000)");
+    let mut failed = 0;
+    for _ in 0..20 {
+        failed += usize::from(store.customer(id).await.is_err());
+    }
+    assert!((1..=2).contains(&failed), "each of the two readers fails at most once: {failed}");
+    let new = draft(&store, account, "John").await;
+    store.create_customer(new, &ORIGIN, None).await.expect("is created");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_cannot_be_reached_makes_every_call_unavailable() {
     let (server, url, store) = open_alone().await;
     let account = account(&store).await;

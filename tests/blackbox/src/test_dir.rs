@@ -88,16 +88,26 @@ impl TestDir {
 
     /// Creates an empty directory for a registry that is in a new PostgreSQL database.
     pub fn in_database() -> Self {
+        Self::in_database_at(&test_postgres::new_database())
+    }
+
+    /// Creates an empty directory for a registry that is in a PostgreSQL database with this URL, which is empty.
+    pub fn in_database_at(url: &str) -> Self {
         let test_dir = Self::empty();
-        binary::use_database(test_dir.root(), &test_postgres::new_database());
+        binary::use_database(test_dir.root(), url);
         test_dir.cli(&["migrate"]).done();
         test_dir
     }
 
     /// Creates an empty directory for another server of the registry of this place, which is in a database.
     pub fn beside(&self) -> Self {
+        self.beside_at(&self.database())
+    }
+
+    /// Creates an empty directory for a server of the same registry that uses a database with another URL.
+    pub fn beside_at(&self, url: &str) -> Self {
         let test_dir = Self::empty();
-        binary::use_database(test_dir.root(), &self.database());
+        binary::use_database(test_dir.root(), url);
         fs::create_dir(test_dir.data()).expect("a directory can be made");
         let private = Permissions::from_mode(0o700);
         fs::set_permissions(test_dir.data(), private).expect("permissions can be set");
@@ -111,7 +121,12 @@ impl TestDir {
 
     /// The URL of the database of the registry.
     pub fn database(&self) -> String {
-        binary::database(self.root()).expect("the registry is in a database")
+        self.find_database().expect("the registry is in a database")
+    }
+
+    /// The URL of the database of the registry, if it is in one.
+    pub fn find_database(&self) -> Option<String> {
+        binary::database(self.root())
     }
 
     /// The directory, which is the working directory of every process.

@@ -1,5 +1,7 @@
 //! Compares what is stored with the model.
 
+mod database;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
@@ -122,18 +124,22 @@ impl Log {
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-            let (id, account) = (number(2)?, number(3)?);
-            log.sequences.push(number(0)?);
+            log.add(number(0)?, &row.get::<_, String>(1)?, number(2)?, number(3)?);
             log.requests.extend(row.get::<_, Option<String>>(4)?);
-            let known = log.customers.iter().position(|(known, _)| *known == id);
-            match (row.get::<_, String>(1)?.as_str(), known) {
-                ("create_customer", _) => log.customers.push((id, account)),
-                ("edit_customer", Some(known)) => log.customers[known].1 = account,
-                ("erase_customer", Some(known)) => drop(log.customers.remove(known)),
-                _ => {}
-            }
         }
         Ok(log)
+    }
+
+    /// Adds an entry; `id` is the customer that it is about, if it is about one.
+    fn add(&mut self, sequence: u64, action: &str, id: u64, account: u64) {
+        self.sequences.push(sequence);
+        let known = self.customers.iter().position(|(known, _)| *known == id);
+        match (action, known) {
+            ("create_customer", _) => self.customers.push((id, account)),
+            ("edit_customer", Some(known)) => self.customers[known].1 = account,
+            ("erase_customer", Some(known)) => drop(self.customers.remove(known)),
+            _ => {}
+        }
     }
 
     /// Where it disagrees with the customers that are stored.

@@ -31,7 +31,15 @@ impl TestRegistry {
     /// Creates a registry that was served once, so that its settings are stored; no server runs.
     #[expect(clippy::new_without_default, reason = "making a registry is no default")]
     pub fn new() -> Self {
-        let test_dir = TestDir::new();
+        Self::prepare(TestDir::new())
+    }
+
+    /// The same in a PostgreSQL database.
+    pub fn in_database_at(url: &str) -> Self {
+        Self::prepare(TestDir::in_database_at(url))
+    }
+
+    fn prepare(test_dir: TestDir) -> Self {
         test_dir.account("Acme");
         let ada = test_dir.user("ada", "Acme", &[]);
         test_dir.serve().stop();
@@ -125,7 +133,12 @@ pub fn judge_knowing(
     complete: impl FnOnce(&mut Stored),
 ) -> Verdict {
     let damaged = |what: String| Verdict { violations: vec![Violation::Damaged(what)], probe: None };
-    let mut stored = match Stored::read(data) {
+    let database = test_dir.find_database();
+    let stored = match &database {
+        Some(url) => Ok(Stored::read_database(url)),
+        None => Stored::read(data),
+    };
+    let mut stored = match stored {
         Ok(stored) => stored,
         Err(error) => return damaged(error.to_string()),
     };
@@ -147,6 +160,10 @@ pub fn judge_knowing(
         if reply.status == 200 { Ok(Some(reply.json())) } else { Err(format!("{} {}", reply.status, reply.text())) }
     });
     let mut verdict = Verdict { violations, probe: None };
+    if database.is_some() {
+        let verified = test_dir.cli(&["audit", "verify"]);
+        verdict.violations.extend((verified.code != 0).then_some(Violation::AuditLog(verified.stderr)));
+    }
     probe(&client, &stored, random, &mut verdict);
     verdict
 }

@@ -1,9 +1,12 @@
 //! A PostgreSQL server for tests: one for each process that runs tests, or the one of `CARNELIAN_TEST_POSTGRES`, which
-//! holds the directory of its socket, as `scripts/test-postgres` prints it.
+//! holds the directory of its socket, as `scripts/test-postgres` prints it; and a [`proxy`] that makes faults.
+
+pub mod proxy;
 
 use std::{
     env,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, ChildStdin, Command, Output, Stdio},
     sync::{
         OnceLock,
@@ -23,8 +26,18 @@ pub struct Server {
 impl Server {
     /// Starts a server that nothing else uses; it stops when it is dropped.
     pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Starts one with its files in a directory.
+    pub fn start_in(directory: &Path) -> Server {
+        Server::start_with(&[directory.to_str().expect("the paths of tests are plain")])
+    }
+
+    fn start_with(arguments: &[&str]) -> Server {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/test-postgres");
         let mut script = Command::new(script)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -46,42 +59,81 @@ impl Server {
         })
     }
 
-    /// Kills the server, as a crash does.
+    /// Kills all processes of the server with SIGKILL, and waits until they have ended.
     pub fn kill(&self) {
-        self.control(&["stop", "--mode=immediate"]);
-    }
-
-    /// Starts a server again that was killed.
-    pub fn restart(&self) {
-        self.control(&["start", "--log=log"]);
-    }
-
-    /// Runs pg_ctl as the user of the server.
-    fn control(&self, arguments: &[&str]) {
-        let data = format!("{}/data", self.directory);
         let script = "
+            postmaster=$(head -n 1 data/postmaster.pid)
+            kill -STOP $postmaster
+            all=\"$postmaster $(cat /proc/$postmaster/task/$postmaster/children)\"
+            kill -KILL $all
+            for process in $all; do
+                while grep -q '^State:.[^Z]' /proc/$process/status 2>/dev/null; do :; done
+            done";
+        assert!(self.succeeds(script, &[]), "a running server can be killed");
+    }
+
+    /// Starts a server again that has ended or was killed.
+    pub fn restart(&self) {
+        // They hold the number of the process that was killed, which another process may have by then.
+        assert!(self.succeeds("rm -f data/postmaster.pid .s.PGSQL.5432.lock", &[]), "files can be removed");
+        assert!(self.control(&["start", "--log=log"]), "the server starts again");
+    }
+
+    /// Restarts the server as an administrator does: open transactions are rolled back.
+    pub fn restart_in_order(&self) {
+        assert!(self.control(&["restart", "--mode=fast", "--log=log"]), "the server restarts");
+    }
+
+    /// Whether the server has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.succeeds("[ ! -e data/postmaster.pid ]", &[])
+    }
+
+    /// Whether the server accepts connections.
+    pub fn is_up(&self) -> bool {
+        try_sql(&self.url("postgres"), "SELECT 1")
+    }
+
+    /// Runs pg_ctl; whether it succeeds.
+    fn control(&self, arguments: &[&str]) -> bool {
+        let script = "exec pg_ctl --silent --wait --pgdata=\"$PWD/data\" \"$@\"";
+        self.succeeds(script, arguments)
+    }
+
+    /// Runs a script as the user of the server in its directory; whether it succeeds.
+    fn succeeds(&self, script: &str, arguments: &[&str]) -> bool {
+        let as_postgres = "
             PATH=\"/usr/lib/postgresql/15/bin:$PATH\"
             cd \"$1\" && shift
             if [ \"$(id -u)\" = 0 ]; then
-                exec setpriv --reuid=postgres --regid=postgres --clear-groups pg_ctl \"$@\"
+                exec setpriv --reuid=postgres --regid=postgres --clear-groups /bin/sh -c \"$@\"
             fi
-            exec pg_ctl \"$@\"";
+            exec /bin/sh -c \"$@\"";
         let status = Command::new("/bin/sh")
-            .args(["-c", script, "sh", &self.directory])
+            .args(["-c", as_postgres, "sh", &self.directory, script, "sh"])
             .args(arguments)
-            .args(["--silent", "--wait", "--pgdata", &data])
             .stderr(Stdio::null())
             .status();
-        assert!(status.expect("a shell runs").success(), "pg_ctl {arguments:?}");
+        status.expect("a shell runs").success()
     }
 
     /// The URL of a new, empty database.
     pub fn new_database(&self) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let url = |name: &str| format!("postgres:///{name}?host={}&user=postgres", self.directory);
-        run_sql(&url("postgres"), &format!("CREATE DATABASE {name}"));
-        url(&name)
+        run_sql(&self.url("postgres"), &format!("CREATE DATABASE {name}"));
+        self.url(&name)
+    }
+
+    /// The URL of a database that is a copy of another one, to which nothing may be connected.
+    pub fn copy(&self, url: &str) -> String {
+        let name = format!("{}_copy", name_of(url));
+        run_sql(&self.url("postgres"), &format!("CREATE DATABASE {name} TEMPLATE {}", name_of(url)));
+        self.url(&name)
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("postgres:///{name}?host={}&user=postgres", self.directory)
     }
 }
 
@@ -92,6 +144,18 @@ impl Drop for Server {
             let _ = script.wait();
         }
     }
+}
+
+/// The name of the database of a URL of this module.
+fn name_of(url: &str) -> &str {
+    let name = url.strip_prefix("postgres:///").and_then(|rest| rest.split_once('?'));
+    name.expect("a URL of this module").0
+}
+
+/// The directory of the socket of a URL of this module.
+fn directory_of(url: &str) -> &str {
+    let rest = url.split_once("?host=").expect("a URL of this module").1;
+    rest.split_once('&').expect("a URL of this module").0
 }
 
 /// The URL of a new, empty database on a server that other tests use, too.

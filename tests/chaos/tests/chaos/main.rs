@@ -12,6 +12,7 @@ mod keys;
 mod kills;
 mod load_balancer;
 mod mounts;
+mod postgres;
 mod power_cuts;
 mod races;
 mod read_only;

@@ -19,7 +19,7 @@ pub(crate) use sources::{CONFIG_ENV, Sources};
 pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};
 
 use crate::{CliError, seconds::Seconds};
-use carnelian_app::settings::{ERASURE_GRACE, MAX_GRACE, SettingInForce};
+use carnelian_app::settings::{MAX_GRACE, SettingInForce};
 use carnelian_domain::{AddressRange, Problem, Rules};
 use carnelian_http::{ProxyHeader, TrustedProxies, openapi::PublishedSetting};
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
@@ -277,13 +277,14 @@ impl Settings {
         }
     }
 
-    /// All settings with their values, for the audit log, but for what the registry keeps itself.
+    /// All settings with their values.
     pub(crate) fn in_force(&self) -> Vec<SettingInForce> {
         let in_force = |setting: &'static Setting| SettingInForce {
             name: setting.key,
             value: setting.shown(self),
             default: setting.default(),
+            origin: setting.origin(self).name(setting),
         };
-        SETTINGS.iter().filter(|setting| setting.key != ERASURE_GRACE).map(in_force).collect()
+        SETTINGS.iter().map(in_force).collect()
     }
 }

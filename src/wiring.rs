@@ -91,6 +91,7 @@ pub(crate) async fn open_app(
         rules: rules(settings),
         requests_per_second: settings.requests_per_second,
         strict_upstream: settings.strict_upstream,
+        settings: settings.in_force(),
     };
     Ok(Arc::new(App::open(parts).await.map_err(CliError::failed)?))
 }

@@ -9,23 +9,15 @@ use crate::{
     cli::Config,
     config::{SETTINGS, Setting, Settings},
 };
+use carnelian_app::settings::SettingInForce;
 use serde_json::json;
 
 pub(super) fn run(settings: Settings, command: Config) -> Result<(), CliError> {
     match command {
         Config::Show { json: true, .. } => {
-            let row = |setting: &&'static Setting| {
-                vec![
-                    json!(setting.key),
-                    json!(setting.shown(&settings)),
-                    json!(setting.origin(&settings).name(setting)),
-                ]
-            };
-            print_listing(
-                true,
-                &["key", "value", "origin"],
-                SETTINGS.iter().collect::<Vec<_>>().iter().map(row).collect(),
-            )
+            let row = |setting: SettingInForce| vec![json!(setting.name), json!(setting.value), json!(setting.origin)];
+            let rows = settings.in_force().into_iter().map(row).collect();
+            print_listing(true, &["key", "value", "origin"], rows)
         }
         Config::Show { json: false, origin } => {
             SETTINGS.iter().try_for_each(|setting| print_result(printable(&line(setting, &settings, origin))))

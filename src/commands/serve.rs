@@ -152,9 +152,7 @@ async fn serve(
     let signals = Signals::new(hangup).map_err(CliError::failed)?;
     let listener = socket.listen(BACKLOG).map_err(cannot_listen)?;
     if let Some(app) = &opened.registry {
-        app.note_settings(&settings.in_force(), settings.erasure_grace.map(|grace| grace.0))
-            .await
-            .map_err(CliError::failed)?;
+        app.note_settings(settings.erasure_grace.map(|grace| grace.0)).await.map_err(CliError::failed)?;
     }
     match announce(&listener, tls.is_some(), &opened) {
         // The server runs even if its stdout is closed.

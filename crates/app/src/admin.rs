@@ -15,6 +15,7 @@ pub mod erasures;
 pub mod groups;
 pub mod input;
 pub mod keys;
+mod settings;
 pub mod users;
 
 pub use carnelian_store::IdOrName;

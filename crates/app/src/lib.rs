@@ -69,6 +69,7 @@ use directory::DirectoryCache;
 use idempotency::InFlightKeys;
 use ids::CustomerIds;
 use parking_lot::Mutex;
+use settings::SettingInForce;
 use std::{sync::Arc, time::Duration};
 use throttle::Limits;
 use vault::{AuditKey, ReceiptKey, Vault};
@@ -89,6 +90,8 @@ pub struct Parts {
     pub requests_per_second: u32,
     /// Whether the limits of the original service apply.
     pub strict_upstream: bool,
+    /// All settings in force.
+    pub settings: Vec<SettingInForce>,
 }
 
 /// Why the application cannot open a store.
@@ -108,6 +111,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     rules: Rules,
+    settings: Vec<SettingInForce>,
     keys: Keys,
     directory: DirectoryCache,
     limits: Limits,
@@ -139,7 +143,7 @@ struct ErasureWorker {
 impl App {
     /// Opens the application on a store. Fails if the registry was created with another master key.
     pub async fn open(parts: Parts) -> Result<App, StartError> {
-        let Parts { store, master_key, clock, entropy, rules, .. } = parts;
+        let Parts { store, master_key, clock, entropy, rules, settings, .. } = parts;
         let registry = store.registry_id().await?;
         let vault = Arc::new(Vault::new(&master_key, registry, entropy.clone()));
         let proof = store.key_proof(vault.proof().to_vec()).await?;
@@ -165,6 +169,7 @@ impl App {
             clock,
             entropy,
             rules,
+            settings,
         })
     }
 

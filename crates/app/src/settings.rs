@@ -14,6 +14,8 @@ pub struct SettingInForce {
     pub value: Option<String>,
     /// Its default, if it has one.
     pub default: Option<String>,
+    /// Where the value comes from: `default`, a flag, an environment variable or a file.
+    pub origin: String,
 }
 
 /// The name of the setting that the registry keeps.
@@ -41,11 +43,7 @@ impl App {
 
     /// Records the settings in force, and in the audit log those that have changed since the last start. A grace period of
     /// erasures becomes that of the registry.
-    pub async fn note_settings(
-        &self,
-        settings: &[SettingInForce],
-        erasure_grace: Option<u64>,
-    ) -> Result<(), StoreError> {
+    pub async fn note_settings(&self, erasure_grace: Option<u64>) -> Result<(), StoreError> {
         let record = |setting: &SettingInForce| {
             let digest =
                 |value: &Option<String>| self.keys.vault.setting_digest(setting.name, value.as_deref()).to_vec();
@@ -53,7 +51,8 @@ impl App {
             SettingRecord { name: setting.name.to_owned(), digest, default }
         };
         // The author of a change is not known: the server detects it when it starts.
-        let records = settings.iter().map(record).chain(erasure_grace.map(grace_record));
+        let own = self.settings.iter().filter(|setting| setting.name != ERASURE_GRACE);
+        let records = own.map(record).chain(erasure_grace.map(grace_record));
         self.store.note_settings(records.collect(), &Origin::new(Actor::Server)).await
     }
 }

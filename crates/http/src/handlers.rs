@@ -84,6 +84,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     listing!(admin::keys::list_keys),
     signed_in!(admin::keys::issue_key),
     signed_in!(admin::keys::revoke_key),
+    signed_in!(admin::settings::get_settings),
     listing!(admin::audit::list_audit),
     public!(health::live),
     public!(health::ready),

@@ -90,6 +90,7 @@ pub static ROUTES: &[Route] = &[
     route("GET", "/admin/v1/users/{userId}/keys", "list_keys").takes(PAGED),
     route("POST", "/admin/v1/users/{userId}/keys", "issue_key"),
     route("DELETE", "/admin/v1/keys/{keyId}", "revoke_key").takes(&["reason"]),
+    route("GET", "/admin/v1/settings", "get_settings"),
     route("GET", "/admin/v1/audit", "list_audit").takes(&[
         "audit.accountId",
         "audit.action",

@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The path templates of the API.
-const FORMS: [&str; 27] = [
+const FORMS: [&str; 28] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -44,6 +44,7 @@ const FORMS: [&str; 27] = [
     "/admin/v1/users/{userId}",
     "/admin/v1/users/{userId}/keys",
     "/admin/v1/keys/{keyId}",
+    "/admin/v1/settings",
     "/admin/v1/audit",
     "/health/live",
     "/health/ready",

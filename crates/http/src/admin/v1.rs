@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod erasures;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod settings;
 pub(crate) mod shape;
 pub(crate) mod users;
 pub(crate) mod wire;

@@ -5,7 +5,7 @@
 
 use super::parameters;
 use crate::{
-    admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply},
+    admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply, SettingsReply},
     health::Health,
     idempotency::IDEMPOTENCY_KEY,
     routes::{RWS_PREFIX, Route},
@@ -330,6 +330,8 @@ pub(super) const GROUPS: &[Group] = &[
             json::<KeyReply<'_>>("revoke_key", "Revoke a key")
                 .about("When the response arrives, the key is no longer accepted.")
                 .fails(&[Problem::AlreadyRevoked]),
+            json::<SettingsReply<'_>>("get_settings", "Get the settings")
+                .about("Returns the settings of the server that answers, and where the value of each comes from. Secrets are left out."),
             page::<EntryReply<'_>>("list_audit", "List the audit log")
                 .about(
                     "Lists who changed what, when, from where and why, oldest first. All conditions must hold. To read all \

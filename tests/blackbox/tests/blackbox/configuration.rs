@@ -261,3 +261,29 @@ fn settings_that_a_server_would_refuse_fail_a_check() {
     assert!(check(tls).fails(1).contains(".pem"));
     assert!(!test_dir.root().join("carnelian-data").exists(), "a check creates no registry");
 }
+
+#[test]
+fn operators_see_the_settings_of_the_server_over_http() {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let opal = test_dir.user("opal", "Acme", &["--role", "OPERATOR"]);
+    let launch = test_dir.launch().config("limits.country = 100").env("CARNELIAN_LIMITS_MOBILE", "30");
+    let server = launch.args(&["--limits-body-bytes", "70000", "--erasure-grace", "7d"]).start();
+    let reply = server.client_of(&opal).get("/admin/v1/settings");
+    reply.must_succeed("an operator asks");
+    let settings = reply.json()["settings"].as_array().expect("a list").clone();
+    let shown = |key: &str| {
+        let setting = settings.iter().find(|setting| setting["key"] == key).expect("every setting is listed");
+        let text = |field: &str| setting[field].as_str().map(str::to_owned);
+        (text("value"), text("origin").expect("an origin"))
+    };
+    let some = |value: &str| Some(value.to_owned());
+    assert_eq!(shown("limits.mobile"), (some("30"), "CARNELIAN_LIMITS_MOBILE".to_owned()));
+    assert_eq!(shown("limits.body_bytes"), (some("70000"), "--limits-body-bytes".to_owned()));
+    assert_eq!(shown("erasure.grace"), (some("7d"), "--erasure-grace".to_owned()));
+    assert_eq!(shown("limits.connections"), (some("10000"), "default".to_owned()));
+    assert_eq!(shown("tls.cert"), (None, "default".to_owned()));
+    let (country, file) = shown("limits.country");
+    assert_eq!(country, some("100"));
+    assert!(file.ends_with("carnelian.toml"), "{file}");
+}

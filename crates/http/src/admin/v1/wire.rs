@@ -1,4 +1,4 @@
-//! The JSON form of groups, keys, erasures and audit log entries. The published schemas are derived from these types: a
+//! The JSON form of groups, keys, erasures, settings and audit log entries. The published schemas are derived from these types: a
 //! doc comment is the description of its schema or field.
 
 use crate::rws::v1::wire::{AccountReply, Listed};
@@ -9,6 +9,7 @@ use carnelian_app::{
         keys::{AddedKey, KeyEntry, KeyStatus},
     },
     erasure::{ErasureRecord, ErasureState},
+    settings::SettingInForce,
 };
 use carnelian_domain::{Action, CustomerId, Timestamp};
 use schemars::JsonSchema;
@@ -173,6 +174,38 @@ impl<'a> From<&'a ErasureRecord> for ErasureReply<'a> {
             // The signature covers the order of the keys, which parsing keeps.
             receipt: erasure.receipt.as_deref().and_then(|receipt| serde_json::from_str(receipt).ok()),
         }
+    }
+}
+
+/// The settings of a server.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Settings")]
+pub(crate) struct SettingsReply<'a> {
+    settings: Vec<SettingReply<'a>>,
+}
+
+/// A setting in force.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Setting")]
+pub(crate) struct SettingReply<'a> {
+    #[schemars(example = &"limits.country")]
+    key: &'a str,
+    /// In the form of the command line; null if the setting has no value.
+    #[schemars(example = &"150")]
+    value: Option<&'a str>,
+    /// `default`, or the flag, the environment variable or the file that the value comes from.
+    #[schemars(example = &"default")]
+    origin: &'a str,
+}
+
+impl<'a> From<&'a [SettingInForce]> for SettingsReply<'a> {
+    fn from(settings: &'a [SettingInForce]) -> SettingsReply<'a> {
+        let reply = |setting: &'a SettingInForce| SettingReply {
+            key: setting.name,
+            value: setting.value.as_deref(),
+            origin: &setting.origin,
+        };
+        SettingsReply { settings: settings.iter().map(reply).collect() }
     }
 }
 

@@ -30,7 +30,10 @@ use crate::{
     sandbox::registry_of,
     transfer, wiring,
 };
-use carnelian_app::App;
+use carnelian_app::{
+    App,
+    admin::{accounts::check_new_account, groups::check_new_group},
+};
 use carnelian_domain::{Actor, Origin};
 use std::{ffi::OsString, sync::Arc};
 use tokio::runtime::{Builder, Runtime};
@@ -47,7 +50,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         Command::Man { directory } => man::run(&directory),
         Command::Reference { page } => reference::run(page),
         Command::Account(Administer { reason, command }) => {
-            let creates = matches!(command, Account::Create { .. });
+            let new = if let Account::Create { name } = &command { Some(name) } else { None };
+            let creates = new.is_some();
+            // A command that is refused creates no registry.
+            new.map_or(Ok(()), |name| check_new_account(name)).map_err(CliError::failed)?;
             administer(&settings, creates, async |app| account::run(app, command, &origin(reason)).await)
         }
         Command::Customer(Administer { reason, command: Customer::Import(import) }) => {
@@ -63,7 +69,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             administer(&settings, false, async |app| transfer::export::export(app, &export, &origin(reason)).await)
         }
         Command::Group(Administer { reason, command }) => {
-            let creates = matches!(command, Group::Create { .. });
+            let new = if let Group::Create { name } = &command { Some(name) } else { None };
+            let creates = new.is_some();
+            new.map_or(Ok(()), |name| check_new_group(name)).map_err(CliError::failed)?;
             administer(&settings, creates, async |app| group::run(app, command, &origin(reason)).await)
         }
         Command::User(Administer { reason, command }) => {

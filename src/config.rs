@@ -56,6 +56,8 @@ pub struct Settings {
     pub(crate) require_shipping_address: bool,
     pub(crate) erasure_grace: Option<Seconds>,
     pub(crate) strict_upstream: bool,
+    /// The configuration file that was read.
+    pub(crate) config_file: Option<PathBuf>,
     /// Where the service manager hands over secrets. It alone sets that, so it is no setting of the table.
     pub(crate) credentials: Option<PathBuf>,
     /// Where the values come from that are no defaults, by key.
@@ -91,6 +93,7 @@ impl Default for Settings {
             require_shipping_address: rules.require_shipping_address,
             erasure_grace: None,
             strict_upstream: false,
+            config_file: None,
             credentials: None,
             origins: BTreeMap::new(),
         }

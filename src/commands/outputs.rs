@@ -66,6 +66,7 @@ fn check_output(settings: &Settings, output: &Path) -> Result<(), CliError> {
         &settings.tls_key,
         &settings.database_password_file,
         &settings.database_ca_file,
+        &settings.config_file,
     ]
     .into_iter()
     .flatten()

@@ -35,8 +35,9 @@ impl Settings {
     ) -> Result<Settings, CliError> {
         let mut settings = defaults;
         let (env, env_file) = known_env(&sources.env)?;
-        if let Some(file) = sources.file.as_deref().or(env_file.as_deref()) {
-            settings.read_file(file)?;
+        settings.config_file = sources.file.clone().or(env_file);
+        if let Some(file) = settings.config_file.clone() {
+            settings.read_file(&file)?;
         }
         for (setting, text) in env {
             setting.set(&mut settings, &text, ValueOrigin::Environment)?;

@@ -6,10 +6,15 @@ use carnelian_domain::{AccountId, ErasureId, Page, Paging, directory::check_name
 use carnelian_store::{Conflict, IdOrName, WrapKey};
 use std::sync::Arc;
 
+/// Checks the name of a new account.
+pub fn check_new_account(name: &str) -> Result<(), AdminError> {
+    check_named("an account", name, check_name)
+}
+
 impl Admin<'_> {
     /// Creates an account with a data key of its own.
     pub async fn create_account(&self, name: &str) -> Result<Arc<Account>, AdminError> {
-        check_named("an account", name, check_name)?;
+        check_new_account(name)?;
         let vault = self.app.keys.vault.clone();
         let wrap_key: WrapKey = Arc::new(move |id| vault.new_data_key(id));
         let create = self.change(|store, origin| store.create_account(name.to_owned(), wrap_key.clone(), origin));

@@ -24,10 +24,15 @@ impl GroupDetails {
     }
 }
 
+/// Checks the name of a new group.
+pub fn check_new_group(name: &str) -> Result<(), AdminError> {
+    check_named("a group", name, check_name)
+}
+
 impl Admin<'_> {
     /// Creates a group without accounts.
     pub async fn create_group(&self, name: &str) -> Result<GroupDetails, AdminError> {
-        check_named("a group", name, check_name)?;
+        check_new_group(name)?;
         let created = self.change(|store, origin| store.create_group(name.to_owned(), origin)).await?;
         self.changed_group(created.id).await
     }

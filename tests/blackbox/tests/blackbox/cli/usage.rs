@@ -136,3 +136,14 @@ fn every_command_has_a_manual_page() {
     let serve = fs::read_to_string(pages.join("carnelian-serve.1")).expect("a page");
     assert!(serve.contains("CARNELIAN_LIMITS_COUNTRY"), "{serve}");
 }
+
+#[test]
+fn a_command_that_is_refused_creates_no_registry() {
+    let test_dir = TestDir::new();
+    for command in [["account", "create", ""], ["account", "create", " x"], ["group", "create", ""]] {
+        let why = test_dir.cli(&command).fails(1);
+        assert!(why.contains("cannot be called"), "{command:?}: {why}");
+        assert!(!test_dir.data().exists(), "{command:?}");
+    }
+    test_dir.cli(&["account", "create", "x"]).done();
+}

@@ -91,6 +91,21 @@ fn no_output_replaces_a_master_key_in_another_place() {
 }
 
 #[test]
+fn no_output_replaces_the_configuration_file() {
+    let test_dir = test_dir();
+    let config = test_dir.write("carnelian.toml", "[limits]\nrequests_per_second = 9\n");
+    let before = fs::read(&config).expect("is there");
+    let why = test_dir.cli(&["ledger", plain(&config), "--replace", "--config", plain(&config)]).fails(1);
+    assert!(why.contains("file of the registry"), "{why}");
+    let mut command = test_dir.command();
+    command.env("CARNELIAN_CONFIG", &config).args(["ledger", plain(&config), "--replace", "--data"]);
+    let refused = command.arg(test_dir.data()).output().expect("can be run");
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && why.contains("file of the registry"), "{why}");
+    assert_eq!(fs::read(&config).expect("is there"), before);
+}
+
+#[test]
 fn no_output_replaces_a_file_of_a_sandbox() {
     let test_dir = TestDir::new();
     test_dir.launch().args(&["--sandbox"]).start().stop();

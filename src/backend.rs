@@ -61,15 +61,15 @@ pub(crate) fn make_data_directory(directory: &Path) -> Result<(), CliError> {
 /// Opens the registry of the settings; makes it first if there is none in the data directory.
 pub(crate) async fn open(settings: &Settings, opening: Opening) -> Result<Arc<dyn Store>, CliError> {
     let Opening { purpose, clock, keys, on_failure } = opening;
+    // A sandbox is always in a directory.
+    if let Some(database) = database(settings)?.filter(|_| purpose != Purpose::Sandbox) {
+        let options = postgres::Options { database, clock, keys, on_failure };
+        return Ok(Arc::new(PostgresStore::open(options).await.map_err(CliError::failed)?));
+    }
     let readers = match purpose {
         Purpose::Serving | Purpose::Sandbox => cores(),
         Purpose::Importing | Purpose::Administration => 1,
     };
-    // A sandbox is always in a directory.
-    if let Some(database) = database(settings)?.filter(|_| purpose != Purpose::Sandbox) {
-        let options = postgres::Options { database, readers, clock, keys, on_failure };
-        return Ok(Arc::new(PostgresStore::open(options).await.map_err(CliError::failed)?));
-    }
     let directory = settings.data.clone();
     let writes_customers = purpose != Purpose::Administration;
     let options = Options { directory, readers, writes_customers, clock, keys, on_wait, on_failure };
@@ -156,7 +156,7 @@ impl RestoreTarget {
             postgres::migrate(&database, &*keys).await.map_err(CliError::failed)?;
             // An error of the store fails the command, which needs no other notice.
             let on_failure = Box::new(drop);
-            let options = postgres::Options { database, readers: 1, clock, keys, on_failure };
+            let options = postgres::Options { database, clock, keys, on_failure };
             let store = PostgresStore::open(options).await.map_err(CliError::failed)?;
             return Ok(RestoreTarget { store: Box::new(store), restore: None });
         }

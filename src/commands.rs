@@ -109,7 +109,7 @@ pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, C
 
 /// The runtime of commands that open a registry.
 fn runtime() -> Result<Runtime, CliError> {
-    Builder::new_current_thread().enable_time().build().map_err(CliError::failed)
+    Builder::new_current_thread().enable_all().build().map_err(CliError::failed)
 }
 
 /// The origin that the audit log records for a command.

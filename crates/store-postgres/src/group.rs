@@ -7,9 +7,13 @@
 //! commit
 //! ```
 //!
-//! Until the log is locked, the group expects what is nearly always so: that accounts are active, that no write was
-//! made under its idempotency keys, and that the directory has not changed since rights were confirmed. If the look finds anything else, the group is rolled back and runs again with what was
-//! found. So all of it holds at the moment of the commit, and nothing is locked for them.
+//! The begin is sent with the first statements. A group that only creates customers takes no other lock than that of the
+//! log, so its names and its look are one round trip, and all of it is three.
+//!
+//! Until the log is locked, the group expects what is nearly always so: that accounts are active, that no write was made
+//! under its idempotency keys, and that the directory has not changed since rights were confirmed. If the look finds
+//! anything else, the group is rolled back and runs again with what was found. So all of it holds at the moment of the
+//! commit, and nothing is locked for it.
 //!
 //! The lock of the log is itself part of the write-ahead log. So a group that only finds earlier writes under its keys
 //! waits for the standbys like any other, and the answers promise what was promised before.
@@ -25,7 +29,7 @@ use crate::{
     error::DatabaseError,
     port::rows::{account_state, number, stored_customer},
     session::{Done, Values},
-    transaction::Transaction,
+    transaction::{LOCK_LOG, LockedLog, Transaction},
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Timestamp, UserId};
 use carnelian_store::{
@@ -38,7 +42,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 /// How often a group is run.
 const TRIES: usize = 8;
@@ -220,27 +224,47 @@ async fn run(
     import: Option<&ImportPart>,
     expected: &mut Expected,
 ) -> Result<Vec<Outcome>, Ended> {
-    let transaction = Transaction::begin_for_writer(&core.sessions, core.clock.now()).await?;
-    if let Some(step) = import.and_then(|import| import.step.as_ref()) {
-        import::advance(&transaction, step).await?;
+    let now = core.clock.now();
+    let mut group = Group::new(now, pieces, expected);
+    let creates = group.creates();
+    let locked_ids = group.edited_and_erased();
+    let mut sorted: Vec<&NewCustomer> = creates.iter().map(|create| create.new).collect();
+    sorted.sort_by(|one, other| (one.account, &one.unique_name).cmp(&(other.account, &other.unique_name)));
+    let rows = Rows::new(now, sorted);
+    let (insert, lock): (_, Values<'_>) = (rows.values(), &[&PARTITION_NUMBER, &locked_ids]);
+    let look = Look::new(now, &group.accounts, pieces);
+    let looks = look.values();
+    let mut statements: Vec<(&'static str, Values<'_>)> = Vec::new();
+    if !creates.is_empty() {
+        statements.push((INSERT, &insert));
     }
-    let mut group = Group::new(&transaction, pieces, expected);
-    group.create_and_lock().await?;
-    group.edit().await?;
-    group.erase().await?;
-    let Group { outcomes, accounts, entries, erased, .. } = group;
+    if !locked_ids.is_empty() {
+        statements.push((LOCK, lock));
+    }
+    let customers = statements.len();
+    // Customers that are only created need no other lock, so the log is locked at once.
+    let looks_at_once = locked_ids.is_empty() && import.is_none();
+    if looks_at_once {
+        statements.extend(looks.statements());
+    }
+    let (transaction, mut done) = begin(core, now, import, &statements).await?;
+    let mut looked = done.split_off(customers);
+    let locked = if locked_ids.is_empty() { None } else { done.pop() };
+    group.note_locked(locked.as_ref());
+    group.create(&transaction, creates, done.first()).await?;
+    group.edit(&transaction).await?;
+    group.erase(&transaction).await?;
+    let look = if looks_at_once {
+        look
+    } else {
+        let look = Look::new(now, &group.accounts, pieces);
+        looked = transaction.run_all(&look.values().statements()).await?;
+        look
+    };
+    let Group { outcomes, entries, erased, .. } = group;
     let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing_outcome)).collect();
-
-    let accounts: Vec<_> = accounts.iter().map(|account| account.0.cast_signed()).collect();
-    let keys = pieces.iter().filter_map(|piece| piece.key.as_ref());
-    let (users, keys): (Vec<_>, Vec<_>) = keys.map(|key| (key.user.0.cast_signed(), key.key.as_str())).unzip();
-    let remembered_since = remembered_since(transaction.now);
-    let account_values: Values<'_> = &[&PARTITION_NUMBER, &accounts];
-    let key_values: Values<'_> = &[&PARTITION_NUMBER, &users, &keys, &remembered_since];
-    let looks = [(ACCOUNTS, account_values), (KEYS, key_values)];
-    let looks = if keys.is_empty() { &looks[..1] } else { &looks };
-    let (mut log, looked) = transaction.lock_log_and_look(core.audit_chain(), PARTITION, looks).await?;
-    if !expected.holds(pieces, &accounts, &looked)? {
+    let mut log = LockedLog::new(core.audit_chain(), PARTITION, &looked)?;
+    if !expected.holds(pieces, &look.accounts, &looked[LOCK_LOG.len()..])? {
         transaction.roll_back().await;
         return Err(Ended::Again);
     }
@@ -253,7 +277,7 @@ async fn run(
         let noted = transaction.run(NOTE_ERASED, &[&PARTITION_NUMBER, &erased]).await?;
         expect_count(&noted, erased.len())?;
     }
-    if !keys.is_empty() {
+    if !look.keys.is_empty() {
         remember(&transaction, pieces, &outcomes, expected).await?;
     }
     if let Some(import) = import {
@@ -261,6 +285,24 @@ async fn run(
     }
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+/// Begins the transaction of a group, and runs its first statements. The progress of an import comes before them.
+async fn begin(
+    core: &Core,
+    now: Timestamp,
+    import: Option<&ImportPart>,
+    statements: &[(&'static str, Values<'_>)],
+) -> Result<(Transaction, Vec<Done>), Ended> {
+    let Some(import) = import else {
+        return Ok(Transaction::begin_for_writer(&core.sessions, now, statements).await?);
+    };
+    let (transaction, _) = Transaction::begin_for_writer(&core.sessions, now, &[]).await?;
+    if let Some(step) = &import.step {
+        import::advance(&transaction, step).await?;
+    }
+    let done = transaction.run_all(statements).await?;
+    Ok((transaction, done))
 }
 
 fn missing_outcome() -> Outcome {
@@ -279,6 +321,52 @@ fn expect_count(done: &Done, count: usize) -> Result<(), DatabaseError> {
 /// The moment of the newest writes that are remembered no longer.
 pub(crate) fn remembered_since(now: Timestamp) -> i64 {
     now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
+}
+
+/// The last lock of a group, and what it looks at under it.
+struct Look<'a> {
+    accounts: Vec<i64>,
+    users: Vec<i64>,
+    keys: Vec<&'a str>,
+    remembered_since: i64,
+}
+
+impl<'a> Look<'a> {
+    fn new(now: Timestamp, accounts: &BTreeSet<AccountId>, pieces: &[&'a Piece]) -> Look<'a> {
+        let accounts = accounts.iter().map(|account| account.0.cast_signed()).collect();
+        let keys = pieces.iter().filter_map(|piece| piece.key.as_ref());
+        let (users, keys) = keys.map(|key| (key.user.0.cast_signed(), key.key.as_str())).unzip();
+        Look { accounts, users, keys, remembered_since: remembered_since(now) }
+    }
+
+    fn values(&self) -> LookValues<'_> {
+        LookValues {
+            log: [&PARTITION_NUMBER],
+            accounts: [&PARTITION_NUMBER, &self.accounts],
+            keys: [&PARTITION_NUMBER, &self.users, &self.keys, &self.remembered_since],
+            has_keys: !self.keys.is_empty(),
+        }
+    }
+}
+
+/// The values of the statements of a [`Look`].
+struct LookValues<'a> {
+    log: [&'a (dyn ToSql + Sync); 1],
+    accounts: [&'a (dyn ToSql + Sync); 2],
+    keys: [&'a (dyn ToSql + Sync); 4],
+    has_keys: bool,
+}
+
+impl LookValues<'_> {
+    /// Those of [`LOCK_LOG`] come first.
+    fn statements(&self) -> Vec<(&'static str, Values<'_>)> {
+        let mut statements: Vec<(_, Values<'_>)> = LOCK_LOG.iter().map(|sql| (*sql, &self.log[..])).collect();
+        statements.push((ACCOUNTS, &self.accounts));
+        if self.has_keys {
+            statements.push((KEYS, &self.keys));
+        }
+        statements
+    }
 }
 
 /// What a group expects to find when it has locked the log.
@@ -372,9 +460,17 @@ struct Locked {
     unique_name: String,
 }
 
+/// A customer that is to be created.
+struct Create<'a> {
+    index: usize,
+    piece: &'a Piece,
+    new: &'a NewCustomer,
+    replace: Option<&'a Replace>,
+}
+
 /// A group while its customers are written.
 struct Group<'a> {
-    transaction: &'a Transaction,
+    now: Timestamp,
     pieces: &'a [&'a Piece],
     expected: &'a Expected,
     outcomes: Vec<Option<Outcome>>,
@@ -389,7 +485,7 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(transaction: &'a Transaction, pieces: &'a [&'a Piece], expected: &'a Expected) -> Group<'a> {
+    fn new(now: Timestamp, pieces: &'a [&'a Piece], expected: &'a Expected) -> Group<'a> {
         let known = |piece: &&Piece| -> Option<Outcome> {
             if !expected.gives_rights(piece) {
                 return Some(Err(Conflict::DirectoryChanged.into()));
@@ -397,7 +493,7 @@ impl<'a> Group<'a> {
             Some(expected.earlier(piece.key.as_ref()?)?.map_err(StoreError::from))
         };
         Group {
-            transaction,
+            now,
             pieces,
             expected,
             outcomes: pieces.iter().map(known).collect(),
@@ -415,7 +511,7 @@ impl<'a> Group<'a> {
     }
 
     fn written(&mut self, index: usize, customer: &NewCustomer, version: u64) {
-        let (id, account, at) = (customer.id, customer.account, self.transaction.now);
+        let (id, account, at) = (customer.id, customer.account, self.now);
         self.outcomes[index] = Some(Ok(Written { id, account, at, version }));
     }
 
@@ -429,62 +525,73 @@ impl<'a> Group<'a> {
         self.expected.state(account)
     }
 
-    /// Creates customers, and locks those that are edited or erased.
-    async fn create_and_lock(&mut self) -> Result<(), Ended> {
+    /// The customers that are to be created. Those of accounts that take none are refused.
+    fn creates(&mut self) -> Vec<Create<'a>> {
         let mut creates = Vec::new();
-        let mut others = Vec::new();
         for (index, piece) in self.open_pieces() {
-            match &piece.write {
-                Write::Create { new, replace } => match judge::check_account(self.state(new.account)) {
-                    Ok(()) => creates.push((index, piece, new, replace.as_ref())),
-                    Err(conflict) => self.refuse(index, conflict),
-                },
-                Write::Edit(_) | Write::Erase(_) => others.push(piece.customer().0.cast_signed()),
+            let Write::Create { new, replace } = &piece.write else { continue };
+            match judge::check_account(self.state(new.account)) {
+                Ok(()) => creates.push(Create { index, piece, new, replace: replace.as_ref() }),
+                Err(conflict) => self.refuse(index, conflict),
             }
         }
-        let mut sorted: Vec<&NewCustomer> = creates.iter().map(|(_, _, new, _)| *new).collect();
-        sorted.sort_by(|one, other| (one.account, &one.unique_name).cmp(&(other.account, &other.unique_name)));
-        let rows = Rows::new(self.transaction.now, sorted);
-        others.sort_unstable();
-        let (insert, lock): (_, Values<'_>) = (rows.values(), &[&PARTITION_NUMBER, &others]);
-        let statements = [(INSERT, &insert[..]), (LOCK, lock)];
-        let statements = match (creates.is_empty(), others.is_empty()) {
-            (false, true) => &statements[..1],
-            (true, false) => &statements[1..],
-            (false, false) => &statements,
-            (true, true) => &[],
-        };
-        let done = self.transaction.run_all(statements).await?;
-        let inserted: &[Row] = if creates.is_empty() { &[] } else { &done[0].rows };
-        let locked: &[Row] = if others.is_empty() { &[] } else { &done[done.len() - 1].rows };
-        for row in locked {
+        creates
+    }
+
+    /// The ids of the customers that are edited or erased, in their order.
+    fn edited_and_erased(&self) -> Vec<i64> {
+        let pieces = self.open_pieces().into_iter().map(|(_, piece)| piece);
+        let others = pieces.filter(|piece| !matches!(piece.write, Write::Create { .. }));
+        let mut ids: Vec<_> = others.map(|piece| piece.customer().0.cast_signed()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Notes the customers that [`LOCK`] has found.
+    fn note_locked(&mut self, locked: Option<&Done>) {
+        for row in locked.iter().flat_map(|locked| &locked.rows) {
             let found = FoundCustomer { account: AccountId(number(row, 1)), version: number(row, 2) };
             self.locked.insert(CustomerId(number(row, 0)), Locked { found, unique_name: row.get(3) });
         }
-        let inserted: HashSet<_> = inserted.iter().map(|row| CustomerId(number(row, 0))).collect();
+    }
+
+    /// Sorts customers by whether they were inserted; those that replace the ones which have their names do so.
+    async fn create(
+        &mut self,
+        transaction: &Transaction,
+        creates: Vec<Create<'a>>,
+        inserted: Option<&Done>,
+    ) -> Result<(), Ended> {
+        let inserted = inserted.iter().flat_map(|inserted| &inserted.rows);
+        let inserted: HashSet<_> = inserted.map(|row| CustomerId(number(row, 0))).collect();
         let (mut refused, mut replaced) = (Vec::new(), Vec::new());
-        for (index, piece, new, replace) in creates {
-            if inserted.contains(&new.id) {
-                let (action, object) = (Action::CreateCustomer, Object::Customer(new.id));
-                self.entries.push(AuditEntry::record(&piece.origin, action, object, Some(new.account), &[]));
-                self.written(index, new, 1);
-            } else if let Some(replace) = replace {
-                replaced.push((index, piece, new, replace));
+        for create in creates {
+            if inserted.contains(&create.new.id) {
+                let (action, object) = (Action::CreateCustomer, Object::Customer(create.new.id));
+                let account = Some(create.new.account);
+                self.entries.push(AuditEntry::record(&create.piece.origin, action, object, account, &[]));
+                self.written(create.index, create.new, 1);
+            } else if let Some(replace) = create.replace {
+                replaced.push((create.index, create.piece, create.new, replace));
             } else {
-                refused.push((index, new));
+                refused.push((create.index, create.new));
             }
         }
-        self.refuse_creates(refused).await?;
-        self.replace(replaced).await
+        self.refuse_creates(transaction, refused).await?;
+        self.replace(transaction, replaced).await
     }
 
     /// Refuses customers that were left out: nearly always their names are taken.
-    async fn refuse_creates(&mut self, refused: Vec<(usize, &NewCustomer)>) -> Result<(), DatabaseError> {
+    async fn refuse_creates(
+        &mut self,
+        transaction: &Transaction,
+        refused: Vec<(usize, &NewCustomer)>,
+    ) -> Result<(), DatabaseError> {
         if refused.is_empty() {
             return Ok(());
         }
         let ids: Vec<_> = refused.iter().map(|(_, new)| new.id.0.cast_signed()).collect();
-        let taken = self.transaction.rows(TAKEN_IDS, &[&PARTITION_NUMBER, &ids]).await?;
+        let taken = transaction.rows(TAKEN_IDS, &[&PARTITION_NUMBER, &ids]).await?;
         let taken: HashSet<_> = taken.iter().map(|row| CustomerId(number(row, 0))).collect();
         for (index, new) in refused {
             if taken.contains(&new.id) {
@@ -499,6 +606,7 @@ impl<'a> Group<'a> {
     /// Replaces the customers that have the names of new ones.
     async fn replace(
         &mut self,
+        transaction: &Transaction,
         mut waiting: Vec<(usize, &'a Piece, &'a NewCustomer, &'a Replace)>,
     ) -> Result<(), Ended> {
         while !waiting.is_empty() {
@@ -509,7 +617,7 @@ impl<'a> Group<'a> {
             waiting = later;
             let accounts: Vec<_> = now.iter().map(|(_, _, new, _)| new.account.0.cast_signed()).collect();
             let names: Vec<_> = now.iter().map(|(_, _, new, _)| new.unique_name.as_str()).collect();
-            let holders = self.transaction.rows(LOCK_HOLDERS, &[&PARTITION_NUMBER, &accounts, &names]).await?;
+            let holders = transaction.rows(LOCK_HOLDERS, &[&PARTITION_NUMBER, &accounts, &names]).await?;
             let mut holders: HashMap<(AccountId, String), Row> =
                 holders.into_iter().map(|row| ((AccountId(number(&row, 2)), row.get(1)), row)).collect();
             let mut edited = Vec::new();
@@ -525,13 +633,13 @@ impl<'a> Group<'a> {
                 self.written(index, &customer, current.version + 1);
                 edited.push(customer);
             }
-            self.update(&edited).await?;
+            self.update(transaction, &edited).await?;
         }
         Ok(())
     }
 
     /// Edits customers.
-    async fn edit(&mut self) -> Result<(), DatabaseError> {
+    async fn edit(&mut self, transaction: &Transaction) -> Result<(), DatabaseError> {
         let mut same_name = Vec::new();
         for (index, piece) in self.open_pieces() {
             let Write::Edit(edit) = &piece.write else { continue };
@@ -546,7 +654,7 @@ impl<'a> Group<'a> {
             };
             if found.account == new.account && locked.is_some_and(|locked| locked.unique_name == new.unique_name) {
                 same_name.push(new.clone());
-            } else if !self.rename(new).await? {
+            } else if !self.rename(transaction, new).await? {
                 self.refuse(index, Conflict::NameTaken);
                 continue;
             }
@@ -559,7 +667,7 @@ impl<'a> Group<'a> {
             }
             self.written(index, new, found.version + 1);
         }
-        self.update(&same_name).await
+        self.update(transaction, &same_name).await
     }
 
     fn check_edit(&mut self, edit: &EditCustomer, found: Option<FoundCustomer>) -> Result<FoundCustomer, Conflict> {
@@ -570,27 +678,27 @@ impl<'a> Group<'a> {
     }
 
     /// Gives a customer another name, or another account; returns whether the name is free.
-    async fn rename(&self, customer: &NewCustomer) -> Result<bool, DatabaseError> {
-        self.transaction.command("SAVEPOINT rename").await?;
-        match self.update(std::slice::from_ref(customer)).await {
-            Ok(()) => self.transaction.command("RELEASE SAVEPOINT rename").await.map(|()| true),
+    async fn rename(&self, transaction: &Transaction, customer: &NewCustomer) -> Result<bool, DatabaseError> {
+        transaction.command("SAVEPOINT rename").await?;
+        match self.update(transaction, std::slice::from_ref(customer)).await {
+            Ok(()) => transaction.command("RELEASE SAVEPOINT rename").await.map(|()| true),
             Err(error) if error.is_of_uniqueness() => {
-                self.transaction.command("ROLLBACK TO SAVEPOINT rename").await.map(|()| false)
+                transaction.command("ROLLBACK TO SAVEPOINT rename").await.map(|()| false)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn update(&self, customers: &[NewCustomer]) -> Result<(), DatabaseError> {
+    async fn update(&self, transaction: &Transaction, customers: &[NewCustomer]) -> Result<(), DatabaseError> {
         if customers.is_empty() {
             return Ok(());
         }
-        let rows = Rows::new(self.transaction.now, customers);
-        expect_count(&self.transaction.run(UPDATE, &rows.values()).await?, customers.len())
+        let rows = Rows::new(transaction.now, customers);
+        expect_count(&transaction.run(UPDATE, &rows.values()).await?, customers.len())
     }
 
     /// Erases customers.
-    async fn erase(&mut self) -> Result<(), DatabaseError> {
+    async fn erase(&mut self, transaction: &Transaction) -> Result<(), DatabaseError> {
         for (index, piece) in self.open_pieces() {
             let Write::Erase(erase) = &piece.write else { continue };
             let found = self.locked.remove(&erase.id).map(|locked| locked.found);
@@ -608,13 +716,13 @@ impl<'a> Group<'a> {
             self.erased.push(erase.id.0.cast_signed());
             let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
             self.entries.push(AuditEntry::record(&piece.origin, action, object, Some(found.account), &[]));
-            let (id, account, at) = (erase.id, found.account, self.transaction.now);
+            let (id, account, at) = (erase.id, found.account, self.now);
             self.outcomes[index] = Some(Ok(Written { id, account, at, version: found.version + 1 }));
         }
         if self.erased.is_empty() {
             return Ok(());
         }
-        let deleted = self.transaction.run(DELETE, &[&PARTITION_NUMBER, &self.erased]).await?;
+        let deleted = transaction.run(DELETE, &[&PARTITION_NUMBER, &self.erased]).await?;
         expect_count(&deleted, self.erased.len())
     }
 }

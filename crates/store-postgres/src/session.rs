@@ -2,7 +2,7 @@
 
 use crate::error::{DatabaseError, OpenError, UnsafeDatabase};
 use carnelian_store::RegistryId;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use std::{
@@ -44,6 +44,9 @@ const SETTINGS: &str = "
     SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '2s';
     SET statement_timeout = 0";
+
+/// What the session of a transaction sets, so that a statement writes nothing if the begin before it has failed.
+const WRITE_IN_TRANSACTIONS: &str = "SET default_transaction_read_only = on";
 
 /// What a session reads of the database's settings.
 const CHECKS: &str = "
@@ -99,20 +102,18 @@ impl Connector {
         Ok(Connector { config, tls: MakeRustlsConnect::new(tls), durability: database.durability, runtime })
     }
 
-    /// Makes a connection, and checks the database.
+    /// Makes a connection that is served on the runtime of the store, and checks the database.
     pub(crate) async fn connect(&self) -> Result<Session, DatabaseError> {
         let connector = self.clone();
-        // Connections belong to the runtime that serves them, whichever one the caller runs on.
-        let connected = self.runtime.spawn(async move {
-            match timeout(CONNECT_TIMEOUT, connector.connect_here()).await {
-                Ok(connected) => connected,
-                Err(_) => Err(DatabaseError::Timeout),
-            }
-        });
-        connected.await.unwrap_or(Err(DatabaseError::Timeout))
+        self.runtime.spawn(async move { connector.connect_here().await }).await.unwrap_or(Err(DatabaseError::Timeout))
     }
 
-    async fn connect_here(&self) -> Result<Session, DatabaseError> {
+    /// Makes a connection that is served on the runtime of the caller, and checks the database.
+    pub(crate) async fn connect_here(&self) -> Result<Session, DatabaseError> {
+        timeout(CONNECT_TIMEOUT, self.make()).await.unwrap_or(Err(DatabaseError::Timeout))
+    }
+
+    async fn make(&self) -> Result<Session, DatabaseError> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
         let warned = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(serve(connection, warned.clone())).abort_handle();
@@ -239,6 +240,11 @@ impl Session {
         }
     }
 
+    /// Refuses all writes that are not in a transaction which begins as [`READ WRITE`](crate::transaction).
+    pub(crate) async fn write_in_transactions(&self) -> Result<(), DatabaseError> {
+        self.command(WRITE_IN_TRANSACTIONS).await
+    }
+
     /// The id of the registry.
     pub(crate) async fn registry_id(&self) -> Result<RegistryId, DatabaseError> {
         let id = self.one(REGISTRY_ID, &[]).await?.get::<_, &[u8]>(0).try_into();
@@ -268,12 +274,35 @@ impl Session {
 
     /// Runs several statements one after the other, without waiting for the results in between.
     pub(crate) async fn run_all(&self, statements: &[(&'static str, Values<'_>)]) -> Result<Vec<Done>, DatabaseError> {
-        // Prepared first: statements are sent in their order only if none of them has to wait.
+        let prepared = self.prepare_all(statements).await?;
+        self.in_time(self.execute_all(&prepared)).await
+    }
+
+    /// Runs a command without results and several statements after it, without waiting for the results in between.
+    pub(crate) async fn run_all_after(
+        &self,
+        command: &str,
+        statements: &[(&'static str, Values<'_>)],
+    ) -> Result<Vec<Done>, DatabaseError> {
+        let prepared = self.prepare_all(statements).await?;
+        let command = async { Ok(self.client.batch_execute(command).await?) };
+        self.in_time(async { Ok(try_join(command, self.execute_all(&prepared)).await?.1) }).await
+    }
+
+    /// Prepares statements before any of them runs: they are sent in their order only if none of them has to wait.
+    async fn prepare_all<'a>(
+        &self,
+        statements: &[(&'static str, Values<'a>)],
+    ) -> Result<Vec<(Statement, Values<'a>)>, DatabaseError> {
         let mut prepared = Vec::with_capacity(statements.len());
         for (sql, values) in statements {
             prepared.push((self.prepared(sql).await?, *values));
         }
-        self.in_time(try_join_all(prepared.iter().map(|(statement, values)| self.execute(statement, values)))).await
+        Ok(prepared)
+    }
+
+    async fn execute_all(&self, prepared: &[(Statement, Values<'_>)]) -> Result<Vec<Done>, DatabaseError> {
+        try_join_all(prepared.iter().map(|(statement, values)| self.execute(statement, values))).await
     }
 
     /// Runs a statement and returns its rows.

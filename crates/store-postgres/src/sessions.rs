@@ -1,19 +1,13 @@
-//! The connections of a store: some that reads share, and some that transactions have to themselves.
+//! The connections of a store: some that reads share, one for each runtime, and some that transactions have to themselves.
 
 use crate::{
     error::DatabaseError,
     session::{Connector, Done, Session, Values},
 };
 use parking_lot::Mutex;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, Id},
     sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
@@ -25,35 +19,38 @@ const TRANSACTIONS: usize = 4;
 /// How long a read or a transaction waits for its turn to have a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A connection for reading, once it was made.
+type Reader = AsyncMutex<Option<Arc<Session>>>;
+
 /// The connections of a store.
 pub(crate) struct Sessions {
     connector: Connector,
     runtime: Handle,
-    readers: Vec<AsyncMutex<Option<Arc<Session>>>>,
-    next_reader: AtomicUsize,
+    /// One for each runtime that reads: its tasks share a connection that is served beside them, so that no read wakes
+    /// another thread.
+    readers: Mutex<HashMap<Id, Arc<Reader>>>,
     idle: Arc<Mutex<Vec<Session>>>,
     permits: Arc<Semaphore>,
 }
 
 impl Sessions {
-    pub(crate) fn new(connector: Connector, runtime: Handle, readers: usize) -> Sessions {
+    pub(crate) fn new(connector: Connector, runtime: Handle) -> Sessions {
         Sessions {
             connector,
             runtime,
-            readers: (0..readers.max(1)).map(|_| AsyncMutex::new(None)).collect(),
-            next_reader: AtomicUsize::new(0),
+            readers: Mutex::default(),
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(TRANSACTIONS)),
         }
     }
 
-    /// A connection for reading, which others read on at the same time.
+    /// The connection for reading of the current runtime.
     pub(crate) async fn reader(&self) -> Result<Arc<Session>, DatabaseError> {
-        let number = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let mut reader = timeout(PATIENCE, self.readers[number].lock()).await.map_err(|_| DatabaseError::Timeout)?;
+        let reader = self.readers.lock().entry(Handle::current().id()).or_default().clone();
+        let mut reader = timeout(PATIENCE, reader.lock()).await.map_err(|_| DatabaseError::Timeout)?;
         match &*reader {
             Some(session) if !session.is_closed() => Ok(session.clone()),
-            _ => Ok(reader.insert(Arc::new(self.connector.connect().await?)).clone()),
+            _ => Ok(reader.insert(Arc::new(self.connector.connect_here().await?)).clone()),
         }
     }
 
@@ -84,7 +81,11 @@ impl Sessions {
         let idle = self.idle.lock().pop().filter(|session| !session.is_closed());
         let session = match idle {
             Some(session) => session,
-            None => self.connector.connect().await?,
+            None => {
+                let session = self.connector.connect().await?;
+                session.write_in_transactions().await?;
+                session
+            }
         };
         Ok(Lease { session, idle: self.idle.clone(), runtime: self.runtime.clone(), _permit: None })
     }

@@ -17,8 +17,6 @@ use std::sync::Arc;
 pub struct Options {
     /// The database.
     pub database: Database,
-    /// How many connections reads share.
-    pub readers: usize,
     /// The clock. All writes of a transaction have the time at which it began.
     pub clock: Arc<dyn Clock>,
     /// The keys of the registry.
@@ -47,9 +45,9 @@ impl PostgresStore {
         let session = connector.connect().await?;
         let id = schema::check(&session).await?;
         drop(session);
-        let Options { readers, clock, keys, on_failure, .. } = options;
+        let Options { clock, keys, on_failure, .. } = options;
         let handle = background.handle().clone();
-        let sessions = Sessions::new(connector, handle.clone(), readers);
+        let sessions = Sessions::new(connector, handle.clone());
         let core = Arc::new(Core::new(sessions, clock, keys, id));
         let writer = Writer::start(&core, &handle);
         Ok(PostgresStore { writer, core, barrier: Barrier::default(), on_failure, _background: background })

@@ -19,6 +19,10 @@ const LOCK: &str = "SELECT empty_seal FROM partition WHERE partition = $1 FOR UP
 
 const LAST_ENTRY: &str = "SELECT sequence, link, seal FROM audit WHERE partition = $1 ORDER BY sequence DESC LIMIT 1";
 
+/// The statements that lock the audit log of a partition until the end of the transaction, and read its end;
+/// [`LockedLog::new`] takes their results.
+pub(crate) const LOCK_LOG: [&str; 2] = [LOCK, LAST_ENTRY];
+
 /// The end of a log, in one statement, so that all of it is of one moment.
 const END: &str = "
     SELECT a.sequence, a.link, a.seal, p.empty_seal
@@ -37,8 +41,9 @@ const UNSEAL: &str = "UPDATE audit SET seal = NULL WHERE partition = $1 AND sequ
 const UNSEAL_EMPTY: &str = "UPDATE partition SET empty_seal = NULL WHERE partition = $1";
 
 /// The isolation of a transaction: each statement reads anew. It is said in each transaction, because what is read after
-/// a lock must be newer than the lock.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// a lock must be newer than the lock. Nothing can be written outside of such a transaction, so the first statements are
+/// sent with the begin: if that fails, they fail as well and are not committed one by one.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// The isolation of a transaction that reads everything as of one moment. It locks nothing, so it may take its time.
 const BEGIN_SNAPSHOT: &str = "
@@ -59,9 +64,13 @@ impl Transaction {
         Transaction::begin_on(sessions.lease().await?, BEGIN, now).await
     }
 
-    /// Begins a transaction of a writer.
-    pub(crate) async fn begin_for_writer(sessions: &Sessions, now: Timestamp) -> Result<Transaction, DatabaseError> {
-        Transaction::begin_on(sessions.lease_for_writer().await?, BEGIN, now).await
+    /// Begins a transaction of a writer, and runs its first statements.
+    pub(crate) async fn begin_for_writer(
+        sessions: &Sessions,
+        now: Timestamp,
+        statements: &[(&'static str, Values<'_>)],
+    ) -> Result<(Transaction, Vec<Done>), DatabaseError> {
+        Transaction::begin_with(sessions.lease_for_writer().await?, BEGIN, now, statements).await
     }
 
     /// Begins a transaction that reads everything as of one moment.
@@ -70,11 +79,19 @@ impl Transaction {
     }
 
     async fn begin_on(lease: Lease, begin: &str, now: Timestamp) -> Result<Transaction, DatabaseError> {
+        Ok(Transaction::begin_with(lease, begin, now, &[]).await?.0)
+    }
+
+    async fn begin_with(
+        lease: Lease,
+        begin: &str,
+        now: Timestamp,
+        statements: &[(&'static str, Values<'_>)],
+    ) -> Result<(Transaction, Vec<Done>), DatabaseError> {
         lease.session.forget_warnings();
         let transaction = Transaction { lease: Some(lease), now };
-        // Awaited: after a begin that failed, each statement would be committed at once.
-        transaction.command(begin).await?;
-        Ok(transaction)
+        let done = transaction.run_all_after(begin, statements).await?;
+        Ok((transaction, done))
     }
 
     /// Commits.
@@ -110,23 +127,9 @@ impl Transaction {
         chain: Arc<dyn AuditChain>,
         partition: PartitionId,
     ) -> Result<LockedLog, DatabaseError> {
-        Ok(self.lock_log_and_look(chain, partition, &[]).await?.0)
-    }
-
-    /// The same, and looks at what nothing else changes before the commit.
-    pub(crate) async fn lock_log_and_look(
-        &self,
-        chain: Arc<dyn AuditChain>,
-        partition: PartitionId,
-        looks: &[(&'static str, Values<'_>)],
-    ) -> Result<(LockedLog, Vec<Done>), DatabaseError> {
         let number = i64::from(partition.0);
         let number: Values<'_> = &[&number];
-        let statements: Vec<_> =
-            [(LOCK, number), (LAST_ENTRY, number)].into_iter().chain(looks.iter().copied()).collect();
-        let mut done = self.run_all(&statements).await?;
-        let looked = done.split_off(2);
-        Ok((LockedLog::new(chain, partition, &done[0].rows, &done[1].rows)?, looked))
+        LockedLog::new(chain, partition, &self.run_all(&LOCK_LOG.map(|sql| (sql, number))).await?)
     }
 
     /// Writes the entries that were appended to a log.
@@ -181,16 +184,17 @@ pub(crate) struct LockedLog {
 }
 
 impl LockedLog {
-    /// A log, from the rows of [`LOCK`] and [`LAST_ENTRY`].
-    fn new(
+    /// A log, from what [`LOCK_LOG`] has returned.
+    pub(crate) fn new(
         chain: Arc<dyn AuditChain>,
         partition: PartitionId,
-        lock: &[Row],
-        last: &[Row],
+        done: &[Done],
     ) -> Result<LockedLog, DatabaseError> {
-        let lock = lock.first().ok_or(DatabaseError::Corrupt("a partition is missing"))?;
-        let end = end(partition, lock.get(0), last.first());
-        let link = last.first().and_then(|row| row.get::<_, &[u8]>(1).try_into().ok());
+        let rows = |statement: usize| done.get(statement).and_then(|done| done.rows.first());
+        let lock = rows(0).ok_or(DatabaseError::Corrupt("a partition is missing"))?;
+        let last = rows(1);
+        let end = end(partition, lock.get(0), last);
+        let link = last.and_then(|row| row.get::<_, &[u8]>(1).try_into().ok());
         let head = AuditHead::resume(&*chain, &end, link);
         Ok(LockedLog { chain, head, before: end.sequence, entries: Vec::new(), links: Vec::new() })
     }
@@ -219,4 +223,32 @@ fn end(partition: PartitionId, empty_seal: Option<&[u8]>, last: Option<&Row>) ->
     };
     let seal = seal.and_then(|seal| seal.try_into().ok()).unwrap_or([0; 32]);
     AuditEnd { partition, sequence, seal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        background::Background,
+        session::{Database, Durability},
+    };
+
+    #[tokio::test]
+    async fn the_first_statements_write_nothing_if_the_begin_fails() {
+        let url = test_postgres::new_database();
+        test_postgres::run_sql(&url, "CREATE TABLE note (text BIGINT)");
+        let background = Background::start().expect("starts");
+        let database = Database { url, password: None, ca_file: None, durability: Durability::Local };
+        let connector = background.connector(&database).expect("the URL is valid");
+        let sessions = Sessions::new(connector, background.handle().clone());
+        let insert: [(_, Values<'_>); 1] = [("INSERT INTO note VALUES ($1)", &[&1_i64])];
+        for (begin, written) in [("BEGIN TRANSACTION OF SOME KIND", "0"), (BEGIN, "1")] {
+            let lease = sessions.lease_for_writer().await.expect("a connection");
+            let begun = Transaction::begin_with(lease, begin, Timestamp(0), &insert).await;
+            if let Ok((transaction, _)) = begun {
+                transaction.commit().await.expect("is committed");
+            }
+            assert_eq!(test_postgres::run_sql(&database.url, "SELECT count(*) FROM note"), written);
+        }
+    }
 }

@@ -153,6 +153,16 @@ async fn a_store_goes_on_when_its_connections_are_lost() {
     assert_eq!(store.audit_ends().await.expect("are read")[0].sequence, 4);
 }
 
+#[test]
+fn reads_of_a_runtime_do_not_wait_for_a_runtime_that_stands_still() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (one, two) = (runtime(), runtime());
+    let (_, store) = one.block_on(open());
+    for runtime in [&one, &two, &one] {
+        runtime.block_on(store.directory_version()).expect("is read");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_whose_statements_are_outdated_is_replaced() {
     let (url, store) = open().await;

@@ -34,7 +34,7 @@ fn database(url: &str) -> Database {
 async fn open_in(url: &str) -> Result<PostgresStore, OpenError> {
     let (clock, keys) = (Arc::new(StoppedClock), Arc::new(TestKeys));
     let on_failure = Box::new(|_| {});
-    PostgresStore::open(Options { database: database(url), readers: 2, clock, keys, on_failure }).await
+    PostgresStore::open(Options { database: database(url), clock, keys, on_failure }).await
 }
 
 /// An empty registry in a database of its own.

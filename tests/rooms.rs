@@ -42,7 +42,7 @@ const RESTRICTED: [(&str, &[&str]); 14] = [
     // rustix has no call that disables transparent huge pages, which the binary does with nix.
     ("nix", &["."]),
     ("rustix", &[".", "tests/blackbox", "tests/chaos", "bench"]),
-    ("tokio-postgres", &["crates/store-postgres"]),
+    ("tokio-postgres", &["crates/store-postgres", "bench"]),
     ("tokio-postgres-rustls", &["crates/store-postgres"]),
     ("tokio", &["crates/store-postgres", "crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
 ];

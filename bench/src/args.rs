@@ -31,6 +31,17 @@ pub enum Command {
     Soak(SoakArguments),
     /// Measures what an operator does with a whole registry: import, export, backup, paging to the end, erasure.
     Operations(OperationsArguments),
+    /// Measures a registry in PostgreSQL: one server and two, beside limits that are measured in the same run.
+    Postgres(PostgresArguments),
+    /// Runs the least server that reads rows of a database, until it is ended.
+    Reader {
+        /// The URL of a database with a registry.
+        #[arg(long)]
+        database: String,
+        /// Where to listen; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
     /// Puts load on any running server of the same call, and prints one line of JSON.
     Load(LoadArguments),
     /// Writes the report of a run again from its raw records.
@@ -133,6 +144,35 @@ pub struct OperationsArguments {
     /// Customers created a second during an erasure.
     #[arg(long, default_value_t = 2_000.0)]
     pub rate: f64,
+    /// Place and records of the measurement.
+    #[command(flatten)]
+    pub run: RunArguments,
+}
+
+/// A registry in PostgreSQL.
+#[derive(Args)]
+pub struct PostgresArguments {
+    /// The carnelian binary.
+    #[arg(long)]
+    pub server: PathBuf,
+    /// The URL of a database whose role may create others; each measurement begins with a new one.
+    #[arg(long)]
+    pub database: String,
+    /// Checks the harness in a few seconds; the figures mean nothing.
+    #[arg(long)]
+    pub smoke: bool,
+    /// How often limits and servers alternate.
+    #[arg(long, default_value_t = 5)]
+    pub turns: usize,
+    /// How long one measurement takes.
+    #[arg(long, default_value_t = 4.0)]
+    pub seconds: f64,
+    /// How many connections, one measurement for each.
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256])]
+    pub connections: Vec<usize>,
+    /// Where to write the report.
+    #[arg(long, default_value = "bench")]
+    pub out: PathBuf,
     /// Place and records of the measurement.
     #[command(flatten)]
     pub run: RunArguments,

@@ -38,9 +38,12 @@ fn key(user: usize) -> String {
 }
 
 struct Control {
-    keys: HashMap<String, [u8; 32]>,
+    users: Users,
     next: AtomicU64,
 }
+
+/// Users and the digests of their keys.
+pub struct Users(HashMap<String, [u8; 32]>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,8 +83,14 @@ struct Address {
     postal_code: Option<String>,
 }
 
-impl Control {
-    fn knows(&self, headers: &HeaderMap) -> bool {
+impl Users {
+    /// As many as a registry may have.
+    pub fn new() -> Self {
+        Self((0..USERS).map(|user| (format!("user{user}"), Sha256::digest(key(user).as_bytes()).into())).collect())
+    }
+
+    /// Whether a request is signed in by one of them.
+    pub fn know(&self, headers: &HeaderMap) -> bool {
         self.caller(headers).is_some()
     }
 
@@ -90,15 +99,14 @@ impl Control {
         let decoded = String::from_utf8(BASE64.decode(encoded.as_bytes()).ok()?).ok()?;
         let (user, key) = decoded.split_once(':')?;
         let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let differences = digest.iter().zip(self.keys.get(user)?).fold(0, |all, (a, b)| all | (a ^ b));
+        let differences = digest.iter().zip(self.0.get(user)?).fold(0, |all, (a, b)| all | (a ^ b));
         (differences == 0).then_some(())
     }
 }
 
 /// Serves until it is ended from outside.
 pub fn run(listen: SocketAddr) -> io::Result<()> {
-    let keys = (0..USERS).map(|user| (format!("user{user}"), Sha256::digest(key(user).as_bytes()).into())).collect();
-    let control = Arc::new(Control { keys, next: AtomicU64::new(1) });
+    let control = Arc::new(Control { users: Users::new(), next: AtomicU64::new(1) });
     let router = Router::new()
         .route("/rws/api/v1/customers", post(create))
         .route("/rws/api/v1/customers/{id}", get(read))
@@ -113,7 +121,7 @@ pub fn run(listen: SocketAddr) -> io::Result<()> {
 }
 
 async fn create(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    if !control.knows(&headers) {
+    if !control.users.know(&headers) {
         return json(StatusCode::UNAUTHORIZED, "{}".to_owned());
     }
     let Ok(customer) = serde_json::from_slice::<Customer>(&body) else {
@@ -127,13 +135,14 @@ async fn create(State(control): State<Arc<Control>>, headers: HeaderMap, body: B
 }
 
 async fn read(State(control): State<Arc<Control>>, headers: HeaderMap, Path(id): Path<u64>) -> Response<Body> {
-    if !control.knows(&headers) {
+    if !control.users.know(&headers) {
         return json(StatusCode::UNAUTHORIZED, "{}".to_owned());
     }
     json(StatusCode::OK, format!(r#"{{"customerId":{id}}}"#))
 }
 
-fn json(status: StatusCode, body: String) -> Response<Body> {
+/// An answer in JSON.
+pub fn json(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));

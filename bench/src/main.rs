@@ -10,6 +10,7 @@ mod machine;
 mod measure;
 mod operations;
 mod plot;
+mod postgres;
 mod process;
 mod record;
 mod registry;
@@ -30,8 +31,12 @@ fn main() -> ExitCode {
         Some(Command::Control { listen }) => control::run(listen),
         Some(Command::Soak(soak)) => soak::run(&soak),
         Some(Command::Operations(operations)) => operations::run(&operations),
+        Some(Command::Postgres(arguments)) => postgres::run(arguments),
+        Some(Command::Reader { database, listen }) => postgres::reader::run(&database, listen),
         Some(Command::Load(load)) => measure::alone(load).map(|record| println!("{record}")),
-        Some(Command::Report { runs, out }) => record::read(&runs).and_then(|records| report::write(&records, &out)),
+        Some(Command::Report { runs, out }) => {
+            record::read(&runs).and_then(|records| report::write_again(&records, &out))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,7 +73,7 @@ pub fn measure(plan: &Plan, process: Option<&Process>, position: RunPosition) ->
 /// Puts load on a server that something else has started.
 pub fn alone(arguments: LoadArguments) -> io::Result<String> {
     let target = Target {
-        address: arguments.address,
+        addresses: vec![arguments.address],
         path: arguments.path,
         authorization: arguments.authorization.unwrap_or_else(control::authorization),
         kind: Kind::Peer,

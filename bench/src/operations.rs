@@ -176,7 +176,7 @@ impl Operations<'_> {
     }
 
     fn target(&self, server: &Process, path: String, authorization: String) -> Target {
-        Target { address: server.address, path, authorization, kind: Kind::Server }
+        Target { addresses: vec![server.address], path, authorization, kind: Kind::Server }
     }
 
     fn load(

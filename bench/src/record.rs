@@ -24,6 +24,7 @@ pub enum Record {
     Operation(Operation),
     Paging(Paging),
     Erasure(Erasure),
+    Limit(Limit),
 }
 
 /// What was measured.
@@ -33,6 +34,10 @@ pub enum Subject {
     Control,
     Server,
     Peer,
+    /// Two servers of one registry.
+    Servers,
+    /// The least that a server does to read a row of a database.
+    Reader,
 }
 
 /// A start of the server, and its memory before any load.
@@ -134,6 +139,17 @@ pub struct Erasure {
     pub seconds: f64,
     pub others_before_ms: f64,
     pub others_meanwhile_ms: f64,
+}
+
+/// How fast a database stores customers in groups, without a server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    pub turn: usize,
+    /// The connections of the load that was measured next.
+    pub connections: usize,
+    /// Customers a second.
+    pub rate: f64,
+    pub load_average: f64,
 }
 
 /// A file of records that is being written.

@@ -1,7 +1,7 @@
 //! A registry in a fresh directory, made through the command line as an operator would.
 
 use std::{
-    fs, io,
+    env, fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -14,6 +14,8 @@ use tempfile::TempDir;
 pub struct Registry {
     binary: PathBuf,
     directory: TempDir,
+    /// The database that it is in; `None` for the data directory.
+    database: Option<String>,
     /// The `Authorization` header of its user.
     pub authorization: String,
 }
@@ -21,8 +23,20 @@ pub struct Registry {
 impl Registry {
     /// Makes one inside a directory.
     pub fn make(binary: &Path, inside: &Path) -> io::Result<Self> {
+        Self::make_anywhere(binary, inside, None)
+    }
+
+    /// Makes one in an empty database, with its files inside a directory.
+    pub fn make_in(binary: &Path, inside: &Path, database: &str) -> io::Result<Self> {
+        Self::make_anywhere(binary, inside, Some(database.to_owned()))
+    }
+
+    fn make_anywhere(binary: &Path, inside: &Path, database: Option<String>) -> io::Result<Self> {
         let directory = TempDir::with_prefix_in("carnelian-bench-", inside)?;
-        let mut registry = Self { binary: binary.to_owned(), directory, authorization: String::new() };
+        let mut registry = Self { binary: binary.to_owned(), directory, database, authorization: String::new() };
+        if registry.database.is_some() {
+            registry.run(&["migrate"])?;
+        }
         registry.run(&["account", "create", "Acme"])?;
         registry.authorization = registry.add_user("ann", &[])?;
         Ok(registry)
@@ -85,6 +99,9 @@ impl Registry {
         let mut command = Command::new(&self.binary);
         // Settings in the caller's environment must not reach the measured server.
         command.env_clear().args(arguments).arg("--data").arg(self.data());
+        if let Some(database) = &self.database {
+            command.arg("--database").arg(database).envs(env::var_os("PGPASSWORD").map(|word| ("PGPASSWORD", word)));
+        }
         command
     }
 }

@@ -1,6 +1,7 @@
 //! The report of a run, made of its records and nothing else.
 
 mod goals;
+mod postgres;
 mod tables;
 
 use std::{fs, io, path::Path};
@@ -14,6 +15,9 @@ use crate::{
 /// The report's file.
 const REPORT: &str = "report.md";
 
+/// The file of the report on PostgreSQL.
+const POSTGRES: &str = "postgres.md";
+
 /// The plot's file, next to the report.
 const PLOT: &str = "latency.svg";
 
@@ -26,6 +30,18 @@ pub fn write(records: &[Record], out: &Path) -> io::Result<()> {
         fs::write(out.join(PLOT), plot::svg(&open))?;
     }
     Ok(())
+}
+
+/// Writes the report of a run that measured PostgreSQL into a directory.
+pub fn write_postgres(records: &[Record], out: &Path) -> io::Result<()> {
+    fs::create_dir_all(out)?;
+    fs::write(out.join(POSTGRES), postgres::markdown(records))
+}
+
+/// Writes the report of a run again.
+pub fn write_again(records: &[Record], out: &Path) -> io::Result<()> {
+    let measured_postgres = records.iter().any(|record| matches!(record, Record::Limit(_)));
+    if measured_postgres { write_postgres(records, out) } else { write(records, out) }
 }
 
 /// Makes sure that a report is what its file of records says, and that its plot is there.
@@ -70,15 +86,19 @@ pub fn faults(records: &[Record]) -> Vec<String> {
     faults
 }
 
-fn markdown(records: &[Record]) -> String {
+/// Whether anything was wrong.
+fn verdict(records: &[Record]) -> String {
     let faults = faults(records);
-    let verdict = if faults.is_empty() {
+    if faults.is_empty() {
         "Every answer was the expected one, every acknowledged customer is stored, and nothing else is.".to_owned()
     } else {
         format!("**Something is wrong:**\n\n- {}", faults.join("\n- "))
-    };
+    }
+}
+
+fn markdown(records: &[Record]) -> String {
     let mut sections = vec![
-        format!("# Measurements\n\n{}\n\n{verdict}", tables::machine(records)),
+        format!("# Measurements\n\n{}\n\n{}", tables::machine(records), verdict(records)),
         format!("## Goals\n\n{}", goals::goals(records)),
         format!(
             "## Alternating with the control\n\nThe control parses, authenticates and stores nothing. Closed loop; medians \

@@ -137,7 +137,7 @@ impl Soak {
     fn carry_out(&mut self, scenario: Scenario, pace: Pace, until: Until) -> io::Result<(Tally, u32)> {
         self.runs += 1;
         let target = Target {
-            address: self.server.address,
+            addresses: vec![self.server.address],
             path: "/rws/api/v1/customers".to_owned(),
             authorization: self.registry.authorization.clone(),
             kind: Kind::Server,

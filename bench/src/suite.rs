@@ -278,9 +278,9 @@ impl Suite {
     fn target(&self, subject: Subject) -> Target {
         let (address, authorization, kind) = match subject {
             Subject::Server => (self.server.address, self.registry.authorization.clone(), Kind::Server),
-            Subject::Control | Subject::Peer => (self.control.address, control::authorization(), Kind::Control),
+            _ => (self.control.address, control::authorization(), Kind::Control),
         };
-        Target { address, path: "/rws/api/v1/customers".to_owned(), authorization, kind }
+        Target { addresses: vec![address], path: "/rws/api/v1/customers".to_owned(), authorization, kind }
     }
 
     fn length(&self) -> Duration {

@@ -48,8 +48,8 @@ pub fn run(plan: &Plan, requests: Requests, barrier: &Barrier) -> io::Result<Tal
 
 async fn connect(plan: &Plan) -> io::Result<Vec<Connection>> {
     let mut connections = Vec::with_capacity(plan.connections);
-    for _ in 0..plan.connections {
-        connections.push(Connection::open(plan.work.target.address).await?);
+    for address in plan.work.target.addresses.iter().cycle().take(plan.connections) {
+        connections.push(Connection::open(*address).await?);
     }
     Ok(connections)
 }

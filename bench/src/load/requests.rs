@@ -59,8 +59,8 @@ pub enum Kind {
 /// A server and how to call it.
 #[derive(Clone)]
 pub struct Target {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens. Connections are shared evenly if there are several servers.
+    pub addresses: Vec<SocketAddr>,
     /// The path of the customers.
     pub path: String,
     /// The value of the `Authorization` header; empty for none.
@@ -169,8 +169,9 @@ pub struct Requests {
 impl Requests {
     /// Renders what can be rendered beforehand.
     pub fn new(work: &Work, run: u32, lane: usize) -> Self {
-        let Target { address, path, authorization, kind } = &work.target;
-        let mut fields = format!("Host: {address}\r\n");
+        let Target { addresses, path, authorization, kind } = &work.target;
+        // Several servers are one service, as behind a load balancer.
+        let mut fields = format!("Host: {}\r\n", addresses[0]);
         if !authorization.is_empty() {
             fields += &format!("Authorization: {authorization}\r\n");
         }
@@ -341,7 +342,7 @@ mod tests {
     fn requests(scenario: Scenario) -> Requests {
         let known = Arc::new(Known::of(vec![7, 4_000], (1, vec![1, 1])));
         let target = Target {
-            address: ([127, 0, 0, 1], 80).into(),
+            addresses: vec![([127, 0, 0, 1], 80).into()],
             path: "/customers".into(),
             authorization: "Basic x".into(),
             kind: Kind::Server,

@@ -48,7 +48,7 @@ fn converse(mut stream: TcpStream, answer: impl Fn(usize) -> Option<&'static str
 
 fn load(address: SocketAddr, connections: usize, pace: Pace, until: Until) -> Tally {
     let path = "/customers".to_owned();
-    let target = Target { address, path, authorization: String::new(), kind: Kind::Server };
+    let target = Target { addresses: vec![address], path, authorization: String::new(), kind: Kind::Server };
     let work = Work { target, scenario: Scenario::Create, known: Arc::new(Known::default()) };
     let plan = Plan { work: Arc::new(work), run: 1, connections, pace, until, keep_ids: true };
     plan.run().expect("the server can be reached")

@@ -11,7 +11,7 @@ use crate::{
 const SMALL: u64 = 1_000_000;
 
 /// A promise and how it went.
-struct Goal {
+pub(super) struct Goal {
     what: String,
     bound: String,
     measured: String,
@@ -19,12 +19,12 @@ struct Goal {
 }
 
 impl Goal {
-    fn at_least(what: impl Into<String>, bound: f64, measured: f64) -> Self {
+    pub(super) fn at_least(what: impl Into<String>, bound: f64, measured: f64) -> Self {
         let (bound_text, text) = (format!("≥ {bound:.2}"), format!("{measured:.2}"));
         Self { what: what.into(), bound: bound_text, measured: text, met: measured >= bound }
     }
 
-    fn at_most_ms(what: impl Into<String>, bound: f64, measured: f64) -> Self {
+    pub(super) fn at_most_ms(what: impl Into<String>, bound: f64, measured: f64) -> Self {
         let (bound_text, text) = (format!("≤ {bound} ms"), format!("{measured:.1} ms"));
         Self { what: what.into(), bound: bound_text, measured: text, met: measured <= bound }
     }
@@ -41,6 +41,11 @@ pub fn goals(records: &[Record]) -> String {
     goals.extend(growth(records));
     goals.extend(resident(records));
     goals.extend(ready(records));
+    table_of(goals)
+}
+
+/// Goals as a table.
+pub(super) fn table_of(goals: Vec<Goal>) -> String {
     let word = |met| if met { "yes" } else { "**no**" }.to_owned();
     let rows = goals.into_iter().map(|goal| vec![goal.what, goal.bound, goal.measured, word(goal.met)]);
     table(&["goal", "bound", "measured", "met"], rows)

@@ -85,7 +85,7 @@ pub(crate) enum Command {
         /// The ledger file, or - for stdin [default: FILE.ledger]
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
-        /// Replace the registry that is there
+        /// Replace the registry that is in the data directory; a database must be empty
         #[arg(long)]
         replace: bool,
         /// The reason, recorded in the audit log

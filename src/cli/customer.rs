@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) enum Customer {
     /// Import customers from a CSV or JSON Lines file, validated like API requests
     ///
-    /// No server may be running. If an import is interrupted, run the same command again to resume it.
+    /// No server may be running, unless the registry is in a database. If an import is interrupted, run the same command again to resume it.
     Import(Import),
     /// Export customers, ordered by id
     Export(Export),

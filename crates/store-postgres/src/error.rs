@@ -62,6 +62,9 @@ pub enum UnsafeDatabase {
     /// It is older than all releases that this adapter was written for.
     #[error("the database is older than PostgreSQL 15")]
     TooOld,
+    /// It is another engine with the protocol of PostgreSQL.
+    #[error("the database is CockroachDB or YugabyteDB, whose transactions this release was never tested with")]
+    OtherEngine,
     /// It takes no writes.
     #[error("the database takes no writes: it is a standby, or was set to read only")]
     ReadOnly,

@@ -52,9 +52,12 @@ const WRITE_IN_TRANSACTIONS: &str = "SET default_transaction_read_only = on";
 const CHECKS: &str = "
     SELECT current_setting('server_version_num')::BIGINT, current_setting('fsync'), current_setting('full_page_writes'),
         current_setting('transaction_read_only'), current_setting('server_encoding'),
-        current_setting('synchronous_standby_names')";
+        current_setting('synchronous_standby_names'), version()";
 
 const REGISTRY_ID: &str = "SELECT id FROM registry";
+
+/// How other engines call themselves in their version.
+const OTHER_ENGINES: [&str; 2] = ["CockroachDB", "-YB-"];
 
 /// The oldest release of PostgreSQL that is supported, as it numbers itself.
 const OLDEST: i64 = 150_000;
@@ -228,6 +231,7 @@ impl Session {
         let row = self.one(CHECKS, &[]).await?;
         let text = |column| row.get::<_, &str>(column);
         let found = [
+            (OTHER_ENGINES.iter().any(|engine| text(6).contains(engine)), UnsafeDatabase::OtherEngine),
             (row.get::<_, i64>(0) < OLDEST, UnsafeDatabase::TooOld),
             (text(1) != "on" || text(2) != "on", UnsafeDatabase::NoSync),
             (text(3) != "off", UnsafeDatabase::ReadOnly),

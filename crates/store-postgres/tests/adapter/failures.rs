@@ -89,6 +89,36 @@ async fn a_database_that_could_lose_what_it_acknowledges_is_refused_at_the_start
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_another_engine_or_an_old_release_is_refused() {
+    let url = test_postgres::new_database();
+    migrate(&database(&url), &TestKeys).await.expect("is prepared");
+    // The functions of the database itself are found last.
+    run_sql(
+        &url,
+        "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET search_path = public, pg_catalog'; END $$",
+    );
+    let version = |text: &str| {
+        let function =
+            format!("CREATE OR REPLACE FUNCTION public.version() RETURNS TEXT LANGUAGE SQL AS $$ SELECT '{text}' $$");
+        run_sql(&url, &function);
+    };
+    for engine in ["CockroachDB CCL v26.1.0", "PostgreSQL 15.12-YB-2025.2.0.0-b0 on x86_64-pc-linux-gnu"] {
+        version(engine);
+        let Err(OpenError::Database(error)) = open_in(&url).await else { panic!("{engine} is opened") };
+        assert_eq!(error.to_string(), UnsafeDatabase::OtherEngine.to_string());
+    }
+    version("PostgreSQL 18.1");
+    open_in(&url).await.expect("a newer release is opened");
+    run_sql(
+        &url,
+        "CREATE FUNCTION public.current_setting(text) RETURNS TEXT LANGUAGE SQL AS
+            $$ SELECT CASE $1 WHEN 'server_version_num' THEN '140018' ELSE pg_catalog.current_setting($1) END $$",
+    );
+    let Err(OpenError::Database(error)) = open_in(&url).await else { panic!("an old release is opened") };
+    assert_eq!(error.to_string(), UnsafeDatabase::TooOld.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_wait_for_a_standby_is_cancelled_is_not_acknowledged() {
     let (_server, url, store) = open_alone().await;
     let account = account(&store).await;

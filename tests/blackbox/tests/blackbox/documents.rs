@@ -97,9 +97,13 @@ fn run(path: &str, before: &str, server: &str) {
          trap '[ -z \"$(jobs -pr)\" ] || kill $(jobs -pr)' EXIT\nset -e\n{before}\n"
     );
     let mut commands = Vec::new();
+    let shown = ["registry", "moved"].map(|name| format!("postgres://carnelian@db.example/{name}"));
+    let shown = shown.into_iter().filter(|url| document.contains(url));
+    let databases: Vec<_> = shown.map(|url| (url, format!("'{}'", test_postgres::new_database()))).collect();
     for (index, block) in blocks.iter().enumerate().filter(|(_, block)| is_run(block)) {
         let text = in_background(&block.text, server).replace("127.0.0.1:8080", &address);
         let text = text.replace(" /backups/", " ./backups/").replace(" /keys/", " ./keys/");
+        let text = databases.iter().fold(text, |text, (shown, real)| text.replace(shown, real));
         script += &format!("exec > out.{index} 2> err.{index}\n{text}\n");
         commands.push(index);
     }
@@ -170,6 +174,11 @@ fn the_guide_to_imports_does_what_it_says() {
     let rows = "name,accountName\\nOne,Acme\\nTwo,Acme\\n";
     let before = format!("carnelian account create Acme\nprintf '{rows}' > customers.csv");
     run("docs/guides/import.md", &before, "");
+}
+
+#[test]
+fn the_guide_to_postgresql_does_what_it_says() {
+    run("docs/guides/postgres.md", "", "");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use blackbox::{CUSTOMERS, Connection, Login, Reply, Request, Server, TestDir, sample, wait};
+use chaos::{Action, Rule, Shim};
 use test_postgres::run_sql;
 
 /// How many clients there are.
@@ -159,7 +160,10 @@ fn clients_that_send_again_survive_kills_restarts_drains_and_upgrades_behind_a_l
     one.account("Acme");
     let ada = one.user("ada", "Acme", &[]);
     let two = one.beside();
-    let servers = [one.serve(), two.serve()];
+    // Killed when a write is committed and its answer about to leave.
+    let rule = Rule { action: Action::KillBefore, kind: "send", suffix: "ack", number: 10 };
+    let killed = Shim::new(&one.data()).rule(&rule).armed_by_signal().under(one.launch());
+    let servers = [killed.start(), two.serve()];
     let addresses = servers.each_ref().map(|server| server.address().to_string());
     let balancer = LoadBalancer::start(one.root(), &servers);
     let load = Load {
@@ -179,9 +183,10 @@ fn clients_that_send_again_survive_kills_restarts_drains_and_upgrades_behind_a_l
             })
             .collect();
         let end = EndOfLoad(&load.is_over);
-        let [first, second] = servers;
+        let [mut first, second] = servers;
         load.must_go_on("the start");
-        first.kill();
+        first.signal("USR1");
+        assert_eq!(first.wait(), -1, "it is killed");
         load.must_go_on("the kill of one server");
         let first = start_again(&one, &addresses[0]);
         load.must_go_on("its restart");

@@ -60,6 +60,7 @@ macro_rules! contract_tests {
             a_registry_that_was_used_is_not_restored_into
             a_backup_is_of_one_moment_while_others_write
             a_backup_ends_with_the_error_of_its_receiver
+            a_backup_and_a_restore_are_whole_wherever_their_pages_end
         }
         $crate::contract_tests! { $open:
             customers {
@@ -102,6 +103,7 @@ macro_rules! contract_tests {
             erasure {
                 an_erasure_waits_until_it_is_due
                 an_account_is_erased_with_all_its_customers
+                an_account_is_erased_wherever_the_steps_end
                 a_claimed_erasure_is_not_given_to_another_worker
                 another_worker_takes_over_once_the_lease_has_expired
                 a_running_erasure_renews_its_lease
@@ -151,6 +153,8 @@ macro_rules! contract_tests {
                 a_listing_is_of_what_was_written_since
                 a_long_walk_lists_everyone_once_while_others_are_created
                 one_listing_goes_as_far_as_it_must
+                a_listing_is_whole_wherever_its_steps_end
+                a_listing_is_whole_however_many_accounts_it_is_of
             }
             administration {
                 an_edit_changes_what_it_names_and_no_more

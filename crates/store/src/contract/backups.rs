@@ -4,10 +4,11 @@
 
 use super::{ORIGIN, TestKeys, account, conflict, customer, draft, edit, read};
 use crate::{
-    AuditHead, Conflict, CustomerFilter, EraseCustomer, GivenIds, KeyKind, ListCustomers, NewKey, NewUser, PartitionId,
-    Record, RecordSink, RegistryId, RegistryKeys, SettingRecord, Store, StoreError,
+    AuditHead, BackupCustomer, BackupKey, BackupUser, Conflict, CustomerFilter, EraseCustomer, GivenIds, KeyKind,
+    ListCustomers, NewKey, NewUser, PartitionId, Record, RecordSink, RegistryId, RegistryKeys, SettingRecord, Store,
+    StoreError,
 };
-use carnelian_domain::{CustomerId, Role, Timestamp};
+use carnelian_domain::{AccountState, CustomerId, Role, Timestamp};
 
 /// Keeps every record.
 #[derive(Default)]
@@ -235,4 +236,96 @@ pub async fn a_backup_ends_with_the_error_of_its_receiver(source: &dyn Store, _:
     let error = source.back_up(&mut Full).await.expect_err("nothing is taken");
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert!(back_up(source).await.len() > 1500, "the store continues");
+}
+
+/// The records of a registry with this many accounts, users, keys, erased customers, entries of the audit log, and
+/// customers.
+fn records([accounts, users, keys, erased, entries, customers]: [u64; 6]) -> Vec<Record> {
+    let ids =
+        GivenIds { next_customer: 1_000_000, last_account: accounts, last_group: 0, last_user: users, last_erasure: 0 };
+    let mut records = vec![Record::Registry { key_proof: Some(b"proof".to_vec()), ids }];
+    records.extend((1..=accounts).map(|id| Record::Account {
+        id,
+        name: format!("account {id}"),
+        state: AccountState::Active,
+        created_at: 1,
+        wrapped_key: b"wrapped".to_vec(),
+    }));
+    records.extend((1..=users).map(|id| {
+        let (name, role) = (Some(format!("user {id}")), Role::AccountAdmin);
+        Record::User(BackupUser { id, name, account: 1, group: None, role, enabled: true, created_at: 1 })
+    }));
+    records.extend((1..=keys).map(|id| {
+        Record::Key(BackupKey {
+            key_id: format!("key{id}"),
+            user: 1,
+            account: 1,
+            digest: id.to_be_bytes().to_vec(),
+            imported: false,
+            label: None,
+            created_at: 1,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            allowed: None,
+        })
+    }));
+    records.extend((1..=erased).map(|id| Record::ErasedCustomer { id }));
+    let partition = PartitionId::FIRST;
+    records.extend((1..=entries).map(|sequence| {
+        let (entry, link) = (format!("{{\"actor\":\"{sequence}\"}}"), vec![1; 32]);
+        Record::AuditEntry { partition, sequence, at: 1, entry, link }
+    }));
+    records.push(Record::AuditEnd { partition, sequence: entries, seal: vec![2; 32] });
+    records.extend((1..=customers).map(|number| {
+        Record::Customer(BackupCustomer {
+            id: 500_000 + number,
+            account: 1,
+            name: format!("Customer {number}"),
+            unique_name: format!("Customer {number}"),
+            version: 1,
+            ship_to_bill_address: false,
+            created_at: 1,
+            modified_at: 1,
+            sealed: Vec::new(),
+        })
+    }));
+    records
+}
+
+pub async fn a_backup_and_a_restore_are_whole_wherever_their_pages_end(source: &dyn Store, target: &dyn Store) {
+    // Each kind of record fills whole pages in one registry, and one more record follows them in the other one.
+    let counts = [[1000, 2001, 1000, 2000, 1001, 1000], [1001, 1000, 2001, 1001, 1000, 2001]];
+    for (store, counts) in [(source, counts[0]), (target, counts[1])] {
+        let records = records(counts);
+        let mut restoring = store.begin_restore(RegistryId([7; 16])).await.expect("begins");
+        let (mut rest, mut sizes) = (&records[..], [499, 500, 501, 1000, 1001].iter().cycle());
+        while let Some(size) = sizes.next().filter(|_| !rest.is_empty()) {
+            let (put, after) = rest.split_at(rest.len().min(*size));
+            restoring.put(put.to_vec()).await.expect("is stored");
+            rest = after;
+        }
+        restoring.finish().await.expect("is finished");
+        let backup = back_up(store).await;
+        let difference = records.iter().zip(&backup).find(|(expected, found)| expected != found);
+        assert!(difference.is_none() && records.len() == backup.len(), "{} records, {difference:?}", backup.len());
+        let directory = store.directory().await.expect("is read");
+        assert_eq!(
+            [directory.accounts.len(), directory.users.len(), directory.keys.len()].map(|n| n as u64),
+            counts[..3]
+        );
+        for limit in [counts[3] - 1, counts[3], counts[3] + 1] {
+            let erased = store.erased_customers(CustomerId(0), limit as usize).await.expect("are read");
+            assert!(erased.iter().map(|id| id.0).eq(1..=limit.min(counts[3])), "{limit}");
+            let rest = store.erased_customers(CustomerId(limit), 10).await.expect("are read");
+            assert!(rest.iter().map(|id| id.0).eq(limit + 1..=counts[3]), "{limit}");
+        }
+        for limit in [counts[4] - 1, counts[4], counts[4] + 1] {
+            let read =
+                async |after, limit| store.audit_entries(PartitionId::FIRST, after, limit).await.expect("are read");
+            let numbers = read(0, limit as usize).await.into_iter().map(|entry| entry.sequence);
+            assert!(numbers.eq(1..=limit.min(counts[4])), "{limit}");
+            assert!(read(limit, 10).await.into_iter().map(|entry| entry.sequence).eq(limit + 1..=counts[4]), "{limit}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the name of a case says what it asserts")]
 
-use super::{ORIGIN, account, conflict, customer, draft, read};
+use super::{ORIGIN, account, conflict, customer, draft, read, together};
 use crate::{Conflict, ErasureRecord, ErasureState, IdempotencyKey, KeyKind, NewKey, NewUser, Store, WorkerId};
 use carnelian_domain::{AccountState, ErasureId, Role};
 use std::{
@@ -74,6 +74,29 @@ pub async fn an_account_is_erased_with_all_its_customers(store: &dyn Store) {
     }
     assert_eq!(read(store, kept.id).await.account, other);
     assert_eq!(run(store, id).await, ended, "nothing is left to do");
+}
+
+pub async fn an_account_is_erased_wherever_the_steps_end(store: &dyn Store) {
+    let kept = account(store, "kept").await;
+    let kept = customer(store, kept, "Kept").await;
+    // Around one and two steps: a step is of 5 customers on SQLite and of 200 on PostgreSQL.
+    for count in [0, 4, 5, 6, 10, 11, 199, 200, 201, 400] {
+        let acme = account(store, "acme").await;
+        let mut drafts = Vec::new();
+        for number in 0..count {
+            drafts.push(draft(store, acme, &format!("Customer {number}")).await);
+        }
+        for answer in together(drafts.iter().map(|new| store.create_customer(new.clone(), &ORIGIN, None))).await {
+            answer.expect("is created");
+        }
+        let id = request(store, "acme", 0).await;
+        let ended = erase(store, id).await;
+        assert_eq!((ended.state, ended.customers), (ErasureState::Erased, count), "{count} customers");
+        for new in drafts {
+            assert_eq!(store.customer(new.id).await.expect("the store can be read"), None, "{count} customers");
+        }
+    }
+    read(store, kept.id).await;
 }
 
 pub async fn a_claimed_erasure_is_not_given_to_another_worker(store: &dyn Store) {

@@ -244,3 +244,43 @@ pub async fn one_listing_goes_as_far_as_it_must(store: &dyn Store) {
         assert_eq!(part(store, rare, 0, 0, 3).await, [last]);
     }
 }
+
+/// The numbers of customers around one and two steps of an adapter: a step is of 100 on SQLite and of 1,000 on PostgreSQL.
+const AROUND_STEPS: [usize; 10] = [99, 100, 101, 200, 201, 999, 1000, 1001, 2000, 2001];
+
+pub async fn a_listing_is_whole_wherever_its_steps_end(store: &dyn Store) {
+    let acme = account(store, "acme").await;
+    let all: Vec<_> = many(store, &[acme], 2002).await.into_iter().map(|new| new.id.0).collect();
+    for count in AROUND_STEPS {
+        let (passed, left) = all.split_at(all.len() - count);
+        let after = passed[passed.len() - 1];
+        for filter in [CustomerFilter::default(), within(&[acme])] {
+            assert_eq!(part(store, filter.clone(), after, 0, usize::MAX).await, left, "the last {count}, {filter:?}");
+            assert_eq!(part(store, filter.clone(), 0, 0, count).await, all[..count], "the first {count}, {filter:?}");
+            assert_eq!(part(store, filter.clone(), 0, count, 1).await, all[count..=count], "after {count}, {filter:?}");
+            let last = CustomerFilter { name_prefix: Some(format!("Customer {}", all[2001])), ..filter.clone() };
+            assert_eq!(part(store, last, after, 0, 2).await, all[2001..], "the last one of {count}, {filter:?}");
+            let nobody = CustomerFilter { name_prefix: Some("Nobody".into()), ..filter };
+            assert!(part(store, nobody, after, 0, 1).await.is_empty(), "none of {count}");
+        }
+    }
+}
+
+pub async fn a_listing_is_whole_however_many_accounts_it_is_of(store: &dyn Store) {
+    let mut accounts = Vec::new();
+    for number in 0..125 {
+        accounts.push(account(store, &format!("account {number}")).await);
+    }
+    // 16 of each account, which is the smallest number that a step reads of one, and 17 of some.
+    let all = many(store, &accounts, accounts.len() * 16 + 60).await;
+    for count in [1, 2, 6, 7, 61, 62, 63, 124, 125] {
+        for of in [&accounts[..count], &accounts[accounts.len() - count..]] {
+            for after in [0, all[accounts.len() - 1].id.0] {
+                let meant = all.iter().filter(|new| of.contains(&new.account) && new.id.0 > after);
+                let expected: Vec<_> = meant.map(|new| new.id.0).collect();
+                assert_eq!(part(store, within(of), after, 0, usize::MAX).await, expected, "{count} accounts");
+                assert_eq!(part(store, within(of), after, 3, 10).await, expected[3..13], "{count} accounts");
+            }
+        }
+    }
+}

@@ -102,8 +102,10 @@ fn run(path: &str, before: &str, server: &str) {
     let databases: Vec<_> = shown.map(|url| (url, format!("'{}'", test_postgres::new_database()))).collect();
     for (index, block) in blocks.iter().enumerate().filter(|(_, block)| is_run(block)) {
         let text = in_background(&block.text, server).replace("127.0.0.1:8080", &address);
+        let text = text.replace("0.0.0.0:8443", &address).replace("localhost:8443", &format!("localhost:{port}"));
         let text = text.replace(" /backups/", " ./backups/").replace(" /keys/", " ./keys/");
         let text = databases.iter().fold(text, |text, (shown, real)| text.replace(shown, real));
+        let text = text.replace("/etc/carnelian", "./etc/carnelian").replace("/var/lib/", "./lib/");
         script += &format!("exec > out.{index} 2> err.{index}\n{text}\n");
         commands.push(index);
     }
@@ -148,6 +150,16 @@ fn the_readme_does_what_it_says() {
 #[test]
 fn the_page_of_the_api_does_what_it_says() {
     run("docs/api.md", "", "");
+}
+
+#[test]
+fn the_page_of_operations_does_what_it_says() {
+    // There is no user `carnelian` here, and nothing is installed for the whole machine.
+    let before = "chown() { test -e \"$2\"; }\ninstall() { mkdir -m 700 \"${@: -1}\"; }\n\
+        export CARNELIAN_DATA=./registry\nmkdir etc lib backups keys\ncarnelian account create Acme\n\
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.crt \
+        -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost 2> openssl.err";
+    run("docs/operations.md", before, "");
 }
 
 #[test]

@@ -212,3 +212,40 @@ impl App {
         if same_digest(&head.link, &entry.link) { Ok(()) } else { Err("it was altered") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carnelian_domain::{Actor, CustomerId, Object, Origin};
+
+    #[test]
+    fn an_entry_is_found_if_every_condition_matches() {
+        let (account, action) = (AccountId(1), Action::CreateCustomer);
+        let object = Object::Customer(CustomerId(7));
+        let entry = AuditEntry::record(&Origin::new(Actor::Server), action, object, Some(account), &[]);
+        let (partition, at) = (PartitionId::FIRST, Timestamp(1000));
+        let stored = StoredEntry { partition, sequence: 1, at, entry, link: Vec::new() };
+        let damaged = StoredEntry { entry: "{".into(), ..stored.clone() };
+        let edit = Some(Action::EditCustomer);
+        for (account, action, since, matches) in [
+            (None, None, None, true),
+            (Some(1), None, None, true),
+            (Some(2), None, None, false),
+            (None, Some(action), None, true),
+            (None, edit, None, false),
+            (Some(1), Some(action), None, true),
+            (Some(1), edit, None, false),
+            (Some(2), Some(action), None, false),
+            (None, None, Some(999), true),
+            (None, None, Some(1000), true),
+            (None, None, Some(1001), false),
+            (Some(1), Some(action), Some(1001), false),
+        ] {
+            let filter = AuditFilter { after: 0, account: account.map(AccountId), action, since: since.map(Timestamp) };
+            assert_eq!(filter.matches(&stored), matches, "{filter:?}");
+            let reads_entries = account.is_some() || action.is_some();
+            assert_eq!(filter.matches(&damaged), matches && !reads_entries, "{filter:?}");
+            assert_eq!(filter.matches_all(), !reads_entries && since.is_none(), "{filter:?}");
+        }
+    }
+}

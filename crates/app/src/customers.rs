@@ -372,3 +372,28 @@ fn invalid_customer_id() -> carnelian_domain::Violation {
 fn kept_changing() -> Failure {
     Failure::Unavailable(Internal::new("the customer, or the directory, kept changing"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_expects_the_versions_that_its_conditions_accept_and_is_tried_again_while_another_one_may_be() {
+        type Case<'a> = (Option<&'a [u64]>, &'a [u64], Option<&'a [u64]>, bool);
+        let cases: [Case<'_>; 8] = [
+            (None, &[], None, false),
+            (Some(&[3, 4]), &[], Some(&[3, 4]), false),
+            (Some(&[4]), &[], Some(&[4]), false),
+            (None, &[4], Some(&[3]), true),
+            (None, &[3], Some(&[]), false),
+            (Some(&[3, 4]), &[4], Some(&[3]), true),
+            (Some(&[4]), &[5], Some(&[]), false),
+            (Some(&[3]), &[3], Some(&[]), false),
+        ];
+        for (only, except, expected, tried_again) in cases {
+            let accepted = AcceptedVersions { only: only.map(<[u64]>::to_vec), except: except.to_vec() };
+            assert_eq!(accepted.expected(3).as_deref(), expected, "{accepted:?}");
+            assert_eq!(accepted.may_accept_another(3), tried_again, "{accepted:?}");
+        }
+    }
+}

@@ -237,3 +237,39 @@ fn key(record: &KeyRecord, uses: &KeyUses) -> Key {
         last_use: uses.get(&record.key_id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_accepted_until_it_expires_or_is_revoked_and_from_its_addresses_alone() {
+        let (now, address) = (Timestamp(1000), "192.0.2.7".parse().expect("an address"));
+        for (expires_at, revoked_at, allowed, is_accepted) in [
+            (None, None, &[][..], true),
+            (Some(1001), None, &[], true),
+            (Some(1000), None, &[], false),
+            (Some(999), None, &[], false),
+            (None, Some(1), &[], false),
+            (None, None, &["192.0.2.0/24"], true),
+            (None, None, &["198.51.100.0/24", "192.0.2.7"], true),
+            (None, None, &["198.51.100.0/24"], false),
+            (Some(999), None, &["192.0.2.0/24"], false),
+            (None, Some(1), &["192.0.2.0/24"], false),
+        ] {
+            let record = KeyRecord {
+                key_id: "k1".into(),
+                user: UserId(1),
+                digest: Vec::new(),
+                kind: KeyKind::Issued,
+                label: None,
+                created_at: Timestamp(0),
+                expires_at: expires_at.map(Timestamp),
+                revoked_at: revoked_at.map(Timestamp),
+                last_used_at: None,
+                allowed: allowed.iter().map(|range: &&str| range.parse().expect("a range")).collect(),
+            };
+            assert_eq!(key(&record, &KeyUses::default()).is_accepted(now, address), is_accepted, "{record:?}");
+        }
+    }
+}

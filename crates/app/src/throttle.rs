@@ -214,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_has_used_its_rate_stays_limited_when_others_are_forgotten() {
+        let throttle = Throttle::new(1);
+        let (past, now) = (Duration::from_secs(5), Duration::from_secs(10));
+        (0..PRUNE / 2).for_each(|key| assert!(throttle.admit(key, past).is_ok()));
+        (PRUNE / 2..=PRUNE).for_each(|key| assert!(throttle.admit(key, now).is_ok()));
+        assert!(throttle.used.lock().until.len() < PRUNE, "some were forgotten");
+        assert!((PRUNE / 2..=PRUNE).all(|key| throttle.admit(key, now).is_err()));
+    }
+
+    #[test]
     fn what_is_long_over_is_forgotten() {
         let throttle = Throttle::new(1);
         for minute in 0..10 {

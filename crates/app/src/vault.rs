@@ -388,6 +388,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn parts_are_signed_with_their_lengths_and_a_single_one_as_it_is() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+        assert_ne!(sign(&key, &[b"ab", b"c"]), sign(&key, &[b"a", b"bc"]));
+        assert_ne!(sign(&key, &[b"abc", b""]), sign(&key, &[b"", b"abc"]));
+        assert_eq!(sign(&key, &[b"abc"]), hmac::sign(&key, b"abc").as_ref());
+    }
+
+    #[test]
     fn a_data_key_opens_only_for_its_account() {
         let vault = vault();
         let wrapped = vault.new_data_key(AccountId(1));

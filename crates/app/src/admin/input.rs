@@ -194,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_has_at_most_fifty_address_ranges() {
+        let check =
+            |count| problems(RawKey { allowed: vec![RawText::Text("::1"); count], ..RawKey::default() }.check());
+        assert!(check(0).is_empty() && check(50).is_empty());
+        for count in [51, 52] {
+            assert_eq!(check(count), [("allowedAddresses".to_owned(), Problem::InvalidAddressRange)], "{count}");
+        }
+    }
+
+    #[test]
     fn an_absent_group_is_kept_and_a_null_group_is_removed() {
         let group =
             |group| RawUserChanges { group, ..RawUserChanges::default() }.check().map(|(changes, _)| changes.group);

@@ -301,3 +301,15 @@ pub trait Directory: Send + Sync {
     /// Stores when keys were last used, unless a later use is stored. It does not change the version of the directory.
     async fn note_key_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_or_name_is_the_one_with_this_id_or_with_this_name_in_its_unique_form() {
+        let is = |which: IdOrName<GroupId>| which.is(GroupId(7), "Jos\u{e9}");
+        assert!(is(IdOrName::Id(GroupId(7))) && is(" Jose\u{301}".into()));
+        assert!(!is(IdOrName::Id(GroupId(8))) && !is("Jose".into()));
+    }
+}

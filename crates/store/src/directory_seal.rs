@@ -202,10 +202,11 @@ mod tests {
         assert!(sealed.is_sealed(&*key));
         assert!(!sealed.is_sealed(&*TestKeys.directory_key(RegistryId([8; 16]))));
         type Alter = fn(&mut DirectorySnapshot);
-        let altered: [Alter; 25] = [
+        let altered: [Alter; 26] = [
             |directory| directory.version += 1,
             |directory| directory.seal.clear(),
             |directory| directory.seal[31] ^= 1,
+            |directory| directory.seal[30..].iter_mut().for_each(|byte| *byte ^= 1),
             |directory| directory.seal.push(0),
             |directory| directory.accounts.swap(0, 1),
             |directory| drop(directory.accounts.pop()),

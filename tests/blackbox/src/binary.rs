@@ -1,26 +1,8 @@
 //! The program under test.
 
-use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex};
-
-/// The setting that names a database.
-pub(crate) const DATABASE: &str = "CARNELIAN_DATABASE_URL";
-
-/// The databases of directories whose registries are in one.
-static DATABASES: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
-
-/// Has every command in a directory use a database from now on.
-pub(crate) fn use_database(directory: &Path, url: &str) {
-    DATABASES.lock().expect("no test panics meanwhile").insert(directory.to_owned(), url.to_owned());
-}
-
-/// The database of a directory, if its registry is in one.
-pub(crate) fn database(directory: &Path) -> Option<String> {
-    DATABASES.lock().expect("no test panics meanwhile").get(directory).cloned()
-}
 
 /// The binary under test: `CARNELIAN_TEST_BINARY`, or the one that was built with this test.
 pub fn path() -> PathBuf {
@@ -38,16 +20,13 @@ pub fn path() -> PathBuf {
 }
 
 /// A command that runs the program `binary` in `directory`, without the `CARNELIAN_` variables of the environment.
-pub fn command(binary: &Path, directory: &Path) -> Command {
+pub(crate) fn command(binary: &Path, directory: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(directory);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("CARNELIAN_") {
             command.env_remove(name);
         }
-    }
-    if let Some(url) = database(directory) {
-        command.env(DATABASE, url);
     }
     command
 }

@@ -1,6 +1,7 @@
 //! The harness of the black-box tests: it starts the real binary in a fresh directory and uses it over HTTP.
 //!
-//! - [`place`]: a fresh directory, and commands that run on it;
+//! - [`test_dir`]: a fresh directory, and commands that run on it;
+//! - [`database`]: the database of a registry, used from outside;
 //! - [`server`]: a running server: signals, output, exit code;
 //! - [`request`], [`connection`], [`client`]: HTTP/1.1 by hand, so that a test controls every byte;
 //! - [`reply`]: a response and its assertions;
@@ -14,6 +15,7 @@
 pub mod binary;
 pub mod client;
 pub mod connection;
+pub mod database;
 pub mod gaps;
 pub mod hits;
 pub mod invariants;

@@ -7,12 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::test_dir::{self, Login, Outcome};
+use crate::test_dir::{self, DATABASE, Login, Outcome};
 use crate::{Client, binary, wait};
 
 /// The command that starts a server, on a free port of the loopback interface unless configured otherwise.
 pub struct Launch {
     directory: PathBuf,
+    database: Option<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     prelude: Option<String>,
@@ -27,11 +28,12 @@ pub struct Server {
 }
 
 impl Launch {
-    pub(crate) fn new(directory: &Path, data: &Path) -> Self {
+    pub(crate) fn new(directory: &Path, database: Option<String>, data: &Path) -> Self {
         let data = data.to_str().expect("temporary directories have plain names");
         let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
         Self {
             directory: directory.to_owned(),
+            database,
             arguments: arguments.map(str::to_owned).to_vec(),
             environment: Vec::new(),
             prelude: None,
@@ -104,6 +106,9 @@ impl Launch {
         let stdout = self.directory.join(format!("serve-{start}.stdout"));
         let stderr = self.directory.join(format!("serve-{start}.stderr"));
         let mut command = self.command();
+        if self.database.is_some() {
+            command.arg("--migrate");
+        }
         command.stdin(Stdio::null());
         command.stdout(File::create(&stdout).expect("a file can be made"));
         command.stderr(File::create(&stderr).expect("a file can be made"));
@@ -120,8 +125,8 @@ impl Launch {
                 shell
             }
         };
-        if self.arguments.iter().any(|argument| argument == "--sandbox") {
-            command.env_remove(binary::DATABASE);
+        if let Some(url) = &self.database {
+            command.env(DATABASE, url);
         }
         command.args(&self.arguments).envs(self.environment.iter().cloned());
         command

@@ -6,15 +6,30 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+use std::thread;
 
 use data_encoding::BASE64;
 use tempfile::TempDir;
 
 use crate::{Client, Launch, Server, binary, wait};
 
+/// The setting that names a database.
+pub(crate) const DATABASE: &str = "CARNELIAN_DATABASE_URL";
+
 /// A fresh directory with the data directory of one test and the output of its processes.
 pub struct TestDir {
     root: TempDir,
+    database: Option<Database>,
+}
+
+/// The PostgreSQL database of a registry.
+struct Database {
+    url: String,
+    /// Whether it was made for this directory, and goes with it.
+    is_own: bool,
+    /// A registry in a directory is made by the first command, and one in a database by `carnelian migrate`.
+    migration: Once,
 }
 
 /// The credentials of a user.
@@ -55,7 +70,15 @@ impl Fixture {
 
     /// Like [`Fixture::start`], with what `configure` adds to the server's command.
     pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
-        let test_dir = TestDir::new();
+        Self::start_in(TestDir::new(), configure)
+    }
+
+    /// Like [`Fixture::start`], with a registry in SQLite whatever the engine of this run.
+    pub fn embedded() -> Self {
+        Self::start_in(TestDir::embedded(), |launch| launch)
+    }
+
+    fn start_in(test_dir: TestDir, configure: impl FnOnce(Launch) -> Launch) -> Self {
         test_dir.account("Acme");
         let ada = test_dir.user("ada", "Acme", &[]);
         let server = configure(test_dir.launch()).start();
@@ -76,57 +99,75 @@ impl Login {
 }
 
 impl TestDir {
-    /// Creates an empty directory. With `CARNELIAN_TEST_DATABASE=postgres` the registry is in a database.
+    /// Creates an empty directory for a registry in the engine of this run: SQLite, or PostgreSQL with
+    /// `CARNELIAN_TEST_DATABASE=postgres`.
     #[expect(clippy::new_without_default, reason = "making a directory is no default")]
     pub fn new() -> Self {
         match env::var("CARNELIAN_TEST_DATABASE").as_deref() {
-            Err(_) | Ok("sqlite") => Self::empty(),
-            Ok("postgres") => Self::in_database(),
+            Err(_) | Ok("sqlite") => Self::embedded(),
+            Ok("postgres") => {
+                let url = test_postgres::new_database();
+                Self::of(Some(Database { url, is_own: true, migration: Once::new() }))
+            }
             Ok(other) => panic!("CARNELIAN_TEST_DATABASE is {other}, neither sqlite nor postgres"),
         }
     }
 
-    /// Creates an empty directory for a registry that is in a new PostgreSQL database.
+    /// Creates an empty directory for a registry in SQLite, whatever the engine of this run.
+    pub fn embedded() -> Self {
+        Self::of(None)
+    }
+
+    /// Creates an empty directory for a registry in a new PostgreSQL database, whatever the engine of this run.
     pub fn in_database() -> Self {
         Self::in_database_at(&test_postgres::new_database())
     }
 
-    /// Creates an empty directory for a registry that is in a PostgreSQL database with this URL, which is empty.
+    /// Creates a directory for a registry in a PostgreSQL database with this URL, which is empty.
     pub fn in_database_at(url: &str) -> Self {
-        let test_dir = Self::empty();
-        binary::use_database(test_dir.root(), url);
-        test_dir.cli(&["migrate"]).done();
+        let test_dir = Self::of(Some(Database { url: url.to_owned(), is_own: false, migration: Once::new() }));
+        test_dir.migrate();
         test_dir
     }
 
-    /// Creates an empty directory for another server of the registry of this place, which is in a database.
+    /// Creates a directory for another server of the registry of this one, which is in a database.
     pub fn beside(&self) -> Self {
         self.beside_at(&self.database())
     }
 
-    /// Creates an empty directory for a server of the same registry that uses a database with another URL.
+    /// Creates a directory for a server of the same registry that uses a database with another URL.
     pub fn beside_at(&self, url: &str) -> Self {
-        let test_dir = Self::empty();
-        binary::use_database(test_dir.root(), url);
-        fs::create_dir(test_dir.data()).expect("a directory can be made");
-        let private = Permissions::from_mode(0o700);
-        fs::set_permissions(test_dir.data(), private).expect("permissions can be set");
-        fs::copy(self.data().join("master.key"), test_dir.data().join("master.key")).expect("there is a master key");
+        self.migrate();
+        let test_dir = Self::of(Some(Database { url: url.to_owned(), is_own: false, migration: Once::new() }));
+        test_dir.copy_master_key(self);
         test_dir
     }
 
-    fn empty() -> Self {
-        Self { root: TempDir::with_prefix("carnelian-").expect("a temporary directory can be made") }
+    fn of(database: Option<Database>) -> Self {
+        Self { root: TempDir::with_prefix("carnelian-").expect("a temporary directory can be made"), database }
     }
 
-    /// The URL of the database of the registry.
+    /// Whether the registry is in SQLite.
+    pub fn is_embedded(&self) -> bool {
+        self.database.is_none()
+    }
+
+    /// The URL of the registry's database, which is one of PostgreSQL.
     pub fn database(&self) -> String {
         self.find_database().expect("the registry is in a database")
     }
 
-    /// The URL of the database of the registry, if it is in one.
+    /// The URL of the registry's database, unless the registry is embedded.
     pub fn find_database(&self) -> Option<String> {
-        binary::database(self.root())
+        self.database.as_ref().map(|database| database.url.clone())
+    }
+
+    /// Creates the data directory, with the master key of another one.
+    pub fn copy_master_key(&self, from: &TestDir) {
+        fs::create_dir(self.data()).expect("a directory can be made");
+        let private = Permissions::from_mode(0o700);
+        fs::set_permissions(self.data(), private).expect("permissions can be set");
+        fs::copy(from.data().join("master.key"), self.data().join("master.key")).expect("there is a master key");
     }
 
     /// The directory, which is the working directory of every process.
@@ -161,9 +202,21 @@ impl TestDir {
 
     /// Runs `carnelian ARGUMENTS --data DIR` with `input` on its standard input.
     pub fn cli_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        if !["migrate", "restore"].contains(&arguments[0]) {
+            self.migrate();
+        }
         let mut command = self.command();
         command.args(arguments).arg("--data").arg(self.data());
         run(command, self.root(), input)
+    }
+
+    /// Makes the registry if it is in a database that has none.
+    fn migrate(&self) {
+        if let Some(database) = &self.database {
+            database.migration.call_once(|| {
+                self.cli(&["migrate"]);
+            });
+        }
     }
 
     /// Runs `carnelian ARGUMENTS`, without `--data`.
@@ -175,7 +228,16 @@ impl TestDir {
 
     /// A command that runs the binary in this directory.
     pub fn command(&self) -> Command {
-        binary::command(&binary::path(), self.root())
+        self.program(&binary::path())
+    }
+
+    /// A command that runs a program in this directory, which may run the binary.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = binary::command(program, self.root());
+        if let Some(url) = self.find_database() {
+            command.env(DATABASE, url);
+        }
+        command
     }
 
     /// Creates an account and returns its id.
@@ -210,13 +272,22 @@ impl TestDir {
 
     /// The command that starts a server on this data directory, to be configured.
     pub fn launch(&self) -> Launch {
-        Launch::new(self.root(), &self.data())
+        Launch::new(self.root(), self.find_database(), &self.data())
     }
 
     /// Starts a server.
     #[track_caller]
     pub fn serve(&self) -> Server {
         self.launch().start()
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        // The database of a test that fails stays, to be looked at.
+        if let Some(database) = self.database.as_ref().filter(|database| database.is_own && !thread::panicking()) {
+            test_postgres::drop_database(&database.url);
+        }
     }
 }
 

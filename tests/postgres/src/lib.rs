@@ -4,15 +4,17 @@
 pub mod proxy;
 
 use std::{
+    collections::hash_map::RandomState,
     env,
-    io::{BufRead, BufReader},
+    hash::BuildHasher,
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, Command, Output, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::OnceLock,
 };
+
+/// Where Debian keeps the programs of PostgreSQL 15; its `psql` in PATH is a slow wrapper.
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 
 /// A server.
 pub struct Server {
@@ -91,7 +93,7 @@ impl Server {
 
     /// Whether the server accepts connections.
     pub fn is_up(&self) -> bool {
-        try_sql(&self.url("postgres"), "SELECT 1")
+        try_sql(&self.url("postgres"), "SELECT 1").is_ok()
     }
 
     /// Runs pg_ctl; whether it succeeds.
@@ -119,8 +121,8 @@ impl Server {
 
     /// The URL of a new, empty database.
     pub fn new_database(&self) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // Another process may have had the id of this one while the server ran.
+        let name = format!("test_{:016x}", RandomState::new().hash_one("name"));
         run_sql(&self.url("postgres"), &format!("CREATE DATABASE {name}"));
         self.url(&name)
     }
@@ -163,19 +165,64 @@ pub fn new_database() -> String {
     Server::shared().new_database()
 }
 
-/// Runs statements in the database of a URL of this module; returns what they print.
+/// Removes the database of a URL of this module, and ends the sessions in it.
+pub fn drop_database(url: &str) {
+    run_sql(&Server::shared().url("postgres"), &format!("DROP DATABASE {} WITH (FORCE)", name_of(url)));
+}
+
+/// Runs statements in the database of a URL of this module; returns the rows, a line each, with `|` between the columns.
 pub fn run_sql(url: &str, sql: &str) -> String {
-    let psql = psql(url, sql);
-    assert!(psql.status.success(), "{sql}: {}", String::from_utf8_lossy(&psql.stderr));
-    String::from_utf8_lossy(&psql.stdout).trim_end().to_owned()
+    try_sql(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// Runs statements in the database of a URL of this module; returns whether they succeeded.
-pub fn try_sql(url: &str, sql: &str) -> bool {
-    psql(url, sql).status.success()
+/// Runs statements in the database of a URL of this module, as [`run_sql`] does, which may fail.
+pub fn try_sql(url: &str, sql: &str) -> Result<String, String> {
+    let Output { status, stdout, stderr } = psql(url).args(["--command", sql]).output().expect("psql runs");
+    let output = if status.success() { stdout } else { stderr };
+    let output = String::from_utf8_lossy(&output).trim_end().to_owned();
+    if status.success() { Ok(output) } else { Err(output) }
 }
 
-fn psql(url: &str, sql: &str) -> Output {
-    let arguments = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
-    Command::new("psql").args(arguments).args(["--dbname", url, "--command", sql]).output().expect("psql runs")
+/// The rows of the database of a URL of this module, as text.
+pub fn dump(url: &str) -> Vec<u8> {
+    let dump = program("pg_dump").args(["--data-only", "--dbname", url]).output().expect("pg_dump can be run");
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    dump.stdout
+}
+
+fn program(name: &str) -> Command {
+    let debian = Path::new(PROGRAMS).join(name);
+    Command::new(if debian.is_file() { debian.as_path() } else { Path::new(name) })
+}
+
+fn psql(url: &str) -> Command {
+    let mut psql = program("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+    psql
+}
+
+/// A transaction that is open until this is dropped.
+pub struct OpenTransaction {
+    psql: Child,
+}
+
+impl OpenTransaction {
+    /// Runs statements in a new transaction.
+    pub fn begin(url: &str, sql: &str) -> OpenTransaction {
+        let mut psql = psql(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql can be run");
+        let stdin = psql.stdin.as_mut().expect("it is piped");
+        writeln!(stdin, "BEGIN; {sql}; SELECT 'open';").expect("psql reads");
+        let mut line = String::new();
+        BufReader::new(psql.stdout.take().expect("it is piped")).read_line(&mut line).expect("psql prints");
+        assert_eq!(line, "open\n", "{sql}");
+        OpenTransaction { psql }
+    }
+}
+
+impl Drop for OpenTransaction {
+    fn drop(&mut self) {
+        // psql ends with its input, and its session rolls the transaction back.
+        drop(self.psql.stdin.take());
+        let _ = self.psql.wait();
+    }
 }

@@ -2,12 +2,11 @@
 
 mod accounts;
 mod audit;
-mod backup;
+pub(crate) mod backup;
 mod export;
 mod groups;
 mod import;
 mod keys;
-mod restore;
 mod streams;
 mod terminal;
 mod usage;

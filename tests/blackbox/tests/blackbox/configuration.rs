@@ -86,7 +86,9 @@ fn every_setting_can_be_given_in_every_source() {
     let [change] = changes[..] else { panic!("the same settings from another source are no change: {changes:?}") };
     let changed = change["fields"].as_array().expect("names");
     assert!(SETTINGS.iter().all(|(key, ..)| changed.contains(&(*key).into())), "{changed:?}");
-    assert_eq!(changed.len(), SETTINGS.len() + 2, "and data and listen: {changed:?}");
+    // The address, and where the registry is.
+    let others = 1 + test_dir.location_settings().len();
+    assert_eq!(changed.len(), SETTINGS.len() + others, "{changed:?}");
 }
 
 #[test]
@@ -158,6 +160,7 @@ fn an_unknown_setting_is_refused_by_name_before_anything_starts() {
 #[test]
 fn what_kubernetes_sets_for_a_service_is_no_setting() {
     let test_dir = TestDir::new();
+    test_dir.account("Acme");
     let mut command = test_dir.command();
     for (name, value) in [
         ("CARNELIAN_SERVICE_HOST", "10.0.0.1"),
@@ -171,8 +174,9 @@ fn what_kubernetes_sets_for_a_service_is_no_setting() {
     ] {
         command.env(name, value);
     }
-    let created = command.args(["account", "create", "Acme"]).output().expect("the binary can be run");
-    assert!(created.status.success(), "{created:?}");
+    let listed =
+        command.args(["account", "list", "--data"]).arg(test_dir.data()).output().expect("the binary can be run");
+    assert!(listed.status.success(), "{listed:?}");
 }
 
 #[test]

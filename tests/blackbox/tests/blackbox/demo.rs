@@ -49,8 +49,8 @@ fn the_printed_call_works_as_it_is_and_after_every_later_start() {
     let server = demo();
     let printed = server.stdout();
     assert!(printed.starts_with("Carnelian 0.1.0\nListening on http://"), "{printed}");
-    assert!(printed.lines().nth(2).is_some_and(|line| line.starts_with("Data in /")), "{printed}");
-    assert!(test_dir.root().join("carnelian-demo/carnelian.db").is_file());
+    assert!(printed.lines().nth(2).is_some_and(|line| line.starts_with("Data in ")), "{printed}");
+    assert!(test_dir.root().join("carnelian-demo/demo.json").is_file());
     let call = printed_call(&server);
     let reply = run(&call);
     let id = reply["customerId"].as_u64().unwrap_or_else(|| panic!("no customerId in {reply}"));

@@ -1,8 +1,7 @@
 //! Whose files are used, and what the program writes where.
 
-mod locks;
-mod modes;
-mod outputs;
+pub(crate) mod modes;
+pub(crate) mod outputs;
 mod owners;
 mod prepared;
 mod unreachable;
@@ -12,16 +11,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The permissions of a file or a directory.
-fn mode_of(path: &Path) -> u32 {
+pub(crate) fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode() & 0o7777
 }
 
-fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions can be changed");
 }
 
 /// The files and directories below a directory.
-fn everything_below(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn everything_below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a directory can be listed");
     let paths = entries.map(|entry| entry.expect("a directory can be listed").path());
     paths
@@ -32,6 +31,6 @@ fn everything_below(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn plain(path: &Path) -> &str {
+pub(crate) fn plain(path: &Path) -> &str {
     path.to_str().expect("temporary directories have plain names")
 }

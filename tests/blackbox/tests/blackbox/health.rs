@@ -1,7 +1,6 @@
 //! `GET /health/live` and `GET /health/ready`.
 
-use blackbox::{Fixture, Login, wait};
-use rusqlite::Connection;
+use blackbox::{Fixture, Login};
 use serde_json::json;
 
 #[test]
@@ -19,9 +18,7 @@ fn health_checks_need_no_sign_in() {
 
 /// Renames a table of the server's database while it runs.
 fn rename(fixture: &Fixture, from: &str, to: &str) {
-    let database = Connection::open(fixture.test_dir.data().join("carnelian.db")).expect("the database can be opened");
-    database.busy_timeout(wait::PROCESS).expect("it waits");
-    database.execute(&format!("ALTER TABLE {from} RENAME TO {to}"), []).expect("a table can be renamed");
+    fixture.test_dir.sql(&format!("ALTER TABLE {from} RENAME TO {to}"));
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn the_log_contains_no_secrets_or_personal_data_and_sealed_data_is_unreadable_on
         let fixture = Fixture::start_with(|launch| launch.args(&["--log", format]).env("RUST_LOG", "trace"));
         send_markers(&fixture);
         let credentials = secrets(&fixture.ada);
-        let running = fixture.test_dir.data_files();
+        let running = fixture.test_dir.stored();
         let (test_dir, log) = end(fixture);
         assert!(log.contains("10000602"), "the requests were logged:\n{log}");
         for marker in
@@ -192,13 +192,12 @@ fn the_log_contains_no_secrets_or_personal_data_and_sealed_data_is_unreadable_on
         {
             assert!(!log.contains(&marker), "{marker} is in the {format} log:\n{log}");
         }
-        for (path, content) in running.iter().chain(&test_dir.data_files()) {
+        for (path, content) in running.iter().chain(&test_dir.stored()) {
             for marker in IN_SEALED_FIELDS.iter().map(|&marker| marker.to_owned()).chain(credentials.clone()) {
                 assert!(!contains(content, marker.as_bytes()), "{marker} is in {}", path.display());
             }
         }
-        let anywhere =
-            |marker: &str| test_dir.data_files().iter().any(|(_, content)| contains(content, marker.as_bytes()));
+        let anywhere = |marker: &str| test_dir.stored().iter().any(|(_, content)| contains(content, marker.as_bytes()));
         assert!(anywhere("mkname"), "the name is stored in plain text, so the search finds what there is");
     }
 }

@@ -3,9 +3,6 @@
 mod relay;
 mod servers;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Fixture, Login, Server, TestDir, sample, wait};
 
@@ -29,7 +26,7 @@ impl Pair {
 
 #[test]
 fn a_database_is_prepared_once_and_every_server_needs_the_master_key() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let url = test_postgres::new_database();
     let database = ["--database", &*url];
     let with = |arguments: &[&str]| test_dir.cli(&[arguments, &database].concat());
@@ -38,13 +35,13 @@ fn a_database_is_prepared_once_and_every_server_needs_the_master_key() {
     with(&["migrate"]).done();
     with(&["migrate"]).done();
     with(&["account", "create", "Acme"]).done();
-    let other = TestDir::new();
+    let other = TestDir::embedded();
     let error = other.cli(&[&["migrate"], &database[..]].concat()).fails(1);
     assert!(error.contains("another server"), "{error}");
     assert!(!other.data().join("master.key").exists(), "no key is made that is not the registry's");
-    let error = TestDir::new().cli(&["migrate"]).fails(2);
+    let error = TestDir::embedded().cli(&["migrate"]).fails(2);
     assert!(error.contains("--database"), "{error}");
-    let single = TestDir::new();
+    let single = TestDir::embedded();
     let url = test_postgres::new_database();
     let server = single.launch().args(&["--database", &url, "--migrate"]).start();
     assert!(server.stdout().contains(&format!("Data in {url}")), "{}", server.stdout());
@@ -52,7 +49,7 @@ fn a_database_is_prepared_once_and_every_server_needs_the_master_key() {
 
 #[test]
 fn a_password_is_in_no_message() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let url = "postgres://ann:hunter2@127.0.0.1:1/registry";
     for arguments in [&["account", "list"][..], &["serve", "--listen", "127.0.0.1:0"], &["migrate"]] {
         let outcome = test_dir.cli(&[arguments, &["--database", url]].concat());
@@ -96,13 +93,13 @@ fn two_servers_are_one_registry() {
 
 #[test]
 fn a_backup_of_one_engine_is_restored_into_the_other() {
-    let embedded = Fixture::start();
+    let embedded = Fixture::embedded();
     let id = embedded.client().create(&sample::full("Ann", "Acme")).customer_id();
     let file = |test_dir: &TestDir| test_dir.root().join("backup").to_str().expect("a plain path").to_owned();
     embedded.test_dir.cli(&["backup", &file(&embedded.test_dir)]).done();
 
-    let test_dir = TestDir::new();
-    copy_key(&embedded.test_dir, &test_dir);
+    let test_dir = TestDir::embedded();
+    test_dir.copy_master_key(&embedded.test_dir);
     let url = test_postgres::new_database();
     let printed = test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url]);
     assert!(printed.stderr.contains(&url), "{printed:?}");
@@ -116,21 +113,14 @@ fn a_backup_of_one_engine_is_restored_into_the_other() {
     let second = client.create(&sample::full("Bob", "Acme")).customer_id();
     test_dir.cli(&["backup", &file(&test_dir), "--database", &url]).done();
 
-    let back = TestDir::new();
-    copy_key(&test_dir, &back);
+    let back = TestDir::embedded();
+    back.copy_master_key(&test_dir);
     back.cli(&["restore", &file(&test_dir)]).done();
     back.cli(&["audit", "verify"]).done();
     let server = back.serve();
     for id in [id, second] {
         assert_eq!(server.client_of(&embedded.ada).read(id).json(), client.read(id).json());
     }
-}
-
-/// Gives the registry of a directory the master key of another one.
-fn copy_key(from: &TestDir, to: &TestDir) {
-    fs::create_dir(to.data()).expect("a directory can be made");
-    fs::set_permissions(to.data(), fs::Permissions::from_mode(0o700)).expect("permissions can be set");
-    fs::copy(from.data().join("master.key"), to.data().join("master.key")).expect("there is a master key");
 }
 
 /// Creates the account `Acme` and the user `ada` in a database.
@@ -144,7 +134,7 @@ fn user_in(test_dir: &TestDir, url: &str) -> Login {
 #[test]
 fn a_server_that_cannot_ask_the_database_signs_nobody_in_and_goes_on_afterwards() {
     let alone = test_postgres::Server::start();
-    let (test_dir, url) = (TestDir::new(), alone.new_database());
+    let (test_dir, url) = (TestDir::embedded(), alone.new_database());
     let server = test_dir.launch().args(&["--database", &url, "--migrate"]).start();
     let client = server.client_of(&user_in(&test_dir, &url));
     wait::until("the new user can sign in", wait::NOTICE, || {

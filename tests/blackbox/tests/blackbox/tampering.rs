@@ -1,10 +1,7 @@
 //! Writing to the database without the master key grants no rights and is reported.
 
-use std::fs;
-
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Login, Server, TestDir, sample, wait};
-use rusqlite::{Connection as Database, types::Value as Cell};
 
 use crate::tenant_fixture::TenantFixture;
 
@@ -23,42 +20,54 @@ const HARMLESS: [(&str, &str, &str); 5] = [
 /// What the log and the commands say.
 const ALTERED: &str = "accounts, groups, users or keys were altered outside of Carnelian";
 
-fn database(test_dir: &TestDir) -> Database {
-    let database = Database::open(test_dir.data().join("carnelian.db")).expect("there is a database");
-    database.busy_timeout(wait::PROCESS).expect("is set");
-    database.execute_batch("PRAGMA foreign_keys = OFF").expect("is set");
-    database
-}
-
-/// Every column of the tables, from the schema.
-fn columns(database: &Database) -> Vec<(String, String)> {
-    let select = "SELECT name FROM pragma_table_info(?1)";
-    let of = |table: &&str| {
-        let mut select = database.prepare(select).expect("prepares");
-        let names = select.query_map([table], |row| row.get(0)).expect("runs").collect::<Result<Vec<String>, _>>();
-        names.expect("are read").into_iter().map(|name| (table.to_string(), name)).collect::<Vec<_>>()
+/// Every column of the tables with its type, from the schema.
+fn columns(test_dir: &TestDir) -> Vec<[String; 3]> {
+    let columns = |table: &str| match test_dir.is_embedded() {
+        false => format!(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_name = '{table}'"
+        ),
+        true => format!("SELECT '{table}', name, type FROM pragma_table_info('{table}')"),
     };
-    TABLES.iter().flat_map(of).collect()
+    let columns = TABLES.map(|table| test_dir.sql(&columns(table))).join("\n");
+    let columns = columns.lines().map(|line| line.split('|').map(str::to_owned).collect::<Vec<_>>());
+    columns.map(|parts| parts.try_into().expect("three columns")).collect()
 }
 
-/// Another value of the same kind: whatever the schema allows.
-fn others(table: &str, column: &str, value: &Cell) -> Vec<Cell> {
-    match (table, column, value) {
-        (_, "role", _) => vec!["OPERATOR".to_owned().into(), "ACCOUNTADMIN".to_owned().into()],
-        (_, "allowed", _) => vec![Cell::Null, "0.0.0.0/0".to_owned().into()],
-        (_, "state" | "enabled" | "kind", Cell::Integer(value)) => vec![(1 - value.min(&1)).into()],
-        (_, _, Cell::Integer(value)) => vec![(value + 1).into(), (value - 1).into(), 1000.into()],
-        (_, _, Cell::Text(text)) => vec![format!("{text}x").into()],
-        (_, _, Cell::Blob(bytes)) => vec![bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>().into()],
-        (_, "expires_at" | "revoked_at", Cell::Null) => vec![Cell::Integer(1)],
-        (_, "group_id", Cell::Null) => vec![Cell::Integer(1)],
-        _ => vec!["x".to_owned().into()],
-    }
+/// Other values of a column, as expressions: whatever the schema allows.
+fn others(column: &str, kind: &str) -> Vec<String> {
+    let other = |text: &str| text.replace("COLUMN", column);
+    let others: &[&str] = match (column, kind.to_lowercase().as_str()) {
+        ("role", _) => &["'OPERATOR'", "'ACCOUNTADMIN'"],
+        ("allowed", _) => &["NULL", "'0.0.0.0/0'"],
+        (_, "boolean") => &["NOT COLUMN"],
+        ("state" | "enabled" | "kind", _) => &["CASE WHEN COLUMN > 0 THEN 0 ELSE 1 END"],
+        ("expires_at" | "revoked_at" | "group_id", _) => &["coalesce(COLUMN + 1, 1)", "COLUMN - 1", "1000"],
+        (_, "integer" | "bigint") => &["COLUMN + 1", "COLUMN - 1", "1000"],
+        (_, "blob") => &["CAST(substr(COLUMN, 2) || x'00' AS BLOB)"],
+        (_, "bytea") => &["substr(COLUMN, 2) || '\\x00'::bytea"],
+        _ => &["coalesce(COLUMN, '') || 'x'"],
+    };
+    others.iter().map(|text| other(text)).collect()
 }
 
 /// Counts the directory's version up, as the program does with each change.
-fn count_up(database: &Database) {
-    database.execute("UPDATE registry SET directory_version = directory_version + 1", []).expect("runs");
+const COUNT_UP: &str = "UPDATE registry SET directory_version = directory_version + 1";
+
+/// Keeps a copy of the directory and its seal in the database.
+fn keep(test_dir: &TestDir) {
+    let tables = TABLES.iter().chain(&["registry"]);
+    let copy = |table: &&str| {
+        format!("DROP TABLE IF EXISTS kept_{table}; CREATE TABLE kept_{table} AS SELECT * FROM {table};")
+    };
+    test_dir.sql(&tables.map(copy).collect::<String>());
+}
+
+/// Puts the directory and its seal back as they were kept.
+fn put_back(test_dir: &TestDir) {
+    let replace = |table: &&str| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table};");
+    let registry = "UPDATE registry SET (directory_version, directory_seal) =
+        (SELECT directory_version, directory_seal FROM kept_registry)";
+    test_dir.sql(&(TABLES.iter().map(replace).collect::<String>() + registry));
 }
 
 /// Waits until the server has noticed that the directory was altered: every sign-in fails, and the cause is reported.
@@ -75,22 +84,6 @@ fn is_told(server: &Server, logins: &[&Login], what: &str) {
     wait::until(&format!("{what} is logged"), wait::NOTICE, || server.log().contains(ALTERED).then_some(()));
 }
 
-/// Two sets of files: one that changes between tests, and a copy of how it was.
-struct Copies<'a> {
-    test_dir: &'a TestDir,
-    whole: Vec<u8>,
-}
-
-impl Copies<'_> {
-    fn new(test_dir: &TestDir) -> Copies<'_> {
-        Copies { test_dir, whole: fs::read(test_dir.data().join("carnelian.db")).expect("is there") }
-    }
-
-    fn put_back(&self) {
-        fs::write(self.test_dir.data().join("carnelian.db"), &self.whole).expect("can be written");
-    }
-}
-
 #[test]
 fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
     let tenants = TenantFixture::start();
@@ -101,38 +94,32 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
     test_dir.cli(&["key", "revoke", &revoked[5..21]]).done();
     test_dir.cli(&["user", "disable", "rita"]).done();
     server.stop();
-    let copies = Copies::new(&test_dir);
+    keep(&test_dir);
     let mut altered = 0;
-    for (table, column) in columns(&database(&test_dir)) {
+    for [table, column, kind] in columns(&test_dir) {
         let harmless = HARMLESS.iter().any(|(of, name, _)| (*of, *name) == (table.as_str(), column.as_str()));
-        copies.put_back();
-        let rows = {
-            let database = database(&test_dir);
-            let mut select = database.prepare(&format!("SELECT DISTINCT {column} FROM {table}")).expect("prepares");
-            let values =
-                select.query_map([], |row| row.get::<_, Cell>(0)).expect("runs").collect::<Result<Vec<_>, _>>();
-            values.expect("are read")
-        };
-        for value in rows {
-            for other in others(&table, &column, &value) {
-                copies.put_back();
-                {
-                    let database = database(&test_dir);
-                    let update = format!("UPDATE OR IGNORE {table} SET {column} = ?1 WHERE {column} IS ?2");
-                    let changed = database.execute(&update, (&other, &value));
-                    if !matches!(changed, Ok(rows) if rows > 0) || other == value {
-                        continue;
-                    }
+        let values = test_dir.sql(&format!("SELECT count(DISTINCT coalesce(CAST({column} AS TEXT), '')) FROM {table}"));
+        for value in 0..values.parse::<u64>().expect("a number") {
+            for other in others(&column, &kind) {
+                let one =
+                    format!("SELECT DISTINCT {column} FROM kept_{table} ORDER BY {column} LIMIT 1 OFFSET {value}");
+                let changed = test_dir.try_sql(&format!(
+                    "UPDATE {table} SET {column} = {other}
+                    WHERE {column} IS NOT DISTINCT FROM ({one}) AND ({other}) IS DISTINCT FROM {column} RETURNING 1"
+                ));
+                // Some values are not possible, as another row has them.
+                if !changed.is_ok_and(|rows| !rows.is_empty()) {
+                    continue;
                 }
                 altered += 1;
                 let verified = test_dir.cli(&["directory", "verify"]);
-                let what = format!("{table}.{column}: {value:?} -> {other:?}");
+                let what = format!("{table}.{column}: value {value} -> {other}");
                 assert!(harmless || (verified.code == 1 && verified.stderr.contains(ALTERED)), "{what}: {verified:?}");
+                put_back(&test_dir);
             }
         }
     }
     assert!(altered > 30, "only {altered} alterations were tried");
-    copies.put_back();
     let server = test_dir.serve();
     server.client_of(&ada).get(CUSTOMERS).must_succeed("nothing is altered any more");
 }
@@ -142,7 +129,7 @@ fn an_altered_registry_is_not_served_administered_or_backed_up_until_it_is_seale
     let TenantFixture { server, test_dir, opal, solo, .. } = TenantFixture::start();
     server.stop();
     let promote = "UPDATE registry_user SET role = 'OPERATOR' WHERE name = 'solo'";
-    database(&test_dir).execute(promote, []).expect("runs");
+    test_dir.sql(promote);
     let backup = test_dir.root().join("backup");
     let backup = backup.to_str().expect("a plain path");
     let why = test_dir.launch().run().fails(1);
@@ -179,6 +166,16 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
     let tenants = TenantFixture::start();
     let TenantFixture { server, test_dir, ada, solo, rita, opal, .. } = &tenants;
     let create = |login: &Login, name: &str| server.client_of(login).create(&sample::minimal(name, "Acme"));
+    let is_imported = if test_dir.is_embedded() { ("kind", "1", "BLOB") } else { ("imported", "TRUE", "BYTEA") };
+    let (imported, yes, bytes) = is_imported;
+    let copied = format!(
+        "INSERT INTO api_key (id, key_id, user_id, digest, {imported}, created_at)
+            SELECT 1000, 'copied0000000000', (SELECT id FROM registry_user WHERE name = 'opal'),
+                CAST(digest || {} AS {bytes}), {yes}, 1
+            FROM api_key LIMIT 1",
+        test_dir.bytes("00")
+    );
+    let no_seal = format!("UPDATE registry SET directory_seal = {}", test_dir.bytes(""));
     let alterations = [
         ("UPDATE registry_user SET role = 'OPERATOR' WHERE name = 'solo'", "a role"),
         ("UPDATE registry_user SET group_id = 1 WHERE name = 'solo'", "a group"),
@@ -186,29 +183,19 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
         ("UPDATE api_key SET user_id = (SELECT id FROM registry_user WHERE name = 'opal')", "the owner of a key"),
         ("UPDATE account SET state = 0 WHERE name = 'Leaving'", "the state of an account"),
         ("DELETE FROM api_key WHERE user_id = (SELECT id FROM registry_user WHERE name = 'rita')", "a key is deleted"),
-        (
-            "INSERT INTO api_key (key_id, user_id, digest, kind, created_at)
-                SELECT 'copied0000000000', (SELECT id FROM registry_user WHERE name = 'opal'), CAST(digest || x'00' AS BLOB), 1, 1
-                FROM api_key LIMIT 1",
-            "a copied key",
-        ),
+        (&copied, "a copied key"),
         ("UPDATE registry_user SET role = 'GOD' WHERE name = 'solo'", "a role that there is not"),
-        ("UPDATE registry SET directory_seal = x''", "no seal"),
+        (&no_seal, "no seal"),
         ("UPDATE registry SET directory_version = directory_version + 5", "another version"),
     ];
-    let mut database = database(test_dir);
     for (number, (alteration, what)) in alterations.into_iter().enumerate() {
-        let dump = test_dir.root().join(format!("before-{number}.db"));
-        database.execute("VACUUM INTO ?1", [dump.to_str().expect("a plain path")]).expect("is copied");
-        let transaction = database.transaction().expect("begins");
-        let changed = transaction.execute(alteration, []).expect(what);
-        assert!(changed > 0, "{what}");
-        count_up(&transaction);
-        transaction.commit().expect("is committed");
+        keep(test_dir);
+        let changed = test_dir.sql(&format!("{alteration} RETURNING 1; {COUNT_UP}"));
+        assert!(!changed.is_empty(), "{what}");
         is_told(server, &[ada, solo, rita, opal], what);
         create(ada, &format!("During {number}")).must_be(&UNAVAILABLE, what);
         // As before: requests are served again, with the same rights.
-        put_back(&mut database, &dump);
+        put_back(test_dir);
         wait::until("the directory is whole again", wait::NOTICE, || {
             (server.client().get("/health/ready").status == 200).then_some(())
         });
@@ -218,33 +205,15 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
     }
 }
 
-/// Puts the directory and its seal back as they are in a copy.
-fn put_back(database: &mut Database, copy: &std::path::Path) {
-    let copy = copy.to_str().expect("a plain path");
-    database.execute("ATTACH ?1 AS copy", [copy]).expect("is attached");
-    let transaction = database.transaction().expect("begins");
-    for table in TABLES {
-        let replace = format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM copy.{table}");
-        transaction.execute_batch(&replace).expect("is put back");
-    }
-    let registry = "UPDATE registry SET (directory_version, directory_seal) =
-        (SELECT directory_version, directory_seal FROM copy.registry)";
-    transaction.execute(registry, []).expect("is put back");
-    transaction.commit().expect("is committed");
-    database.execute("DETACH copy", []).expect("is detached");
-}
-
 #[test]
 fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody_rights() {
     let TenantFixture { server, test_dir, opal, solo, .. } = TenantFixture::start();
-    let mut database = database(&test_dir);
-    let copy = test_dir.root().join("older.db");
-    database.execute("VACUUM INTO ?1", [copy.to_str().expect("a plain path")]).expect("is copied");
+    keep(&test_dir);
     test_dir.cli(&["user", "disable", "solo"]).done();
     wait::until("the user is disabled", wait::NOTICE, || {
         server.client_of(&solo).get(CUSTOMERS).is(&INVALID_CREDENTIALS).then_some(())
     });
-    put_back(&mut database, &copy);
+    put_back(&test_dir);
     wait::until("it is noticed", wait::NOTICE, || (server.client().get("/health/ready").status == 503).then_some(()));
     for login in [&solo, &opal] {
         server.client_of(login).get(CUSTOMERS).must_be(&UNAVAILABLE, "an older directory");
@@ -256,16 +225,11 @@ fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody
 #[test]
 fn a_row_that_is_put_back_to_an_older_state_does_not_verify() {
     let TenantFixture { server, test_dir, solo, .. } = TenantFixture::start();
-    let row = |database: &Database| {
-        let select = "SELECT group_id, role, enabled FROM registry_user WHERE name = 'solo'";
-        database.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("is read")
-    };
-    let database = database(&test_dir);
-    let before: (Option<i64>, String, i64) = row(&database);
+    keep(&test_dir);
     test_dir.cli(&["user", "disable", "solo"]).done();
-    let update = "UPDATE registry_user SET group_id = ?1, role = ?2, enabled = ?3 WHERE name = 'solo'";
-    database.execute(update, before).expect("is put back");
-    count_up(&database);
+    let kept = "(SELECT group_id, role, enabled FROM kept_registry_user WHERE name = 'solo')";
+    test_dir
+        .sql(&format!("UPDATE registry_user SET (group_id, role, enabled) = {kept} WHERE name = 'solo'; {COUNT_UP}"));
     is_told(&server, &[&solo], "a row of before");
     test_dir.cli(&["user", "list"]).fails(1);
 }

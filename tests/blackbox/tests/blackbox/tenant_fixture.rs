@@ -29,7 +29,11 @@ impl TenantFixture {
 
     /// Like [`TenantFixture::start`], with a server command changed by `configure`.
     pub fn start_with(configure: impl FnOnce(Launch) -> Launch) -> Self {
-        let test_dir = TestDir::new();
+        Self::start_in(TestDir::new(), configure)
+    }
+
+    /// Like [`TenantFixture::start`], in this directory.
+    pub fn start_in(test_dir: TestDir, configure: impl FnOnce(Launch) -> Launch) -> Self {
         for account in ["Acme", "Acme East", "Leaving", "Rival", "Rival Leaving"] {
             test_dir.account(account);
         }

@@ -19,7 +19,7 @@ const ENTRIES: &str = "
 impl Stored {
     /// Reads the registry in a database.
     pub fn read_database(url: &str) -> Self {
-        let damage = if try_sql(url, CHECK_INDEXES) { Vec::new() } else { vec!["an index".to_owned()] };
+        let damage = if try_sql(url, CHECK_INDEXES).is_ok() { Vec::new() } else { vec!["an index".to_owned()] };
         let customers = select(url, "SELECT id, account_id, name, unique_name FROM customer");
         let row = |row: &Value| Row {
             id: number(row, "id"),

@@ -1,7 +1,6 @@
 //! `carnelian audit`.
 
 use blackbox::{CUSTOMERS, Fixture, Launch, Request, TestDir, sample};
-use rusqlite::Connection as Database;
 use serde_json::{Value, json};
 
 use super::{assert_keys, backup::elsewhere};
@@ -11,10 +10,35 @@ fn list(test_dir: &TestDir) -> Vec<Value> {
     listing.as_array().expect("a listing is an array").clone()
 }
 
-fn change(test_dir: &TestDir, sql: &str) {
-    Database::open(test_dir.data().join("carnelian.db"))
-        .and_then(|database| database.execute_batch(sql))
-        .expect("runs");
+/// The statement that makes an entry the last one, with a seal given in hexadecimal digits.
+fn put_end(test_dir: &TestDir, sequence: u64, seal: &str) -> String {
+    let seal = test_dir.bytes(seal);
+    match test_dir.is_embedded() {
+        false => format!("UPDATE audit SET seal = {seal} WHERE sequence = {sequence}"),
+        true => format!("UPDATE registry SET audit_sequence = {sequence}, audit_seal = {seal}"),
+    }
+}
+
+/// The seal of the last entry, in hexadecimal digits.
+fn end_seal(test_dir: &TestDir) -> String {
+    let seal = match test_dir.is_embedded() {
+        false => test_dir.sql("SELECT seal FROM audit WHERE seal IS NOT NULL"),
+        true => test_dir.sql("SELECT audit_seal FROM registry"),
+    };
+    seal[2..].to_owned()
+}
+
+/// The statements that put the entries of a log into another registry.
+fn inserts(test_dir: &TestDir) -> String {
+    match test_dir.is_embedded() {
+        false => test_dir.sql(
+            "SELECT format('INSERT INTO audit VALUES (%L, %L, %L, %L, %L, %L);', partition, sequence, at, entry, link, seal)
+            FROM audit",
+        ),
+        true => test_dir.sql(
+            "SELECT format('INSERT INTO audit VALUES (%d, %d, %Q, %s);', sequence, at, entry, quote(link)) FROM audit",
+        ),
+    }
 }
 
 /// A site in which a customer was created, edited and erased, and the customer's id.
@@ -159,7 +183,6 @@ fn logged_heads(log: &str) -> Vec<String> {
 #[test]
 fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older_end_does_not_have_it() {
     let (mut fixture, _) = with_a_customer();
-    let database = fixture.test_dir.data().join("carnelian.db");
     fixture.server.signal("TERM");
     fixture.server.wait();
     let log = fixture.server.log();
@@ -173,19 +196,12 @@ fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older
     let why = verify(&altered).fails(1);
     assert!(why.contains("entry 7: it is not the one that was noted"), "{why}");
 
-    // Two columns, as they were once: without the noted head nothing shows.
-    let (sequence, seal): (i64, Vec<u8>) = Database::open(&database)
-        .and_then(|database| {
-            let select = "SELECT audit_sequence, audit_seal FROM registry";
-            database.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?)))
-        })
-        .expect("is read");
-    assert_eq!(sequence, 7);
+    // The end, as it was once: without the noted head nothing shows.
+    let seal = end_seal(&fixture.test_dir);
     fixture.test_dir.account("Later");
     let noted = fixture.test_dir.cli(&["audit", "verify"]).line();
-    let back = Database::open(&database).expect("opens");
-    back.execute("DELETE FROM audit WHERE sequence > 7", []).expect("runs");
-    back.execute("UPDATE registry SET audit_sequence = 7, audit_seal = ?1", [seal]).expect("runs");
+    let end = put_end(&fixture.test_dir, 7, &seal);
+    fixture.test_dir.sql(&format!("DELETE FROM audit WHERE sequence > 7; {end}"));
     let why = verify(&noted).fails(1);
     assert!(why.contains("entry 8: it was noted as the last one, and is missing"), "{why}");
     verify(&heads[1]).done();
@@ -193,34 +209,37 @@ fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older
 
 #[test]
 fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
+    let (mut fixture, _) = with_a_customer();
+    fixture.server.signal("TERM");
+    fixture.server.wait();
+    let test_dir = &fixture.test_dir;
+    let link = test_dir.sql("SELECT link FROM audit WHERE sequence = 5")[2..].to_owned();
+    let shorter = format!("DELETE FROM audit WHERE sequence > 5; {}", put_end(test_dir, 5, &link));
+    let empty = format!("DELETE FROM audit; {}", put_end(test_dir, 0, &"00".repeat(32)));
+    // An embedded registry knows the number of the last entry. In a database, the last entry has the seal of the log.
+    let (first, last) = if test_dir.is_embedded() { (1, 7) } else { (0, 6) };
     let tampered = [
         ("UPDATE audit SET entry = replace(entry, 'user:1', 'user:2') WHERE sequence = 5", 5),
         ("UPDATE audit SET at = at + 1 WHERE sequence = 6", 6),
         ("DELETE FROM audit WHERE sequence = 1", 1),
         ("DELETE FROM audit WHERE sequence = 5", 5),
-        ("DELETE FROM audit WHERE sequence = 7", 7),
+        ("DELETE FROM audit WHERE sequence = 7", last),
         ("DELETE FROM audit WHERE sequence = 5; UPDATE audit SET sequence = 5 WHERE sequence = 6", 5),
-        ("DELETE FROM audit", 1),
-        (
-            "DELETE FROM audit WHERE sequence > 5;
-            UPDATE registry SET audit_sequence = 5, audit_seal = (SELECT link FROM audit WHERE sequence = 5)",
-            5,
-        ),
-        ("DELETE FROM audit; UPDATE registry SET audit_sequence = 0, audit_seal = zeroblob(32)", 0),
+        ("DELETE FROM audit", first),
+        (&shorter, 5),
+        (&empty, 0),
     ];
-    let (mut fixture, _) = with_a_customer();
-    fixture.server.signal("TERM");
-    fixture.server.wait();
-    let whole = std::fs::read(fixture.test_dir.data().join("carnelian.db")).expect("is there");
-    for (sql, sequence) in tampered {
-        std::fs::write(fixture.test_dir.data().join("carnelian.db"), &whole).expect("can be written");
-        change(&fixture.test_dir, sql);
-        let outcome = fixture.test_dir.cli(&["audit", "verify"]);
+    let (entries, end) = (inserts(test_dir), put_end(test_dir, 7, &end_seal(test_dir)));
+    for (number, (sql, sequence)) in tampered.into_iter().enumerate() {
+        test_dir.sql(sql);
+        let outcome = test_dir.cli(&["audit", "verify"]);
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
         // Later entries do not repair it.
-        fixture.test_dir.account("Later");
-        fixture.test_dir.cli(&["audit", "verify"]).fails(1);
+        test_dir.account(&format!("Later {number}"));
+        test_dir.cli(&["audit", "verify"]).fails(1);
+        test_dir.sql(&format!("DELETE FROM audit; {entries} {end}"));
+        test_dir.cli(&["audit", "verify"]).done();
     }
 }
 
@@ -233,18 +252,13 @@ fn the_log_of_another_registry_with_the_same_master_key_does_not_verify() {
         other.account(name);
     }
     other.cli(&["audit", "verify"]).done();
-    let database = other.data().join("carnelian.db");
-    let attach = format!("ATTACH '{}' AS other;", database.display());
-    let copy = "DELETE FROM audit; INSERT INTO audit SELECT * FROM other.audit;
-        UPDATE registry SET (audit_sequence, audit_seal) = (SELECT audit_sequence, audit_seal FROM other.registry);";
-    change(&test_dir, &(attach + copy));
+    let end = put_end(&test_dir, 2, &end_seal(&other));
+    test_dir.sql(&format!("DELETE FROM audit; {} {end}", inserts(&other)));
     let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("entry 1: it was altered"), "{why}");
     // With the id as well it is the other registry, and has none of the accounts' keys: the master key is refused.
-    change(
-        &test_dir,
-        &format!("ATTACH '{}' AS other; UPDATE registry SET id = (SELECT id FROM other.registry)", database.display()),
-    );
+    let id = test_dir.bytes(&other.sql("SELECT id FROM registry")[2..]);
+    test_dir.sql(&format!("UPDATE registry SET id = {id}"));
     let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("master key"), "{why}");
 }
@@ -271,7 +285,7 @@ fn changed_settings_are_logged_at_the_next_start_by_name_without_values() {
         expected.extend((!changed.is_empty()).then(|| json!(changed)));
         assert_eq!(logged_settings(&test_dir), expected);
     };
-    serve(test_dir.launch(), &["data", "listen"]);
+    serve(test_dir.launch(), &[test_dir.location_settings(), &["listen"]].concat());
     serve(test_dir.launch(), &[]);
     let country = || test_dir.launch().args(&["--limits-country", "100"]);
     serve(country().env("CARNELIAN_ERASURE_GRACE", "77d"), &["limits.country", "erasure.grace"]);
@@ -281,7 +295,7 @@ fn changed_settings_are_logged_at_the_next_start_by_name_without_values() {
     serve(test_dir.launch(), &["limits.country"]);
     let data = test_dir.data();
     let value = data.to_str().expect("a plain path").as_bytes();
-    for (path, bytes) in test_dir.data_files() {
+    for (path, bytes) in test_dir.stored() {
         assert!(!bytes.windows(value.len()).any(|part| part == value), "a value is in {}", path.display());
     }
     test_dir.cli(&["audit", "verify"]).done();
@@ -297,7 +311,10 @@ fn a_server_that_cannot_listen_has_changed_nothing() {
     let data = data.to_str().expect("a plain path");
     other.launch().bare().args(&["--data", data, "--listen", &taken]).run().fails(1);
     assert!(logged_settings(&other).is_empty());
-    fixture.test_dir.launch().args(&["--limits-country", "100"]).run().fails(1);
+    let data = fixture.test_dir.data();
+    let data = data.to_str().expect("a plain path");
+    let second = fixture.test_dir.launch().bare().args(&["--data", data, "--listen", &taken]);
+    second.args(&["--limits-country", "100"]).run().fails(1);
     assert_eq!(logged_settings(&fixture.test_dir), before, "a second server changes nothing either");
 }
 
@@ -377,8 +394,7 @@ fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
         }
     });
     assert_eq!(entries(&test_dir), before + 300);
-    let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
-    database.execute("UPDATE audit SET at = at + 1 WHERE sequence = 2001", []).expect("runs");
+    test_dir.sql("UPDATE audit SET at = at + 1 WHERE sequence = 2001");
     let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("entry 2001"), "an entry of the third part was altered: {why}");
 }

@@ -136,7 +136,7 @@ fn a_dash_is_stdin_or_stdout() {
     assert_eq!(other.cli(&["customer", "export", "--output", "-"]).done().lines().count(), 2);
     let wrong = test_dir.cli_with_input(&["account", "check-receipt", "-"], "no receipt").fails(1);
     assert!(wrong.contains("not a receipt"), "{wrong}");
-    let seed = test_dir.cli_with_input(&["serve", "--sandbox", "--seed", "-"], "accounts = 1").fails(2);
+    let seed = TestDir::embedded().cli_with_input(&["serve", "--sandbox", "--seed", "-"], "accounts = 1").fails(2);
     assert!(seed.contains("accounts"), "the seed is read: {seed}");
 }
 

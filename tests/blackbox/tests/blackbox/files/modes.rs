@@ -6,14 +6,14 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use blackbox::{Fixture, TestDir, binary, other_user, sample, wait};
+use blackbox::{Fixture, TestDir, binary, other_user, wait};
 
 use super::{everything_below, mode_of, plain, set_mode};
 
 /// Runs a command under a umask; it must end with `code`.
 #[track_caller]
-fn cli(test_dir: &TestDir, umask: &str, arguments: &[&str], code: i32) {
-    let mut shell = binary::command(Path::new("/bin/sh"), test_dir.root());
+pub(crate) fn cli(test_dir: &TestDir, umask: &str, arguments: &[&str], code: i32) {
+    let mut shell = test_dir.program(Path::new("/bin/sh"));
     shell.arg("-c").arg(format!("umask {umask}\nexec \"$0\" \"$@\"")).arg(binary::path());
     let status = shell.args(arguments).arg("--data").arg(test_dir.data()).stdin(Stdio::null()).status();
     assert_eq!(status.expect("a shell can be run").code(), Some(code), "{arguments:?}");
@@ -21,48 +21,12 @@ fn cli(test_dir: &TestDir, umask: &str, arguments: &[&str], code: i32) {
 
 /// Asserts that only their owner has access to all files and directories below a directory.
 #[track_caller]
-fn assert_private(directory: &Path, at_least: usize) {
+pub(crate) fn assert_private(directory: &Path, at_least: usize) {
     let found = everything_below(directory);
     assert!(found.len() >= at_least, "{found:?}");
     for path in found {
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode_of(&path), expected, "{}", path.display());
-    }
-}
-
-#[test]
-fn everything_personal_or_secret_is_private_whatever_the_umask() {
-    for umask in ["000", "022", "077"] {
-        let test_dir = TestDir::new();
-        let prelude = format!("umask {umask}");
-        let outputs = test_dir.root().join("outputs");
-        fs::create_dir(&outputs).expect("a directory can be made");
-        let output = |name: &str| plain(&outputs.join(name)).to_owned();
-        test_dir.write("rows.csv", "name,accountName\nNew,Acme\n,Acme\n");
-        cli(&test_dir, umask, &["account", "create", "Acme"], 0);
-        cli(&test_dir, umask, &["customer", "import", "rows.csv", "--rejects", &output("rejects.csv")], 1);
-        let ada = test_dir.user("ada", "Acme", &[]);
-        let server = test_dir.launch().after_shell(&prelude).start();
-        server.client_of(&ada).create(&sample::full("Full", "Acme")).must_succeed("a create");
-        cli(&test_dir, umask, &["backup", &output("backup")], 0);
-        cli(&test_dir, umask, &["ledger", &output("ledger")], 0);
-        cli(&test_dir, umask, &["customer", "export", "--output", &output("export.jsonl")], 0);
-        // The database, its log and index, three locks and the key; a rejects file, a backup, two ledgers and an export.
-        assert_private(&test_dir.data(), 7);
-        assert_private(&outputs, 5);
-        assert_eq!(mode_of(&test_dir.data()), 0o700);
-        server.stop();
-        cli(&test_dir, umask, &["restore", &output("backup"), "--replace"], 0);
-        assert_private(&test_dir.data(), 5);
-        let demo = TestDir::new();
-        let server = demo.launch().args(&["--demo"]).after_shell(&prelude).start();
-        assert_private(&demo.data(), 8);
-        assert!(demo.data().join("demo.json").is_file());
-        server.stop();
-        let sandbox = TestDir::new();
-        let server = sandbox.launch().args(&["--sandbox"]).after_shell(&prelude).start();
-        assert_private(sandbox.root().join("data").as_path(), 10);
-        server.stop();
     }
 }
 
@@ -123,7 +87,7 @@ fn keys_do_not_get_into_core_dumps_nor_into_other_processes() {
         return;
     }
     // What belongs to root in `/proc`, although the process does not, cannot be read by its user.
-    let mut command = Command::new(binary::path());
+    let mut command = TestDir::embedded().command();
     command.args(["serve", "--sandbox", "--listen", "127.0.0.1:0"]).current_dir("/").uid(other_user::ID);
     let printed = test_dir.root().join("printed");
     command.stdout(fs::File::create(&printed).expect("can be made")).stderr(Stdio::null());

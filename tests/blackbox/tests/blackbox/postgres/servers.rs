@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use test_postgres::run_sql;
 
 use super::relay::Relay;
-use super::{copy_key, user_in};
+use super::user_in;
 
 const ACCOUNTS: &str = "/rws/api/v1/accounts";
 
@@ -187,9 +187,9 @@ fn set(url: &str, setting: &str, value: &str) {
 fn a_write_that_no_standby_has_is_confirmed_by_no_server_however_often_it_is_sent() {
     let alone = test_postgres::Server::start();
     let url = alone.new_database();
-    let (one, two) = (TestDir::new(), TestDir::new());
+    let (one, two) = (TestDir::embedded(), TestDir::embedded());
     let first = one.launch().args(&["--database", &url, "--migrate"]).start();
-    copy_key(&one, &two);
+    two.copy_master_key(&one);
     let second = two.launch().args(&["--database", &url]).start();
     let ada = user_in(&one, &url);
     let addresses = [first.address(), second.address()];

@@ -151,18 +151,6 @@ fn what_can_be_known_before_the_first_row_stops_an_import_before_it() {
     assert_eq!(fs::read_to_string(test_dir.root().join("there.csv")).ok().as_deref(), Some("precious"));
 }
 
-#[test]
-fn an_import_that_cannot_begin_creates_no_registry() {
-    let test_dir = TestDir::new();
-    test_dir.write("bad.csv", "name;accountName\nOne;Acme\n");
-    test_dir.write("good.csv", "name,accountName\nOne,Acme\n");
-    let cases: [&[&str]; 3] = [&["missing.csv"], &["bad.csv"], &["good.csv", "--rejects", "missing/r.csv"]];
-    for arguments in cases {
-        test_dir.cli(&[&["customer", "import", "--create-accounts"], arguments].concat()).fails(1);
-        assert!(!test_dir.data().exists(), "{arguments:?}");
-    }
-}
-
 /// Runs a command on a terminal of 60 columns, and prints what the terminal gets.
 const ON_A_TERMINAL: &str = r#"
 import fcntl, os, pty, struct, sys, termios
@@ -203,7 +191,7 @@ fn the_progress_bar_fits_the_terminal_and_is_removed() {
     let test_dir = test_dir();
     let rows: String = (0..6000).map(|row| format!("Customer {row},Acme\n")).collect();
     test_dir.write("customers.csv", &format!("name,accountName\n,Acme\n{rows}"));
-    let mut command = blackbox::binary::command("python3".as_ref(), test_dir.root());
+    let mut command = test_dir.program("python3".as_ref());
     command.args(["-c", ON_A_TERMINAL]).arg(blackbox::binary::path()).env("TERM", "xterm");
     command.args(["customer", "import", "customers.csv", "--data"]).arg(test_dir.data());
     let output = command.output().expect("python3 can be run");

@@ -1,7 +1,6 @@
 //! Files that cannot be read to their end, and the stored progress of unfinished imports.
 
 use blackbox::{TestDir, sample};
-use rusqlite::Connection as Database;
 
 use super::{assert_rejects, import, names, test_dir};
 
@@ -101,28 +100,21 @@ fn a_line_break_in_an_ignored_column_is_rejected() {
 }
 
 /// The numbers of rows about unfinished imports.
-fn stored_progress(test_dir: &TestDir) -> [i64; 2] {
-    let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
-    ["import", "import_refusal"].map(|table| {
-        let count = format!("SELECT count(*) FROM {table}");
-        database.query_row(&count, [], |row| row.get(0)).expect("is counted")
-    })
+fn stored_progress(test_dir: &TestDir) -> [String; 2] {
+    ["import", "import_refusal"].map(|table| test_dir.sql(&format!("SELECT count(*) FROM {table}")))
 }
 
 #[test]
 fn an_unfinished_import_is_forgotten_after_a_month() {
     let test_dir = test_dir();
     import(&test_dir, "customers.csv", &unfinished().replace("Two,", "One,"), &[]).fails(1);
-    assert_eq!(stored_progress(&test_dir), [1, 1], "it can be resumed");
+    assert_eq!(stored_progress(&test_dir), ["1", "1"], "it can be resumed");
     let other = |name: &str| import(&test_dir, name, &format!("name,accountName\n{name},Acme\n"), &[]).done();
-    let age = |days: i64| {
-        let database = Database::open(test_dir.data().join("carnelian.db")).expect("opens");
-        database.execute("UPDATE import SET at = at - ?1 * 86400000", [days]).expect("it is older");
-    };
+    let age = |days: u64| test_dir.sql(&format!("UPDATE import SET at = at - {}", days * 86_400_000));
     age(29);
     other("a.csv");
-    assert_eq!(stored_progress(&test_dir), [1, 1], "a month is not over");
+    assert_eq!(stored_progress(&test_dir), ["1", "1"], "a month is not over");
     age(2);
     other("b.csv");
-    assert_eq!(stored_progress(&test_dir), [0, 0]);
+    assert_eq!(stored_progress(&test_dir), ["0", "0"]);
 }

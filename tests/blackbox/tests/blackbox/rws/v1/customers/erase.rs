@@ -27,7 +27,7 @@ fn an_erased_customer_is_gone_for_good_also_after_a_restart() {
 }
 
 #[test]
-fn nothing_of_an_erased_customer_is_left_in_the_files() {
+fn nothing_of_an_erased_customer_is_left_in_storage() {
     const SECRETS: [&str; 4] = ["Quetzalcoatlus", "Opisthocoelicaudia", "FirstConcert-Zyx", "+41 79 000 00 00"];
     let fixture = Fixture::start();
     let client = fixture.client();
@@ -38,7 +38,7 @@ fn nothing_of_an_erased_customer_is_left_in_the_files() {
     let id = client.create(&customer).customer_id();
     client.erase(id).must_succeed("an erasure");
     wait::until("nothing is left", wait::NOTICE, || {
-        let files = fixture.test_dir.data_files();
+        let files = fixture.test_dir.stored();
         let holds = |secret: &str| {
             files.iter().any(|(_, bytes)| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()))
         };

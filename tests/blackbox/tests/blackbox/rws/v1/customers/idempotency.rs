@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Connection, Fixture, Reply, Request, sample, wait};
-use rusqlite::Connection as Database;
 use serde_json::Value;
 
 use crate::tenant_fixture::TenantFixture;
@@ -175,8 +174,7 @@ fn a_second_request_with_a_key_in_use_is_refused() {
     let fixture = Fixture::start();
     let body = sample::minimal("Held up", "Acme");
     // A transaction of another process blocks the server's writes.
-    let database = Database::open(fixture.test_dir.data().join("carnelian.db")).expect("opens");
-    database.execute_batch("BEGIN IMMEDIATE").expect("no other process writes");
+    let block = fixture.test_dir.block_writes();
     let bytes = request("POST", CUSTOMERS, KEY, &body).login(&fixture.ada).bytes();
     let mut both = [(); 2].map(|()| Connection::open(fixture.server.address()).expect("connects"));
     for connection in &mut both {
@@ -190,7 +188,7 @@ fn a_second_request_with_a_key_in_use_is_refused() {
     });
     reply.must_be(&IDEMPOTENCY_KEY_IN_USE, "in flight");
     assert_eq!(reply.header("retry-after"), Some("1"));
-    database.execute_batch("ROLLBACK").expect("lets go");
+    drop(block);
     let first = &mut both[1 - refused];
     first.set_patience(wait::PROCESS);
     let first = first.receive("POST", CUSTOMERS).expect("is answered");

@@ -86,7 +86,7 @@ fn lines(text: &str) -> Vec<String> {
 #[track_caller]
 fn run(path: &str, before: &str, server: &str) {
     let document = fs::read_to_string(reference::workspace().join(path)).expect("there is the document");
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let address = format!("127.0.0.1:{port}");
     let blocks = blocks(&document);
@@ -111,7 +111,7 @@ fn run(path: &str, before: &str, server: &str) {
     }
     assert!(!commands.is_empty(), "{path} has no commands");
     let program = binary::path();
-    let mut command = binary::command(Path::new("bash"), test_dir.root());
+    let mut command = test_dir.program(Path::new("bash"));
     let folder = program.parent().expect("the program is in a folder").display();
     command.env("PATH", format!("{folder}:{}", std::env::var("PATH").unwrap_or_default()));
     command.env("CARNELIAN_LISTEN", &address).env("DOCUMENTS", reference::workspace().join("docs"));

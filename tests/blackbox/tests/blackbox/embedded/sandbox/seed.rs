@@ -110,7 +110,7 @@ fn an_invalid_seed_is_refused_entirely_and_the_error_names_file_and_entry() {
         (customer("").replace("\"First\"", "\"\""), "customers[0]: name: Customer name is required."),
         (twice, "customers[1]: duplicate name in account \"North\""),
     ];
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     for (seed, expected) in cases {
         test_dir.write("seed.toml", &seed);
         let refused = test_dir.launch().args(&["--sandbox", "--seed", "seed.toml"]).run().fails(2);
@@ -122,7 +122,7 @@ fn an_invalid_seed_is_refused_entirely_and_the_error_names_file_and_entry() {
 
 #[test]
 fn every_mistake_is_named_at_once_and_limits_are_those_in_force() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let seed = "[[accounts]]\nname = \"North\"\n[[customers]]\nname = \"First\"\naccountName = \"North\"\n\
                 billingAddress = { country = \"Ruritania\" }\n[[customers]]\naccountName = \"West\"\nname = \"x\"\n";
     test_dir.write("seed.toml", seed);

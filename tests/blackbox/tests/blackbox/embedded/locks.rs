@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use blackbox::{CUSTOMERS, Fixture, Request, Server, TestDir, sample, wait};
 
-use super::{everything_below, mode_of, set_mode};
+use crate::files::{everything_below, mode_of, set_mode};
 
 /// Removes the files of a data directory whose names `which` selects.
 fn remove(test_dir: &TestDir, which: impl Fn(&str) -> bool) {
@@ -34,7 +34,7 @@ fn ends(server: &mut Server, file: &str) {
 #[test]
 fn no_write_is_acknowledged_once_the_database_or_its_log_is_gone_and_the_server_ends() {
     for file in ["carnelian.db", "carnelian.db-wal", "carnelian.db-shm"] {
-        let mut fixture = Fixture::start();
+        let mut fixture = Fixture::embedded();
         fixture.client().create(&sample::minimal("Kept", "Acme")).must_succeed("a create");
         remove(&fixture.test_dir, |name| name == file);
         assert!(!is_acknowledged(&fixture, "Lost"), "{file}: a write was acknowledged");
@@ -53,7 +53,7 @@ fn a_server_without_requests_ends_when_its_database_is_removed_moved_or_replaced
         },
     ];
     for change in changes {
-        let mut fixture = Fixture::start();
+        let mut fixture = Fixture::embedded();
         change(&fixture.test_dir.data().join("carnelian.db"));
         ends(&mut fixture.server, "carnelian.db");
     }
@@ -62,14 +62,14 @@ fn a_server_without_requests_ends_when_its_database_is_removed_moved_or_replaced
 #[test]
 fn a_server_whose_lock_is_removed_or_replaced_ends_and_no_second_one_serves_beside_it() {
     for lock in ["carnelian.lock", "open.lock"] {
-        let mut fixture = Fixture::start();
+        let mut fixture = Fixture::embedded();
         remove(&fixture.test_dir, |name| name == lock);
         assert!(!is_acknowledged(&fixture, "Without a lock"), "{lock}: a write was acknowledged");
         ends(&mut fixture.server, lock);
         let server = fixture.test_dir.serve();
         server.client_of(&fixture.ada).create(&sample::minimal("Again", "Acme")).must_succeed("the next server");
     }
-    let mut fixture = Fixture::start();
+    let mut fixture = Fixture::embedded();
     let lock = fixture.test_dir.data().join("carnelian.lock");
     fs::remove_file(&lock).and_then(|()| File::create(&lock)).expect("a file can be replaced");
     ends(&mut fixture.server, "carnelian.lock");
@@ -77,7 +77,7 @@ fn a_server_whose_lock_is_removed_or_replaced_ends_and_no_second_one_serves_besi
 
 #[test]
 fn no_command_makes_a_registry_where_a_server_runs() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     // Stopped, it cannot notice and end.
     fixture.server.signal("STOP");
     remove(&fixture.test_dir, |name| name.starts_with("carnelian.db") || name == "master.key");
@@ -103,7 +103,7 @@ fn no_command_makes_a_registry_where_a_server_runs() {
 
 #[test]
 fn waiting_for_a_lock_is_told_with_its_path() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     let lock = fixture.test_dir.data().join("opening.lock");
     let held = File::options().write(true).open(&lock).expect("there is a lock");
     held.lock().expect("it is free");
@@ -121,7 +121,7 @@ fn waiting_for_a_lock_is_told_with_its_path() {
 
 #[test]
 fn locks_are_private_files_and_one_that_others_may_open_becomes_private() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     test_dir.serve().stop();
     let locks: Vec<PathBuf> = everything_below(&test_dir.data())
         .into_iter()
@@ -140,4 +140,18 @@ fn locks_are_private_files_and_one_that_others_may_open_becomes_private() {
     assert!(locks.iter().all(|lock| mode_of(lock) == 0o600));
     assert_eq!(fs::metadata(&locks[0]).expect("is there").ino(), before);
     server.stop();
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_refused() {
+    let fixture = Fixture::embedded();
+    let words = fixture.test_dir.launch().run();
+    assert_eq!(words.code, 1, "{words:?}");
+    let data = fixture.test_dir.data();
+    let named = words.stderr.contains(data.to_str().expect("a plain path"));
+    assert!(named && words.stderr.trim().contains(' '), "no sentence that names the directory: {words:?}");
+    fixture.client().create(&sample::minimal("Still here", "Acme")).must_succeed("the first server");
+    fixture.server.kill();
+    let server = fixture.test_dir.serve();
+    server.client_of(&fixture.ada).create(&sample::minimal("Again", "Acme")).must_succeed("the next server");
 }

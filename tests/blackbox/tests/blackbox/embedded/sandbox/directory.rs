@@ -14,7 +14,7 @@ fn on_disk(test_dir: &TestDir) -> Server {
 
 #[test]
 fn it_keeps_its_data_and_returns_to_its_seed_on_reset() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let server = on_disk(&test_dir);
     let id = server.client_of(&ann()).create(&sample::minimal("Kept", "Acme")).customer_id();
     server.kill();
@@ -35,7 +35,7 @@ fn it_keeps_its_data_and_returns_to_its_seed_on_reset() {
 
 #[test]
 fn the_command_line_works_on_it_also_after_a_reset() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let sandbox = Sandbox { server: on_disk(&test_dir), test_dir };
     for _ in 0..2 {
         let key = sandbox.test_dir.key("ann", &[]);
@@ -47,7 +47,7 @@ fn the_command_line_works_on_it_also_after_a_reset() {
 
 #[test]
 fn with_which_settings_it_is_served_is_not_in_its_audit_log() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let sandbox = Sandbox { server: on_disk(&test_dir), test_dir };
     let log = sandbox.test_dir.cli(&["audit", "export"]).done();
     assert!(log.contains("create_account") && !log.contains("change_settings"), "{log}");
@@ -55,7 +55,7 @@ fn with_which_settings_it_is_served_is_not_in_its_audit_log() {
 
 #[test]
 fn a_sandbox_is_never_served_as_a_registry() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     on_disk(&test_dir).stop();
     assert!(test_dir.launch().run().fails(1).contains("sandbox"));
     assert!(test_dir.launch().args(&["--demo"]).run().fails(1).contains("sandbox"));
@@ -69,7 +69,7 @@ fn a_sandbox_is_never_served_as_a_registry() {
 
 #[test]
 fn a_registry_is_never_made_a_sandbox() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     test_dir.account("Acme");
     let login = test_dir.user("ada", "Acme", &[]);
     let before = test_dir.data_files().len();
@@ -80,7 +80,7 @@ fn a_registry_is_never_made_a_sandbox() {
 
 #[test]
 fn one_server_works_in_it_at_a_time() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let server = on_disk(&test_dir);
     let refused = test_dir.launch().args(&["--sandbox"]).run();
     assert!(refused.fails(1).contains("another sandbox"));

@@ -68,7 +68,7 @@ fn its_data_are_private_and_gone_when_it_has_stopped() {
 
 #[test]
 fn what_a_killed_sandbox_has_left_is_removed_by_the_next_and_a_running_one_stays() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let running = launch(&test_dir, &[]);
     let killed = launch(&test_dir, &[]);
     let left = folder(&killed);

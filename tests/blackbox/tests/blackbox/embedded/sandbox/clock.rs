@@ -43,7 +43,7 @@ fn it_sets_timestamps_and_can_be_stopped_advanced_and_run() {
 
 #[test]
 fn it_decides_when_a_key_has_expired() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let server = launch(&test_dir, &["--data", test_dir.data().to_str().expect("a plain path")]);
     let sandbox = Sandbox { server, test_dir };
     let key = sandbox.test_dir.key("ann", &["--expires", "90d"]);
@@ -96,7 +96,7 @@ fn a_day_later_a_request_under_a_used_key_is_carried_out() {
 
 #[test]
 fn it_decides_when_an_erasure_is_due() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let server = launch(&test_dir, &["--data", test_dir.data().to_str().expect("a plain path")]);
     let sandbox = Sandbox { server, test_dir };
     let erasure_of = |account: &str| {

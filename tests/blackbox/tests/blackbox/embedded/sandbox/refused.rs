@@ -14,7 +14,7 @@ fn routes() -> Vec<reference::RouteRow> {
 
 #[test]
 fn a_server_without_the_flag_has_none_of_its_paths() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     for client in [fixture.server.client(), fixture.client()] {
         let unknown = client.get("/nothing");
         unknown.must_be(&NOT_FOUND, "an unknown path");
@@ -27,7 +27,7 @@ fn a_server_without_the_flag_has_none_of_its_paths() {
 
 #[test]
 fn neither_a_file_nor_the_environment_makes_a_sandbox() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     for name in ["CARNELIAN_SANDBOX", "CARNELIAN_SEED"] {
         let refused = test_dir.launch().env(name, "true").run();
         assert!(refused.fails(2).contains(name));
@@ -40,7 +40,7 @@ fn neither_a_file_nor_the_environment_makes_a_sandbox() {
 
 #[test]
 fn a_seed_without_a_sandbox_and_a_demo_with_one_are_wrong_usage() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     test_dir.write("seed.toml", "");
     test_dir.launch().args(&["--seed", "seed.toml"]).run().fails(2);
     test_dir.launch().args(&["--sandbox", "--demo"]).run().fails(2);

@@ -30,14 +30,14 @@ impl Sandbox {
     }
 
     fn start_with(arguments: &[&str]) -> Sandbox {
-        let test_dir = TestDir::new();
+        let test_dir = TestDir::embedded();
         let server = launch(&test_dir, arguments);
         Sandbox { server, test_dir }
     }
 
     /// Starts one from a seed of its own.
     fn seeded(seed: &str) -> Sandbox {
-        let test_dir = TestDir::new();
+        let test_dir = TestDir::embedded();
         test_dir.write("seed.toml", seed);
         let server = launch(&test_dir, &["--seed", "seed.toml"]);
         Sandbox { server, test_dir }

@@ -1,4 +1,4 @@
-//! `carnelian restore --replace`.
+//! `carnelian restore --replace`: only an embedded registry is replaced, never one in a database.
 
 use std::fs;
 use std::io::Read;
@@ -8,7 +8,7 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Fixture, Server, TestDir, sample};
 use serde_json::Value;
 
-use super::backup::{back_up, elsewhere, erase_account, holds, plain, restore};
+use crate::cli::backup::{back_up, elsewhere, erase_account, holds, plain, restore};
 
 /// Names of customers in the order of their ids.
 fn names(test_dir: &TestDir) -> Vec<String> {
@@ -50,7 +50,7 @@ fn spawn(test_dir: &TestDir, arguments: &[&str]) -> Child {
 
 #[test]
 fn a_restored_registry_is_the_one_in_the_backup_and_gives_no_id_twice() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     create(&fixture, "Kept", 3);
     let file = back_up(&fixture.test_dir, "backup");
     let later = create(&fixture, "Later", 5);
@@ -73,7 +73,7 @@ fn a_restored_registry_is_the_one_in_the_backup_and_gives_no_id_twice() {
 
 #[test]
 fn a_restore_is_refused_while_a_server_or_a_command_has_the_registry_open() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     create(&fixture, &"Much to read ".repeat(4), 300);
     let file = back_up(&fixture.test_dir, "backup");
     let why = restore(&fixture.test_dir, &file, &["--replace"]).fails(1);
@@ -98,7 +98,7 @@ fn a_restore_is_refused_while_a_server_or_a_command_has_the_registry_open() {
 
 #[test]
 fn people_erased_since_the_backup_are_not_restored_with_a_ledger_as_old_as_the_backup() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     fixture.test_dir.account("Leaving");
     let greta = fixture.test_dir.user("greta", "Leaving", &[]);
     fixture.server.client_of(&greta).create(&sample::full("Gone", "Leaving")).must_succeed("a create");
@@ -118,12 +118,12 @@ fn people_erased_since_the_backup_are_not_restored_with_a_ledger_as_old_as_the_b
     let server = test_dir.serve();
     server.client_of(&greta).get(CUSTOMERS).must_be(&INVALID_CREDENTIALS, "a user of an erased account");
     server.client_of(&ada).create(&sample::full("Kept 1", "Acme")).must_succeed("its name is free");
-    assert!(test_dir.data_files().iter().all(|(_, bytes)| !holds(bytes, "Leaving")), "a name came back");
+    assert!(test_dir.stored().iter().all(|(_, bytes)| !holds(bytes, "Leaving")), "a name came back");
 }
 
 #[test]
 fn a_refused_restore_changes_nothing() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     create(&fixture, "Kept", 3);
     let file = back_up(&fixture.test_dir, "backup");
     create(&fixture, "Later", 1);
@@ -146,17 +146,17 @@ fn a_refused_restore_changes_nothing() {
     fs::write(&altered, &bytes[..middle]).expect("can be written");
     must_change_nothing(restore(&test_dir, &altered, &with_ledger).fails(1), "no whole backup");
 
-    let stranger = TestDir::new();
-    stranger.account("Theirs");
-    let theirs = back_up(&stranger, "theirs");
-    let key = stranger.data().join("master.key");
+    let foreign = TestDir::embedded();
+    foreign.account("Theirs");
+    let theirs = back_up(&foreign, "theirs");
+    let key = foreign.data().join("master.key");
     let outcome = restore(&test_dir, &theirs, &["--replace", "--master-key-file", plain(&key)]);
     must_change_nothing(outcome.fails(1), "another master key");
 }
 
 #[test]
 fn of_two_restores_at_once_each_is_done_or_refused() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     create(&fixture, "Kept", 3);
     let one = back_up(&fixture.test_dir, "one");
     create(&fixture, "Later", 1);
@@ -180,7 +180,7 @@ fn of_two_restores_at_once_each_is_done_or_refused() {
 
 #[test]
 fn a_damaged_registry_is_replaced_and_a_sandbox_is_not() {
-    let fixture = Fixture::start();
+    let fixture = Fixture::embedded();
     create(&fixture, "Kept", 1);
     let file = back_up(&fixture.test_dir, "backup");
     let other = elsewhere(&fixture.test_dir);
@@ -197,4 +197,21 @@ fn a_damaged_registry_is_replaced_and_a_sandbox_is_not() {
     let why = restore(&sandbox, &file, &["--replace"]).fails(1);
     assert!(why.contains("sandbox"), "{why}");
     assert!(!sandbox.data().join("carnelian.db").exists());
+}
+
+#[test]
+fn a_registry_is_replaced_by_its_own_backups_only_and_only_if_that_is_asked_for() {
+    let fixture = Fixture::embedded();
+    let file = back_up(&fixture.test_dir, "backup");
+    create(&fixture, "Later", 1);
+    let Fixture { test_dir, server, .. } = fixture;
+    stop(server);
+    restore(&test_dir, &file, &[]).fails(1);
+    assert_eq!(names(&test_dir), ["Later 0"]);
+    let other = elsewhere(&test_dir);
+    other.account("Acme");
+    let why = restore(&other, &file, &["--replace"]).fails(1);
+    assert!(why.contains("holds another registry"), "{why}");
+    restore(&test_dir, &file, &["--replace"]).done();
+    assert!(names(&test_dir).is_empty(), "what the backup has not is gone");
 }

@@ -8,7 +8,7 @@ pub(crate) use customer::{Customer, Export, Format, Import, OnDuplicate};
 
 use crate::{
     commands::input::is_dash,
-    config::{EveryCommand, Flags, ServeCommand},
+    config::{EveryCommand, Flags, GLOBAL_OPTIONS, ServeCommand},
     seconds::Seconds,
 };
 use carnelian_app::{admin::input::MAX_LIFETIME, settings::MAX_GRACE};
@@ -28,7 +28,7 @@ const MAX_ID: u64 = (1 << 53) - 1;
 #[command(name = "carnelian", version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file, in TOML [env: CARNELIAN_CONFIG]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL_OPTIONS)]
     pub(crate) config: Option<PathBuf>,
 
     #[command(flatten)]

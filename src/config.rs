@@ -13,7 +13,7 @@ mod origin;
 mod sources;
 mod values;
 
-pub(crate) use flags::{EveryCommand, Flags, ServeCommand};
+pub(crate) use flags::{EveryCommand, Flags, GLOBAL_OPTIONS, ServeCommand};
 pub(crate) use origin::ValueOrigin;
 pub(crate) use sources::{CONFIG_ENV, Sources};
 pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};

@@ -4,9 +4,16 @@ use super::{SETTINGS, Scope, Setting};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::marker::PhantomData;
 
+/// The heading of the options that every command has, in its help.
+pub(crate) const GLOBAL_OPTIONS: &str = "Global options";
+
 impl Setting {
     fn arg(&self) -> Arg {
-        let arg = Arg::new(self.key).long(self.flag()).help(self.arg_help()).global(self.scope == Scope::Every);
+        let arg = Arg::new(self.key).long(self.flag()).help(self.arg_help());
+        let arg = match self.scope {
+            Scope::Every => arg.global(true).help_heading(GLOBAL_OPTIONS),
+            Scope::Serve => arg,
+        };
         // Short for use by hand: --strict-upstream, --database.
         let short = self.key.strip_prefix("compat.").or_else(|| self.key.strip_suffix(".url"));
         let arg = match short {

@@ -49,7 +49,8 @@ fn in_background(block: &str, server: &str) -> String {
     if block.contains("carnelian serve") {
         text += "[ -z \"$(jobs -pr)\" ] || { kill $(jobs -pr); wait; }\n";
     } else if !server.is_empty() {
-        text += &format!("[ -n \"$(jobs -pr)\" ] || {server} > serve.out 2> serve.err &\n");
+        // Not `… || SERVER &`, which would run it as the child of a shell, and only that shell would be killed.
+        text += &format!("if [ -z \"$(jobs -pr)\" ]; then {server} > serve.out 2> serve.err & fi\n");
     }
     for line in block.lines() {
         let is_server = line.starts_with("carnelian serve");

@@ -207,7 +207,7 @@ fn refused(test_dir: &TestDir, launch: Launch, named: &[&str]) {
 
 #[test]
 fn the_settings_in_force_are_shown_as_a_file_that_has_the_same_effect() {
-    let test_dir = TestDir::new();
+    let test_dir = TestDir::embedded();
     let file = "listen = \"127.0.0.1:1\"\nlog = \"json\"\n[limits]\ncountry = 100\nmobile = 30\n";
     let file = test_dir.write("given.toml", file);
     let file = file.to_str().expect("a plain path");

@@ -20,7 +20,7 @@ pub(crate) fn back_up(test_dir: &TestDir, name: &str) -> PathBuf {
 
 /// Another place with the master key of one, as after a lost disk.
 pub(crate) fn elsewhere(test_dir: &TestDir) -> TestDir {
-    let other = if test_dir.is_embedded() { TestDir::embedded() } else { TestDir::in_database() };
+    let other = if test_dir.is_embedded() { TestDir::embedded() } else { TestDir::new() };
     other.copy_master_key(test_dir);
     other
 }

@@ -134,7 +134,8 @@ fn a_command_that_is_refused_creates_no_registry() {
     for command in [["account", "create", ""], ["account", "create", " x"], ["group", "create", ""]] {
         let why = test_dir.cli(&command).fails(1);
         assert!(why.contains("cannot be called"), "{command:?}: {why}");
-        assert!(!test_dir.data().exists(), "{command:?}");
+        // `carnelian migrate` has made the data directory of a registry in a database.
+        assert!(!test_dir.is_embedded() || !test_dir.data().exists(), "{command:?}");
     }
     test_dir.cli(&["account", "create", "x"]).done();
 }

@@ -7,7 +7,7 @@ use rusqlite::{Batch, Connection, types::Value};
 
 use crate::{TestDir, wait};
 
-/// A transaction that keeps the server from writing until it is dropped. Reads go on.
+/// A transaction that keeps the server from writing until it is dropped. Reads continue.
 pub struct WriteBlock {
     _transaction: Transaction,
 }

@@ -1,7 +1,7 @@
 //! A registry in PostgreSQL: one server and two of them, beside limits that are measured in the same run.
 //!
 //! * [`database`]: the databases, and what pgbench does in them
-//! * [`reader`]: the least that a server does to read a row
+//! * [`reader`]: a minimal server that reads a row
 
 mod database;
 pub mod reader;
@@ -117,7 +117,7 @@ impl Run {
         }
     }
 
-    /// Reads customers by id, from the server and from the least that a server does, in turns.
+    /// Reads customers by id, alternating between the server and the minimal one.
     fn reads(
         &mut self,
         turn: usize,

@@ -36,7 +36,7 @@ pub enum Subject {
     Peer,
     /// Two servers of one registry.
     Servers,
-    /// The least that a server does to read a row of a database.
+    /// A minimal server that reads a row of a database.
     Reader,
 }
 

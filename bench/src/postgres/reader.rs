@@ -1,4 +1,4 @@
-//! The least that a server does to read a row: it authenticates as the control does, runs a prepared statement and shows
+//! A minimal server that reads a row: it authenticates as the control does, runs a prepared statement and shows
 //! two columns.
 
 use std::{

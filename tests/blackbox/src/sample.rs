@@ -1,4 +1,4 @@
-//! Sample customers, and what a read of them must return.
+//! Sample customers, what a read of them must return, and the keys of an entry of the audit log.
 
 use serde_json::{Value, json};
 
@@ -83,3 +83,18 @@ fn filled(value: &Value, keys: &[&str]) -> Value {
     }
     keys.iter().map(|&key| (key.to_owned(), value[key].clone())).collect::<serde_json::Map<_, _>>().into()
 }
+
+/// The keys of an entry of the audit log as it is listed, in their order.
+pub const AUDIT_KEYS: [&str; 11] = [
+    "sequence",
+    "at",
+    "actor",
+    "action",
+    "object",
+    "accountId",
+    "fields",
+    "address",
+    "requestId",
+    "reason",
+    "suppressed",
+];

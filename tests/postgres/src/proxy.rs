@@ -282,6 +282,7 @@ impl Link {
                 Err(io::ErrorKind::ConnectionAborted.into())
             }
             Some(Fault::Delay(time)) => {
+                // The delay is the fault that is injected; no condition is waited for.
                 thread::sleep(time);
                 send(message)
             }

@@ -7,20 +7,6 @@ use serde_json::json;
 use super::{account_id, get, post};
 use crate::tenant_fixture::TenantFixture;
 
-const KEYS: [&str; 11] = [
-    "sequence",
-    "at",
-    "actor",
-    "action",
-    "object",
-    "accountId",
-    "fields",
-    "address",
-    "requestId",
-    "reason",
-    "suppressed",
-];
-
 /// The numbers of the entries that a query lists.
 #[track_caller]
 fn numbers(operator: &Client, query: &str) -> Vec<u64> {
@@ -39,7 +25,7 @@ fn entries_are_those_of_the_command_line() {
     let from_cli = from_cli.as_array().expect("a list");
     assert_eq!(listed.len(), from_cli.len());
     for (listed, known) in listed.iter().zip(from_cli) {
-        assert_eq!(json::keys(&listed.to_string()), KEYS);
+        assert_eq!(json::keys(&listed.to_string()), sample::AUDIT_KEYS);
         for key in ["sequence", "at", "actor", "action", "object", "address", "requestId", "reason"] {
             assert_eq!(listed[key], known[key], "{key}");
         }

@@ -7,7 +7,7 @@ use crate::{
     machine::cores,
     registry_files::{self, Access, check_key},
 };
-use carnelian_store::{Clock, Ledger, RegistryKeys, Store};
+use carnelian_store::{Clock, Ledger, OnFailure, RegistryKeys, Store};
 use carnelian_store_postgres::{self as postgres, PostgresStore};
 use carnelian_store_sqlite::{OpenError, Options, Restore, SqliteStore, make_directory};
 use std::{env, fs, path::Path, sync::Arc};
@@ -25,9 +25,6 @@ pub(crate) enum Purpose {
     /// To administer it, also while a server has it open.
     Administration,
 }
-
-/// Called once if the store has failed for good, with the reason.
-pub(crate) type OnFailure = Box<dyn Fn(String) + Send + Sync>;
 
 /// What a registry is opened with.
 pub(crate) struct Opening {

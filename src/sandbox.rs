@@ -28,8 +28,8 @@ use std::{
     sync::Arc,
 };
 
-/// Called when a registry fails permanently.
-pub(crate) type OnFailure = Arc<dyn Fn(String) + Send + Sync>;
+/// Called when one of the registries that a server opens, one after another, has failed for good.
+pub(crate) type OnAnyFailure = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The default settings of a sandbox: without a data directory it uses a temporary one.
 pub(crate) fn defaults() -> Settings {
@@ -56,7 +56,7 @@ struct RegistryFactory {
     settings: Settings,
     clock: Arc<SandboxClock>,
     directory: Arc<SandboxDir>,
-    on_failure: OnFailure,
+    on_failure: OnAnyFailure,
 }
 
 /// Reads a seed file, or returns the built-in seed.
@@ -65,7 +65,11 @@ pub(crate) fn read_seed(path: Option<&Path>, settings: &Settings) -> Result<Seed
 }
 
 /// Creates the first registry, or opens the one of an earlier run.
-pub(crate) async fn prepare(seed: Arc<Seed>, settings: &Settings, on_failure: OnFailure) -> Result<Prepared, CliError> {
+pub(crate) async fn prepare(
+    seed: Arc<Seed>,
+    settings: &Settings,
+    on_failure: OnAnyFailure,
+) -> Result<Prepared, CliError> {
     let is_persistent = !settings.data.as_os_str().is_empty();
     let (directory, temporary): (_, Option<TemporaryDir>) = if is_persistent {
         (SandboxDir::open(&settings.data)?, None)

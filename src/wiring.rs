@@ -3,13 +3,13 @@
 
 use crate::{
     CliError,
-    backend::{self, Migration, OnFailure, Opening, Purpose},
+    backend::{self, Migration, Opening, Purpose},
     config::Settings,
     master_key,
 };
 use carnelian_app::{App, Entropy, Parts};
 use carnelian_domain::{Problem, Rules, Timestamp};
-use carnelian_store::Clock;
+use carnelian_store::{Clock, OnFailure};
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},

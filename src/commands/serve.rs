@@ -8,7 +8,7 @@ use crate::{
     config::Settings,
     logging, machine,
     registry_files::{Access, check_key},
-    sandbox::{self, OnFailure, Prepared, Seed},
+    sandbox::{self, OnAnyFailure, Prepared, Seed},
     signals::{Hangup, Signals},
     watching::{log_audit_heads, note_key_uses, watch as watch_registry},
     wiring,
@@ -107,7 +107,7 @@ struct Opened {
     last: Box<dyn Any>,
 }
 
-async fn open(settings: &Settings, what: What, on_failure: OnFailure) -> Result<Opened, CliError> {
+async fn open(settings: &Settings, what: What, on_failure: OnAnyFailure) -> Result<Opened, CliError> {
     if let What::Sandbox(seed) = what {
         let prepared = sandbox::prepare(seed.clone(), settings, on_failure).await?;
         let Prepared { sandbox, first, root, is_existing, last } = prepared;
@@ -142,7 +142,7 @@ async fn serve(
     what: What,
 ) -> Result<(Box<dyn Any>, Result<(), CliError>), CliError> {
     let (failed, failure) = watch::channel(None);
-    let on_failure: OnFailure = Arc::new(move |why| drop(failed.send(Some(why))));
+    let on_failure: OnAnyFailure = Arc::new(move |why| drop(failed.send(Some(why))));
     // SIGHUP may arrive while a large registry is opened, and must not end the process.
     let hangup = Hangup::new().map_err(CliError::failed)?;
     let cannot_listen = |error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen));

@@ -46,4 +46,4 @@ mod writer;
 pub use error::{DatabaseError, OpenError, UnsafeDatabase};
 pub use schema::{is_prepared, migrate};
 pub use session::{Database, Durability};
-pub use store::{OnFailure, Options, PostgresStore};
+pub use store::{Options, PostgresStore};

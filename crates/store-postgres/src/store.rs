@@ -10,7 +10,7 @@ use crate::{
     sessions::Sessions,
     writer::Writer,
 };
-use carnelian_store::{Clock, RegistryKeys, StoreError};
+use carnelian_store::{Clock, OnFailure, RegistryKeys, StoreError};
 use std::sync::Arc;
 
 /// How to open a store.
@@ -24,9 +24,6 @@ pub struct Options {
     /// Called with the reason if the registry can be served no longer: a later release has changed its schema.
     pub on_failure: OnFailure,
 }
-
-/// Called with the reason of a failure that does not pass.
-pub type OnFailure = Box<dyn Fn(String) + Send + Sync>;
 
 /// A registry in a PostgreSQL database.
 pub struct PostgresStore {

@@ -19,7 +19,6 @@ mod port;
 mod read;
 mod store;
 
-pub use commit::failure::OnFailure;
 pub use error::OpenError;
 pub use files::{directory::make_directory, lock::OnWait, restore::Restore};
 pub use store::{Options, SqliteStore};

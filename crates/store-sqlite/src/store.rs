@@ -5,7 +5,6 @@ use crate::{
         audit_tail::AuditTail,
         checkpoint::WalTruncation,
         durability_barrier::DurabilityBarrier,
-        failure::OnFailure,
         job::{WorkError, WriteTx},
         syncer,
         writer::{Writer, WriterParts},
@@ -22,7 +21,7 @@ use crate::{
     read::readers::Readers,
 };
 use carnelian_domain::Origin;
-use carnelian_store::{Clock, DirectoryKey, RegistryId, RegistryKeys, StoreError};
+use carnelian_store::{Clock, DirectoryKey, OnFailure, RegistryId, RegistryKeys, StoreError};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 use std::{

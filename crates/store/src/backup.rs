@@ -4,7 +4,7 @@
 //! indexes, hashes of names, counters of the directory. Remembered idempotent writes and unfinished imports are left out,
 //! since they mean nothing to another registry.
 
-use crate::{DirectorySnapshot, ErasureState, PartitionId, RegistryId, StoreError};
+use crate::{DirectorySnapshot, ErasureRecord, ErasureState, PartitionId, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, CustomerId, Role};
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +176,25 @@ pub struct BackupErasure {
     pub keys: u64,
     /// The receipt.
     pub receipt: Option<String>,
+}
+
+impl From<ErasureRecord> for BackupErasure {
+    fn from(erasure: ErasureRecord) -> BackupErasure {
+        BackupErasure {
+            id: erasure.id.0,
+            account: erasure.account.0,
+            state: erasure.state,
+            requested_at: erasure.requested_at.0,
+            requested_by: erasure.requested_by,
+            reason: erasure.reason,
+            due_at: erasure.due_at.0,
+            erased_at: erasure.erased_at.map(|at| at.0),
+            customers: erasure.customers,
+            users: erasure.users,
+            keys: erasure.keys,
+            receipt: erasure.receipt,
+        }
+    }
 }
 
 /// A customer, as a backup has it.

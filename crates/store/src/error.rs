@@ -79,6 +79,9 @@ pub enum Conflict {
 /// The error that made an operation fail. It is shared, because all operations of one commit fail with the same error.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
+/// Called once with the reason when a store has failed for good: the process must restart.
+pub type OnFailure = Box<dyn Fn(String) + Send + Sync>;
+
 /// Why an operation of a store failed. The texts are for the log, never for a caller of the API.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {

@@ -76,7 +76,7 @@ pub use directory::{
 };
 pub use directory_seal::{DirectoryKey, Seal};
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
-pub use error::{Cause, Conflict, StoreError};
+pub use error::{Cause, Conflict, OnFailure, StoreError};
 pub use ids::IdBlock;
 pub use import::{
     ImportBatch, ImportProgress, ImportRow, ImportStep, Imported, Imports, Replace, Replacement, RowOutcome,
@@ -84,15 +84,18 @@ pub use import::{
 pub use keys::RegistryKeys;
 pub use partition::{PartitionId, Partitions};
 pub use registry_id::RegistryId;
-pub use settings::{SettingRecord, Settings};
+pub use settings::{ServedSettings, SettingRecord};
 
 /// A whole storage adapter.
 pub trait Store:
-    Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + Settings
+    Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + ServedSettings
 {
 }
 
-impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + Settings> Store for T {}
+impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + ServedSettings> Store
+    for T
+{
+}
 
 /// A clock. The one that reads the system's time is made where the program is wired together.
 pub trait Clock: Send + Sync {

@@ -17,7 +17,7 @@ pub struct SettingRecord {
 
 /// The settings that a registry was served with last.
 #[async_trait::async_trait]
-pub trait Settings: Send + Sync {
+pub trait ServedSettings: Send + Sync {
     /// Stores the settings in force. If any differ from the stored ones, an entry of the audit log lists their names. A setting
     /// that was never stored counts as its default. Fails with `Busy`, `Unavailable` or `Unknown`.
     async fn note_settings(&self, settings: Vec<SettingRecord>, origin: &Origin) -> Result<(), StoreError>;

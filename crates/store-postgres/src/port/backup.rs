@@ -14,8 +14,7 @@ use crate::{
 };
 use carnelian_domain::CustomerId;
 use carnelian_store::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError,
-    directory_seal::ALTERED,
+    BackupCustomer, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError, directory_seal::ALTERED,
 };
 use tokio_postgres::Row;
 
@@ -175,21 +174,7 @@ fn key(row: &Row) -> Result<Record, DatabaseError> {
 }
 
 fn erasure_record(row: &Row) -> Result<Record, DatabaseError> {
-    let erasure = erasure_rows::record(row)?;
-    Ok(Record::Erasure(BackupErasure {
-        id: erasure.id.0,
-        account: erasure.account.0,
-        state: erasure.state,
-        requested_at: erasure.requested_at.0,
-        requested_by: erasure.requested_by,
-        reason: erasure.reason,
-        due_at: erasure.due_at.0,
-        erased_at: erasure.erased_at.map(|at| at.0),
-        customers: erasure.customers,
-        users: erasure.users,
-        keys: erasure.keys,
-        receipt: erasure.receipt,
-    }))
+    Ok(Record::Erasure(erasure_rows::record(row)?.into()))
 }
 
 fn entry(row: &Row) -> Result<Record, DatabaseError> {

@@ -3,7 +3,7 @@
 use crate::core::PARTITION;
 use crate::store::PostgresStore;
 use carnelian_domain::{Action, Object, Origin};
-use carnelian_store::{AuditEntry, SettingRecord, Settings, StoreError};
+use carnelian_store::{AuditEntry, ServedSettings, SettingRecord, StoreError};
 use std::collections::HashMap;
 use tokio_postgres::Row;
 
@@ -14,7 +14,7 @@ const STORE: &str = "
     ON CONFLICT (name) DO UPDATE SET digest = excluded.digest";
 
 #[async_trait::async_trait]
-impl Settings for PostgresStore {
+impl ServedSettings for PostgresStore {
     async fn note_settings(&self, settings: Vec<SettingRecord>, origin: &Origin) -> Result<(), StoreError> {
         // Nearly always they are what they were, and there is nothing to write.
         if outdated(&self.core.sessions.read(SELECT, &[]).await?, &settings).is_empty() {

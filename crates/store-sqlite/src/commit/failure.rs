@@ -1,14 +1,11 @@
 //! The latch that a fatal failure closes: from then on only a restart can find out what is stored.
 
 use crate::commit::durability_barrier::DurabilityBarrier;
-use carnelian_store::Cause;
+use carnelian_store::{Cause, OnFailure};
 use std::{
     sync::{Arc, OnceLock},
     thread::panicking,
 };
-
-/// Called once with the first fatal failure: only a restart can find out what is stored.
-pub type OnFailure = Box<dyn Fn(String) + Send + Sync>;
 
 /// The first fatal failure of the process; it is reported once, and every later write is refused with it.
 pub(crate) struct FailureLatch {

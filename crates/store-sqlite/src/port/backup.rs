@@ -15,8 +15,8 @@ use crate::{
 };
 use carnelian_domain::{AccountState, CustomerId};
 use carnelian_store::{
-    BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, PartitionId, Record, RecordSink,
-    StoreError, directory_seal::ALTERED,
+    BackupCustomer, BackupKey, BackupUser, Backups, GivenIds, PartitionId, Record, RecordSink, StoreError,
+    directory_seal::ALTERED,
 };
 use rusqlite::{Connection, Row, params, types::Type};
 use tokio::sync::mpsc;
@@ -170,21 +170,7 @@ fn key(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
 }
 
 fn erasure_record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
-    let erasure = erasure_rows::record(row)?;
-    Ok(Record::Erasure(BackupErasure {
-        id: erasure.id.0,
-        account: erasure.account.0,
-        state: erasure.state,
-        requested_at: erasure.requested_at.0,
-        requested_by: erasure.requested_by,
-        reason: erasure.reason,
-        due_at: erasure.due_at.0,
-        erased_at: erasure.erased_at.map(|at| at.0),
-        customers: erasure.customers,
-        users: erasure.users,
-        keys: erasure.keys,
-        receipt: erasure.receipt,
-    }))
+    Ok(Record::Erasure(erasure_rows::record(row)?.into()))
 }
 
 fn customer(row: &Row<'_>) -> Result<Record, rusqlite::Error> {

@@ -24,6 +24,9 @@ use carnelian_store::{
 };
 use rusqlite::params;
 
+const ADD_MEMBER: &str = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const REMOVE_MEMBER: &str = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
+
 #[async_trait::async_trait]
 impl Directory for SqliteStore {
     async fn registry_id(&self) -> Result<RegistryId, StoreError> {
@@ -138,14 +141,7 @@ impl Directory for SqliteStore {
         account: IdOrName<AccountId>,
         origin: &Origin,
     ) -> Result<GroupRecord, StoreError> {
-        self.change(origin, move |change| {
-            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
-            let insert = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            refuse_if_unchanged(change.execute(insert, [group.0, account.0])?, Conflict::AlreadyInGroup)?;
-            change.record(Action::AddToGroup, Object::Group(group), Some(account))?;
-            Ok(snapshot::group_by_id(change.connection(), group)?)
-        })
-        .await
+        self.change_member(ADD_MEMBER, Action::AddToGroup, Conflict::AlreadyInGroup, (group, account), origin).await
     }
 
     async fn remove_from_group(
@@ -154,14 +150,8 @@ impl Directory for SqliteStore {
         account: IdOrName<AccountId>,
         origin: &Origin,
     ) -> Result<GroupRecord, StoreError> {
-        self.change(origin, move |change| {
-            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
-            let delete = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
-            refuse_if_unchanged(change.execute(delete, [group.0, account.0])?, Conflict::NotInGroup)?;
-            change.record(Action::RemoveFromGroup, Object::Group(group), Some(account))?;
-            Ok(snapshot::group_by_id(change.connection(), group)?)
-        })
-        .await
+        let members = (group, account);
+        self.change_member(REMOVE_MEMBER, Action::RemoveFromGroup, Conflict::NotInGroup, members, origin).await
     }
 
     async fn create_user(&self, new: NewUser, origin: &Origin) -> Result<UserRecord, StoreError> {
@@ -256,6 +246,24 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let (by, key) = (origin.clone(), self.directory_key());
         self.write_for(origin, move |tx| carry_out(&mut Change { tx, origin: &by, key: &*key }, work)).await
+    }
+
+    /// Adds an account to a group, or removes it.
+    async fn change_member(
+        &self,
+        statement: &'static str,
+        action: Action,
+        otherwise: Conflict,
+        (group, account): (IdOrName<GroupId>, IdOrName<AccountId>),
+        origin: &Origin,
+    ) -> Result<GroupRecord, StoreError> {
+        self.change(origin, move |change| {
+            let (group, account) = (change.group(&group)?, change.account(&account)?.0);
+            refuse_if_unchanged(change.execute(statement, [group.0, account.0])?, otherwise)?;
+            change.record(action, Object::Group(group), Some(account))?;
+            Ok(snapshot::group_by_id(change.connection(), group)?)
+        })
+        .await
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::store::SqliteStore;
 use carnelian_domain::{Action, Object, Origin};
-use carnelian_store::{AuditEntry, SettingRecord, Settings, StoreError};
+use carnelian_store::{AuditEntry, ServedSettings, SettingRecord, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 #[async_trait::async_trait]
-impl Settings for SqliteStore {
+impl ServedSettings for SqliteStore {
     async fn note_settings(&self, settings: Vec<SettingRecord>, origin: &Origin) -> Result<(), StoreError> {
         // Nearly always they are what they were, and there is nothing to write.
         let is_remembered = |connection: &mut Connection| Ok((outdated(connection, &settings)?.is_empty(), settings));

@@ -5,7 +5,7 @@ use crate::{
         audit_tail::AuditTail,
         checkpoint::{Checkpointer, Phase, WalTruncation},
         durability_barrier::DurabilityBarrier,
-        failure::{FailureLatch, OnFailure, PanicAlarm},
+        failure::{FailureLatch, PanicAlarm},
         group::{Group, QueuedJob},
         job::WriteTx,
         syncer::{SyncFn, Syncer},
@@ -16,7 +16,7 @@ use crate::{
     read::readers::Readers,
 };
 use carnelian_domain::Timestamp;
-use carnelian_store::Clock;
+use carnelian_store::{Clock, OnFailure};
 use rusqlite::Connection;
 use std::{
     fs::File,

@@ -23,6 +23,9 @@ use std::{path::PathBuf, sync::Arc};
 /// The largest number of an entry or an object: the largest one that every JSON parser reads exactly.
 const MAX_ID: u64 = (1 << 53) - 1;
 
+/// The longest time that an answer may take, in seconds.
+const MAX_TIMEOUT: u64 = 60 * 60;
+
 /// A self-hosted customer registry that speaks the rws REST API.
 #[derive(Debug, Parser)]
 #[command(name = "carnelian", version, arg_required_else_help = true, max_term_width = 100)]
@@ -73,6 +76,9 @@ pub(crate) enum Command {
         /// Overwrite an existing file
         #[arg(long)]
         replace: bool,
+        /// The reason, recorded in the audit log
+        #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+        reason: Option<Arc<str>>,
     },
     /// Restore a registry from a backup and the newest ledger
     ///
@@ -105,6 +111,10 @@ pub(crate) enum Command {
     /// Show and check the settings
     #[command(subcommand)]
     Config(Config),
+    /// Show how the registry is doing: its engine, space, erasures, backups and certificates
+    Status(Listing),
+    /// Check that a server is ready, for the health checks of containers: exit code 0 or 1
+    Health(HealthCheck),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -377,6 +387,25 @@ pub(crate) struct Listing {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct HealthCheck {
+    /// The server's URL, such as http://127.0.0.1:8080
+    #[arg(long)]
+    pub(crate) url: String,
+    /// Check only that the process responds, not that it can serve requests
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// How long the answer may take: a number followed by s, m or h, at most 1h
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_timeout)]
+    pub(crate) timeout: Seconds,
+    /// Certificates of authorities, in PEM, for the certificate of the server; by default those of the system
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The name that the certificate must have, if it is not the host of the URL
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Option<String>,
+}
+
 /// The settings, as `serve` has them with the same file and variables.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
@@ -445,6 +474,11 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
     duration
         .map(|Seconds(seconds)| seconds)
         .ok_or_else(|| format!("expected {}, from 1s to {}", Seconds::EXPECTED, Seconds(MAX_LIFETIME)))
+}
+
+fn parse_timeout(text: &str) -> Result<Seconds, String> {
+    let timeout = text.parse().ok().filter(|Seconds(seconds)| (1..=MAX_TIMEOUT).contains(seconds));
+    timeout.ok_or_else(|| format!("expected {}, from 1s to {}", Seconds::EXPECTED, Seconds(MAX_TIMEOUT)))
 }
 
 fn parse_grace(text: &str) -> Result<Seconds, String> {

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod directory;
 mod group;
+mod health;
 pub(crate) mod input;
 mod key;
 mod man;
@@ -19,13 +20,15 @@ mod reference;
 mod restore;
 mod sandbox;
 mod serve;
+mod status;
 mod user;
 
 use crate::{
     CliError,
     backend::{self, Purpose},
-    cli::{Account, Administer, Cli, Command, Customer, Group},
+    cli::{Account, Administer, Cli, Command, Customer, Group, Listing},
     config::{Settings, Sources},
+    host::ProcessHost,
     machine::forbid_core_dumps,
     sandbox::registry_of,
     transfer, wiring,
@@ -46,6 +49,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
         Command::Config(command) => config::run(settings, command),
+        Command::Status(Listing { json }) => {
+            inspect(&settings, async |app| status::run(app, json, &origin(None)).await)
+        }
+        Command::Health(check) => health::run(check),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { directory } => man::run(&directory),
         Command::Reference { page } => reference::run(page),
@@ -83,8 +90,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         Command::Backup { file, replace, reason } => {
             administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(reason)).await)
         }
-        Command::Ledger { file, replace } => {
-            administer(&settings, false, async |app| backup::ledger(app, &file, replace).await)
+        Command::Ledger { file, replace, reason } => {
+            administer(&settings, false, async |app| backup::ledger(app, &file, replace, &origin(reason)).await)
         }
         Command::Restore { file, ledger, replace, reason } => {
             restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
@@ -169,8 +176,9 @@ fn open_unchecked(
         output::print_message(format_args!("creating a new registry in {}", settings.data.display()));
     }
     runtime()?.block_on(async {
+        let host = Arc::new(ProcessHost::of_command(settings));
         // A failed commit is reported as the error of the command itself.
-        let app = wiring::open_app(settings, purpose, wiring::system_clock(), Box::new(drop)).await?;
+        let app = wiring::open_app(settings, purpose, wiring::system_clock(), host, Box::new(drop)).await?;
         command(&app).await
     })
 }

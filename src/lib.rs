@@ -12,7 +12,9 @@
 //! * [`registry_files`]: what the files of a registry are called, and who owns them
 //! * [`sandbox`]: registries created from a seed file
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
-//! * [`machine`]: processors and the limit of open files
+//! * [`machine`]: processors, the limit of open files, and free space
+//! * [`host`]: what a process reports about itself and its machine
+//! * [`tls_files`]: the server's certificate, and the files that it comes from
 //! * [`commands`]: one file per command
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
@@ -22,6 +24,7 @@ mod backend;
 pub mod cli;
 mod commands;
 pub mod config;
+mod host;
 mod logging;
 mod machine;
 pub mod master_key;
@@ -29,6 +32,7 @@ mod registry_files;
 mod sandbox;
 mod seconds;
 mod signals;
+mod tls_files;
 pub mod transfer;
 mod watching;
 mod wiring;

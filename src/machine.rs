@@ -1,10 +1,13 @@
-//! What the machine offers and is asked for: no core dumps, processors, and open files with the number of connections that they allow.
+//! What the machine offers and is asked for: no core dumps, processors, free space, and open files with the number of connections that they allow.
 //!
 //! A server without free file descriptors cannot open its own files. It therefore accepts only as many connections as the
 //! limit leaves after the descriptors that the server itself needs, and answers further clients with 503.
 
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
-use std::thread::available_parallelism;
+use nix::sys::{
+    resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit},
+    statvfs::statvfs,
+};
+use std::{path::Path, thread::available_parallelism};
 
 /// File descriptors of the server itself: the database and its log, stderr, signals, the listener.
 const RESERVED: u64 = 48;
@@ -35,6 +38,15 @@ pub(crate) fn room_for_connections(wanted: usize) -> usize {
     let raised = raised(limit, maximum, reserved.saturating_add(wanted as u64));
     let granted = if setrlimit(Resource::RLIMIT_NOFILE, raised, maximum).is_ok() { raised } else { limit };
     room(granted, reserved, wanted)
+}
+
+/// How many bytes are free to this process in the file system of a path, or of the first directory above it that exists.
+pub(crate) fn free_space(path: &Path) -> Option<u64> {
+    let found = path.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let statistics = found.filter(|path| path.exists()).find_map(|path| statvfs(path).ok())?;
+    #[allow(clippy::useless_conversion, reason = "the sizes of these types depend on the system")]
+    let (blocks, size) = (u64::from(statistics.blocks_available()), u64::from(statistics.fragment_size()));
+    Some(blocks.saturating_mul(size))
 }
 
 /// The new soft limit. `RLIM_INFINITY` is the largest number.

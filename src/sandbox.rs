@@ -15,7 +15,7 @@ mod seed_file;
 pub(crate) use directory::{is_marked, registry_of};
 pub(crate) use seed::{Seed, SeedUser};
 
-use crate::{CliError, backend::Purpose, config::Settings, watching::watch, wiring};
+use crate::{CliError, backend::Purpose, config::Settings, host::ProcessHost, watching::watch, wiring};
 use carnelian_app::{
     failure::Internal,
     sandbox::{Registry, RegistryFuture, Sandbox, SeedCounts, clock::SandboxClock},
@@ -118,7 +118,8 @@ impl RegistryFactory {
                 on_failure(why);
             }
         });
-        let opened = wiring::open_app(&settings, Purpose::Sandbox, self.clock.clone(), on_failure).await;
+        let host = Arc::new(ProcessHost::of_command(&settings));
+        let opened = wiring::open_app(&settings, Purpose::Sandbox, self.clock.clone(), host, on_failure).await;
         let app = opened.map_err(|error| error.message().to_owned())?;
         if let Some(grace) = self.settings.erasure_grace {
             let set = app.local_admin(&Origin::new(Actor::Server)).set_erasure_grace(grace.0).await;

@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     master_key,
 };
-use carnelian_app::{App, Entropy, Parts};
+use carnelian_app::{App, Entropy, Parts, host::Host};
 use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::{Clock, OnFailure};
 use std::{
@@ -77,6 +77,7 @@ pub(crate) async fn open_app(
     settings: &Settings,
     purpose: Purpose,
     clock: Arc<dyn Clock>,
+    host: Arc<dyn Host>,
     on_failure: OnFailure,
 ) -> Result<Arc<App>, CliError> {
     backend::make_data_directory(&settings.data)?;
@@ -92,6 +93,7 @@ pub(crate) async fn open_app(
         requests_per_second: settings.requests_per_second,
         strict_upstream: settings.strict_upstream,
         settings: settings.in_force(),
+        host,
     };
     Ok(Arc::new(App::open(parts).await.map_err(CliError::failed)?))
 }

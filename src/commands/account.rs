@@ -20,7 +20,7 @@ pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<
             Ok(())
         }
         Account::List(options) => {
-            let accounts = admin.list_accounts(Paging::ALL).await.map_err(CliError::failed)?.entries;
+            let accounts = admin.list_accounts(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
             let rows = accounts
                 .iter()
                 .map(|account| vec![json!(*account.name), json!(account.id.to_string()), json!(account.state.name())]);

@@ -28,24 +28,24 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
     let mut draft = Draft::new(file).map_err(|error| explain(file, &error))?;
     let records = app.back_up(&mut draft, origin).await.map_err(|error| explain(file, &error))?;
     // Written after it, so that the ledger knows everything that is in the backup.
-    write_ledger(app, &ledger).await?;
+    write_ledger(app, &ledger, origin).await?;
     draft.keep().map_err(|error| explain(file, &error))?;
     print_message(format_args!("{records} records written to {}; its ledger is {}", file.display(), ledger.display()));
     Ok(())
 }
 
-pub(super) async fn ledger(app: &App, file: &Path, replace: bool) -> Result<(), CliError> {
+pub(super) async fn ledger(app: &App, file: &Path, replace: bool, origin: &Origin) -> Result<(), CliError> {
     if is_dash(file) {
         let mut bytes = Vec::new();
-        app.write_ledger(&mut bytes).await.map_err(CliError::failed)?;
+        app.write_ledger(&mut bytes, origin).await.map_err(CliError::failed)?;
         return print_bytes(&bytes);
     }
     refuse_if_there([file], replace)?;
-    write_ledger(app, file).await
+    write_ledger(app, file, origin).await
 }
 
-async fn write_ledger(app: &App, file: &Path) -> Result<(), CliError> {
+async fn write_ledger(app: &App, file: &Path, origin: &Origin) -> Result<(), CliError> {
     let mut draft = Draft::new(file).map_err(|error| explain(file, &error))?;
-    app.write_ledger(&mut draft).await.map_err(|error| explain(file, &error))?;
+    app.write_ledger(&mut draft, origin).await.map_err(|error| explain(file, &error))?;
     draft.keep().map_err(|error| explain(file, &error))
 }

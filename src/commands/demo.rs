@@ -49,7 +49,7 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, CliError> {
         return serde_json::from_slice(&text).map_err(unreadable);
     }
     let admin = app.local_admin(&Origin::new(Actor::CommandLine));
-    let accounts = admin.list_accounts(Paging::ALL).await.map_err(CliError::failed)?.entries;
+    let accounts = admin.list_accounts(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
     if accounts.iter().any(|account| Seed::builtin().accounts.iter().all(|seeded| *seeded.name != *account.name)) {
         let message =
             "this registry is not a demo, and --demo would add users to it; choose another directory with --data";
@@ -64,13 +64,13 @@ pub(super) async fn prepare(app: &App, data: &Path) -> Result<Demo, CliError> {
 async fn fill(admin: &Admin<'_>) -> Result<Demo, CliError> {
     let failed = CliError::failed;
     let seed = Seed::builtin();
-    let accounts = admin.list_accounts(Paging::ALL).await.map_err(failed)?.entries;
+    let accounts = admin.list_accounts(Paging::ALL, None).await.map_err(failed)?.entries;
     for account in seed.accounts {
         if accounts.iter().all(|present| *present.name != *account.name) {
             admin.create_account(&account.name).await.map_err(failed)?;
         }
     }
-    let groups = admin.list_groups(Paging::ALL).await.map_err(failed)?.entries;
+    let groups = admin.list_groups(Paging::ALL, None).await.map_err(failed)?.entries;
     for group in seed.groups {
         let present = groups.iter().find(|present| present.name == group.name);
         if present.is_none() {

@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, command: Group, origin: &Origin) -> Result<()
             Ok(())
         }
         Group::List(options) => {
-            let groups = admin.list_groups(Paging::ALL).await.map_err(CliError::failed)?.entries;
+            let groups = admin.list_groups(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
             let rows = groups.iter().map(|group| {
                 let accounts: Vec<_> = group.accounts.iter().map(|account| &*account.name).collect();
                 vec![json!(group.name), json!(group.id.to_string()), json!(accounts)]

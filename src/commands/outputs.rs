@@ -35,6 +35,8 @@ fn outputs(command: &Command) -> Vec<PathBuf> {
         Command::Customer(Administer { command: Customer::Export(export), .. }) => vec![export.output.clone()],
         Command::Serve(_)
         | Command::Config(_)
+        | Command::Health(_)
+        | Command::Status(_)
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Reference { .. }

@@ -10,6 +10,7 @@ use crate::{
     CliError, atomic_file,
     backend::{Purpose, RestoreTarget},
     config::Settings,
+    host::ProcessHost,
     master_key, registry_files,
     sandbox::is_marked,
     wiring,
@@ -70,7 +71,8 @@ pub(super) fn run(
     let restored = restored.map_err(|error| atomic_file::explain(file, &error))?;
     target.finish()?;
     // Opening it removes the registry that was replaced.
-    let opened = wiring::open_app(settings, Purpose::Administration, clock, Box::new(drop));
+    let host = Arc::new(ProcessHost::of_command(settings));
+    let opened = wiring::open_app(settings, Purpose::Administration, clock, host, Box::new(drop));
     runtime()?.block_on(async { report(&*opened.await?, &restored, origin).await })?;
     print_message(format_args!("{} records restored to {}", restored.records, settings.place()));
     Ok(())

@@ -6,26 +6,17 @@ use crate::{
     backend::Purpose,
     cli::Serve,
     config::Settings,
+    host::ProcessHost,
     logging, machine,
-    registry_files::{Access, check_key},
     sandbox::{self, OnAnyFailure, Prepared, Seed},
     signals::{Hangup, Signals},
+    tls_files::{self, TlsFiles},
     watching::{log_audit_heads, note_key_uses, watch as watch_registry},
     wiring,
 };
 use carnelian_app::App;
-use carnelian_http::{
-    ServerSettings, Service, ServiceSettings, Source,
-    tls::{Tls, TlsError},
-};
-use std::{
-    any::Any,
-    fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use carnelian_http::{ConnectionLimits, ServerSettings, Service, ServiceSettings, Source};
+use std::{any::Any, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Builder,
@@ -49,9 +40,9 @@ const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
     check_address(&settings)?;
     let what = what(&settings, &command)?;
-    let tls = tls(&settings)?;
+    let tls = tls_files::load(&settings)?;
     let _log = logging::start(settings.log, settings.log_level).map_err(CliError::failed)?;
-    warn(tls.iter().flat_map(|files| &files.warnings));
+    tls_files::warn(tls.iter().flat_map(|files| &files.warnings));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let outcome = runtime.block_on(async {
         if command.migrate {
@@ -67,7 +58,7 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
 /// Checks the settings as `serve` does before it opens the registry, and returns why clients would refuse the certificate.
 pub(super) fn check(settings: &Settings) -> Result<Vec<String>, CliError> {
     check_address(settings)?;
-    Ok(tls(settings)?.map(|files| files.warnings).unwrap_or_default())
+    Ok(tls_files::load(settings)?.map(|files| files.warnings).unwrap_or_default())
 }
 
 /// What is to be served.
@@ -107,7 +98,12 @@ struct Opened {
     last: Box<dyn Any>,
 }
 
-async fn open(settings: &Settings, what: What, on_failure: OnAnyFailure) -> Result<Opened, CliError> {
+async fn open(
+    settings: &Settings,
+    what: What,
+    host: ProcessHost,
+    on_failure: OnAnyFailure,
+) -> Result<Opened, CliError> {
     if let What::Sandbox(seed) = what {
         let prepared = sandbox::prepare(seed.clone(), settings, on_failure).await?;
         let Prepared { sandbox, first, root, is_existing, last } = prepared;
@@ -117,7 +113,8 @@ async fn open(settings: &Settings, what: What, on_failure: OnAnyFailure) -> Resu
         return Ok(Opened { source, place, instructions: Some(Box::new(instructions)), registry: None, last });
     }
     let on_failure = Box::new(move |why| on_failure(why));
-    let app = wiring::open_app(settings, Purpose::Serving, wiring::system_clock(), on_failure).await?;
+    let clock = wiring::system_clock();
+    let app = wiring::open_app(settings, Purpose::Serving, clock, Arc::new(host), on_failure).await?;
     app.check_directory().map_err(CliError::failed)?;
     let mut instructions: Option<Instructions> = None;
     if let What::Demo = what {
@@ -148,7 +145,10 @@ async fn serve(
     let cannot_listen = |error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen));
     // An address that is taken is refused before a registry is made.
     let socket = bind(settings.listen).map_err(cannot_listen)?;
-    let opened = open(settings, what, on_failure).await?;
+    let limits = connection_limits(settings);
+    let acceptor = tls.as_ref().map(|files| files.tls.clone());
+    let host = ProcessHost::of_server(settings, acceptor.clone(), limits.clone());
+    let opened = open(settings, what, host, on_failure).await?;
     let signals = Signals::new(hangup).map_err(CliError::failed)?;
     let listener = socket.listen(BACKLOG).map_err(cannot_listen)?;
     if let Some(app) = &opened.registry {
@@ -159,7 +159,6 @@ async fn serve(
         Ok(()) | Err(CliError::StdoutClosed) => {}
         Err(error) => return Err(error),
     }
-    let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let stop = until_stopped(signals, tls, failure.clone());
     let service_settings = ServiceSettings {
         published: settings.published(),
@@ -169,7 +168,7 @@ async fn serve(
     };
     let service = Arc::new(Service::new(opened.source, service_settings));
     let _watching = opened.registry.as_ref().map(watch_registry);
-    carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings), stop)
+    carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings, limits), stop)
         .await
         .map_err(CliError::failed)?;
     let why = failure.borrow().clone();
@@ -191,15 +190,18 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn http_settings(settings: &Settings) -> ServerSettings {
+fn connection_limits(settings: &Settings) -> ConnectionLimits {
     let connections = machine::room_for_connections(settings.connections);
     if connections < settings.connections {
         let wanted = settings.connections;
         tracing::warn!(connections, wanted, "the limit of open files leaves room for fewer connections than allowed");
     }
+    ConnectionLimits::new(connections, settings.connections_per_address)
+}
+
+fn http_settings(settings: &Settings, connections: ConnectionLimits) -> ServerSettings {
     ServerSettings {
         connections,
-        connections_per_address: settings.connections_per_address,
         header_timeout: Duration::from_secs(settings.header_seconds),
         threads: machine::cores(),
         proxies: settings.proxies(),
@@ -247,7 +249,7 @@ async fn until_stopped(
             }
         };
         match &tls {
-            Some(files) if is_hangup => reload(files),
+            Some(files) if is_hangup => tls_files::reload(files),
             // A server without certificates ends with its terminal, unless it was started to survive it.
             None if is_hangup && signals.ignores_hangup() => {}
             _ => break,
@@ -258,67 +260,4 @@ async fn until_stopped(
         tracing::warn!(%error, "a second signal will not stop the server at once");
     }
     GRACE
-}
-
-/// The certificate in use and the files that it comes from.
-struct TlsFiles {
-    settings: Settings,
-    cert: PathBuf,
-    key: PathBuf,
-    tls: Tls,
-    /// Why certificates were not valid at the start.
-    warnings: Vec<String>,
-}
-
-fn tls(settings: &Settings) -> Result<Option<TlsFiles>, CliError> {
-    match (&settings.tls_cert, &settings.tls_key) {
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(CliError::usage("--tls-cert needs --tls-key")),
-        (None, Some(_)) => Err(CliError::usage("--tls-key needs --tls-cert")),
-        (Some(cert), Some(key)) => {
-            let (cert_pem, key_pem) = read_tls(settings, cert, key)?;
-            let loaded = Tls::from_pem(&cert_pem, &key_pem, wiring::system_clock().now());
-            let (tls, warnings) = loaded.map_err(|error| CliError::failed(explain_tls(cert, key, &error)))?;
-            Ok(Some(TlsFiles { settings: settings.clone(), cert: cert.clone(), key: key.clone(), tls, warnings }))
-        }
-    }
-}
-
-/// Reads a certificate and its key, which may be readable for a group, as is usual.
-fn read_tls(settings: &Settings, cert: &Path, key: &Path) -> Result<(Vec<u8>, Vec<u8>), CliError> {
-    check_key(settings, key, Access::Group)?;
-    Ok((read(cert)?, read(key)?))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    fs::read(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
-}
-
-/// The message of an error, with the file that has it.
-fn explain_tls(cert: &Path, key: &Path, error: &TlsError) -> String {
-    match error {
-        TlsError::Certificate(why) => format!("{}: {why}", cert.display()),
-        TlsError::Key(why) => format!("{}: {why}", key.display()),
-    }
-}
-
-fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
-    for warning in warnings {
-        tracing::warn!("clients will refuse the connection: {warning}");
-    }
-}
-
-/// Takes the files' certificate for new connections; one that cannot be used changes nothing.
-fn reload(TlsFiles { settings, cert, key, tls, .. }: &TlsFiles) {
-    let replaced = read_tls(settings, cert, key).map_err(|error| error.message().to_owned());
-    let replaced = replaced.and_then(|(chain, pem)| {
-        tls.replace(&chain, &pem, wiring::system_clock().now()).map_err(|error| explain_tls(cert, key, &error))
-    });
-    match replaced {
-        Ok(warnings) => {
-            tracing::info!("the certificate was read again");
-            warn(&warnings);
-        }
-        Err(error) => tracing::error!(error, "the certificate could not be read again; the old one stays"),
-    }
 }

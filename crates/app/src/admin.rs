@@ -7,6 +7,7 @@
 //! * [`accounts`], [`groups`], [`users`], [`keys`]: the directory
 //! * [`erasures`]: erasures of accounts and their receipts
 //! * [`audit`]: the audit log
+//! * [`status`]: how the registry and its server are doing
 //! * [`input`]: requests of the API, as received, and their checks
 
 pub mod accounts;
@@ -16,6 +17,7 @@ pub mod groups;
 pub mod input;
 pub mod keys;
 mod settings;
+pub mod status;
 pub mod users;
 
 pub use carnelian_store::IdOrName;

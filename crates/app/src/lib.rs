@@ -12,6 +12,7 @@
 //! * [`audit`]: reading and verifying the audit log
 //! * [`backup`]: backups, and the ledger that opens them
 //! * [`settings`]: recording changed settings
+//! * [`host`]: what the process and the machine report
 //! * `exact`: what is signed or sealed as JSON, read byte for byte
 //! * [`vault`], [`sealing`]: keys, and the personal data that they protect
 //! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
@@ -44,6 +45,7 @@ pub mod directory;
 pub mod erasure;
 mod exact;
 pub mod failure;
+pub mod host;
 pub mod idempotency;
 mod ids;
 mod key_uses;
@@ -66,6 +68,7 @@ pub use vault::{BackupVault, Entropy, MasterKey};
 use carnelian_domain::{Caller, Permission, Problem, Rules};
 use carnelian_store::{DirectorySnapshot, RegistryKeys, Store, StoreError, WorkerId};
 use directory::DirectoryCache;
+use host::Host;
 use idempotency::InFlightKeys;
 use ids::CustomerIds;
 use parking_lot::Mutex;
@@ -92,6 +95,8 @@ pub struct Parts {
     pub strict_upstream: bool,
     /// All settings in force.
     pub settings: Vec<SettingInForce>,
+    /// The process and the machine.
+    pub host: Arc<dyn Host>,
 }
 
 /// Why the application cannot open a store.
@@ -112,6 +117,7 @@ pub struct App {
     entropy: Arc<dyn Entropy>,
     rules: Rules,
     settings: Vec<SettingInForce>,
+    host: Arc<dyn Host>,
     keys: Keys,
     directory: DirectoryCache,
     limits: Limits,
@@ -143,7 +149,7 @@ struct ErasureWorker {
 impl App {
     /// Opens the application on a store. Fails if the registry was created with another master key.
     pub async fn open(parts: Parts) -> Result<App, StartError> {
-        let Parts { store, master_key, clock, entropy, rules, settings, .. } = parts;
+        let Parts { store, master_key, clock, entropy, rules, settings, host, .. } = parts;
         let registry = store.registry_id().await?;
         let vault = Arc::new(Vault::new(&master_key, registry, entropy.clone()));
         let proof = store.key_proof(vault.proof().to_vec()).await?;
@@ -170,6 +176,7 @@ impl App {
             entropy,
             rules,
             settings,
+            host,
         })
     }
 

@@ -134,6 +134,8 @@ actions! {
     EraseAccount = "erase_account";
     /// A backup was written.
     BackUp = "back_up";
+    /// A ledger was written: the keys of all accounts that are not erased.
+    WriteLedger = "write_ledger";
     /// The registry was restored from a backup.
     Restore = "restore";
     /// Accounts, groups, users and keys that were altered outside of the program were accepted.

@@ -85,6 +85,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     signed_in!(admin::keys::issue_key),
     signed_in!(admin::keys::revoke_key),
     signed_in!(admin::settings::get_settings),
+    signed_in!(admin::status::get_status),
     listing!(admin::audit::list_audit),
     public!(health::live),
     public!(health::ready),

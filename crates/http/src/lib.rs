@@ -16,13 +16,16 @@
 //! * [`rws`], [`admin`], [`health`], [`published`]: the handlers
 //! * [`error`], [`response`]: from a failure to a response
 //! * [`openapi`]: the published interface, as a document and as a page
+//! * [`client`], [`documents`]: for commands: a client of the interface, and its JSON without a server
 
 mod active_registry;
 mod address_limit;
 mod admin;
 mod body;
+pub mod client;
 mod context;
 mod credentials;
+pub mod documents;
 mod error;
 mod framing;
 mod handlers;
@@ -58,6 +61,6 @@ pub use preconditions::accepted_versions;
 pub use query::Query;
 pub use routes::{ROUTES, SANDBOX_ROUTES};
 pub use rws::v1::{Contacts, Fields, document, raw_customer, shown};
-pub use server::{ServerSettings, run};
+pub use server::{ConnectionLimits, ServerSettings, run};
 pub use service::{Service, ServiceSettings, Source};
 pub use trusted_proxies::{ProxyHeader, TrustedProxies};

@@ -65,11 +65,11 @@ impl Query {
         violations.finish(Some((paging, fields)))
     }
 
-    /// The name that a listing of users is filtered by.
-    pub(crate) fn username(&self) -> Result<Option<String>, Vec<Violation>> {
+    /// The name, in a parameter, of the one entry of a listing.
+    pub(crate) fn only(&self, parameter: &str) -> Result<Option<String>, Vec<Violation>> {
         let mut violations = Violations::default();
-        let name = violations
-            .optional("username", self.text("username"), Problem::InvalidRequest, |name| Some(name.to_owned()));
+        let name =
+            violations.optional(parameter, self.text(parameter), Problem::InvalidRequest, |name| Some(name.to_owned()));
         violations.finish(Some(name))
     }
 

@@ -9,6 +9,7 @@ use crate::{
     trusted_proxies::TrustedProxies,
     workers::Workers,
 };
+use carnelian_app::host::ConnectionStatus;
 use carnelian_domain::Problem;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -32,13 +33,33 @@ const MAX_HEADER_FIELDS: usize = 100;
 /// How long to wait before the next accept when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The limits of connections.
-#[derive(Clone, Debug)]
+/// The connections that are open, and how many may be; further ones are refused.
+#[derive(Clone)]
+pub struct ConnectionLimits {
+    limit: usize,
+    limit_per_address: usize,
+    /// One permit per connection.
+    permits: Arc<Semaphore>,
+}
+
+impl ConnectionLimits {
+    /// Allows that many connections in all, and of one address, at least one.
+    pub fn new(limit: usize, limit_per_address: usize) -> ConnectionLimits {
+        ConnectionLimits { limit, limit_per_address, permits: Arc::new(Semaphore::new(limit)) }
+    }
+
+    /// How many are open, and how many may be.
+    pub fn status(&self) -> ConnectionStatus {
+        let open = self.limit.saturating_sub(self.permits.available_permits());
+        ConnectionStatus { open, limit: self.limit, limit_per_address: self.limit_per_address }
+    }
+}
+
+/// How a server serves connections.
+#[derive(Clone)]
 pub struct ServerSettings {
-    /// The most connections that are served at once; further ones are refused.
-    pub connections: usize,
-    /// The most connections of one address, at least one; further ones are refused.
-    pub connections_per_address: usize,
+    /// The limits of connections.
+    pub connections: ConnectionLimits,
     /// How long a header section may take to arrive, how long a connection may be idle, and how long a client may take to
     /// read.
     pub header_timeout: Duration,
@@ -61,8 +82,7 @@ pub async fn run(
     let server = Server {
         service,
         tls,
-        permits: Arc::new(Semaphore::new(settings.connections)),
-        of_addresses: Arc::new(AddressLimit::new(settings.connections_per_address)),
+        of_addresses: Arc::new(AddressLimit::new(settings.connections.limit_per_address)),
         workers: Workers::start(settings.threads)?,
         settings,
     };
@@ -80,7 +100,7 @@ pub async fn run(
     };
     drop(listener);
     if timeout(grace, graceful.shutdown()).await.is_err() {
-        let connections = server.settings.connections.saturating_sub(server.permits.available_permits());
+        let connections = server.settings.connections.status().open;
         tracing::warn!(connections, "the grace period is over; connections with unfinished requests are closed");
     }
     Ok(())
@@ -97,8 +117,6 @@ async fn pause(error: &io::Error) {
 struct Server {
     service: Arc<Service>,
     tls: Option<Tls>,
-    /// One permit per connection.
-    permits: Arc<Semaphore>,
     of_addresses: Arc<AddressLimit>,
     workers: Workers,
     settings: ServerSettings,
@@ -111,7 +129,9 @@ impl Server {
             true => Some(None),
             false => self.of_addresses.acquire(peer).map(Some),
         };
-        let (Some(permit), Some(of_address)) = (self.permits.clone().try_acquire_owned().ok(), of_address) else {
+        let (Some(permit), Some(of_address)) =
+            (self.settings.connections.permits.clone().try_acquire_owned().ok(), of_address)
+        else {
             if self.tls.is_none() {
                 // The send buffer of a new socket has room for the response; if not, the connection is closed without it.
                 let _ = stream.try_write(&self.service.refuse(Problem::Unavailable));

@@ -2,8 +2,8 @@
 
 use crate::{error::DatabaseError, sessions::Sessions, transaction::Transaction};
 use carnelian_store::{AuditChain, Clock, DirectoryKey, PartitionId, RegistryId, RegistryKeys};
-use parking_lot::RwLock;
-use std::sync::Arc;
+use parking_lot::{Mutex, RwLock};
+use std::{sync::Arc, time::Duration};
 
 /// The one partition that there is.
 pub(crate) const PARTITION: PartitionId = PartitionId::FIRST;
@@ -15,6 +15,8 @@ pub(crate) const PARTITION_NUMBER: i64 = PARTITION.0 as i64;
 pub(crate) struct Core {
     pub(crate) sessions: Sessions,
     pub(crate) clock: Arc<dyn Clock>,
+    /// How long the newest group of customer writes took, from its begin to its commit.
+    pub(crate) last_commit: Mutex<Option<Duration>>,
     keys: Arc<dyn RegistryKeys>,
     audit_chain: RwLock<Arc<dyn AuditChain>>,
     directory_key: RwLock<Arc<dyn DirectoryKey>>,
@@ -25,7 +27,7 @@ impl Core {
     pub(crate) fn new(sessions: Sessions, clock: Arc<dyn Clock>, keys: Arc<dyn RegistryKeys>, id: RegistryId) -> Core {
         let audit_chain = RwLock::new(keys.audit_chain(id));
         let directory_key = RwLock::new(keys.directory_key(id));
-        Core { sessions, clock, keys, audit_chain, directory_key }
+        Core { sessions, clock, last_commit: Mutex::default(), keys, audit_chain, directory_key }
     }
 
     /// Begins a transaction that writes.

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod customers;
 pub(crate) mod directory;
+mod engine;
 mod erasure;
 mod erasure_rows;
 mod import;

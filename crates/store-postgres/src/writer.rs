@@ -56,6 +56,11 @@ impl Writer {
         Writer { queue, importing: Mutex::default() }
     }
 
+    /// How many writes wait for a writer, and how many may.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (WAITING.saturating_sub(self.queue.capacity()), WAITING)
+    }
+
     /// Makes a write, in a group with others.
     pub(crate) async fn write(&self, piece: Piece) -> Result<Written, StoreError> {
         let outcomes = self.send(vec![piece], None).await?;
@@ -94,12 +99,14 @@ async fn write(core: Arc<Core>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
 /// Writes jobs in one transaction. If a statement fails because of what one of them writes, each gets a transaction of its
 /// own.
 async fn write_together(core: &Core, jobs: Vec<Job>) {
+    let begun = core.clock.monotonic();
     let written = match &jobs[..] {
         [job] => group::write(core, &job.pieces.iter().collect::<Vec<_>>(), job.import.as_ref()).await,
         jobs => group::write(core, &jobs.iter().flat_map(|job| &job.pieces).collect::<Vec<_>>(), None).await,
     };
     match written {
         Ok(outcomes) => {
+            *core.last_commit.lock() = Some(core.clock.monotonic().saturating_sub(begun));
             let mut outcomes = outcomes.into_iter();
             for job in jobs {
                 // The caller may have stopped waiting; the write stays.

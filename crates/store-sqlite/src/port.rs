@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod customers;
 pub(crate) mod directory;
+pub(crate) mod engine;
 pub(crate) mod erasure;
 pub(crate) mod erasure_rows;
 pub(crate) mod idempotency;

@@ -7,6 +7,7 @@
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers at once
 //! * [`audit`]: the log of all changes
+//! * [`engine`]: what an engine says about itself
 //! * [`settings`]: which settings have changed
 //! * [`backups`]: everything out of one registry and into another
 //! * [`erasure`]: erasing accounts
@@ -22,6 +23,7 @@ pub mod backups;
 pub mod customers;
 pub mod directory;
 pub mod edits;
+pub mod engine;
 pub mod erasing;
 pub mod erasure;
 pub mod idempotency;
@@ -141,6 +143,11 @@ macro_rules! contract_tests {
                 a_setting_that_was_never_noted_had_its_default
                 a_setting_is_read_as_it_was_noted_last
                 noting_settings_leaves_the_directory_alone
+            }
+            engine {
+                an_engine_has_a_name_a_version_and_a_schema
+                a_write_shows_how_long_its_commit_took
+                a_new_registry_is_undamaged
             }
             listing {
                 a_new_registry_lists_no_customers
@@ -380,6 +387,7 @@ mod tests {
             include_str!("contract/backups.rs"),
             include_str!("contract/customers.rs"),
             include_str!("contract/edits.rs"),
+            include_str!("contract/engine.rs"),
             include_str!("contract/erasing.rs"),
             include_str!("contract/erasure.rs"),
             include_str!("contract/idempotency.rs"),

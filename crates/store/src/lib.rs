@@ -11,6 +11,7 @@
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
 //! * [`backup`]: everything at one moment, out and in
+//! * [`engine`]: what the engine is, how it does, and whether it is damaged
 //! * [`error`]: what can go wrong, by what a caller can do about it
 //! * [`judge`]: the conflicts of customer writes, in the order in which every adapter reports them
 //! * `contract` (feature `contract`): the suite that every adapter must pass
@@ -48,6 +49,7 @@ pub mod contract;
 pub mod customers;
 pub mod directory;
 pub mod directory_seal;
+pub mod engine;
 pub mod erasure;
 pub mod error;
 pub mod ids;
@@ -75,6 +77,7 @@ pub use directory::{
     UserChanges, UserRecord, WrapKey,
 };
 pub use directory_seal::{DirectoryKey, Seal};
+pub use engine::{Engine, EngineStatus};
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, OnFailure, StoreError};
 pub use ids::IdBlock;
@@ -88,12 +91,12 @@ pub use settings::{ServedSettings, SettingRecord};
 
 /// A whole storage adapter.
 pub trait Store:
-    Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + ServedSettings
+    Audit + Backups + Customers + Directory + Engine + Erasures + Imports + Partitions + Restores + ServedSettings
 {
 }
 
-impl<T: Audit + Backups + Customers + Directory + Erasures + Imports + Partitions + Restores + ServedSettings> Store
-    for T
+impl<T: Audit + Backups + Customers + Directory + Engine + Erasures + Imports + Partitions + Restores + ServedSettings>
+    Store for T
 {
 }
 

@@ -22,9 +22,9 @@ impl Admin<'_> {
         self.changed_account(created.id).await
     }
 
-    /// Lists the accounts that are not erased, in the order of their ids.
-    pub async fn list_accounts(&self, paging: Paging) -> Result<Page<Arc<Account>>, AdminError> {
-        Ok(self.reader().list_accounts(paging).await?)
+    /// Lists the accounts that are not erased, in the order of their ids: all of them, or the one with a name.
+    pub async fn list_accounts(&self, paging: Paging, name: Option<&str>) -> Result<Page<Arc<Account>>, AdminError> {
+        Ok(self.reader().list_accounts(paging, name).await?)
     }
 
     /// Reads an account.

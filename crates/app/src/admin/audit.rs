@@ -2,7 +2,7 @@
 
 use super::{Admin, AdminError};
 use crate::{Failure, audit::AuditFilter, failure::Internal};
-use carnelian_domain::{Page, Paging, Timestamp};
+use carnelian_domain::{Action, Page, Paging, Timestamp};
 use carnelian_store::{AuditEntry, StoredEntry};
 
 /// An entry of the audit log.
@@ -26,6 +26,12 @@ impl ListedEntry {
 }
 
 impl Admin<'_> {
+    /// When an action was last recorded.
+    pub(super) async fn newest(&self, action: Action) -> Result<Option<Timestamp>, AdminError> {
+        let filter = AuditFilter { action: Some(action), ..AuditFilter::default() };
+        Ok(self.app.last_audit_entries(&filter, 1).await?.pop_back().map(|entry| entry.at))
+    }
+
     /// Lists entries of the audit log, the oldest first.
     pub async fn list_audit(&self, filter: &AuditFilter, paging: Paging) -> Result<Page<ListedEntry>, AdminError> {
         // One entry more than fits shows whether there is a next page.

@@ -37,11 +37,14 @@ impl Admin<'_> {
         self.changed_group(created.id).await
     }
 
-    /// Lists the groups, in the order of their ids.
-    pub async fn list_groups(&self, paging: Paging) -> Result<Page<GroupDetails>, AdminError> {
+    /// Lists the groups, in the order of their ids: all of them, or the one with a name.
+    pub async fn list_groups(&self, paging: Paging, name: Option<&str>) -> Result<Page<GroupDetails>, AdminError> {
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
-        Ok(paging.page(directory.groups().iter().map(|group| GroupDetails::new(group, &directory))))
+        let only = name.map(IdOrName::<GroupId>::from);
+        let groups = directory.groups().iter();
+        let groups = groups.filter(|group| only.as_ref().is_none_or(|only| only.is(group.id, &group.name)));
+        Ok(paging.page(groups.map(|group| GroupDetails::new(group, &directory))))
     }
 
     /// Reads a group.

@@ -18,8 +18,10 @@ use crate::{
     exact::parse_exact,
     vault::{BackupVault, Entropy},
 };
-use carnelian_domain::{AccountId, AccountState, CustomerId, Role};
-use carnelian_store::{BackupKey, BackupUser, DirectorySnapshot, GivenIds, Ledger, RegistryId};
+use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Role};
+use carnelian_store::{
+    AuditEntry, BackupKey, BackupUser, DirectorySnapshot, GivenIds, Ledger, PartitionId, RegistryId,
+};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -208,7 +210,9 @@ impl<'a> LedgerFile<'a> {
 
 impl App {
     /// Writes the ledger that opens this registry's backups.
-    pub async fn write_ledger(&self, to: &mut (dyn Write + Send)) -> Result<(), BackupError> {
+    pub async fn write_ledger(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<(), BackupError> {
+        let entry = AuditEntry::record(origin, Action::WriteLedger, Object::Registry, None, &[]);
+        self.store.append_audit(PartitionId::FIRST, entry).await?;
         let mut file = LedgerFile::begin(&self.keys.backups, &*self.entropy, to)?;
         let directory = self.store.directory().await?;
         let ids = self.store.given_ids().await?;

@@ -43,11 +43,14 @@ impl<'a> DirectoryReader<'a> {
         DirectoryReader { app, scope }
     }
 
-    /// Lists the accounts in scope, in the order of their ids.
-    pub async fn list_accounts(&self, paging: Paging) -> Result<Page<Arc<Account>>, Failure> {
+    /// Lists the accounts in scope, in the order of their ids: all of them, or the one with a name.
+    pub async fn list_accounts(&self, paging: Paging, name: Option<&str>) -> Result<Page<Arc<Account>>, Failure> {
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
-        Ok(paging.page(directory.accounts().filter(|account| self.scope.includes(account.id)).cloned()))
+        Ok(match name {
+            Some(name) => paging.page(directory.account_named(name, self.scope).cloned()),
+            None => paging.page(directory.accounts().filter(|account| self.scope.includes(account.id)).cloned()),
+        })
     }
 
     /// Reads an account.

@@ -7,5 +7,6 @@ pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod settings;
 pub(crate) mod shape;
+pub(crate) mod status;
 pub(crate) mod users;
 pub(crate) mod wire;

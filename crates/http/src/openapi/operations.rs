@@ -5,6 +5,7 @@
 
 use super::parameters;
 use crate::{
+    admin::v1::status::StatusReply,
     admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply, SettingsReply},
     health::Health,
     idempotency::IDEMPOTENCY_KEY,
@@ -332,6 +333,11 @@ pub(super) const GROUPS: &[Group] = &[
                 .fails(&[Problem::AlreadyRevoked]),
             json::<SettingsReply<'_>>("get_settings", "Get the settings")
                 .about("Returns the settings of the server that answers, and where the value of each comes from. Secrets are left out."),
+            json::<StatusReply<'_>>("get_status", "Get the status")
+                .about(
+                    "Returns how the registry and the server that answers are doing: what to watch, and what to look at when \
+                    something is wrong.",
+                ),
             page::<EntryReply<'_>>("list_audit", "List the audit log")
                 .about(
                     "Lists who changed what, when, from where and why, oldest first. All conditions must hold. To read all \

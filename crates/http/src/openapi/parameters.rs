@@ -70,6 +70,10 @@ static PARAMETERS: &[Parameter] = &[
         .fails(&[Problem::InvalidRequest]),
     query("users.fields", "Only these fields of each user, separated by commas.", fields::<UserField>, "username,roleName")
         .fails(&[Problem::InvalidRequest]),
+    query("accounts.accountName", "Only the account with this name.", |_| json!({ "type": "string" }), "Acme")
+        .fails(&[Problem::InvalidRequest]),
+    query("groupName", "Only the group with this name.", |_| json!({ "type": "string" }), "Acme Group")
+        .fails(&[Problem::InvalidRequest]),
     query("username", "Only the user with this name.", |_| json!({ "type": "string" }), "ann")
         .fails(&[Problem::InvalidRequest]),
     query("after", "Only customers with a greater id. Cannot be combined with `pageNumber`.", number, "1000")

@@ -1,15 +1,18 @@
 //! Reads a certificate chain and its private key, and says what is wrong with them.
 
+use carnelian_app::host::CertificateStatus;
+use carnelian_domain::Timestamp;
 use rustls::{
     CertificateError,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::{CertifiedKey, SigningKey},
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use x509_cert::{
     Certificate,
     der::{Decode, Reader, SliceReader, asn1::ObjectIdentifier, asn1::UintRef},
+    ext::pkix::{SubjectAltName, name::GeneralName},
     spki::SubjectPublicKeyInfoOwned,
 };
 
@@ -49,6 +52,8 @@ impl TlsError {
 /// A chain and its key that can be used.
 pub(super) struct Credentials {
     pub(super) certified: CertifiedKey,
+    /// The certificates of the chain.
+    pub(super) chain: Vec<CertificateStatus>,
     /// The certificates that are not valid at the time of reading, with the reason.
     pub(super) warnings: Vec<String>,
 }
@@ -74,8 +79,9 @@ pub(super) fn read(
     let key = key.map_err(|error| TlsError::key(format!("the private key cannot be used: {error}")))?;
     check_owner(&chain, &key)?;
     check_order(&parsed)?;
+    let described = parsed.iter().map(describe).collect();
     let warnings = parsed.iter().enumerate().filter_map(|(index, one)| invalid_at(index, one, now)).collect();
-    Ok(Credentials { certified: CertifiedKey::new(chain, key), warnings })
+    Ok(Credentials { certified: CertifiedKey::new(chain, key), chain: described, warnings })
 }
 
 fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -188,6 +194,30 @@ fn check_order(chain: &[Certificate]) -> Result<(), TlsError> {
         }
     }
     Ok(())
+}
+
+fn describe(certificate: &Certificate) -> CertificateStatus {
+    let own = &certificate.tbs_certificate;
+    let names = own.get::<SubjectAltName>().ok().flatten().map(|(_, names)| names.0).unwrap_or_default();
+    let expires = own.validity.not_after.to_unix_duration().as_millis();
+    CertificateStatus {
+        subject: own.subject.to_string(),
+        names: names.iter().filter_map(name_of).collect(),
+        expires_at: Timestamp(i64::try_from(expires).unwrap_or(i64::MAX)),
+    }
+}
+
+/// A name or an address that a client can connect to.
+fn name_of(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(bytes) => {
+            let bytes = bytes.as_bytes();
+            let address = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            address.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|address| address.to_string())
+        }
+        _ => None,
+    }
 }
 
 /// Why a certificate is not valid now.

@@ -95,6 +95,11 @@ impl Writer {
         Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), syncer, thread })
     }
 
+    /// How many writes wait for their reply, and how many may.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (QUEUE.saturating_sub(self.places.available_permits()), QUEUE)
+    }
+
     /// Runs `work` in a transaction and waits until its commit is on stable storage.
     ///
     /// Fails with [`StoreError::Busy`] if too many writes wait already. A caller that stops waiting does not undo the

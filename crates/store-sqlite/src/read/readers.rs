@@ -97,6 +97,11 @@ impl Reader {
 }
 
 impl Readers {
+    /// The database.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens `keep` connections to the database, which must exist.
     pub(crate) fn open(path: &Path, keep: usize, sole_writer: bool) -> Result<Readers, OpenError> {
         let idle = (0..keep).map(|_| Reader::open(path)).collect::<Result<_, _>>()?;

@@ -5,6 +5,7 @@ mod audit;
 pub(crate) mod backup;
 mod export;
 mod groups;
+mod health_check;
 mod import;
 mod keys;
 mod streams;

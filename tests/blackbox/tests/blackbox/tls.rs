@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 
-type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
 
 /// A private key that is encrypted.
 const ENCRYPTED_KEY: &str = "\
@@ -103,8 +103,20 @@ fn prepare() -> (TestDir, Login, String) {
     (test_dir, ada, certificate)
 }
 
-fn serve(test_dir: &TestDir) -> Server {
+pub(crate) fn serve(test_dir: &TestDir) -> Server {
     test_dir.launch().args(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).start()
+}
+
+/// A server with a certificate that a CA has issued, a connection to it, and an operator.
+pub(crate) fn over_tls([own, ca, key]: [String; 3]) -> (Server, TestDir, TlsConnection, Login) {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let root = test_dir.user("root", "Acme", &["--role", "OPERATOR"]);
+    test_dir.write("cert.pem", &format!("{own}{ca}"));
+    test_dir.write("key.pem", &key);
+    let server = serve(&test_dir);
+    let connection = connect(&server, &ca, &BOTH).expect("a handshake");
+    (server, test_dir, connection, root)
 }
 
 /// Connects and completes the handshake; the client trusts `certificate` only.
@@ -348,7 +360,7 @@ fn a_client_that_does_not_read_responses_is_disconnected() {
 }
 
 /// A certificate for the given years that a CA has issued, that CA's certificate, and the key.
-fn issued(years: [i32; 2]) -> [String; 3] {
+pub(crate) fn issued(years: [i32; 2]) -> [String; 3] {
     let ca_key = rcgen::KeyPair::generate().expect("a key can be made");
     let mut ca = rcgen::CertificateParams::default();
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

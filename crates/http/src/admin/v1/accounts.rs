@@ -18,13 +18,14 @@ use carnelian_app::{
 use carnelian_domain::{AccountId, Problem};
 use hyper::StatusCode;
 
-/// Lists every account.
+/// Lists every account, or the one with a name.
 pub(crate) async fn list_all_accounts(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "list_all_accounts").await?;
-    let page = admin.list_accounts(request.query().paging().check()?).await?;
+    let query = request.query();
+    let page = admin.list_accounts(query.paging().check()?, query.only("accountName")?.as_deref()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, |account| AccountReply::from(&**account))))
 }
 

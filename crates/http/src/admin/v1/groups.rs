@@ -19,13 +19,14 @@ use carnelian_app::admin::{
 use carnelian_domain::{GroupId, Problem};
 use hyper::StatusCode;
 
-/// Lists every group.
+/// Lists every group, or the one with a name.
 pub(crate) async fn list_groups(
     request: RequestContext,
     Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "list_groups").await?;
-    let page = admin.list_groups(request.query().paging().check()?).await?;
+    let query = request.query();
+    let page = admin.list_groups(query.paging().check()?, query.only("groupName")?.as_deref()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, GroupReply::from)))
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn list_all_users(
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "list_all_users").await?;
     let query = request.query();
-    let page = admin.list_users(query.paging().check()?, query.username()?.as_deref()).await?;
+    let page = admin.list_users(query.paging().check()?, query.only("username")?.as_deref()).await?;
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, UserReply::from)))
 }
 

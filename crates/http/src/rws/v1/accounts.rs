@@ -17,7 +17,7 @@ pub(crate) async fn list_accounts(
 ) -> Result<Response, ApiError> {
     let reader = request.app.directory_reader(&caller)?;
     let (paging, fields) = request.query().page_and_fields()?;
-    let page = reader.list_accounts(paging).await?;
+    let page = reader.list_accounts(paging, None).await?;
     let page = PageReply::new(&page, |account| Selected::new(AccountReply::from(&**account), &fields));
     Ok(response::json(StatusCode::OK, &page))
 }

@@ -18,7 +18,7 @@ pub(crate) async fn list_users(
     let reader = request.app.directory_reader(&caller)?;
     let query = request.query();
     let (paging, fields) = query.page_and_fields()?;
-    let page = reader.list_users(paging, query.username()?.as_deref()).await?;
+    let page = reader.list_users(paging, query.only("username")?.as_deref()).await?;
     let page = PageReply::new(&page, |user| Selected::new(UserReply::from(user), &fields));
     Ok(response::json(StatusCode::OK, &page))
 }

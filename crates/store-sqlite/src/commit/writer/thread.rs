@@ -17,6 +17,7 @@ use crate::{
 };
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, OnFailure};
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::{
     fs::File,
@@ -114,6 +115,8 @@ impl WriterThread {
             presence: parts.presence.clone(),
             failure: failure.clone(),
             barrier: parts.barrier.clone(),
+            clock: parts.clock.clone(),
+            last_sync: Mutex::default(),
         });
         let of_thread = syncer.clone();
         spawn("syncer", move || of_thread.work(&committed, &|| drop(queue.send(Message::Synced))))?;

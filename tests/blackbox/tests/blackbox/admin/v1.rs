@@ -7,6 +7,7 @@ mod bodies;
 mod erasures;
 mod groups;
 mod keys;
+mod status;
 mod users;
 
 use blackbox::{Client, Reply, Request};

@@ -1,0 +1,98 @@
+//! `carnelian status`.
+
+use super::output::{print_result, printable};
+use crate::{CliError, seconds::Seconds, wiring};
+use carnelian_app::App;
+use carnelian_domain::{Origin, Timestamp};
+use carnelian_http::documents;
+use serde_json::Value;
+
+/// The units of sizes, the largest first, and their bytes.
+const UNITS: [(&str, u64); 4] = [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)];
+
+pub(super) async fn run(app: &App, json: bool, origin: &Origin) -> Result<(), CliError> {
+    let status = documents::status(&app.local_admin(origin).status().await.map_err(CliError::failed)?);
+    if json {
+        return print_result(printable(&serde_json::to_string_pretty(&status).map_err(CliError::failed)?));
+    }
+    let lines = lines(&status, wiring::system_clock().now());
+    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+    lines.iter().try_for_each(|(label, text)| print_result(printable(&format!("{label:width$}  {text}"))))
+}
+
+/// What a status says, with a label for each line.
+fn lines(status: &Value, now: Timestamp) -> Vec<(&'static str, String)> {
+    let (engine, writes, erasures) = (&status["engine"], &status["writes"], &status["erasures"]);
+    let mut lines = vec![("Version", text(&status["version"]))];
+    if let Some(uptime) = status["uptimeSeconds"].as_u64() {
+        lines.push(("Running for", span(uptime)));
+    }
+    let log = engine["logBytes"].as_u64().map(|log| format!(", log {}", size(log))).unwrap_or_default();
+    lines.extend([
+        ("Engine", format!("{} {}, schema {}", text(&engine["name"]), text(&engine["version"]), engine["schema"])),
+        ("Database", format!("{}{log}", size(engine["dataBytes"].as_u64().unwrap_or_default()))),
+        ("Disk free", status["diskFreeBytes"].as_u64().map_or_else(|| "unknown".to_owned(), size)),
+    ]);
+    if !status["uptimeSeconds"].is_null() {
+        let took = writes["lastCommitSeconds"].as_f64();
+        let took = took.map(|took| format!(", the last commit took {:.1} ms", took * 1000.0)).unwrap_or_default();
+        lines.push(("Writes", format!("{} of {} waiting{took}", writes["waiting"], writes["limit"])));
+    }
+    if let Value::Object(connections) = &status["connections"] {
+        let [open, limit, per_address] = ["open", "limit", "limitPerAddress"].map(|key| &connections[key]);
+        lines.push(("Connections", format!("{open} of {limit} open, at most {per_address} of one address")));
+    }
+    let [waiting, due, overdue] = ["waiting", "due", "overdue"].map(|key| &erasures[key]);
+    lines.push(("Erasures", format!("{waiting} waiting, {due} due, {overdue} overdue")));
+    lines.push(("Newest backup", age(&status["backup"]["newestBackupAt"], now)));
+    lines.push(("Newest ledger", age(&status["backup"]["newestLedgerAt"], now)));
+    for certificate in status["certificates"].as_array().into_iter().flatten() {
+        let (subject, expires) = (text(&certificate["subject"]), text(&certificate["expiresAt"]));
+        lines.push(("Certificate", format!("{subject}, {} days left, until {expires}", certificate["daysLeft"])));
+    }
+    lines
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or("unknown").to_owned()
+}
+
+/// A moment and how long ago it was.
+fn age(at: &Value, now: Timestamp) -> String {
+    let Some(at) = at.as_str() else { return "none".to_owned() };
+    let ago = Timestamp::from_iso8601(at).map(|moment| now.0.saturating_sub(moment.0).max(0).unsigned_abs() / 1000);
+    ago.map_or_else(|| at.to_owned(), |ago| format!("{at}, {} ago", span(ago)))
+}
+
+/// Seconds in their largest unit, rounded down.
+pub(super) fn span(seconds: u64) -> String {
+    let unit = [24 * 60 * 60, 60 * 60, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
+    match seconds - seconds % unit {
+        0 => "0s".to_owned(),
+        whole => Seconds(whole).to_string(),
+    }
+}
+
+/// A number of bytes in its largest unit.
+pub(super) fn size(bytes: u64) -> String {
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_spans_are_shown_in_their_largest_unit() {
+        for (bytes, shown) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (5 << 30, "5.0 GB")] {
+            assert_eq!(size(bytes), shown);
+        }
+        for (seconds, shown) in [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "1d")] {
+            assert_eq!(span(seconds), shown);
+        }
+    }
+}

@@ -10,13 +10,15 @@ use crate::{
     App, Failure,
     api_key::key_id,
     directory::{Key, LoadedDirectory},
+    failure::Internal,
     refusal_delay::RETRY_SOON,
     throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
 use carnelian_domain::{Caller, Problem, SignIn, UserId, network_of};
-use carnelian_store::KeyKind;
+use carnelian_store::{KeyKind, StoreError};
 use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// Compared with if there is no candidate key, so that an unknown user takes as long as a wrong key.
 const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
@@ -27,8 +29,8 @@ const NO_KEY: [u8; KEY_BYTES] = [0; KEY_BYTES];
 /// is confirmed, and a create under full load some milliseconds, so neither pays for a read of the store.
 const FRESH: Duration = Duration::from_millis(10);
 
-/// The age from which the directory in memory is not used without a look at the store. A server looks far more often, so this
-/// happens only while the store does not answer, or after the whole process stood still.
+/// The age from which the directory in memory is not used without a look at the store, and how long that may take. A server
+/// looks far more often, so this happens only while the store does not answer, or after the whole process stood still.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The number of attempts at a write if what it depends on changes meanwhile: the directory between the confirmation of the
@@ -48,9 +50,7 @@ impl App {
     ///
     /// Fails with [`Failure::Unavailable`] if it is not known what other processes have changed in the last second.
     pub async fn authenticate(&self, address: IpAddr, user_name: &str, key: &str) -> Result<Caller, Failure> {
-        if self.directory.age(self.clock.monotonic()) > MAX_AGE {
-            Box::pin(self.refresh_directory()).await?;
-        }
+        self.check_age().await?;
         let find = || {
             let directory = self.directory.load();
             directory.check()?;
@@ -75,6 +75,15 @@ impl App {
             return Ok(caller);
         }
         Err(limited.map_or_else(|| Problem::InvalidCredentials.into(), Failure::RateLimited))
+    }
+
+    /// Looks at the store if it is not known what other processes have changed in the last second, and fails with
+    /// [`Failure::Unavailable`] if that takes another second.
+    pub(crate) async fn check_age(&self) -> Result<(), Failure> {
+        if self.directory.age(self.clock.monotonic()) > MAX_AGE {
+            in_time(Box::pin(self.refresh_directory())).await?;
+        }
+        Ok(())
     }
 
     /// Counts a request, which is active until the returned value is dropped.
@@ -135,5 +144,27 @@ impl App {
     fn signed_in(&self, directory: &LoadedDirectory, caller: &Caller, key_id: Arc<str>, address: IpAddr) -> Caller {
         let (directory_version, checked_at) = (directory.version(), self.clock.monotonic());
         Caller { sign_in: Some(SignIn { key_id, address, directory_version, checked_at }), ..caller.clone() }
+    }
+}
+
+/// Waits for an answer of the store, as long as a look may take.
+async fn in_time<T>(look: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
+    let late = |_| Failure::Unavailable(Internal::new("the store has not answered in time"));
+    Ok(timeout(MAX_AGE, look).await.map_err(late)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use tokio::time::pause;
+
+    #[tokio::test]
+    async fn a_look_at_a_store_that_does_not_answer_fails_after_a_second() {
+        pause();
+        let look = || in_time(pending::<Result<(), StoreError>>());
+        timeout(Duration::from_millis(999), look()).await.expect_err("it waits");
+        let failure = timeout(Duration::from_millis(1001), look()).await.expect("it ends");
+        assert!(matches!(failure, Err(Failure::Unavailable(_))), "{failure:?}");
     }
 }

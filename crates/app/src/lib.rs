@@ -202,6 +202,7 @@ impl App {
 
     /// Whether requests can be served.
     pub async fn ready(&self) -> Result<(), Failure> {
+        self.check_age().await?;
         self.store.ready().await?;
         self.directory.load().check()
     }

@@ -18,16 +18,27 @@ pub(crate) struct Core {
     /// How long the newest group of customer writes took, from its begin to its commit.
     pub(crate) last_commit: Mutex<Option<Duration>>,
     keys: Arc<dyn RegistryKeys>,
-    audit_chain: RwLock<Arc<dyn AuditChain>>,
-    directory_key: RwLock<Arc<dyn DirectoryKey>>,
+    registry: RwLock<Registry>,
+}
+
+/// The registry in the database, and its keys.
+struct Registry {
+    id: RegistryId,
+    audit_chain: Arc<dyn AuditChain>,
+    directory_key: Arc<dyn DirectoryKey>,
+}
+
+impl Registry {
+    fn new(keys: &dyn RegistryKeys, id: RegistryId) -> Registry {
+        Registry { id, audit_chain: keys.audit_chain(id), directory_key: keys.directory_key(id) }
+    }
 }
 
 impl Core {
     /// What transactions of a registry need.
     pub(crate) fn new(sessions: Sessions, clock: Arc<dyn Clock>, keys: Arc<dyn RegistryKeys>, id: RegistryId) -> Core {
-        let audit_chain = RwLock::new(keys.audit_chain(id));
-        let directory_key = RwLock::new(keys.directory_key(id));
-        Core { sessions, clock, last_commit: Mutex::default(), keys, audit_chain, directory_key }
+        let registry = RwLock::new(Registry::new(&*keys, id));
+        Core { sessions, clock, last_commit: Mutex::default(), keys, registry }
     }
 
     /// Begins a transaction that writes.
@@ -35,19 +46,23 @@ impl Core {
         Transaction::begin(&self.sessions, self.clock.now()).await
     }
 
+    /// The id of the registry.
+    pub(crate) fn registry_id(&self) -> RegistryId {
+        self.registry.read().id
+    }
+
     /// Links the entries of the audit log.
     pub(crate) fn audit_chain(&self) -> Arc<dyn AuditChain> {
-        self.audit_chain.read().clone()
+        self.registry.read().audit_chain.clone()
     }
 
     /// Seals the directory.
     pub(crate) fn directory_key(&self) -> Arc<dyn DirectoryKey> {
-        self.directory_key.read().clone()
+        self.registry.read().directory_key.clone()
     }
 
-    /// Switches to the keys of the registry that is being restored.
-    pub(crate) fn adopt(&self, registry: RegistryId) {
-        *self.audit_chain.write() = self.keys.audit_chain(registry);
-        *self.directory_key.write() = self.keys.directory_key(registry);
+    /// Switches to the registry that is being restored.
+    pub(crate) fn adopt(&self, id: RegistryId) {
+        *self.registry.write() = Registry::new(&*self.keys, id);
     }
 }

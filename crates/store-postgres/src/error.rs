@@ -76,6 +76,15 @@ pub enum UnsafeDatabase {
         "the database runs with fsync = off or full_page_writes = off, and would lose acknowledged writes in a crash"
     )]
     NoSync,
+    /// Its sessions are shared.
+    #[error(
+        "a pooler gives the sessions of the database to one transaction after the other, but a server keeps settings and \
+         prepared statements in its sessions: connect to the database directly, or let the pooler give out whole sessions"
+    )]
+    SharedSessions,
+    /// It was replaced.
+    #[error("the database holds another registry than before")]
+    OtherRegistry,
     /// It acknowledges what no standby has.
     #[error(
         "database.durability is replicated, and the database has no synchronous standby (synchronous_standby_names)"

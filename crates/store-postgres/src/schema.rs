@@ -48,7 +48,9 @@ pub async fn is_prepared(database: &Database) -> Result<bool, OpenError> {
 /// Prepares a database for this release, unless it is.
 pub async fn migrate(database: &Database, keys: &dyn RegistryKeys) -> Result<(), OpenError> {
     let background = Background::start()?;
-    let session = background.connector(database)?.connect().await?;
+    let connector = background.connector(database)?;
+    connector.check_sessions().await?;
+    let session = connector.connect().await?;
     if has_registry(&session).await? {
         return check_version(&session).await;
     }

@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{runtime::Handle, task::AbortHandle, time::timeout};
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Row, Socket, Statement,
+    AsyncMessage, Client, Config, Row, SimpleQueryMessage, Socket, Statement,
     config::{Host, SslMode, TargetSessionAttrs},
     error::Severity,
     types::ToSql,
@@ -116,14 +116,35 @@ impl Connector {
         timeout(CONNECT_TIMEOUT, self.make()).await.unwrap_or(Err(DatabaseError::Timeout))
     }
 
+    /// Checks that each session has a process of the database to itself, which it keeps.
+    pub(crate) async fn check_sessions(&self) -> Result<(), DatabaseError> {
+        let connector = self.clone();
+        let check = async move {
+            let (one, other) = (connector.open().await?, connector.open().await?);
+            let before = one.process().await?;
+            // A pooler gives the process of the first session to the second one, which keeps it within a transaction.
+            other.command("BEGIN").await?;
+            let (held, after) = (other.process().await?, one.process().await?);
+            let are_kept = before == after && held != before;
+            if are_kept { Ok(()) } else { Err(UnsafeDatabase::SharedSessions.into()) }
+        };
+        let check = self.runtime.spawn(timeout(CONNECT_TIMEOUT, check));
+        check.await.ok().and_then(Result::ok).unwrap_or(Err(DatabaseError::Timeout))
+    }
+
     async fn make(&self) -> Result<Session, DatabaseError> {
+        let session = self.open().await?;
+        session.command(SETTINGS).await?;
+        session.check().await?;
+        Ok(session)
+    }
+
+    /// Opens a connection, with the settings of the database.
+    async fn open(&self) -> Result<Session, DatabaseError> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
         let warned = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(serve(connection, warned.clone())).abort_handle();
-        client.batch_execute(SETTINGS).await?;
-        let session = Session { client, driver, statements: Mutex::default(), warned, durability: self.durability };
-        session.check().await?;
-        Ok(session)
+        Ok(Session { client, driver, statements: Mutex::default(), warned, durability: self.durability })
     }
 }
 
@@ -242,6 +263,16 @@ impl Session {
             Some((_, error)) => Err(error.into()),
             None => Ok(()),
         }
+    }
+
+    /// The process of the database that serves the connection. Nothing is prepared for it.
+    async fn process(&self) -> Result<String, DatabaseError> {
+        let messages = self.client.simple_query("SELECT pg_backend_pid()").await?;
+        let process = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        process.ok_or(DatabaseError::Corrupt("a row that is always there is missing"))
     }
 
     /// Refuses all writes that are not in a transaction which begins as [`READ WRITE`](crate::transaction).

@@ -4,14 +4,17 @@ use crate::{
     background::Background,
     barrier::Barrier,
     core::Core,
-    error::OpenError,
+    error::{DatabaseError, OpenError, UnsafeDatabase},
+    port::rows::number,
     schema,
-    session::{Database, Session},
+    session::Database,
     sessions::Sessions,
     writer::Writer,
 };
 use carnelian_store::{Clock, OnFailure, RegistryKeys, StoreError};
 use std::sync::Arc;
+
+const REGISTRY: &str = "SELECT id, directory_version FROM registry";
 
 /// How to open a store.
 pub struct Options {
@@ -39,6 +42,7 @@ impl PostgresStore {
     pub async fn open(options: Options) -> Result<PostgresStore, OpenError> {
         let background = Background::start()?;
         let connector = background.connector(&options.database)?;
+        connector.check_sessions().await?;
         let session = connector.connect().await?;
         let id = schema::check(&session).await?;
         drop(session);
@@ -50,16 +54,24 @@ impl PostgresStore {
         Ok(PostgresStore { writer, core, barrier: Barrier::default(), on_failure, _background: background })
     }
 
-    /// Checks that the database is as it must be to be served: its settings and its schema may change meanwhile.
-    pub(crate) async fn check(&self, session: &Session) -> Result<(), StoreError> {
+    /// Checks that the database is as it must be to be served: its settings, its schema and the registry in it may change
+    /// meanwhile. Returns the version of the directory.
+    pub(crate) async fn check(&self) -> Result<u64, StoreError> {
+        let session = self.core.sessions.reader().await?;
         session.check().await?;
-        match schema::check_version(session).await {
-            Ok(()) => Ok(()),
-            Err(OpenError::Database(error)) => Err(error.into()),
+        match schema::check_version(&session).await {
+            Ok(()) => {}
+            Err(OpenError::Database(error)) => return Err(error.into()),
             Err(error) => {
                 (self.on_failure)(error.to_string());
-                Err(StoreError::unavailable(error))
+                return Err(StoreError::unavailable(error));
             }
+        }
+        let registry = session.one(REGISTRY, &[]).await?;
+        if registry.get::<_, &[u8]>(0) == self.core.registry_id().0 {
+            Ok(number(&registry, 1))
+        } else {
+            Err(DatabaseError::from(UnsafeDatabase::OtherRegistry).into())
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A PostgreSQL server for tests: one for each process that runs tests, or the one of `CARNELIAN_TEST_POSTGRES`, which
-//! holds the directory of its socket, as `scripts/test-postgres` prints it; and a [`proxy`] that makes faults.
+//! holds the directory of its socket, as `scripts/test-postgres` prints it; a [`proxy`] that makes faults; and a
+//! [`pooler`].
 
+pub mod pooler;
 pub mod proxy;
 
 use std::{
@@ -104,18 +106,7 @@ impl Server {
 
     /// Runs a script as the user of the server in its directory; whether it succeeds.
     fn succeeds(&self, script: &str, arguments: &[&str]) -> bool {
-        let as_postgres = "
-            PATH=\"/usr/lib/postgresql/15/bin:$PATH\"
-            cd \"$1\" && shift
-            if [ \"$(id -u)\" = 0 ]; then
-                exec setpriv --reuid=postgres --regid=postgres --clear-groups /bin/sh -c \"$@\"
-            fi
-            exec /bin/sh -c \"$@\"";
-        let status = Command::new("/bin/sh")
-            .args(["-c", as_postgres, "sh", &self.directory, script, "sh"])
-            .args(arguments)
-            .stderr(Stdio::null())
-            .status();
+        let status = shell_as_postgres(&self.directory, script).args(arguments).stderr(Stdio::null()).status();
         status.expect("a shell runs").success()
     }
 
@@ -146,6 +137,20 @@ impl Drop for Server {
             let _ = script.wait();
         }
     }
+}
+
+/// A shell that runs a script as the user of a server, in its directory. Arguments of the command are those of the script.
+fn shell_as_postgres(directory: &str, script: &str) -> Command {
+    let as_postgres = "
+        PATH=\"/usr/lib/postgresql/15/bin:/usr/sbin:$PATH\"
+        cd \"$1\" && shift
+        if [ \"$(id -u)\" = 0 ]; then
+            exec setpriv --reuid=postgres --regid=postgres --clear-groups /bin/sh -c \"$@\"
+        fi
+        exec /bin/sh -c \"$@\"";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", as_postgres, "sh", directory, script, "sh"]);
+    command
 }
 
 /// The name of the database of a URL of this module.

@@ -79,7 +79,6 @@ impl Customers for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let session = self.core.sessions.reader().await?;
-        self.check(&session).await
+        self.check().await.map(drop)
     }
 }

@@ -1,5 +1,7 @@
 //! A registry in a PostgreSQL database: several servers, commands beside them, and the way from one engine to the other.
 
+mod commands;
+mod pooler;
 mod relay;
 mod servers;
 
@@ -129,6 +131,25 @@ fn user_in(test_dir: &TestDir, url: &str) -> Login {
     with(&["account", "create", "Acme"]).done();
     with(&["user", "create", "ada", "--account", "Acme"]).done();
     Login { user: "ada".into(), key: with(&["key", "issue", "ada"]).line() }
+}
+
+#[test]
+fn a_server_is_not_ready_while_its_database_holds_another_registry() {
+    let pair = Pair::start();
+    let url = pair.test_dir.database();
+    let id = test_postgres::run_sql(&url, "SELECT id FROM registry");
+    let put = |id: &str| test_postgres::run_sql(&url, &format!("UPDATE registry SET id = '{id}'"));
+    let ready = || pair.servers.each_ref().map(|server| server.client().get("/health/ready").status);
+    assert_eq!(ready(), [200, 200]);
+    put("\\x00112233445566778899aabbccddeeff");
+    assert_eq!(ready(), [503, 503]);
+    for server in &pair.servers {
+        let client = server.client_of(&pair.ada);
+        let create = || client.create(&sample::minimal("Ann", "Acme"));
+        wait::until("no write is accepted", wait::NOTICE, || create().is(&UNAVAILABLE).then_some(()));
+    }
+    put(&id);
+    wait::until("the registry is served again", wait::NOTICE, || (ready() == [200, 200]).then_some(()));
 }
 
 #[test]

@@ -164,6 +164,28 @@ async fn a_repeated_write_promises_no_more_than_the_first_one_could() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn writes_that_are_remembered_no_longer_are_removed_as_others_are_remembered() {
+    let (url, store) = open().await;
+    let account = account(&store).await;
+    let add = |at: i64, count: usize| {
+        let columns = "partition, user_id, key, fingerprint, customer_id, account_id, at, version";
+        let rows = format!("SELECT 0, 1, 'at {at} ' || n, '', 1, 1, {at}, 1 FROM generate_series(1, {count}) AS g (n)");
+        run_sql(&url, &format!("INSERT INTO idempotent_write ({columns}) {rows}"));
+    };
+    let forgotten_at = crate::StoppedClock::NOW.0 - IdempotencyKey::KEPT_MILLIS;
+    add(forgotten_at, 30);
+    add(forgotten_at + 1, 7);
+    for number in 0..20 {
+        let new = draft(&store, account, &format!("Name {number}")).await;
+        let key =
+            IdempotencyKey { user: carnelian_domain::UserId(1), key: number.to_string(), fingerprint: vec![7; 32] };
+        store.create_customer(new, &ORIGIN, Some(key)).await.expect("is created");
+        let kept = run_sql(&url, "SELECT count(*) FROM idempotent_write").parse::<i64>().expect("a number");
+        assert_eq!(kept, 7 + number + 1 + (30 - 2 * (number + 1)).max(0), "two are removed with each that is added");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_goes_on_when_its_connections_are_lost() {
     let (url, store) = open().await;
     let account = account(&store).await;

@@ -55,6 +55,7 @@ pub struct Settings {
     pub(crate) body_seconds: u64,
     pub(crate) require_shipping_address: bool,
     pub(crate) erasure_grace: Option<Seconds>,
+    pub(crate) erasure_copies_kept: Option<Seconds>,
     pub(crate) strict_upstream: bool,
     /// The configuration file that was read.
     pub(crate) config_file: Option<PathBuf>,
@@ -92,6 +93,7 @@ impl Default for Settings {
             body_seconds: 10,
             require_shipping_address: rules.require_shipping_address,
             erasure_grace: None,
+            erasure_copies_kept: None,
             strict_upstream: false,
             config_file: None,
             credentials: None,
@@ -200,6 +202,10 @@ settings! {
         "Require a shipping address for customers that do not ship to the billing address";
     "erasure.grace", erasure_grace, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 90d, or 0", 0..=MAX_GRACE,
         "The time between the request for an erasure and the erasure; 0 for none. The registry keeps it; 30d until it is set";
+    "erasure.copies_kept", erasure_copies_kept, Some("DURATION"), Serve,
+        "a number followed by s, m, h or d, such as 90d, or 0", ANY,
+        "How long copies of the database are kept that Carnelian does not make, such as snapshots, base backups and \
+         write-ahead logs; receipts of erasures then say when they expire";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
         "Enforce the limits of the original service for each user: 5 requests per second, one at a time";
 }

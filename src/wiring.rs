@@ -92,6 +92,7 @@ pub(crate) async fn open_app(
         rules: rules(settings),
         requests_per_second: settings.requests_per_second,
         strict_upstream: settings.strict_upstream,
+        copies_kept: settings.erasure_copies_kept.map(|kept| kept.0),
         settings: settings.in_force(),
         host,
     };

@@ -8,7 +8,7 @@
 //!
 //! Every server does this; the lease of a claim keeps two of them from running the same erasure (see
 //! `carnelian_store::Erasures`). A receipt states only what the store observed: without `overwritten_at` it does not claim
-//! that files were overwritten.
+//! that files were overwritten. Copies of the database that the operator makes are known by a setting alone.
 
 pub use carnelian_store::{ErasureRecord, ErasureState};
 
@@ -58,7 +58,7 @@ impl App {
         self.refresh_directory().await?;
         let purged = self.purge().await?;
         for erasure in erased {
-            let receipt = receipt(&self.keys.receipts, &erasure, purged.overwritten_at);
+            let receipt = receipt(&self.keys.receipts, &erasure, purged.overwritten_at, self.erasures.copies_kept);
             match self.store.keep_receipt(erasure.id, receipt).await {
                 // Another server has written a receipt.
                 Ok(()) | Err(StoreError::Conflict(Conflict::NoSuchErasure)) => {}
@@ -105,13 +105,23 @@ struct Receipt<'a> {
     customers: u64,
     users: u64,
     keys: u64,
-    data_key_destroyed_at: Option<Cow<'a, str>>,
+    rows_removed_at: Option<Cow<'a, str>>,
     files_overwritten_at: Option<Cow<'a, str>>,
+    copies_expire_at: Option<Cow<'a, str>>,
     public_key: Cow<'a, str>,
 }
 
-/// A signed statement of what was erased and when.
-fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Timestamp>) -> String {
+/// A signed statement of what was erased and when, and when copies expire that are kept for some seconds.
+fn receipt(
+    key: &ReceiptKey,
+    erasure: &ErasureRecord,
+    overwritten_at: Option<Timestamp>,
+    copies_kept: Option<u64>,
+) -> String {
+    // What is copied until then may hold erased data.
+    let last_copy_at = overwritten_at.or(erasure.erased_at);
+    let copies_expire_at = last_copy_at.zip(copies_kept).map(|(at, kept)| at.plus_seconds(kept));
+    let moment = |at: Option<Timestamp>| at.map(|at| Cow::from(at.to_iso8601()));
     let receipt = Receipt {
         registry_id: key.registry().to_string().into(),
         erasure_id: erasure.id.0,
@@ -122,8 +132,9 @@ fn receipt(key: &ReceiptKey, erasure: &ErasureRecord, overwritten_at: Option<Tim
         customers: erasure.customers,
         users: erasure.users,
         keys: erasure.keys,
-        data_key_destroyed_at: erasure.erased_at.map(|at| at.to_iso8601().into()),
-        files_overwritten_at: overwritten_at.map(|at| at.to_iso8601().into()),
+        rows_removed_at: moment(erasure.erased_at),
+        files_overwritten_at: moment(overwritten_at),
+        copies_expire_at: moment(copies_expire_at),
         public_key: BASE64.encode(key.public().as_ref()).into(),
     };
     let text = serde_json::to_string(&receipt).expect("a receipt is made of numbers and strings");
@@ -150,9 +161,12 @@ mod tests {
     use carnelian_domain::{AccountId, ErasureId};
     use carnelian_store::RegistryId;
 
-    fn signed() -> (ReceiptKey, String) {
-        let key = ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"), RegistryId([3; 16]));
-        let erasure = ErasureRecord {
+    fn key() -> ReceiptKey {
+        ReceiptKey::new(&MasterKey::from_bytes(&[7; 32]).expect("32 bytes"), RegistryId([3; 16]))
+    }
+
+    fn erasure() -> ErasureRecord {
+        ErasureRecord {
             id: ErasureId(3),
             account: AccountId(5),
             state: ErasureState::Erased,
@@ -165,9 +179,28 @@ mod tests {
             users: 2,
             keys: 4,
             receipt: None,
-        };
-        let receipt = receipt(&key, &erasure, Some(Timestamp(2000)));
+        }
+    }
+
+    fn signed() -> (ReceiptKey, String) {
+        let key = key();
+        let receipt = receipt(&key, &erasure(), Some(Timestamp(2000)), Some(60));
         (key, receipt)
+    }
+
+    #[test]
+    fn copies_expire_some_time_after_the_last_one_that_may_hold_erased_data() {
+        let later = Some(Timestamp(2000));
+        for (overwritten_at, copies_kept, expected) in [
+            (None, None, "\"filesOverwrittenAt\":null,\"copiesExpireAt\":null"),
+            (None, Some(60), "\"filesOverwrittenAt\":null,\"copiesExpireAt\":\"1970-01-01T00:01:01.000Z\""),
+            (later, None, "\"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"copiesExpireAt\":null"),
+            (later, Some(0), "\"copiesExpireAt\":\"1970-01-01T00:00:02.000Z\""),
+        ] {
+            let receipt = receipt(&key(), &erasure(), overwritten_at, copies_kept);
+            assert!(receipt.contains("\"rowsRemovedAt\":\"1970-01-01T00:00:01.000Z\""), "{receipt}");
+            assert!(receipt.contains(expected), "{receipt}");
+        }
     }
 
     #[test]
@@ -176,8 +209,9 @@ mod tests {
         let (fields, signature) = receipt.rsplit_once(",\"signature\":\"").expect("it is signed");
         let expected = "{\"registryId\":\"03030303030303030303030303030303\",\"erasureId\":3,\"accountId\":5,\"requestedBy\":\"user:2\",\
             \"requestedAt\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"contract \\\"ended\\\"\",\"customers\":41,\"users\":2,\
-            \"keys\":4,\"dataKeyDestroyedAt\":\"1970-01-01T00:00:01.000Z\",\
-            \"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"publicKey\":";
+            \"keys\":4,\"rowsRemovedAt\":\"1970-01-01T00:00:01.000Z\",\
+            \"filesOverwrittenAt\":\"1970-01-01T00:00:02.000Z\",\"copiesExpireAt\":\"1970-01-01T00:01:02.000Z\",\
+            \"publicKey\":";
         assert!(fields.starts_with(expected), "{fields}");
         let signature = BASE64.decode(signature.trim_end_matches("\"}").as_bytes()).expect("is Base64");
         assert!(key.has_signed(format!("{fields}}}").as_bytes(), &signature));

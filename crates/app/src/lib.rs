@@ -93,6 +93,8 @@ pub struct Parts {
     pub requests_per_second: u32,
     /// Whether the limits of the original service apply.
     pub strict_upstream: bool,
+    /// How many seconds the operator keeps copies of the database, if that is known.
+    pub copies_kept: Option<u64>,
     /// All settings in force.
     pub settings: Vec<SettingInForce>,
     /// The process and the machine.
@@ -144,6 +146,8 @@ struct ErasureWorker {
     id: WorkerId,
     /// The earliest time of the next purge for customers who were erased one by one.
     purge_again_at: Mutex<Duration>,
+    /// How many seconds the operator keeps copies of the database, if that is known.
+    copies_kept: Option<u64>,
 }
 
 impl App {
@@ -164,7 +168,11 @@ impl App {
             limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
-            erasures: ErasureWorker { id: WorkerId(worker), purge_again_at: Mutex::default() },
+            erasures: ErasureWorker {
+                id: WorkerId(worker),
+                purge_again_at: Mutex::default(),
+                copies_kept: parts.copies_kept,
+            },
             keys: Keys {
                 vault,
                 audit: AuditKey::new(&master_key, registry),

@@ -6,7 +6,7 @@ use blackbox::{Launch, Login, Server, TestDir, sample};
 use serde_json::json;
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
-const SETTINGS: [(&str, &str, &str); 14] = [
+const SETTINGS: [(&str, &str, &str); 15] = [
     ("log", "json", "loud"),
     ("log_level", "warn", "chatty"),
     ("limits.country", "100", "many"),
@@ -21,6 +21,7 @@ const SETTINGS: [(&str, &str, &str); 14] = [
     ("insecure_http", "true", "perhaps"),
     ("proxy.trusted", "10.0.0.0/8,192.0.2.1/32", "10.0.0.0/33"),
     ("proxy.header", "forwarded", "via"),
+    ("erasure.copies_kept", "90d", "forever"),
 ];
 
 fn flag(key: &str) -> String {

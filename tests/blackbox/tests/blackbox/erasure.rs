@@ -83,6 +83,29 @@ fn an_erasure_deletes_the_account_with_its_customers_and_users_and_nothing_else(
 }
 
 #[test]
+fn a_receipt_says_when_rows_were_removed_and_files_overwritten_and_when_copies_expire() {
+    let test_dir = TestDir::new();
+    test_dir.account("Acme");
+    let erased = |copies_kept: &[&str]| {
+        let server = test_dir.launch().args(copies_kept).start();
+        let receipt = receipt(&test_dir, &request(&test_dir, "Acme"));
+        server.stop();
+        test_dir.account("Acme");
+        receipt
+    };
+    let unknown = erased(&[]);
+    assert_eq!(unknown["copiesExpireAt"], Value::Null, "{unknown}");
+    let known = erased(&["--erasure-copies-kept", "90d"]);
+    let moment = |key: &str| known[key].as_str().unwrap_or_else(|| panic!("{key}: {known}"));
+    assert!(moment("rowsRemovedAt") < moment("copiesExpireAt"), "{known}");
+    if test_dir.is_embedded() {
+        assert!(moment("rowsRemovedAt") <= moment("filesOverwrittenAt"), "{known}");
+    } else {
+        assert_eq!(known["filesOverwrittenAt"], Value::Null, "PostgreSQL overwrites nothing: {known}");
+    }
+}
+
+#[test]
 fn an_altered_receipt_fails_the_check() {
     let fixture = Fixture::start();
     let erasure = request(&fixture.test_dir, "Acme");

@@ -16,6 +16,13 @@ pub struct Again {
     pub edits: usize,
 }
 
+impl Again {
+    /// Whether at least one create and one edit were sent again.
+    pub fn has_both(&self) -> bool {
+        self.creates > 0 && self.edits > 0
+    }
+}
+
 impl AddAssign for Again {
     fn add_assign(&mut self, other: Self) {
         self.creates += other.creates;

@@ -2,6 +2,10 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::time::Duration;
+
+/// How many more rounds a test makes at most to see what it needs, so that one that can never see it ends.
+const MORE_ROUNDS: usize = 100;
 
 /// A source of choices that follow from a seed.
 #[derive(Clone, Debug)]
@@ -59,9 +63,26 @@ pub fn rounds(usual: usize) -> usize {
     }
 }
 
+/// Whether a test has another round to make after `made` of them: it makes [`rounds`], and more until it has seen what it
+/// needs, which depends on chance.
+#[track_caller]
+pub fn is_another_round(made: usize, usual: usize, has_seen_enough: bool) -> bool {
+    let rounds = rounds(usual);
+    let last = rounds.saturating_add(MORE_ROUNDS);
+    assert!(has_seen_enough || made < last, "in {made} rounds, what the test needs was not seen");
+    made < rounds || !has_seen_enough
+}
+
 /// Whether a number of rounds was requested: then the machine is assumed to be idle, and figures are judged.
 pub fn is_watched() -> bool {
     std::env::var_os("CHAOS_ROUNDS").is_some()
+}
+
+/// Prints how long something took, and asserts on an idle machine that it was less than `limit`.
+#[track_caller]
+pub fn judge_time(what: &str, took: Duration, limit: Duration) {
+    eprintln!("{what} took {took:?}");
+    assert!(!is_watched() || took < limit, "{what} took {took:?}, which is not less than {limit:?}");
 }
 
 /// Whether the case with this number belongs to the slice that `CHAOS_SLICE` names: `2/5` has 2, 7, 12 and so on.

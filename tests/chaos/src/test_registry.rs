@@ -116,6 +116,11 @@ impl Image {
     }
 }
 
+/// What the first of twenty images has lost that has lost anything: everything that was not synced may be on a torn one.
+pub fn first_loss(mut lost_on_image: impl FnMut() -> Vec<String>) -> Vec<String> {
+    (0..20).map(|_| lost_on_image()).find(|lost| !lost.is_empty()).unwrap_or_default()
+}
+
 /// Compares the registry in `data` with the model: the files as they are, then what a server makes of them.
 ///
 /// Without a login there are no customers yet, and the server only has to start.

@@ -70,7 +70,8 @@ fn a_killed_erasure_is_continued_and_other_accounts_are_unchanged() {
     ];
     let mut random = Random::of_test("kills while erasing");
     let mut kills_in_all = 0;
-    for round in 0..seed::rounds(5) {
+    let mut round = 0;
+    while seed::is_another_round(round, 5, kills_in_all > 0) {
         let mut registry = TestRegistry::new();
         let server = request_erasure(&registry.test_dir, &Shim::new(&registry.data()));
         let load = Load { prefix: "Others".to_owned(), workers: 2, requests: 60, large: 0 };
@@ -97,8 +98,8 @@ fn a_killed_erasure_is_continued_and_other_accounts_are_unchanged() {
         must_be_erased(&registry.test_dir, &registry.data(), CUSTOMERS);
         registry.must_hold(&format!("round {round}, {kills} kills"), &mut random);
         kills_in_all += kills;
+        round += 1;
     }
-    assert!(kills_in_all > 0, "no server was killed");
     eprintln!("{kills_in_all} kills");
 }
 

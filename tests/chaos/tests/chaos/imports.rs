@@ -108,7 +108,7 @@ fn was_over(outcome: &Outcome) -> bool {
     outcome.stderr.contains(&format!("{REJECTS} already exists"))
 }
 
-fn went_on(outcome: &Outcome) -> bool {
+fn is_resumed(outcome: &Outcome) -> bool {
     outcome.stderr.contains("resuming an interrupted import")
 }
 
@@ -128,8 +128,8 @@ fn a_killed_import_resumes_after_the_last_stored_row() {
     let kinds =
         [(KillBefore, "write"), (KillHalf, "write"), (KillAfter, "write"), (KillBefore, "sync"), (KillAfter, "sync")];
     let (writes, syncs) = writes_and_syncs(ROWS);
-    let mut kills = 0;
-    for round in 0..seed::rounds(3) {
+    let (mut round, mut kills) = (0, 0);
+    while seed::is_another_round(round, 3, kills > 0) {
         let test_dir = TestDir::new();
         test_dir.account("Acme");
         let stored = file(&test_dir, ROWS);
@@ -152,14 +152,24 @@ fn a_killed_import_resumes_after_the_last_stored_row() {
         } else {
             must_end_well(&test_dir, ROWS, &stored, &case);
         }
+        round += 1;
     }
-    assert!(kills > 0, "no kill ever hit");
 }
 
 #[test]
 fn an_import_killed_from_outside_can_be_resumed() {
-    const ROWS: usize = 40_000;
     let mut random = Random::of_test("kills of an import from outside");
+    // On a busy machine the import may have ended when it is killed.
+    let (mut round, mut resumed) = (0, 0);
+    while seed::is_another_round(round, 1, resumed > 0) {
+        resumed += usize::from(kill_from_outside(&mut random));
+        round += 1;
+    }
+}
+
+/// Kills an import when it has written much, and runs it again; whether that has resumed it.
+fn kill_from_outside(random: &mut Random) -> bool {
+    const ROWS: usize = 40_000;
     let test_dir = TestDir::new();
     test_dir.account("Acme");
     let stored = file(&test_dir, ROWS);
@@ -174,8 +184,9 @@ fn an_import_killed_from_outside_can_be_resumed() {
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
     let outcome = must_end_well(&test_dir, ROWS, &stored, &format!("after {enough} bytes"));
-    assert!(went_on(&outcome), "{outcome:?}");
-    assert!(outcome.stderr.contains("stored before the interruption"), "{outcome:?}");
+    let is_resumed = is_resumed(&outcome);
+    assert_eq!(outcome.stderr.contains("stored before the interruption"), is_resumed, "{outcome:?}");
+    is_resumed
 }
 
 /// How many customers must be stored at a cut: a rejected row is written to its file after it is reported, that is,
@@ -307,16 +318,15 @@ fn a_power_cut_during_or_after_an_import_loses_no_reported_row_and_stores_none_t
     assert_eq!(reported, run.stored.len(), "not every rejected row was recorded");
     let lost = run.lost_rows(&run.recording, &Unsynced::LOSING, &mut random);
     assert!(lost.is_empty(), "{lost:#?}");
-    let images = seed::rounds(8);
-    let (mut over, mut resumed) = (0, 0);
-    for image in 0..images {
-        let (cut, unsynced) = run.cut(image, &mut random);
+    let (mut images, mut over, mut resumed) = (0, 0, 0);
+    while seed::is_another_round(images, 8, over > 0 && resumed > 0) {
+        let (cut, unsynced) = run.cut(images, &mut random);
         let (outcome, faults) = run.faults(cut, unsynced, &mut random);
-        assert!(faults.is_empty(), "image {image}, cut at {cut}, {unsynced:?}: {faults:#?} {outcome:?}");
+        assert!(faults.is_empty(), "image {images}, cut at {cut}, {unsynced:?}: {faults:#?} {outcome:?}");
         over += usize::from(was_over(&outcome));
-        resumed += usize::from(went_on(&outcome));
+        resumed += usize::from(is_resumed(&outcome));
+        images += 1;
     }
-    assert!(over > 0 && resumed > 0, "{over} imports were complete and {resumed} were resumed: both must be tried");
     eprintln!("{images} images of {} events hold: {over} complete, {resumed} resumed", run.recording.events.len());
 }
 

@@ -18,8 +18,8 @@ use chaos::{
 
 use crate::power_cuts::prepare;
 
-/// How long a server may run after a failed sync. One second is promised; the machine may be busy.
-const STOPS: Duration = Duration::from_secs(4);
+/// How long a server may run after a failed sync, where it is judged.
+const STOPS: Duration = Duration::from_secs(1);
 
 /// How long the random cases of a normal run may take.
 const BUDGET: Duration = Duration::from_secs(40);
@@ -93,7 +93,8 @@ impl Script {
                 let load = Load { prefix: "S".to_owned(), workers: 4, requests: 12, large: 10 };
                 ending.report = load.run(server.address(), &self.registry.ada, random, |_| {});
                 if self.must_stop(rule, &log) {
-                    wait::until(&format!("{rule:?}: the server stops"), STOPS, || (!server.is_running()).then_some(()));
+                    let what = format!("{rule:?}: the server stops");
+                    wait::until(&what, wait::PROCESS, || (!server.is_running()).then_some(()));
                     ending.stopped = true;
                 } else if server.is_running() {
                     server.signal("TERM");
@@ -186,6 +187,22 @@ fn operations(recording: &Recording) -> BTreeMap<&'static str, usize> {
     ])
 }
 
+/// What the cases have shown so far.
+#[derive(Debug, Default)]
+struct Tally {
+    /// How many operations of each kind have failed.
+    failed: BTreeMap<String, usize>,
+    /// The requests without an answer that were sent again.
+    sent_again: Again,
+}
+
+impl Tally {
+    /// Whether operations of each kind have failed, and creates and edits were without an answer.
+    fn is_enough(&self) -> bool {
+        KINDS.iter().all(|(kind, _)| self.failed.contains_key(*kind)) && self.sent_again.has_both()
+    }
+}
+
 #[test]
 fn after_any_failed_operation_answers_are_true_and_the_server_starts_again() {
     let mut random = Random::of_test("I/O errors");
@@ -203,23 +220,20 @@ fn after_any_failed_operation_answers_are_true_and_the_server_starts_again() {
         }
     }
     let all = seed::rounds(0) == usize::MAX;
-    let (started, mut tried, mut fired) = (Instant::now(), 0, BTreeMap::<_, usize>::new());
-    let mut again = Again::default();
-    while !cases.is_empty() && (all || started.elapsed() < BUDGET) {
+    let (started, mut tried, mut tally) = (Instant::now(), 0, Tally::default());
+    while !cases.is_empty() && (all || started.elapsed() < BUDGET || !tally.is_enough()) {
         // Round robin by kind: there are many more writes than other operations.
         let kind = KINDS[tried % KINDS.len()].0;
         let of_kind: Vec<_> = (0..cases.len()).filter(|case| all || cases[*case].kind == kind).collect();
         let case = if of_kind.is_empty() { random.within(0..cases.len()) } else { *random.pick(&of_kind) };
         let ending = script.check(&cases.swap_remove(case), &mut random);
-        *fired.entry(ending.recording.fired().map(|(kind, _)| kind.to_owned())).or_default() += 1;
-        again += ending.sent_again;
+        let fired = ending.recording.fired().map_or("none", |(kind, _)| kind);
+        *tally.failed.entry(fired.to_owned()).or_default() += 1;
+        tally.sent_again += ending.sent_again;
         tried += 1;
     }
-    eprintln!("{tried} cases hold, {} were left; failed operations: {fired:?}; sent again: {again:?}", cases.len());
-    assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
-    for kind in KINDS.map(|(kind, _)| kind) {
-        assert!(fired.contains_key(&Some(kind.to_owned())), "no {kind} has failed: {fired:?}");
-    }
+    eprintln!("{tried} cases hold, {} were left: {tally:?}", cases.len());
+    assert!(tally.is_enough(), "no operation of some kind has failed, or no request was without an answer: {tally:?}");
 }
 
 /// Starts a server under a rule that is armed later, and creates a customer.
@@ -244,10 +258,9 @@ fn a_write_whose_sync_has_failed_is_not_shown() {
         let reply = client.edit(id, &edited);
         assert_eq!(reply.status, 503, "{rule:?}: {}", reply.text());
         must_not_show(&server.client_of(&registry.ada), id);
-        wait::until("the server stops", STOPS, || (!server.is_running()).then_some(()));
+        wait::until("the server stops", wait::PROCESS, || (!server.is_running()).then_some(()));
         assert_eq!(server.wait(), 1, "{rule:?}");
-        eprintln!("{rule:?}: the server had stopped {:?} after the edit", started.elapsed());
-        assert!(started.elapsed() < STOPS, "{rule:?}: it took {:?}", started.elapsed());
+        seed::judge_time(&format!("{rule:?}: the stop of the server"), started.elapsed(), STOPS);
     }
 }
 
@@ -261,8 +274,8 @@ fn must_not_show(client: &Client, id: u64) {
 #[test]
 fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
     let mut random = Random::of_test("failed syncs, then a power cut");
-    let mut again = Again::default();
-    for round in 0..seed::rounds(6) {
+    let (mut round, mut again) = (0, Again::default());
+    while seed::is_another_round(round, 6, again != Again::default()) {
         let (test_dir, log, ada) = prepare();
         let rule = Rule { action: Action::Fail(EIO), kind: "sync", suffix: "-wal", number: random.within(4..30) };
         let shim = Shim::new(&test_dir.data()).record(&log).rule(&rule).armed_by_signal();
@@ -279,20 +292,20 @@ fn acknowledged_writes_survive_a_power_cut_after_a_failed_sync() {
         assert!(verdict.violations.is_empty(), "round {round}: {rule:?}: {:#?}", verdict.violations);
         let server = test_registry::launch(&test_dir, &left.data).start();
         again += again::send_again(&server.client_of(&ada), &mut report.histories);
+        round += 1;
     }
-    assert_ne!(again, Again::default(), "no request was without an answer");
 }
 
 #[test]
 fn a_failed_commit_always_stops_the_server() {
     let mut random = Random::of_test("failed commits");
     let script = Script::new();
-    let (rounds, mut stopped) = (seed::rounds(60), 0);
-    for _ in 0..rounds {
+    let (mut rounds, mut stopped) = (0, 0);
+    while seed::is_another_round(rounds, 60, stopped > 0) {
         let action = *random.pick(&[Action::Fail(EIO), Action::FailFromThenOn(EIO)]);
         let rule = Rule { action, kind: "write", suffix: "-wal", number: random.within(2..30) };
         stopped += usize::from(script.check(&rule, &mut random).stopped);
+        rounds += 1;
     }
     eprintln!("{stopped} of {rounds} commits failed in a running server");
-    assert!(stopped > 0, "no commit failed in a running server");
 }

@@ -50,7 +50,8 @@ fn creates_and_edits_without_an_answer_happen_once_when_they_are_sent_again() {
     let mut random = Random::of_test("sent again");
     let mut registry = TestRegistry::new();
     let mut again = Again::default();
-    for round in 0..seed::rounds(10) {
+    let mut round = 0;
+    while seed::is_another_round(round, 10, again.has_both()) {
         let server = registry.test_dir.serve();
         let enough = random.within(1..200);
         let address = server.address();
@@ -63,8 +64,8 @@ fn creates_and_edits_without_an_answer_happen_once_when_they_are_sent_again() {
         again += registry.send_again(&server);
         server.kill();
         registry.must_hold(&format!("round {round}"), &mut random);
+        round += 1;
     }
-    assert!(again.creates > 0 && again.edits > 0, "no create or no edit was without an answer: {again:?}");
     eprintln!("sent again: {again:?}");
 }
 

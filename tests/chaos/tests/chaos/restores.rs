@@ -95,8 +95,8 @@ fn a_killed_restore_leaves_the_old_or_the_restored_registry_and_can_be_repeated(
     let mut random = Random::of_test("kills while restoring");
     let past = Past::new(&mut random);
     let operations = past.record("counted").0.operations();
-    let mut kills = 0;
-    for round in 0..seed::rounds(8) {
+    let (mut round, mut kills) = (0, 0);
+    while seed::is_another_round(round, 8, kills > 0) {
         let data = past.copy(&format!("killed-{round}"));
         let action = *random.pick(&[Action::KillBefore, Action::KillHalf, Action::KillAfter]);
         let rule = Rule { action, kind: "any", suffix: "*", number: random.within(1..operations) };
@@ -109,8 +109,8 @@ fn a_killed_restore_leaves_the_old_or_the_restored_registry_and_can_be_repeated(
         let again = past.restore(&data, &Shim::new(&data));
         assert!(again.status.success(), "round {round}: {rule:?}: {again:?}");
         fs::remove_dir_all(&data).expect("can be removed");
+        round += 1;
     }
-    assert!(kills > 0, "nothing was killed");
     eprintln!("{kills} kills");
 }
 

@@ -8,10 +8,10 @@ use chaos::{Load, Model, Outcome, Progress, Random, TestRegistry, seed};
 
 use crate::mounts::Mount;
 
-/// How soon a write must be refused.
+/// How soon a write must be refused, where it is judged.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// How soon writes must succeed once the disk takes them again.
+/// How soon writes must succeed once the disk takes them again, where it is judged.
 const RECOVERED: Duration = Duration::from_secs(5);
 
 /// A registry, its server, and a customer that was there before the disk refused anything.
@@ -84,7 +84,7 @@ impl<'a> Trial<'a> {
             let started = Instant::now();
             (self.try_once(100).unavailable > 0).then(|| started.elapsed())
         });
-        assert!(refused < REFUSED, "a write was refused only after {refused:?}");
+        seed::judge_time("the refusal of a write", refused, REFUSED);
         let client = self.server.client_of(&self.registry.ada);
         client.read(self.known).must_succeed("a read while the disk refuses writes");
         let prefix = format!("R{:x}", self.random.number());
@@ -94,7 +94,9 @@ impl<'a> Trial<'a> {
 
     /// Asserts that writes succeed again soon.
     pub(crate) fn must_recover(&mut self) {
-        wait::until("writes succeed again", RECOVERED, || (self.try_once(0).acknowledged > 0).then_some(()));
+        let started = Instant::now();
+        wait::until("writes succeed again", wait::PATIENCE, || (self.try_once(0).acknowledged > 0).then_some(()));
+        seed::judge_time("the recovery of writes", started.elapsed(), RECOVERED);
     }
 
     /// Stops the server, unless it has stopped by itself; its exit code.

@@ -90,15 +90,19 @@ fn nothing_acknowledged_is_lost_when_statements_are_cancelled() {
 /// Calls a function of PostgreSQL for each session in a transaction that writes, and then for all of them, under load.
 fn stop_sessions(name: &str, function: &str) {
     let mut stopped = 0;
-    Trial::start(name, Postgres::start()).survive(3, |_, url, _| {
+    let mut trial = Trial::start(name, Postgres::start());
+    trial.requests = usize::MAX;
+    trial.survive(3, |_, url, progress| {
         let sessions = "FROM pg_stat_activity WHERE application_name = 'carnelian' AND pid <> pg_backend_pid()";
-        for _ in 0..20 {
-            let writing = format!("SELECT count({function}(pid)) {sessions} AND backend_xid IS NOT NULL");
+        let writing = format!("SELECT count({function}(pid)) {sessions} AND backend_xid IS NOT NULL");
+        let enough = stopped + 3;
+        wait::until("transactions that write are stopped", wait::PATIENCE, || {
             stopped += run_sql(url, &writing).parse::<usize>().expect("a number");
-        }
+            (stopped >= enough).then_some(())
+        });
         run_sql(url, &format!("SELECT count({function}(pid)) {sessions}"));
+        progress.end();
     });
-    assert!(stopped > 0, "{name}: no transaction that writes was found");
     eprintln!("{name}: {stopped} within a transaction");
 }
 

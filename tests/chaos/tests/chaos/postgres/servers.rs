@@ -10,8 +10,8 @@ use test_postgres::{new_database, run_sql};
 
 use super::{acknowledged, create, recover, send_until_answered};
 
-/// How soon the other server must write again. Three seconds are promised, on a machine that does nothing else.
-const CONTINUES: Duration = Duration::from_secs(8);
+/// How soon the other server must write again, where it is judged.
+const CONTINUES: Duration = Duration::from_secs(3);
 
 /// Two servers of a registry, each with a directory of its own.
 struct Pair {
@@ -67,8 +67,7 @@ fn a_server_that_is_killed_does_not_delay_another_one() {
     for round in 0..seed::rounds(4) {
         let first = pair.registry.test_dir.serve();
         let took = pair.load(round, [&first, &second], |server| server.signal("KILL"));
-        eprintln!("the other server has written {took:?} after the kill");
-        assert!(took < CONTINUES, "the other server has written only after {took:?}");
+        seed::judge_time("a write of the other server after the kill", took, CONTINUES);
     }
     pair.must_hold("a killed server of two", second);
 }
@@ -79,8 +78,7 @@ fn a_server_that_stands_still_at_any_moment_does_not_stop_another_one() {
     let (first, second) = (pair.registry.test_dir.serve(), pair.other.serve());
     for round in 0..seed::rounds(4) {
         let took = pair.load(round, [&first, &second], |server| server.signal("STOP"));
-        eprintln!("the other server has written {took:?} after the stop");
-        assert!(took < CONTINUES, "the other server has written only after {took:?}");
+        seed::judge_time("a write of the other server after the stop", took, CONTINUES);
     }
     first.stop();
     pair.must_hold("a stopped server of two", second);
@@ -126,8 +124,7 @@ fn a_server_that_stands_still_before_its_commit_does_not_stop_another_one() {
             }
         });
     }
-    eprintln!("the other server has written {took:?} after the stop");
-    assert!(took < CONTINUES, "the other server has written only after {took:?}");
+    seed::judge_time("a write of the other server after the stop", took, CONTINUES);
     let (body, request) = request(held);
     let [id, again] = [&first, &second]
         .map(|server| send_until_answered(&server.client_of(&pair.registry.ada), &request).customer_id());

@@ -73,6 +73,7 @@ pub(crate) struct User {
     pub(crate) account: AccountId,
     pub(crate) group_name: Option<Arc<str>>,
     pub(crate) enabled: bool,
+    pub(crate) created_at: Timestamp,
     pub(crate) keys: Vec<Key>,
 }
 
@@ -223,7 +224,8 @@ fn user(record: &UserRecord, groups: &[GroupRecord]) -> Option<User> {
     let caller =
         Caller { user: record.id, user_name: name.into(), role: record.role, scope: Arc::new(scope), sign_in: None };
     let group_name = group.map(|group| group.name.as_str().into());
-    Some(User { caller, account: record.account, group_name, enabled: record.enabled, keys: Vec::new() })
+    let UserRecord { account, enabled, created_at, .. } = *record;
+    Some(User { caller, account, group_name, enabled, created_at, keys: Vec::new() })
 }
 
 fn key(record: &KeyRecord, uses: &KeyUses) -> Key {

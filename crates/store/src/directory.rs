@@ -2,7 +2,7 @@
 
 use crate::{ErasureRecord, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId, unique_name};
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct UserRecord {
     pub role: Role,
     /// Whether it may sign in.
     pub enabled: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
 /// Where a key comes from, which decides how it is found.
@@ -217,6 +219,9 @@ pub trait Directory: Send + Sync {
 
     /// Reads the keys of a user, in the order of their creation; none if there is no such user.
     async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// When each of these users last used a key, as far as it has been noted; without those that never did.
+    async fn last_sign_ins(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Timestamp>, StoreError>;
 
     /// Creates an account.
     ///

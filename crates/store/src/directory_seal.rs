@@ -108,7 +108,8 @@ impl Content {
     }
 
     fn user(&mut self, user: &UserRecord) {
-        let UserRecord { id, name, account, group, role, enabled } = user;
+        // When a user was created gives no rights.
+        let UserRecord { id, name, account, group, role, enabled, created_at: _ } = user;
         self.number(id.0);
         self.option(name.as_deref(), Content::text);
         self.number(account.0);
@@ -178,6 +179,7 @@ mod tests {
                 group: None,
                 role: Role::AccountReadOnly,
                 enabled: false,
+                created_at: Timestamp(5),
             }],
             keys: vec![KeyRecord {
                 key_id: "k1".into(),

@@ -10,7 +10,7 @@
 //! - [`mod@reference`], [`hits`]: the published reference pages, and the responses that the tests have received;
 //! - [`other_user`]: another user of the system;
 //! - [`gaps`]: reports what cannot be tested on this machine;
-//! - [`sample`], [`json`], [`wait`], [`binary`]: small helpers.
+//! - [`sample`], [`json`], [`moment`], [`wait`], [`binary`]: small helpers.
 
 pub mod binary;
 pub mod client;
@@ -20,6 +20,7 @@ pub mod gaps;
 pub mod hits;
 pub mod invariants;
 pub mod json;
+pub mod moment;
 pub mod other_user;
 pub mod problems;
 pub mod reference;

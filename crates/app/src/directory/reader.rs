@@ -2,7 +2,7 @@
 
 use super::{Account, LoadedDirectory, User};
 use crate::{App, Failure, permit};
-use carnelian_domain::{AccountId, Caller, Page, Paging, Permission, Problem, Role, Scope, UserId};
+use carnelian_domain::{AccountId, Caller, Page, Paging, Permission, Problem, Role, Scope, Timestamp, UserId};
 use std::sync::Arc;
 
 /// Reads the accounts and users within a scope.
@@ -28,6 +28,10 @@ pub struct UserDetails {
     pub role: Role,
     /// Whether it can sign in.
     pub enabled: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last signed in. Other servers note it once a minute.
+    pub last_sign_in: Option<Timestamp>,
 }
 
 impl App {
@@ -65,10 +69,12 @@ impl<'a> DirectoryReader<'a> {
         self.app.refresh_directory().await?;
         let directory = self.app.directory.load();
         let details = |user| self.details(&directory, user);
-        Ok(match name {
+        let mut page = match name {
             Some(name) => paging.page(directory.user(name).and_then(details)),
             None => paging.page(directory.users().filter_map(details)),
-        })
+        };
+        self.add_stored_sign_ins(&mut page.entries).await?;
+        Ok(page)
     }
 
     /// Reads a user.
@@ -77,7 +83,9 @@ impl<'a> DirectoryReader<'a> {
     }
 
     pub(crate) async fn find_user(&self, id: UserId) -> Result<Option<UserDetails>, Failure> {
-        self.find(|directory| self.details(directory, directory.user_of_id(id)?)).await
+        let mut user = self.find(|directory| self.details(directory, directory.user_of_id(id)?)).await?;
+        self.add_stored_sign_ins(user.as_mut_slice()).await?;
+        Ok(user)
     }
 
     /// Finds an entry in the directory, which is refreshed if the entry is missing: another process may have created it.
@@ -89,7 +97,19 @@ impl<'a> DirectoryReader<'a> {
         Ok(find(&self.app.directory.load()))
     }
 
-    /// A user, if its home account is in scope and not erased.
+    /// Adds the sign-ins of which this process does not know: those at other servers, and those before it was started.
+    async fn add_stored_sign_ins(&self, users: &mut [UserDetails]) -> Result<(), Failure> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        let stored = self.app.store.last_sign_ins(users.iter().map(|user| user.id).collect()).await?;
+        for user in users {
+            user.last_sign_in = user.last_sign_in.max(stored.get(&user.id).copied());
+        }
+        Ok(())
+    }
+
+    /// A user, if its home account is in scope and not erased, with the last sign-in of which this process knows.
     fn details(&self, directory: &LoadedDirectory, user: &User) -> Option<UserDetails> {
         let account = directory.account(user.account).filter(|account| self.scope.includes(account.id))?;
         Some(UserDetails {
@@ -100,6 +120,8 @@ impl<'a> DirectoryReader<'a> {
             group_name: user.group_name.clone(),
             role: user.caller.role,
             enabled: user.enabled,
+            created_at: user.created_at,
+            last_sign_in: user.keys.iter().filter_map(|key| key.last_use.noted()).max(),
         })
     }
 }

@@ -24,6 +24,7 @@ use carnelian_store::{
     AccountRecord, Conflict, Directory, DirectorySnapshot, ErasureRecord, GroupRecord, IdOrName, KeyKind, KeyRecord,
     NewKey, NewUser, RegistryId, StoreError, UserChanges, UserRecord, WrapKey,
 };
+use std::collections::HashMap;
 
 const KEY_PROOF: &str = "SELECT key_proof FROM registry";
 const SETTLE_KEY_PROOF: &str = "UPDATE registry SET key_proof = coalesce(key_proof, $1) RETURNING key_proof";
@@ -59,6 +60,9 @@ const ADD_KEY: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
 const REVOKE_KEY: &str = "UPDATE api_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL";
 
+const LAST_SIGN_INS: &str = "
+    SELECT user_id, max(last_used_at) FROM api_key WHERE user_id = ANY ($1) AND last_used_at IS NOT NULL GROUP BY user_id";
+
 /// In the order of the keys, so that two servers do not wait for each other.
 const NOTE_USES: &str = "
     UPDATE api_key SET last_used_at = t.at FROM unnest($1::TEXT[], $2::BIGINT[]) AS t (key_id, at)
@@ -93,6 +97,12 @@ impl Directory for PostgresStore {
     async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = self.core.sessions.read(snapshot::KEYS_OF_USER, &[&user.0.cast_signed()]).await?;
         Ok(rows.iter().map(snapshot::key).collect::<Result<_, _>>()?)
+    }
+
+    async fn last_sign_ins(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Timestamp>, StoreError> {
+        let users: Vec<_> = users.iter().map(|user| user.0.cast_signed()).collect();
+        let rows = self.core.sessions.read(LAST_SIGN_INS, &[&users]).await?;
+        Ok(rows.iter().map(|row| (UserId(number(row, 0)), Timestamp(row.get(1)))).collect())
     }
 
     async fn create_account(
@@ -187,8 +197,8 @@ impl Directory for PostgresStore {
         let (number, unique, home) = (id.cast_signed(), unique_name(&new.name), account.0.cast_signed());
         change.run(ADD_USER, &[&number, &new.name, &unique, &home, &group_number, &role, &now]).await?;
         change.record(Action::CreateUser, Object::User(UserId(id)), Some(account));
-        let (name, role) = (Some(new.name), new.role);
-        change.finish(UserRecord { id: UserId(id), name, account, group, role, enabled: true }).await
+        let (name, role, created_at) = (Some(new.name), new.role, Timestamp(now));
+        change.finish(UserRecord { id: UserId(id), name, account, group, role, enabled: true, created_at }).await
     }
 
     async fn edit_user(

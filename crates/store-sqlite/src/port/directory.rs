@@ -23,6 +23,7 @@ use carnelian_store::{
     NewKey, NewUser, RegistryId, StoreError, UserChanges, UserRecord, WrapKey,
 };
 use rusqlite::params;
+use std::collections::HashMap;
 
 const ADD_MEMBER: &str = "INSERT INTO group_account (group_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const REMOVE_MEMBER: &str = "DELETE FROM group_account WHERE group_id = ?1 AND account_id = ?2";
@@ -63,6 +64,10 @@ impl Directory for SqliteStore {
 
     async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {
         self.read_synced(move |connection| snapshot::keys_of_user(connection, user)).await
+    }
+
+    async fn last_sign_ins(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Timestamp>, StoreError> {
+        self.read_synced(move |connection| snapshot::last_sign_ins(connection, &users)).await
     }
 
     async fn create_account(

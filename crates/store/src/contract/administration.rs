@@ -5,6 +5,7 @@
 use super::{ORIGIN, account, conflict, erasure::erase, set_enabled, together};
 use crate::{Conflict, IdOrName, KeyKind, KeyRecord, NewKey, NewUser, Store, UserChanges, UserRecord};
 use carnelian_domain::{Actor, GroupId, Origin, Role, Timestamp, UserId};
+use std::collections::HashMap;
 
 async fn users(store: &dyn Store) -> Vec<UserRecord> {
     store.directory().await.expect("the directory is read").users
@@ -161,20 +162,28 @@ pub async fn a_key_says_where_it_works(store: &dyn Store) {
 
 pub async fn the_last_use_of_a_key_is_noted_and_changes_nothing_else(store: &dyn Store) {
     account(store, "acme").await;
-    user(store, "ann", Role::AccountAdmin).await;
+    let ann = user(store, "ann", Role::AccountAdmin).await;
+    let [bob, eve] = [user(store, "bob", Role::AccountAdmin).await, user(store, "eve", Role::AccountAdmin).await];
     for key_id in ["k1", "k2"] {
         store.add_key(new_key(key_id, &[]), &ORIGIN).await.expect("is added");
     }
+    store.add_key(NewKey { user: "bob".into(), ..new_key("k3", &[]) }, &ORIGIN).await.expect("is added");
     let last_uses = async || keys(store).await.into_iter().map(|key| key.last_used_at).collect::<Vec<_>>();
-    assert_eq!(last_uses().await, [None, None]);
+    let sign_ins = async |users: &[UserId]| store.last_sign_ins(users.to_vec()).await.expect("are read");
+    assert_eq!(last_uses().await, [None; 3]);
+    assert_eq!(sign_ins(&[ann, bob]).await, HashMap::new());
     let version = store.directory_version().await.expect("is read");
     let end = store.audit_ends().await.expect("is read");
     let uses = vec![("k1".into(), Timestamp(2000)), ("unknown".into(), Timestamp(1))];
     store.note_key_uses(uses).await.expect("is noted");
-    assert_eq!(last_uses().await, [Some(Timestamp(2000)), None]);
-    let uses = vec![("k1".into(), Timestamp(1000)), ("k2".into(), Timestamp(3000))];
+    assert_eq!(last_uses().await, [Some(Timestamp(2000)), None, None]);
+    let uses = vec![("k1".into(), Timestamp(1000)), ("k2".into(), Timestamp(3000)), ("k3".into(), Timestamp(1500))];
     store.note_key_uses(uses).await.expect("is noted");
-    assert_eq!(last_uses().await, [Some(Timestamp(2000)), Some(Timestamp(3000))]);
+    assert_eq!(last_uses().await, [2000, 3000, 1500].map(|at| Some(Timestamp(at))));
+    let expected = HashMap::from([(ann, Timestamp(3000)), (bob, Timestamp(1500))]);
+    assert_eq!(sign_ins(&[eve, bob, UserId(999), ann]).await, expected);
+    assert_eq!(sign_ins(&[bob]).await, HashMap::from([(bob, Timestamp(1500))]));
+    assert_eq!(sign_ins(&[]).await, HashMap::new());
     assert_eq!(store.directory_version().await.expect("is read"), version);
     assert_eq!(store.audit_ends().await.expect("is read"), end);
 }

@@ -323,8 +323,10 @@ pub async fn a_change_returns_the_record_that_it_wrote(store: &dyn Store) {
     assert_eq!(left.accounts, vec![]);
     let user = store.create_user(new_user("ann", "acme"), &ORIGIN).await.expect("is created");
     assert_eq!((user.name.as_deref(), user.account, user.enabled), (Some("ann"), account.id, true));
+    assert!(user.created_at > Timestamp(0), "{user:?}");
     let disabled = set_enabled(store, "ann", false).await.expect("is disabled");
-    assert_eq!((disabled.id, disabled.enabled), (user.id, false));
+    assert_eq!((disabled.id, disabled.enabled, disabled.created_at), (user.id, false, user.created_at));
+    assert_eq!(store.directory().await.expect("is read").users[0].created_at, user.created_at);
     let key = store.add_key(new_key("k1", "ann"), &ORIGIN).await.expect("is added");
     assert_eq!((key.key_id.as_str(), key.user, key.revoked_at), ("k1", user.id, None));
     let revoked = store.revoke_key("k1".into(), &ORIGIN).await.expect("is revoked");

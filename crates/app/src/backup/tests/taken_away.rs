@@ -119,6 +119,7 @@ fn known(records: &[Record]) -> Ledger {
                 group: user.group.map(GroupId),
                 role: user.role,
                 enabled: user.enabled,
+                created_at: Timestamp(user.created_at),
             }),
             Record::Key(key) => snapshot.keys.push(KeyRecord {
                 key_id: key.key_id.clone(),

@@ -43,7 +43,7 @@ impl<'a> From<&'a GroupDetails> for GroupReply<'a> {
     }
 }
 
-/// The public data of an API key, never the key itself. Times are whole UNIX seconds.
+/// The public data of an API key, never the key itself.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Key")]
@@ -52,13 +52,14 @@ pub(crate) struct KeyReply<'a> {
     key_id: &'a str,
     #[schemars(example = &"web shop")]
     label: Option<&'a str>,
-    #[schemars(example = 1_527_590_173)]
-    created_at: i64,
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-24T08:30:00.000Z")]
+    created_at: String,
     /// When the key stops working; null if it does not expire.
-    #[schemars(example = 1_535_366_173)]
-    expires_at: Option<i64>,
-    /// When the key was last used. Recorded once a minute: the last minute is lost if the server stops.
-    last_used_at: Option<i64>,
+    #[schemars(extend("format" = "date-time"), example = &"2026-12-24T08:30:00.000Z")]
+    expires_at: Option<String>,
+    /// When the key was last used. Recorded once a minute: the last minute is lost if the server is killed.
+    #[schemars(extend("format" = "date-time"))]
+    last_used_at: Option<String>,
     /// The addresses and ranges that the key is accepted from; empty if it is accepted from everywhere.
     #[schemars(example = ["192.0.2.0/24"])]
     allowed_addresses: Vec<String>,
@@ -80,9 +81,9 @@ impl<'a> From<&'a KeyEntry> for KeyReply<'a> {
         KeyReply {
             key_id: &key.key_id,
             label: key.label.as_deref(),
-            created_at: key.created_at.unix_seconds(),
-            expires_at: key.expires_at.map(Timestamp::unix_seconds),
-            last_used_at: key.last_used_at.map(Timestamp::unix_seconds),
+            created_at: key.created_at.to_iso8601(),
+            expires_at: key.expires_at.map(Timestamp::to_iso8601),
+            last_used_at: key.last_used_at.map(Timestamp::to_iso8601),
             allowed_addresses: key.allowed.iter().map(ToString::to_string).collect(),
             status: key.status.name(),
         }

@@ -6,7 +6,7 @@ use carnelian_app::{
     directory::{Account, UserDetails},
 };
 use carnelian_domain::{
-    AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, SelectableField, Text,
+    AccountState, Address, Contact, CustomerField, CustomerId, Page, Role, Rules, SelectableField, Text, Timestamp,
     directory::{USER_STATES, user_status},
     paging::MAX_PAGE_SIZE,
     rules::TextRule,
@@ -302,8 +302,11 @@ pub(crate) struct UserReply<'a> {
     phone: Option<&'a str>,
     language: Option<&'a str>,
     time_zone: Option<&'a str>,
-    last_login: Option<&'a str>,
-    date_added: Option<&'a str>,
+    /// When the user last called the API. At another server of the registry it may be a minute older.
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-24T08:30:00.000Z")]
+    last_login: Option<String>,
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-23T16:05:12.345Z")]
+    date_added: String,
     date_modified: Option<&'a str>,
 }
 
@@ -324,8 +327,8 @@ impl<'a> From<&'a UserDetails> for UserReply<'a> {
             phone: None,
             language: None,
             time_zone: None,
-            last_login: None,
-            date_added: None,
+            last_login: user.last_sign_in.map(Timestamp::to_iso8601),
+            date_added: user.created_at.to_iso8601(),
             date_modified: None,
         }
     }

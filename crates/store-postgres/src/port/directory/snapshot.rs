@@ -20,7 +20,8 @@ const SEAL: &str = "UPDATE registry SET directory_seal = $1";
 const ACCOUNTS: &str = "SELECT id, name, state, wrapped_key FROM account WHERE partition = $1 ORDER BY id";
 const GROUPS: &str = "SELECT id, name FROM account_group ORDER BY id";
 const MEMBERS: &str = "SELECT group_id, account_id FROM group_account ORDER BY group_id, account_id";
-const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user ORDER BY id";
+const USERS: &str = "
+    SELECT id, name, account_id, group_id, role, enabled, created_at FROM registry_user ORDER BY id";
 const KEYS: &str = "
     SELECT key_id, user_id, digest, imported, label, created_at, expires_at, revoked_at, last_used_at, allowed
     FROM api_key ORDER BY id";
@@ -33,7 +34,8 @@ const ACCOUNT_NAMES: &str = "SELECT account_id, unique_name FROM account_name OR
 const GROUP_BY_ID: &str = "SELECT id, name FROM account_group WHERE id = $1";
 const MEMBERS_OF_GROUP: &str = "
     SELECT group_id, account_id FROM group_account WHERE group_id = $1 ORDER BY account_id";
-const USER_BY_ID: &str = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user WHERE id = $1";
+const USER_BY_ID: &str = "
+    SELECT id, name, account_id, group_id, role, enabled, created_at FROM registry_user WHERE id = $1";
 const KEY_BY_ID: &str = "
     SELECT key_id, user_id, digest, imported, label, created_at, expires_at, revoked_at, last_used_at, allowed
     FROM api_key WHERE key_id = $1";
@@ -131,6 +133,7 @@ fn user(row: &Row) -> Result<UserRecord, DatabaseError> {
         group: row.get::<_, Option<i64>>(3).map(|id| GroupId(id.cast_unsigned())),
         role,
         enabled: row.get(5),
+        created_at: moment(row, 6),
     })
 }
 

@@ -3,6 +3,7 @@
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId, unique_name};
 use carnelian_store::{AccountRecord, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use rusqlite::{Connection, Row, types::Type};
+use std::collections::HashMap;
 
 /// What stands between two ranges of addresses.
 const SEPARATOR: &str = ",";
@@ -11,7 +12,7 @@ const SEPARATOR: &str = ",";
 const NAMES: &str = "SELECT name, unique_name FROM account UNION ALL SELECT name, unique_name FROM account_group
     UNION ALL SELECT name, unique_name FROM registry_user";
 const ACCOUNTS: &str = "SELECT id, name, state, wrapped_key FROM account";
-const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled FROM registry_user";
+const USERS: &str = "SELECT id, name, account_id, group_id, role, enabled, created_at FROM registry_user";
 const KEYS: &str =
     "SELECT key_id, user_id, digest, kind, label, created_at, expires_at, revoked_at, last_used_at, allowed
     FROM api_key";
@@ -81,6 +82,19 @@ pub(super) fn keys_of_user(connection: &Connection, user: UserId) -> Result<Vec<
     connection.prepare(&format!("{KEYS} WHERE user_id = ?1 ORDER BY id"))?.query_map([user.0], key)?.collect()
 }
 
+pub(super) fn last_sign_ins(
+    moment: &Connection,
+    users: &[UserId],
+) -> Result<HashMap<UserId, Timestamp>, rusqlite::Error> {
+    let mut select = moment.prepare("SELECT max(last_used_at) FROM api_key WHERE user_id = ?1")?;
+    let mut sign_ins = HashMap::new();
+    for user in users {
+        let last: Option<i64> = select.query_row([user.0], |row| row.get(0))?;
+        sign_ins.extend(last.map(|at| (*user, Timestamp(at))));
+    }
+    Ok(sign_ins)
+}
+
 fn list<T>(
     connection: &Connection,
     select: &str,
@@ -115,6 +129,7 @@ fn user(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
         group: row.get::<_, Option<u64>>(3)?.map(GroupId),
         role,
         enabled: row.get(5)?,
+        created_at: Timestamp(row.get(6)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `carnelian key`.
 
+use blackbox::moment::unix_seconds;
 use blackbox::{TestDir, wait};
 use serde_json::{Value, json};
 
@@ -18,13 +19,7 @@ fn list(test_dir: &TestDir) -> Value {
 
 /// The seconds from the creation of a listed key to its end.
 fn lifetime(entry: &Value) -> i64 {
-    let sqlite = rusqlite::Connection::open_in_memory().expect("opens");
-    let seconds = |field: &str| {
-        let text = entry[field].as_str().expect("a text");
-        assert!(text.len() == 24 && text.ends_with('Z') && text.contains('T'), "not a moment in UTC: {text}");
-        sqlite.query_row("SELECT unixepoch(?1)", [text], |row| row.get::<_, i64>(0)).expect("a moment")
-    };
-    seconds("expiresAt") - seconds("createdAt")
+    unix_seconds(&entry["expiresAt"]) - unix_seconds(&entry["createdAt"])
 }
 
 #[test]

@@ -14,7 +14,7 @@ struct Block {
 }
 
 /// Keys whose values differ from run to run.
-const VARIABLE: [&str; 5] = ["timestamp", "keyId", "key", "lastUsedAt", "at"];
+const VARIABLE: [&str; 7] = ["timestamp", "keyId", "key", "lastUsedAt", "at", "lastLogin", "dateAdded"];
 
 /// Headers whose values differ from run to run.
 const VARIABLE_HEADERS: [&str; 2] = ["date: ", "x-request-id: "];
@@ -70,12 +70,25 @@ fn comparable(line: &str) -> Option<String> {
         return None;
     }
     let Ok(mut value @ Value::Object(_)) = serde_json::from_str::<Value>(line) else { return Some(line.to_owned()) };
-    for key in VARIABLE {
-        if let Some(variable) = value.get_mut(key) {
-            *variable = Value::Null;
-        }
-    }
+    leave_out_variables(&mut value);
     Some(value.to_string())
+}
+
+/// Replaces the values that differ from run to run.
+fn leave_out_variables(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(leave_out_variables),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                if VARIABLE.contains(&key.as_str()) {
+                    *value = Value::Null;
+                } else {
+                    leave_out_variables(value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn lines(text: &str) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! `…/users` and `…/users/{userId}`.
 
+use blackbox::moment::unix_seconds;
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Login, sample};
 use serde_json::json;
@@ -18,9 +19,10 @@ fn a_user_is_created_gets_a_key_and_signs_in() {
     let expected = json!({
         "userId": id, "username": "new", "accountId": "4", "accountName": "Rival", "roleName": "ACCOUNTREADONLY",
         "status": "Active", "accountGroup": "West", "customerGroup": null, "firstName": null, "lastName": null,
-        "email": null, "phone": null, "language": null, "timeZone": null, "lastLogin": null, "dateAdded": null,
-        "dateModified": null,
+        "email": null, "phone": null, "language": null, "timeZone": null, "lastLogin": null,
+        "dateAdded": created.json()["dateAdded"], "dateModified": null,
     });
+    unix_seconds(&expected["dateAdded"]);
     assert_eq!(created.json(), expected);
     assert_eq!(get(&operator, &format!("users/{id}")).json(), expected);
     let key = text(&post(&operator, &format!("users/{id}/keys"), &json!({})), "key");

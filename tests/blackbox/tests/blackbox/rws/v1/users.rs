@@ -1,7 +1,8 @@
 //! `GET /rws/api/v1/users` and `GET /rws/api/v1/users/{userId}`.
 
+use blackbox::moment::unix_seconds;
 use blackbox::problems::*;
-use blackbox::{Login, json};
+use blackbox::{Login, json, sample};
 use serde_json::{Value, json};
 
 use super::paging::page;
@@ -53,11 +54,12 @@ fn a_user_shows_everything_but_its_keys() {
     tenants.test_dir.cli(&["user", "disable", "solo"]).done();
     let client = tenants.client(&tenants.opal);
     let (rita, solo) = (id_of(&tenants, "rita"), id_of(&tenants, "solo"));
+    let added = |id: &str| client.get(&format!("{USERS}/{id}")).json()["dateAdded"].clone();
     let user = |id: &str, name: &str, role: &str, status: &str, group: Option<&str>| {
         json!({
             "userId": id, "username": name, "accountId": "1", "accountName": "Acme", "roleName": role, "status": status,
             "accountGroup": group, "customerGroup": null, "firstName": null, "lastName": null, "email": null,
-            "phone": null, "language": null, "timeZone": null, "lastLogin": null, "dateAdded": null,
+            "phone": null, "language": null, "timeZone": null, "lastLogin": null, "dateAdded": added(id),
             "dateModified": null,
         })
     };
@@ -71,6 +73,31 @@ fn a_user_shows_everything_but_its_keys() {
         assert_eq!(single.json(), user);
         assert_eq!(json::keys(single.text()), KEYS);
     }
+}
+
+#[test]
+fn a_user_shows_when_it_was_created_and_when_it_last_called() {
+    let tenants = TenantFixture::start();
+    let ada = tenants.client(&tenants.ada);
+    let now = |name: &str| ada.create(&sample::minimal(name, "Acme")).json()["timestamp"].as_i64().expect("seconds");
+    let before = now("Before");
+    let new = tenants.test_dir.user("new", "Acme", &[]);
+    let path = format!("{USERS}/{}", id_of(&tenants, "new"));
+    let listed = || users(&tenants, &tenants.ada).pop().expect("the newest user is the last one");
+    assert_eq!(listed()["username"], "new");
+    for user in [ada.get(&path).json(), listed()] {
+        assert_eq!(user["lastLogin"], json!(null), "before its first call");
+    }
+    tenants.client(&new).get(USERS).must_succeed("its first call");
+    let after = now("After");
+    let shown = ada.get(&path).json();
+    assert_eq!(listed(), shown);
+    let (added, last) = (unix_seconds(&shown["dateAdded"]), unix_seconds(&shown["lastLogin"]));
+    assert!(before <= added && added <= last && last <= after, "{before}, {shown}, {after}");
+    // The next server knows what this one has written.
+    let TenantFixture { server, test_dir, ada, .. } = tenants;
+    server.stop();
+    assert_eq!(test_dir.serve().client_of(&ada).get(&path).json(), shown);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
     seconds::Seconds,
 };
 use carnelian_app::{admin::input::MAX_LIFETIME, settings::MAX_GRACE};
-use carnelian_domain::{AccountId, Action, AddressRange, Role, Timestamp, directory::check_name};
+use carnelian_domain::{AccountId, Action, Actor, AddressRange, Object, Role, Timestamp, directory::check_name};
 use carnelian_store::AuditHead;
 use clap::{
     Args, Parser, Subcommand,
@@ -346,28 +346,7 @@ pub(crate) enum Directory {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List entries, oldest first
-    List {
-        /// Start after the entry with this sequence number
-        #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
-        after: u64,
-        /// List only entries of this account
-        #[arg(long, value_name = "ID", value_parser = parse_account_id)]
-        account_id: Option<AccountId>,
-        /// List only entries of this action, such as edit_customer
-        #[arg(long, value_name = "NAME", value_parser = parse_action)]
-        action: Option<Action>,
-        /// List only entries since this time, such as 2026-11-28T00:00:00Z
-        #[arg(long, value_name = "TIME", value_parser = parse_time)]
-        since: Option<Timestamp>,
-        /// The maximum number of entries, from 1 to 10000; `audit export` prints all
-        #[arg(long, value_name = "COUNT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000))]
-        limit: u64,
-        /// List the last entries instead of the first
-        #[arg(long)]
-        last: bool,
-        #[command(flatten)]
-        listing: Listing,
-    },
+    List(AuditList),
     /// Verify that no entry was changed or removed, and print the head of the log: the number and link of the last entry
     ///
     /// A server logs the head when it starts, once an hour, and when it stops.
@@ -404,6 +383,53 @@ pub(crate) struct HealthCheck {
     /// The name that the certificate must have, if it is not the host of the URL
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditList {
+    /// Start after the entry with this sequence number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
+    pub(crate) after: u64,
+    /// End before the entry with this sequence number
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
+    pub(crate) before: Option<u64>,
+    /// List only entries of this object, such as customer:17; those of a customer include the exports and erasures of its accounts
+    #[arg(long, value_name = "OBJECT", value_parser = parse_object)]
+    pub(crate) object: Option<String>,
+    /// List only entries of this actor, such as user:1, command_line or server
+    #[arg(long, value_name = "ACTOR", value_parser = parse_actor)]
+    pub(crate) actor: Option<Actor>,
+    /// List only entries of this action, such as edit_customer
+    #[arg(long, value_name = "NAME", value_parser = parse_action)]
+    pub(crate) action: Option<Action>,
+    /// List only entries of this account
+    #[arg(long, value_name = "ID", value_parser = parse_account_id)]
+    pub(crate) account_id: Option<AccountId>,
+    /// List only entries of the request with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// List only entries since this time, such as 2026-11-28T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) since: Option<Timestamp>,
+    /// List only entries before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) until: Option<Timestamp>,
+    /// The maximum number of entries, from 1 to 10000; `audit export` prints all
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) limit: u64,
+    /// List the newest entries first
+    #[arg(long)]
+    pub(crate) newest_first: bool,
+    /// List the last entries instead of the first, oldest first
+    #[arg(long, conflicts_with = "newest_first")]
+    pub(crate) last: bool,
+    /// List the last entries, and then each new entry as it is written, until it is interrupted
+    ///
+    /// With --json, each entry is a line.
+    #[arg(long, conflicts_with_all = ["newest_first", "before"])]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
 }
 
 /// The settings, as `serve` has them with the same file and variables.
@@ -457,6 +483,15 @@ fn parse_account_name(text: &str) -> Result<String, String> {
 
 fn parse_account_id(text: &str) -> Result<AccountId, String> {
     AccountId::from_digits(text).ok_or_else(|| "an account id is a number; `carnelian account list` shows it".into())
+}
+
+fn parse_object(text: &str) -> Result<String, String> {
+    let object = Object::parse(text).map(|object| object.to_string());
+    object.ok_or_else(|| "expected an object as the log has it, such as customer:17 or account:1".to_owned())
+}
+
+fn parse_actor(text: &str) -> Result<Actor, String> {
+    Actor::parse(text).ok_or_else(|| "expected user: and an id, command_line or server".to_owned())
 }
 
 fn parse_action(text: &str) -> Result<Action, String> {

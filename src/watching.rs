@@ -1,5 +1,5 @@
 //! What a server does for a registry besides serving it: noticing what other processes change, erasing, and noting when
-//! keys were last used and where the audit log ends.
+//! keys were last used and where the audit log ends, and indexing it.
 
 use carnelian_app::App;
 use std::{
@@ -27,6 +27,10 @@ const SEAL_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the head of the audit log is logged, so that it is noted outside of the registry.
 const AUDIT_HEAD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// How often full blocks of the audit log are added to the index that searches use. Under full load some ten are filled
+/// meanwhile.
+const AUDIT_INDEX_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Begins all of it, for as long as the registry is served; dropping what is returned ends it too.
 pub(crate) fn watch(app: &Arc<App>) -> JoinSet<()> {
     let mut watching = JoinSet::new();
@@ -34,6 +38,7 @@ pub(crate) fn watch(app: &Arc<App>) -> JoinSet<()> {
     watching.spawn(repeat(Arc::downgrade(app), ERASURE_INTERVAL, run_erasures));
     watching.spawn(repeat(Arc::downgrade(app), KEY_USES_INTERVAL, async |app| note_key_uses(&app).await));
     watching.spawn(repeat(Arc::downgrade(app), AUDIT_HEAD_INTERVAL, async |app| log_audit_heads(&app).await));
+    watching.spawn(repeat(Arc::downgrade(app), AUDIT_INDEX_INTERVAL, index_audit));
     watching.spawn(repeat(Arc::downgrade(app), SEAL_INTERVAL, verify_directory));
     watching
 }
@@ -58,6 +63,13 @@ async fn repeat<T, Work: Future<Output = ()>>(owner: Weak<T>, time: Duration, wo
 async fn refresh_directory(app: Arc<App>) {
     if let Err(error) = app.refresh_directory().await {
         tracing::warn!(%error, "accounts, groups, users and keys could not be looked at");
+    }
+}
+
+/// Indexes the audit log, as far as it is not indexed.
+async fn index_audit(app: Arc<App>) {
+    if let Err(error) = app.index_audit().await {
+        tracing::warn!(%error, "the audit log could not be indexed; searches take longer");
     }
 }
 
@@ -99,7 +111,8 @@ mod tests {
     #[tokio::test]
     async fn work_at_an_interval_is_done_again_and_again_until_its_owner_is_gone() {
         pause();
-        for time in [DIRECTORY_INTERVAL, ERASURE_INTERVAL, KEY_USES_INTERVAL, AUDIT_HEAD_INTERVAL] {
+        for time in [DIRECTORY_INTERVAL, AUDIT_INDEX_INTERVAL, ERASURE_INTERVAL, KEY_USES_INTERVAL, AUDIT_HEAD_INTERVAL]
+        {
             let times = Arc::new(AtomicUsize::new(0));
             let count = async |times: Arc<AtomicUsize>| {
                 times.fetch_add(1, Ordering::Relaxed);

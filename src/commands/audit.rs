@@ -1,45 +1,30 @@
 //! `carnelian audit`.
 
-use super::output::{print_listing, print_message, print_result, printable};
-use crate::{CliError, cli::Audit};
+use super::output::{is_stdout_closed, print_listing, print_message, print_result, print_row, printable};
+use crate::{
+    CliError,
+    cli::{Audit, AuditList},
+    watching::every,
+};
 use carnelian_app::{
     App,
-    audit::{AuditFilter, AuditVerdict},
+    audit::{AuditOrder, AuditVerdict},
 };
-use carnelian_store::{AuditEntry, PartitionId, StoredEntry};
+use carnelian_store::{AuditEntry, AuditFilter, AuditQuery, PartitionId, StoredEntry};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often `--follow` looks for new entries.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The number of entries that an export reads at once.
 const PAGE: usize = 1000;
 
 pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
     match command {
-        Audit::List { after, account_id: account, action, since, limit, last, listing: options } => {
-            let filter = AuditFilter { after, account, action, since };
-            let limit = usize::try_from(limit).map_err(CliError::failed)?;
-            let entries = if last {
-                app.last_audit_entries(&filter, limit).await.map(Vec::from)
-            } else {
-                app.find_audit_entries(&filter, 0, limit).await
-            };
-            let entries = entries.map_err(CliError::failed)?;
-            let rows = entries.iter().map(row).collect::<Result<_, _>>()?;
-            let columns = [
-                "sequence",
-                "at",
-                "actor",
-                "action",
-                "object",
-                "accountId",
-                "fields",
-                "address",
-                "requestId",
-                "reason",
-                "suppressed",
-            ];
-            print_listing(options.json, &columns, rows)
-        }
+        Audit::List(command) => list(app, command).await,
         Audit::Verify { expect } => match app.verify_audit(&expect).await.map_err(CliError::failed)? {
             AuditVerdict::Whole(heads) => {
                 let entries: u64 = heads.iter().map(|head| head.sequence).sum();
@@ -55,6 +40,86 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
         },
         Audit::Export => export(app).await,
     }
+}
+
+/// The columns of a listing.
+const COLUMNS: [&str; 11] = [
+    "sequence",
+    "at",
+    "actor",
+    "action",
+    "object",
+    "accountId",
+    "fields",
+    "address",
+    "requestId",
+    "reason",
+    "suppressed",
+];
+
+async fn list(app: &App, command: AuditList) -> Result<(), CliError> {
+    let AuditList { object, actor, action, account_id: account, request_id, since, until, .. } = command;
+    let filter = AuditFilter { object, related: Vec::new(), actor, action, account, request_id, since, until };
+    let takes_newest = command.newest_first || command.last || command.follow;
+    let query = AuditQuery {
+        after: command.after,
+        before: command.before,
+        order: if takes_newest { AuditOrder::NewestFirst } else { AuditOrder::OldestFirst },
+        filter,
+        limit: usize::try_from(command.limit).map_err(CliError::failed)?,
+        ..AuditQuery::default()
+    };
+    if command.follow {
+        return follow(app, query, command.listing.json).await;
+    }
+    let mut entries = find(app, query).await?;
+    if command.last {
+        entries.reverse();
+    }
+    let rows = entries.iter().map(row).collect::<Result<_, _>>()?;
+    print_listing(command.listing.json, &COLUMNS, rows)
+}
+
+/// The first entries that match a query, however many parts of the log have to be examined.
+async fn find(app: &App, mut query: AuditQuery) -> Result<Vec<StoredEntry>, CliError> {
+    let (limit, mut found) = (query.limit, Vec::new());
+    loop {
+        let page = app.find_audit_entries(query.clone()).await.map_err(CliError::failed)?;
+        found.extend(page.entries);
+        let Some(next) = page.next.filter(|_| found.len() < limit) else { return Ok(found) };
+        query.limit = limit - found.len();
+        query.continue_from(next);
+    }
+}
+
+/// Lists the last entries, and then the new ones until SIGINT or until the reader of stdout closes it.
+async fn follow(app: &App, last: AuditQuery, json: bool) -> Result<(), CliError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
+    let mut ticks = every(FOLLOW_INTERVAL);
+    let mut end = app.audit_end(&last.filter).await.map_err(CliError::failed)?;
+    let mut query = AuditQuery { order: AuditOrder::OldestFirst, after: end, limit: PAGE, ..last.clone() };
+    let mut entries = find(app, AuditQuery { before: Some(end + 1), ..last }).await?;
+    entries.reverse();
+    loop {
+        entries.iter().try_for_each(|entry| print_row(json, &COLUMNS, row(entry)?))?;
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = ticks.tick() => {}
+        }
+        if is_stdout_closed() {
+            return Ok(());
+        }
+        end = app.audit_end(&query.filter).await.map_err(CliError::failed)?;
+        query.before = Some(end + 1);
+        entries = if end > query.after { next_entries(app, &mut query).await? } else { Vec::new() };
+    }
+}
+
+/// The next entries up to the end of a query, which continues after what was examined.
+async fn next_entries(app: &App, query: &mut AuditQuery) -> Result<Vec<StoredEntry>, CliError> {
+    let page = app.find_audit_entries(query.clone()).await.map_err(CliError::failed)?;
+    query.after = page.next.or(query.before.map(|before| before - 1)).unwrap_or(query.after);
+    Ok(page.entries)
 }
 
 async fn export(app: &App) -> Result<(), CliError> {

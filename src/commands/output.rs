@@ -1,10 +1,12 @@
 //! Output: results go to stdout, messages to stderr. If the reader of stdout closes the pipe, a command ends silently.
 
 use crate::CliError;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     borrow::Cow,
     fmt::Write as _,
     io::{self, Write},
+    os::fd::AsFd,
 };
 
 /// The text with every character escaped that a terminal could act on: control characters other than a line break, and
@@ -61,10 +63,7 @@ pub(crate) fn print_message(message: impl std::fmt::Display) {
 /// Prints a listing as JSON or as an aligned table.
 pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_json::Value>>) -> Result<(), CliError> {
     if json {
-        let object = |row: Vec<serde_json::Value>| {
-            columns.iter().map(|column| (*column).to_owned()).zip(row).collect::<serde_json::Map<_, _>>()
-        };
-        let objects: Vec<_> = rows.into_iter().map(object).collect();
+        let objects: Vec<_> = rows.into_iter().map(|row| object(columns, row)).collect();
         let text = serde_json::to_string_pretty(&objects).map_err(CliError::failed)?;
         return print_result(printable(&text));
     }
@@ -77,6 +76,27 @@ pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_js
         print_result(cells.join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// Prints a row of a listing whose other rows are not known yet: a line of JSON, or its cells.
+pub(crate) fn print_row(json: bool, columns: &[&str], row: Vec<serde_json::Value>) -> Result<(), CliError> {
+    if json {
+        let text = serde_json::to_string(&object(columns, row)).map_err(CliError::failed)?;
+        return print_result(printable(&text));
+    }
+    print_result(row.iter().map(cell).collect::<Vec<_>>().join("  "))
+}
+
+/// Whether the reader of stdout has closed it.
+pub(crate) fn is_stdout_closed() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let closed = PollFlags::POLLERR | PollFlags::POLLHUP;
+    poll(&mut polled, PollTimeout::ZERO).is_ok() && polled[0].revents().is_some_and(|events| events.intersects(closed))
+}
+
+fn object(columns: &[&str], row: Vec<serde_json::Value>) -> serde_json::Map<String, serde_json::Value> {
+    columns.iter().map(|column| (*column).to_owned()).zip(row).collect()
 }
 
 fn cell(value: &serde_json::Value) -> String {

@@ -1,47 +1,21 @@
-//! The audit log: reading it, and verifying that it is complete and unaltered.
-//!
-//! Each partition of the store has a log of its own. A search reads the log of one partition: that of the account it asks for,
-//! else the first one.
+//! The audit log: searching it, and verifying that it is complete and unaltered.
 
 use crate::{App, vault::same_digest};
-use carnelian_domain::{AccountId, Action, Timestamp};
-use carnelian_store::{AuditEnd, AuditEntry, AuditHead, PartitionId, StoreError, StoredEntry};
-use std::collections::VecDeque;
+use carnelian_domain::{AccountId, Action, Object};
+use carnelian_store::{
+    AuditEnd, AuditEntry, AuditFilter, AuditHead, AuditPage, AuditQuery, IndexedBlock, PartitionId, StoreError,
+    StoredEntry,
+    audit_search::{BLOCK, block_of},
+};
+use std::collections::BTreeSet;
 
-/// How many entries are read at once. Other tasks of the thread run between two parts.
+pub use carnelian_store::AuditOrder;
+
+/// How many entries are read at once.
 const PART: usize = 1000;
 
-/// Which entries to find.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AuditFilter {
-    /// Only entries after this sequence number.
-    pub after: u64,
-    /// Only entries that concern this account.
-    pub account: Option<AccountId>,
-    /// Only entries of this action.
-    pub action: Option<Action>,
-    /// Only entries written at or after this time.
-    pub since: Option<Timestamp>,
-}
-
-impl AuditFilter {
-    /// Whether every entry after `after` matches.
-    fn matches_all(&self) -> bool {
-        self.account.is_none() && self.action.is_none() && self.since.is_none()
-    }
-
-    fn matches(&self, stored: &StoredEntry) -> bool {
-        if self.since.is_some_and(|since| stored.at < since) {
-            return false;
-        }
-        if self.account.is_none() && self.action.is_none() {
-            return true;
-        }
-        let Ok(entry) = serde_json::from_str::<AuditEntry<'_>>(&stored.entry) else { return false };
-        self.account.is_none_or(|account| entry.account_id == Some(account.0))
-            && self.action.is_none_or(|action| entry.action == action.name())
-    }
-}
+/// The actions on an account or on the whole registry that reach its customers: who exported them has seen them.
+const REACHES_CUSTOMERS: &[Action] = &[Action::ExportCustomers, Action::EraseAccount, Action::Restore];
 
 /// The result of verifying the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,51 +62,54 @@ impl App {
         self.store.audit_entries(partition, after, limit).await
     }
 
-    /// The entries that match a filter, in their order: at most `count`, after the first `skip` of them.
-    pub async fn find_audit_entries(
-        &self,
-        filter: &AuditFilter,
-        mut skip: usize,
-        count: usize,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        let (partition, mut after, mut found) = (self.partition_to_search(filter), filter.after, Vec::new());
-        while found.len() < count {
-            let part = self.store.audit_entries(partition, after, PART).await?;
-            let Some(last) = part.last() else { break };
-            after = last.sequence;
-            let mut matching: Vec<_> = part.into_iter().filter(|entry| filter.matches(entry)).collect();
-            found.extend(matching.drain(skip.min(matching.len())..));
-            skip -= matching.len();
-            tokio::task::yield_now().await;
+    /// Finds entries in the log of the partition of the account that is asked for, else of the first one.
+    ///
+    /// Entries of a customer include the exports and erasures that reached it: those of every account that it has been in,
+    /// and of the whole registry. An export that was made before the customer was there is found, too.
+    pub async fn find_audit_entries(&self, mut query: AuditQuery) -> Result<AuditPage, StoreError> {
+        query.partition = self.partition_to_search(&query.filter);
+        if let Some(object) = &query.filter.object
+            && let Some(Object::Customer(_)) = Object::parse(object)
+        {
+            let accounts = self.accounts_of_object(query.partition, object).await?;
+            let related = accounts.into_iter().map(|account| Object::Account(AccountId(account)).to_string());
+            let related = related.chain([Object::Registry.to_string()]);
+            query.filter.related = related.map(|object| (object, REACHES_CUSTOMERS)).collect();
         }
-        found.truncate(count);
-        Ok(found)
+        self.store.search_audit(&query).await
     }
 
-    /// The last entries that match a filter, in their order, at most `count` of them.
-    pub async fn last_audit_entries(
-        &self,
-        filter: &AuditFilter,
-        count: usize,
-    ) -> Result<VecDeque<StoredEntry>, StoreError> {
-        let (partition, mut after) = (self.partition_to_search(filter), filter.after);
-        if filter.matches_all() {
-            let ends = self.store.audit_ends().await?;
-            let end = ends.iter().find(|end| end.partition == partition).map_or(0, |end| end.sequence);
-            after = after.max(end.saturating_sub(count as u64));
-        }
-        let mut found = VecDeque::new();
-        loop {
-            let part = self.store.audit_entries(partition, after, PART).await?;
-            let Some(last) = part.last() else { return Ok(found) };
-            after = last.sequence;
-            found.extend(part.into_iter().filter(|entry| filter.matches(entry)));
-            found.drain(..found.len().saturating_sub(count));
-        }
+    /// The sequence number of the last entry of the log that a filter is for.
+    pub async fn audit_end(&self, filter: &AuditFilter) -> Result<u64, StoreError> {
+        let (ends, partition) = (self.store.audit_ends().await?, self.partition_to_search(filter));
+        Ok(ends.iter().find(|end| end.partition == partition).map_or(0, |end| end.sequence))
     }
 
     fn partition_to_search(&self, filter: &AuditFilter) -> PartitionId {
         filter.account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account))
+    }
+
+    /// The accounts of all entries of an object.
+    async fn accounts_of_object(&self, partition: PartitionId, object: &str) -> Result<BTreeSet<u64>, StoreError> {
+        let mut accounts = BTreeSet::new();
+        let filter = AuditFilter { object: Some(object.to_owned()), ..AuditFilter::default() };
+        let mut query = AuditQuery { partition, filter, limit: PART, ..AuditQuery::default() };
+        loop {
+            let AuditPage { entries, next } = self.store.search_audit(&query).await?;
+            let entries =
+                entries.iter().filter_map(|stored| serde_json::from_str::<AuditEntry<'_>>(&stored.entry).ok());
+            accounts.extend(entries.filter_map(|entry| entry.account_id));
+            let Some(next) = next else { return Ok(accounts) };
+            query.after = next;
+        }
+    }
+
+    /// Adds the rows of all full blocks of the log to the index that searches use.
+    pub async fn index_audit(&self) -> Result<(), StoreError> {
+        for partition in self.store.partitions() {
+            while self.store.index_audit(partition).await? {}
+        }
+        Ok(())
     }
 
     /// The head of each partition's log as it is stored, to be noted elsewhere. It is not verified.
@@ -173,7 +150,7 @@ impl App {
         noted: &[AuditHead],
     ) -> Result<Result<AuditHead, BrokenEntry>, StoreError> {
         let noted = || noted.iter().filter(|noted| noted.partition == end.partition);
-        let mut head = AuditHead::empty(end.partition);
+        let (mut head, mut block) = (AuditHead::empty(end.partition), Vec::new());
         let differs =
             |head: &AuditHead| noted().any(|noted| noted.sequence == head.sequence && noted.link != head.link);
         if differs(&head) {
@@ -184,10 +161,14 @@ impl App {
             if part.is_empty() {
                 return Ok(Err(BrokenEntry { sequence: head.sequence + 1, why: "it is missing at the end" }));
             }
-            for entry in part.iter().take_while(|entry| entry.sequence <= end.sequence) {
-                let mut verified = self.verify_entry(&mut head, entry);
+            for entry in part.into_iter().take_while(|entry| entry.sequence <= end.sequence) {
+                let mut verified = self.verify_entry(&mut head, &entry);
                 if verified.is_ok() && differs(&head) {
                     verified = Err(OTHER_HEAD);
+                }
+                block.push(entry);
+                if verified.is_ok() && head.sequence % BLOCK == 0 {
+                    verified = self.verify_index(end.partition, &std::mem::take(&mut block)).await?;
                 }
                 if let Err(why) = verified {
                     return Ok(Err(BrokenEntry { sequence: head.sequence, why }));
@@ -203,6 +184,18 @@ impl App {
         }
     }
 
+    /// Verifies that the index has what is in a block, if it has a row of it: a search would not find what is missing there.
+    async fn verify_index(
+        &self,
+        partition: PartitionId,
+        block: &[StoredEntry],
+    ) -> Result<Result<(), &'static str>, StoreError> {
+        let number = block.first().map_or(0, |first| block_of(first.sequence));
+        let rows = self.store.indexed_blocks(partition, number, 1).await?;
+        let differs = rows.iter().any(|row| row.number == number && *row != IndexedBlock::new(number, block));
+        Ok(if differs { Err("the index of the entries up to it was altered") } else { Ok(()) })
+    }
+
     /// Moves the head on to an entry, and verifies that the entry is the next one.
     fn verify_entry(&self, head: &mut AuditHead, entry: &StoredEntry) -> Result<(), &'static str> {
         head.append(&self.keys.audit, entry.at, &entry.entry);
@@ -210,42 +203,5 @@ impl App {
             return Err("it is missing");
         }
         if same_digest(&head.link, &entry.link) { Ok(()) } else { Err("it was altered") }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use carnelian_domain::{Actor, CustomerId, Object, Origin};
-
-    #[test]
-    fn an_entry_is_found_if_every_condition_matches() {
-        let (account, action) = (AccountId(1), Action::CreateCustomer);
-        let object = Object::Customer(CustomerId(7));
-        let entry = AuditEntry::record(&Origin::new(Actor::Server), action, object, Some(account), &[]);
-        let (partition, at) = (PartitionId::FIRST, Timestamp(1000));
-        let stored = StoredEntry { partition, sequence: 1, at, entry, link: Vec::new() };
-        let damaged = StoredEntry { entry: "{".into(), ..stored.clone() };
-        let edit = Some(Action::EditCustomer);
-        for (account, action, since, matches) in [
-            (None, None, None, true),
-            (Some(1), None, None, true),
-            (Some(2), None, None, false),
-            (None, Some(action), None, true),
-            (None, edit, None, false),
-            (Some(1), Some(action), None, true),
-            (Some(1), edit, None, false),
-            (Some(2), Some(action), None, false),
-            (None, None, Some(999), true),
-            (None, None, Some(1000), true),
-            (None, None, Some(1001), false),
-            (Some(1), Some(action), Some(1001), false),
-        ] {
-            let filter = AuditFilter { after: 0, account: account.map(AccountId), action, since: since.map(Timestamp) };
-            assert_eq!(filter.matches(&stored), matches, "{filter:?}");
-            let reads_entries = account.is_some() || action.is_some();
-            assert_eq!(filter.matches(&damaged), matches && !reads_entries, "{filter:?}");
-            assert_eq!(filter.matches_all(), !reads_entries && since.is_none(), "{filter:?}");
-        }
     }
 }

@@ -30,6 +30,18 @@ impl fmt::Display for Actor {
     }
 }
 
+impl Actor {
+    /// Reads an actor as it is written in an entry.
+    pub fn parse(text: &str) -> Option<Actor> {
+        match text.split_once(':') {
+            Some(("user", id)) => UserId::from_digits(id).map(Actor::User),
+            None if text == "command_line" => Some(Actor::CommandLine),
+            None if text == "server" => Some(Actor::Server),
+            _ => None,
+        }
+    }
+}
+
 /// The origin of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -88,6 +100,22 @@ impl fmt::Display for Object<'_> {
             Object::Key(id) => write!(f, "key:{id}"),
             Object::Registry => f.write_str("registry"),
             Object::Operation(name) => write!(f, "operation:{name}"),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Reads an object as it is written in an entry.
+    pub fn parse(text: &'a str) -> Option<Object<'a>> {
+        let Some((kind, id)) = text.split_once(':') else { return (text == "registry").then_some(Object::Registry) };
+        match kind {
+            "customer" => CustomerId::parse(id).map(Object::Customer),
+            "account" => AccountId::from_digits(id).map(Object::Account),
+            "group" => GroupId::from_digits(id).map(Object::Group),
+            "user" => UserId::from_digits(id).map(Object::User),
+            "key" => Some(Object::Key(id)),
+            "operation" => Some(Object::Operation(id)),
+            _ => None,
         }
     }
 }
@@ -164,4 +192,22 @@ actions! {
     RevokeKey = "revoke_key";
     /// An administrative operation was refused: the caller is not an operator, or no operator would remain.
     Refuse = "refused";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_and_objects_read_back_as_they_are_written() {
+        for text in ["user:7", "command_line", "server"] {
+            assert_eq!(Actor::parse(text).expect(text).to_string(), text);
+        }
+        for text in ["customer:17", "account:1", "group:2", "user:3", "key:ab", "registry", "operation:create_user"] {
+            assert_eq!(Object::parse(text).expect(text).to_string(), text);
+        }
+        for wrong in ["", "user", "user:", "user:x", "customer:-1", "registry:1", "server:1", "ann", "17"] {
+            assert_eq!((Actor::parse(wrong), Object::parse(wrong)), (None, None), "{wrong}");
+        }
+    }
 }

@@ -152,6 +152,19 @@ CREATE TABLE audit (
     PRIMARY KEY (partition, sequence)
 ) WITH (fillfactor = 95);
 
+-- Full blocks of the audit log, for searches: the span of their times, and a filter of what is in them.
+CREATE TABLE audit_block (
+    partition BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    earliest BIGINT NOT NULL,
+    latest BIGINT NOT NULL,
+    filter BYTEA NOT NULL,
+    PRIMARY KEY (partition, number)
+);
+
+-- A filter cannot be compressed.
+ALTER TABLE audit_block ALTER COLUMN filter SET STORAGE EXTERNAL;
+
 -- state: 0 waiting, 1 running, 2 erased, 3 receipted, 4 cancelled
 CREATE TABLE erasure (
     id BIGINT PRIMARY KEY,

@@ -98,6 +98,15 @@ CREATE TABLE audit (
     link BLOB NOT NULL
 ) STRICT;
 
+-- Full blocks of the audit log, for searches: the span of their times, and a filter of what is in them. The filter leaves
+-- room for the rest of the row in a page.
+CREATE TABLE audit_block (
+    number INTEGER PRIMARY KEY,
+    earliest INTEGER NOT NULL,
+    latest INTEGER NOT NULL,
+    filter BLOB NOT NULL
+) STRICT;
+
 -- The customers that were erased one by one: a ledger lists them, and a restore leaves them out.
 CREATE TABLE erased_customer (
     id INTEGER PRIMARY KEY

@@ -168,9 +168,26 @@ impl SqliteStore {
         query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let found = self.readers.read_fresh(query).await?;
-        let syncer = self.writer.syncer.clone();
-        self.readers.run_blocking(move || syncer.sync_read()).await?;
+        self.sync_what_was_read().await?;
         Ok(found)
+    }
+
+    /// Reads a step of a scan of data that other processes write too. The scan syncs the log at its end.
+    pub(crate) async fn read_step<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.readers.scan_turn().await;
+        let found = self.readers.read_fresh(query).await?;
+        drop(turn);
+        tokio::task::yield_now().await;
+        Ok(found)
+    }
+
+    /// Syncs the log, so that nothing that was read can be undone by a power cut.
+    pub(crate) async fn sync_what_was_read(&self) -> Result<(), StoreError> {
+        let syncer = self.writer.syncer.clone();
+        self.readers.run_blocking(move || syncer.sync_read()).await
     }
 
     /// Runs `work` in a transaction and waits until its commit is on stable storage.

@@ -7,6 +7,7 @@
 //! * [`idempotency`]: writes that happen once
 //! * [`import`]: many customers at once
 //! * [`audit`]: the log of all changes
+//! * [`audit_search`]: finding its entries
 //! * [`engine`]: what an engine says about itself
 //! * [`settings`]: which settings have changed
 //! * [`backups`]: everything out of one registry and into another
@@ -19,6 +20,7 @@
 
 pub mod administration;
 pub mod audit;
+pub mod audit_search;
 pub mod backups;
 pub mod customers;
 pub mod directory;
@@ -137,6 +139,11 @@ macro_rules! contract_tests {
                 an_entry_has_actor_address_request_and_reason
                 a_refused_change_has_no_entry
                 each_entry_is_linked_to_the_one_before
+            }
+            audit_search {
+                entries_are_found_by_every_condition_before_and_after_they_are_indexed
+                a_search_keeps_between_two_entries_and_what_is_appended_later_is_found_next
+                a_block_is_indexed_once_by_servers_that_index_at_once
             }
             settings {
                 changed_settings_are_in_the_audit_log
@@ -384,6 +391,7 @@ mod tests {
         let sources = [
             include_str!("contract/administration.rs"),
             include_str!("contract/audit.rs"),
+            include_str!("contract/audit_search.rs"),
             include_str!("contract/backups.rs"),
             include_str!("contract/customers.rs"),
             include_str!("contract/edits.rs"),

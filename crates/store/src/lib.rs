@@ -7,6 +7,7 @@
 //! * [`directory_seal`]: the MAC that shows whether they were altered
 //! * [`erasure`]: erasing whole accounts
 //! * [`audit`]: the log of all changes
+//! * [`audit_search`]: finding its entries
 //! * [`registry_id`], [`keys`]: the id of a registry, and the keys that are derived with it
 //! * [`partition`]: the unit of order
 //! * [`settings`]: which settings have changed
@@ -43,6 +44,7 @@
 //! Call `contract_tests!` and `backup_contract_tests!` (feature `contract`) in the adapter's tests; a case runs against an empty registry.
 
 pub mod audit;
+pub mod audit_search;
 pub mod backup;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -64,6 +66,9 @@ use carnelian_domain::Timestamp;
 use std::time::Duration;
 
 pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, Link, StoredEntry};
+pub use audit_search::{
+    AuditFilter, AuditOrder, AuditPage, AuditQuery, AuditSearch, AuditSource, AuditSpan, IndexedBlock,
+};
 pub use backup::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Backups, GivenIds, Ledger, Record, RecordSink, Restores,
     Restoring,
@@ -91,12 +96,32 @@ pub use settings::{ServedSettings, SettingRecord};
 
 /// A whole storage adapter.
 pub trait Store:
-    Audit + Backups + Customers + Directory + Engine + Erasures + Imports + Partitions + Restores + ServedSettings
+    Audit
+    + AuditSearch
+    + Backups
+    + Customers
+    + Directory
+    + Engine
+    + Erasures
+    + Imports
+    + Partitions
+    + Restores
+    + ServedSettings
 {
 }
 
-impl<T: Audit + Backups + Customers + Directory + Engine + Erasures + Imports + Partitions + Restores + ServedSettings>
-    Store for T
+impl<T> Store for T where
+    T: Audit
+        + AuditSearch
+        + Backups
+        + Customers
+        + Directory
+        + Engine
+        + Erasures
+        + Imports
+        + Partitions
+        + Restores
+        + ServedSettings
 {
 }
 

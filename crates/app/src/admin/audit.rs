@@ -1,9 +1,9 @@
 //! Entries of the audit log, for operators.
 
 use super::{Admin, AdminError};
-use crate::{Failure, audit::AuditFilter, failure::Internal};
-use carnelian_domain::{Action, Page, Paging, Timestamp};
-use carnelian_store::{AuditEntry, StoredEntry};
+use crate::{Failure, failure::Internal};
+use carnelian_domain::{Action, Timestamp};
+use carnelian_store::{AuditEntry, AuditFilter, AuditOrder, AuditPage, AuditQuery, StoredEntry};
 
 /// An entry of the audit log.
 #[derive(Debug)]
@@ -25,19 +25,34 @@ impl ListedEntry {
     }
 }
 
+/// A part of the audit log.
+#[derive(Debug)]
+pub struct ListedEntries {
+    /// The entries, in the order that was asked for.
+    pub entries: Vec<ListedEntry>,
+    /// Where to continue, unless there are no further entries.
+    pub next: Option<u64>,
+}
+
 impl Admin<'_> {
     /// When an action was last recorded.
     pub(super) async fn newest(&self, action: Action) -> Result<Option<Timestamp>, AdminError> {
         let filter = AuditFilter { action: Some(action), ..AuditFilter::default() };
-        Ok(self.app.last_audit_entries(&filter, 1).await?.pop_back().map(|entry| entry.at))
+        let mut query = AuditQuery { filter, order: AuditOrder::NewestFirst, ..AuditQuery::default() };
+        loop {
+            let AuditPage { entries, next } = self.app.find_audit_entries(query.clone()).await?;
+            match (entries.first(), next) {
+                (Some(newest), _) => return Ok(Some(newest.at)),
+                (None, None) => return Ok(None),
+                (None, Some(next)) => query.continue_from(next),
+            }
+        }
     }
 
-    /// Lists entries of the audit log, the oldest first.
-    pub async fn list_audit(&self, filter: &AuditFilter, paging: Paging) -> Result<Page<ListedEntry>, AdminError> {
-        // One entry more than fits shows whether there is a next page.
-        let found = self.app.find_audit_entries(filter, paging.skipped(), paging.size + 1).await?;
-        let page = paging.page_of(found);
-        let entries = page.entries.iter().map(ListedEntry::parse).collect::<Result<_, _>>()?;
-        Ok(Page { number: page.number, entries, last: page.last })
+    /// Finds entries of the audit log.
+    pub async fn list_audit(&self, query: AuditQuery) -> Result<ListedEntries, AdminError> {
+        let AuditPage { entries, next } = self.app.find_audit_entries(query).await?;
+        let entries = entries.iter().map(ListedEntry::parse).collect::<Result<_, _>>()?;
+        Ok(ListedEntries { entries, next })
     }
 }

@@ -5,10 +5,10 @@
 mod checks;
 
 use super::keys::KeyTerms;
-use crate::{Failure, audit::AuditFilter};
-use carnelian_domain::{AccountId, Action, Paging, Problem, RawPaging, RawText, Role, Timestamp, Violations};
-use carnelian_store::{NewUser, UserChanges};
-use checks::{INVALID_TEXT, importable, role, sequence, status, text, user_name};
+use crate::Failure;
+use carnelian_domain::{AccountId, Action, Actor, Problem, RawPaging, RawText, Role, Timestamp, Violations};
+use carnelian_store::{AuditFilter, AuditOrder, AuditQuery, NewUser, UserChanges};
+use checks::{INVALID_TEXT, importable, object, role, sequence, status, text, user_name};
 
 /// The largest number of address ranges of a key.
 pub const MAX_RANGES: usize = 50;
@@ -73,13 +73,25 @@ pub struct RawKey<'a> {
 pub struct RawAudit<'a> {
     /// `after`.
     pub after: RawText<'a>,
-    /// `accountId`.
-    pub account: RawText<'a>,
+    /// `before`.
+    pub before: RawText<'a>,
+    /// `order`.
+    pub order: RawText<'a>,
+    /// `object`.
+    pub object: RawText<'a>,
+    /// `actor`.
+    pub actor: RawText<'a>,
     /// `action`.
     pub action: RawText<'a>,
+    /// `accountId`.
+    pub account: RawText<'a>,
+    /// `requestId`.
+    pub request_id: RawText<'a>,
     /// `since`.
     pub since: RawText<'a>,
-    /// `pageSize` and `pageNumber`.
+    /// `until`.
+    pub until: RawText<'a>,
+    /// `pageSize`.
     pub paging: RawPaging<'a>,
 }
 
@@ -137,17 +149,27 @@ impl RawKey<'_> {
 }
 
 impl RawAudit<'_> {
-    /// The filter and the page.
-    pub fn check(&self) -> Result<(AuditFilter, Paging), Failure> {
+    /// The query.
+    pub fn check(&self) -> Result<AuditQuery, Failure> {
         let mut violations = Violations::default();
         let (invalid, invalid_date) = (Problem::InvalidRequest, Problem::InvalidDateFormat);
         let invalid_account = Problem::InvalidAccountId;
+        let filter = AuditFilter {
+            object: violations.optional("object", self.object, invalid, object),
+            related: Vec::new(),
+            actor: violations.optional("actor", self.actor, invalid, Actor::parse),
+            action: violations.optional("action", self.action, invalid, Action::from_name),
+            account: violations.optional("accountId", self.account, invalid_account, AccountId::from_digits),
+            request_id: violations.optional("requestId", self.request_id, invalid, |id| Some(id.to_owned())),
+            since: violations.optional("since", self.since, invalid_date, Timestamp::from_iso8601),
+            until: violations.optional("until", self.until, invalid_date, Timestamp::from_iso8601),
+        };
         let after = violations.optional("after", self.after, invalid, sequence).unwrap_or(0);
-        let account = violations.optional("accountId", self.account, invalid_account, AccountId::from_digits);
-        let action = violations.optional("action", self.action, invalid, Action::from_name);
-        let since = violations.optional("since", self.since, invalid_date, Timestamp::from_iso8601);
-        let paging = self.paging.check_after(self.after, &mut violations);
-        Ok(violations.finish(Some((AuditFilter { after, account, action, since }, paging)))?)
+        let before = violations.optional("before", self.before, invalid, sequence);
+        let order = violations.optional("order", self.order, invalid, AuditOrder::from_name).unwrap_or_default();
+        let limit = self.paging.check_into(&mut violations).size;
+        let query = AuditQuery { after, before, order, filter, limit, ..AuditQuery::default() };
+        Ok(violations.finish(Some(query))?)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::parameters;
 use crate::{
     admin::v1::status::StatusReply,
-    admin::v1::wire::{EntryReply, ErasureReply, GroupReply, IssuedReply, KeyReply, SettingsReply},
+    admin::v1::wire::{EntriesReply, ErasureReply, GroupReply, IssuedReply, KeyReply, SettingsReply},
     health::Health,
     idempotency::IDEMPOTENCY_KEY,
     routes::{RWS_PREFIX, Route},
@@ -338,11 +338,12 @@ pub(super) const GROUPS: &[Group] = &[
                     "Returns how the registry and the server that answers are doing: what to watch, and what to look at when \
                     something is wrong.",
                 ),
-            page::<EntryReply<'_>>("list_audit", "List the audit log")
+            json::<EntriesReply<'_>>("list_audit", "Search the audit log")
                 .about(
-                    "Lists who changed what, when, from where and why, oldest first. All conditions must hold. To read all \
-                    pages, set `after` to the last `sequence` of the previous page and omit `pageNumber`, until `lastPage` \
-                    is true.",
+                    "Finds out who changed what, when, from where and why. All conditions must hold. A page may have fewer \
+                    entries than `pageSize`, even none: a search examines a limited part of the log. To read everything, \
+                    set `after`, or `before` with the newest entries first, to the `next` of the previous page until \
+                    `lastPage` is true.",
                 ),
         ],
     },

@@ -10,6 +10,7 @@ use crate::{
         wire::{AccountField, UserField},
     },
 };
+use carnelian_app::audit::AuditOrder;
 use carnelian_domain::{Action, CustomerField, CustomerId, Problem, Rules, SelectableField, paging::MAX_PAGE_SIZE};
 use serde_json::{Map, Value, json};
 
@@ -83,13 +84,29 @@ static PARAMETERS: &[Parameter] = &[
         .fails(&[Problem::InvalidPageNumber]),
     query("reason", "Recorded in the audit log.", |_| short_text(), "Requested by the customer")
         .fails(&[Problem::InvalidText]),
-    query("audit.accountId", "Only entries that concern this account.", digits, "1").fails(&[Problem::InvalidAccountId]),
+    query(
+        "audit.object",
+        "Only entries of this object. Those of a customer include the exports and erasures of every account that it has been \
+            in, and of the whole registry.",
+        |_| json!({ "type": "string", "pattern": "^((customer|account|group|user):[0-9]{1,16}|(key|operation):.*|registry)$" }),
+        "customer:17",
+    )
+    .fails(&[Problem::InvalidRequest]),
+    query("audit.actor", "Only entries of this actor.", |_| json!({ "type": "string", "pattern": "^(user:[0-9]{1,18}|command_line|server)$" }), "user:1")
+        .fails(&[Problem::InvalidRequest]),
     query("audit.action", "Only entries of this action.", action, "create_account")
+        .fails(&[Problem::InvalidRequest]),
+    query("audit.accountId", "Only entries that concern this account.", digits, "1").fails(&[Problem::InvalidAccountId]),
+    query("audit.requestId", "Only entries of the request with this id.", |_| json!({ "type": "string" }), "order-4711")
         .fails(&[Problem::InvalidRequest]),
     query("audit.since", "Only entries at or after this time.", moment, "2026-11-24T08:30:00Z")
         .fails(&[Problem::InvalidDateFormat]),
-    query("audit.after", "Only entries with a greater `sequence`. Cannot be combined with `pageNumber`.", number, "1000")
+    query("audit.until", "Only entries before this time.", moment, "2026-11-25T08:30:00Z")
+        .fails(&[Problem::InvalidDateFormat]),
+    query("audit.order", "Whether the oldest or the newest entries come first.", order, "newest")
         .fails(&[Problem::InvalidRequest]),
+    query("audit.after", "Only entries with a greater `sequence`.", number, "1000").fails(&[Problem::InvalidRequest]),
+    query("audit.before", "Only entries with a smaller `sequence`.", number, "2000").fails(&[Problem::InvalidRequest]),
     header(
         "If-Match",
         "Respond only if the customer has one of these versions: values of `ETag`, quoted and separated by commas, or `*` \
@@ -159,6 +176,11 @@ fn page_number(_: &Rules) -> Value {
 
 fn action(_: &Rules) -> Value {
     json!({ "type": "string", "enum": Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>() })
+}
+
+fn order(_: &Rules) -> Value {
+    let names = AuditOrder::ALL.map(AuditOrder::name);
+    json!({ "type": "string", "enum": names, "default": AuditOrder::default().name() })
 }
 
 fn idempotency_key(_: &Rules) -> Value {

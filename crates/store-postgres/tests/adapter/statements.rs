@@ -4,8 +4,8 @@
 use std::{fs, path::Path};
 
 /// The tables that have the partition in each of their keys.
-const SPREAD: [&str; 7] =
-    ["account", "audit", "customer", "erased_customer", "id_block", "idempotent_write", "partition"];
+const SPREAD: [&str; 8] =
+    ["account", "audit", "audit_block", "customer", "erased_customer", "id_block", "idempotent_write", "partition"];
 
 /// The column types that every engine has.
 const TYPES: [&str; 4] = ["BIGINT", "TEXT", "BYTEA", "BOOLEAN"];

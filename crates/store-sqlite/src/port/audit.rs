@@ -2,8 +2,46 @@
 
 use crate::store::SqliteStore;
 use carnelian_domain::Timestamp;
-use carnelian_store::{Audit, AuditEnd, PartitionId, Partitions, StoreError, StoredEntry};
-use rusqlite::{Row, params};
+use carnelian_store::{
+    Audit, AuditEnd, AuditOrder, AuditPage, AuditQuery, AuditSearch, AuditSource, AuditSpan, IndexedBlock, PartitionId,
+    Partitions, StoreError, StoredEntry,
+    audit_search::{next_block, search},
+};
+use rusqlite::{Connection, Params, Row, params};
+
+const ENTRIES_UP: &str =
+    "SELECT sequence, at, entry, link FROM audit WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence LIMIT ?3";
+
+const ENTRIES_DOWN: &str =
+    "SELECT sequence, at, entry, link FROM audit WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence DESC LIMIT ?3";
+
+const BLOCKS_UP: &str =
+    "SELECT number, earliest, latest, filter FROM audit_block WHERE number >= ?1 ORDER BY number LIMIT ?2";
+
+const BLOCKS_DOWN: &str =
+    "SELECT number, earliest, latest, filter FROM audit_block WHERE number <= ?1 ORDER BY number DESC LIMIT ?2";
+
+/// Adds a row to the index, unless another server has added it.
+const ADD_BLOCK: &str = "INSERT OR IGNORE INTO audit_block (number, earliest, latest, filter) VALUES (?1, ?2, ?3, ?4)";
+
+fn entry(row: &Row<'_>) -> Result<StoredEntry, rusqlite::Error> {
+    let (partition, at) = (PartitionId::FIRST, Timestamp(row.get(1)?));
+    Ok(StoredEntry { partition, sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
+}
+
+fn block(row: &Row<'_>) -> Result<IndexedBlock, rusqlite::Error> {
+    let (earliest, latest) = (Timestamp(row.get(1)?), Timestamp(row.get(2)?));
+    Ok(IndexedBlock { number: row.get(0)?, earliest, latest, filter: row.get(3)? })
+}
+
+fn rows<T>(
+    connection: &Connection,
+    select: &str,
+    values: impl Params,
+    row: fn(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<T>, rusqlite::Error> {
+    connection.prepare_cached(select)?.query_map(values, row)?.collect()
+}
 
 fn end(row: &Row<'_>) -> Result<AuditEnd, rusqlite::Error> {
     Ok(AuditEnd { partition: PartitionId::FIRST, sequence: row.get(0)?, seal: row.get(1)? })
@@ -27,15 +65,7 @@ impl Audit for SqliteStore {
             return Ok(Vec::new());
         }
         let select = "SELECT sequence, at, entry, link FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-        self.read_synced(move |connection| {
-            let mut select = connection.prepare_cached(select)?;
-            let entries = select.query_map(params![after, limit], |row| {
-                let at = Timestamp(row.get(1)?);
-                Ok(StoredEntry { partition, sequence: row.get(0)?, at, entry: row.get(2)?, link: row.get(3)? })
-            })?;
-            entries.collect()
-        })
-        .await
+        self.read_synced(move |connection| rows(connection, select, params![after, limit], entry)).await
     }
 
     async fn audit_ends(&self) -> Result<Vec<AuditEnd>, StoreError> {
@@ -45,6 +75,67 @@ impl Audit for SqliteStore {
 
     async fn append_audit(&self, _: PartitionId, entry: String) -> Result<(), StoreError> {
         self.write(move |tx| tx.record(&entry)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditSearch for SqliteStore {
+    async fn search_audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        let page = search(self, query).await?;
+        self.sync_what_was_read().await?;
+        Ok(page)
+    }
+
+    async fn index_audit(&self, partition: PartitionId) -> Result<bool, StoreError> {
+        let Some(block) = next_block(self, partition).await? else { return Ok(false) };
+        self.write(move |tx| {
+            let values = params![block.number, block.earliest.0, block.latest.0, block.filter];
+            Ok(tx.connection.prepare_cached(ADD_BLOCK)?.execute(values)?)
+        })
+        .await?;
+        Ok(true)
+    }
+
+    async fn indexed_blocks(
+        &self,
+        partition: PartitionId,
+        first: u64,
+        limit: usize,
+    ) -> Result<Vec<IndexedBlock>, StoreError> {
+        self.blocks(partition, first, AuditOrder::OldestFirst, limit).await
+    }
+}
+
+/// Reads without a sync of its own for each step, and in turn with other scans.
+#[async_trait::async_trait]
+impl AuditSource for SqliteStore {
+    async fn entries(&self, span: AuditSpan) -> Result<Vec<StoredEntry>, StoreError> {
+        let AuditSpan { partition, first, last, order, limit } = span;
+        if partition != PartitionId::FIRST {
+            return Ok(Vec::new());
+        }
+        let select = match order {
+            AuditOrder::OldestFirst => ENTRIES_UP,
+            AuditOrder::NewestFirst => ENTRIES_DOWN,
+        };
+        self.read_step(move |connection| rows(connection, select, params![first, last, limit], entry)).await
+    }
+
+    async fn blocks(
+        &self,
+        partition: PartitionId,
+        from: u64,
+        order: AuditOrder,
+        limit: usize,
+    ) -> Result<Vec<IndexedBlock>, StoreError> {
+        if partition != PartitionId::FIRST {
+            return Ok(Vec::new());
+        }
+        let select = match order {
+            AuditOrder::OldestFirst => BLOCKS_UP,
+            AuditOrder::NewestFirst => BLOCKS_DOWN,
+        };
+        self.read_step(move |connection| rows(connection, select, params![from, limit], block)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use super::MAX_RANGES;
 use crate::api_key::is_importable;
 use carnelian_domain::{
-    AccountId, AddressRange, BrokenRule, CustomerId, Problem, RawText, Role, Violations,
+    AccountId, AddressRange, BrokenRule, CustomerId, Object, Problem, RawText, Role, Violations,
     directory::{MAX_NAME, USER_STATES, check_name, check_user_name},
 };
 
@@ -50,4 +50,9 @@ pub(super) fn importable(key: &str) -> Option<String> {
 
 pub(super) fn sequence(text: &str) -> Option<u64> {
     AccountId::from_digits(text).map(|number| number.0).filter(|number| *number <= CustomerId::LIMIT)
+}
+
+/// An object of the audit log, in the form that entries have.
+pub(super) fn object(text: &str) -> Option<String> {
+    Object::parse(text).map(|object| object.to_string())
 }

@@ -1,16 +1,15 @@
 //! `GET …/audit`.
 
-use super::wire::EntryReply;
+use super::wire::EntriesReply;
 use crate::{
     context::{Identity, RequestContext},
     error::ApiError,
     response::{self, Response},
-    rws::v1::wire::PageReply,
 };
 use carnelian_app::admin::input::RawAudit;
 use hyper::StatusCode;
 
-/// Lists entries of the audit log, the oldest first.
+/// Finds entries of the audit log.
 pub(crate) async fn list_audit(
     request: RequestContext,
     Identity { caller, origin }: Identity,
@@ -19,12 +18,17 @@ pub(crate) async fn list_audit(
     let query = request.query();
     let raw = RawAudit {
         after: query.text("after"),
-        account: query.text("accountId"),
+        before: query.text("before"),
+        order: query.text("order"),
+        object: query.text("object"),
+        actor: query.text("actor"),
         action: query.text("action"),
+        account: query.text("accountId"),
+        request_id: query.text("requestId"),
         since: query.text("since"),
+        until: query.text("until"),
         paging: query.paging(),
     };
-    let (filter, paging) = raw.check()?;
-    let page = admin.list_audit(&filter, paging).await?;
-    Ok(response::json(StatusCode::OK, &PageReply::new(&page, EntryReply::from)))
+    let found = admin.list_audit(raw.check()?).await?;
+    Ok(response::json(StatusCode::OK, &EntriesReply::from(&found)))
 }

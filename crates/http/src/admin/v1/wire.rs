@@ -4,14 +4,14 @@
 use crate::rws::v1::wire::{AccountReply, Listed};
 use carnelian_app::{
     admin::{
-        audit::ListedEntry,
+        audit::{ListedEntries, ListedEntry},
         groups::GroupDetails,
         keys::{AddedKey, KeyEntry, KeyStatus},
     },
     erasure::{ErasureRecord, ErasureState},
     settings::SettingInForce,
 };
-use carnelian_domain::{Action, CustomerId, Timestamp};
+use carnelian_domain::{Action, CustomerId, Timestamp, paging::MAX_PAGE_SIZE};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -242,8 +242,26 @@ pub(crate) struct EntryReply<'a> {
     suppressed: Option<u64>,
 }
 
-impl Listed for EntryReply<'_> {
-    const KEY: &'static str = "entries";
+/// A part of the audit log.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "EntryPage")]
+pub(crate) struct EntriesReply<'a> {
+    #[schemars(length(max = MAX_PAGE_SIZE))]
+    entries: Vec<EntryReply<'a>>,
+    /// Whether there are no further entries.
+    #[schemars(example = false)]
+    last_page: bool,
+    /// Where to continue: the value of `after`, or of `before` if the newest entries are first. Null on the last page.
+    #[schemars(range(min = 1, max = CustomerId::LIMIT), example = 50)]
+    next: Option<u64>,
+}
+
+impl<'a> From<&'a ListedEntries> for EntriesReply<'a> {
+    fn from(listed: &'a ListedEntries) -> EntriesReply<'a> {
+        let entries = listed.entries.iter().map(EntryReply::from).collect();
+        EntriesReply { entries, last_page: listed.next.is_none(), next: listed.next }
+    }
 }
 
 impl<'a> From<&'a ListedEntry> for EntryReply<'a> {

@@ -1,6 +1,9 @@
 //! `carnelian audit`.
 
-use blackbox::{CUSTOMERS, Fixture, Launch, Request, TestDir, sample};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use blackbox::{CUSTOMERS, Fixture, Launch, Request, TestDir, sample, wait};
 use serde_json::{Value, json};
 
 use super::{assert_keys, backup::elsewhere};
@@ -106,7 +109,7 @@ fn a_listing_can_be_read_in_parts() {
 
 #[test]
 fn entries_can_be_filtered_and_the_last_ones_listed() {
-    let (fixture, _) = with_a_customer();
+    let (fixture, id) = with_a_customer();
     fixture.test_dir.account("Other");
     let all = list(&fixture.test_dir);
     let found = |more: &[&str]| {
@@ -123,9 +126,26 @@ fn entries_can_be_filtered_and_the_last_ones_listed() {
     assert_eq!(found(&["--action", "create_account", "--limit", "1"]), [1]);
     assert_eq!(found(&["--action", "create_account", "--limit", "1", "--last"]), [8]);
     assert_eq!(found(&["--account-id", "2"]), [8]);
+    assert_eq!(found(&["--newest-first", "--limit", "3"]), every().rev().take(3).collect::<Vec<_>>());
+    assert_eq!(found(&["--before", "3"]), [1, 2]);
+    assert_eq!(found(&["--object", &format!("customer:{id}")]), [5, 6, 7]);
+    assert_eq!(found(&["--object", &format!("customer:{id}"), "--newest-first", "--limit", "2"]), [7, 6]);
+    assert_eq!(found(&["--object", "account:2", "--actor", "command_line"]), [8]);
+    assert_eq!(found(&["--actor", "user:1"]), [5, 6, 7]);
+    assert_eq!(found(&["--request-id", "create-1"]), [5]);
+    assert_eq!(found(&["--until", "2900-01-01T00:00:00Z"]), every().collect::<Vec<_>>());
+    assert!(found(&["--until", "2020-01-01T00:00:00Z"]).is_empty());
     assert_eq!(found(&["--since", "2020-01-01T00:00:00Z"]), every().collect::<Vec<_>>());
     assert!(found(&["--since", "2900-01-01T00:00:00Z"]).is_empty());
-    for wrong in [["--action", "dance"], ["--account-id", "Acme"], ["--since", "today"]] {
+    for wrong in [
+        ["--action", "dance"],
+        ["--account-id", "Acme"],
+        ["--since", "today"],
+        ["--object", "customer"],
+        ["--actor", "ada"],
+        ["--last", "--newest-first"],
+        ["--follow", "--newest-first"],
+    ] {
         fixture.test_dir.cli(&[&["audit", "list"], &wrong[..]].concat()).fails(2);
     }
 }
@@ -381,7 +401,67 @@ fn an_audit_log_of_many_parts_is_listed_exported_and_verified_whole() {
         }
     });
     assert_eq!(entries(&test_dir), before + 300);
+    wait::until("two blocks are indexed", wait::PATIENCE, || {
+        (test_dir.sql("SELECT count(*) FROM audit_block") == "2").then_some(())
+    });
+    assert_eq!(numbers(&test_dir, &["--action", "create_group"]), groups);
+    assert_eq!(numbers(&test_dir, &["--actor", "user:1"]).len(), 300);
+    test_dir.sql("UPDATE audit_block SET latest = latest + 1 WHERE number = 1");
+    let why = test_dir.cli(&["audit", "verify"]).fails(1);
+    assert!(why.contains("entry 2048: the index"), "what searches rely on was altered: {why}");
+    test_dir.sql("UPDATE audit_block SET latest = latest - 1 WHERE number = 1");
+    test_dir.cli(&["audit", "verify"]).done();
     test_dir.sql("UPDATE audit SET at = at + 1 WHERE sequence = 2001");
     let why = test_dir.cli(&["audit", "verify"]).fails(1);
     assert!(why.contains("entry 2001"), "an entry of the third part was altered: {why}");
+}
+
+/// A running `audit list --follow --json`, and the lines that it prints.
+fn follow(test_dir: &TestDir, more: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut command = test_dir.command();
+    command.args(["audit", "list", "--follow", "--json"]).args(more).arg("--data").arg(test_dir.data());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the binary can be run");
+    let lines = BufReader::new(child.stdout.take().expect("is piped")).lines();
+    (child, lines)
+}
+
+fn ends_with_success(mut child: Child) {
+    let ended = || child.try_wait().expect("a child can be waited for");
+    let status = wait::until("the command ends", wait::PROCESS, ended);
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_followed_log_prints_every_entry_once_beside_writers_and_ends_at_an_interrupt_or_a_closed_pipe() {
+    let (fixture, _) = with_a_customer();
+    let test_dir = &fixture.test_dir;
+    let (child, mut lines) = follow(test_dir, &["--limit", "3"]);
+    let mut next = || {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        serde_json::from_str::<Value>(&line).expect("is JSON")["sequence"].as_u64().expect("a number")
+    };
+    assert_eq!([next(), next(), next()], [5, 6, 7], "the last entries come first");
+    std::thread::scope(|scope| {
+        for writer in 0..3 {
+            let client = fixture.client();
+            scope.spawn(move || {
+                for number in 0..40 {
+                    client.create(&sample::minimal(&format!("{writer} {number}"), "Acme")).must_succeed("a create");
+                }
+            });
+        }
+        for expected in 8..128 {
+            assert_eq!(next(), expected);
+        }
+    });
+    test_dir.account("By a command");
+    assert_eq!(next(), 128);
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill can be run");
+    assert!(interrupt.success());
+    ends_with_success(child);
+    let (child, mut lines) = follow(test_dir, &["--action", "create_account", "--limit", "1"]);
+    let last = lines.next().expect("a line").expect("UTF-8");
+    assert!(last.contains("128"), "{last}");
+    drop(lines);
+    ends_with_success(child);
 }

@@ -1,10 +1,10 @@
 //! `…/audit`.
 
 use blackbox::problems::*;
-use blackbox::{Client, json, sample};
+use blackbox::{CUSTOMERS, Client, Request, json, sample};
 use serde_json::json;
 
-use super::{account_id, get, post};
+use super::{account_id, get, post, user_id};
 use crate::tenant_fixture::TenantFixture;
 
 /// The numbers of the entries that a query lists.
@@ -74,11 +74,64 @@ fn a_condition_that_is_none_is_refused() {
         ("action=nothing", &INVALID_REQUEST, "action"),
         ("since=yesterday", &INVALID_DATE_FORMAT, "since"),
         ("accountId=x", &INVALID_ACCOUNT_ID, "accountId"),
-        ("after=1&pageNumber=2", &INVALID_PAGE_NUMBER, "pageNumber"),
+        ("before=x", &INVALID_REQUEST, "before"),
+        ("order=up", &INVALID_REQUEST, "order"),
+        ("object=customer", &INVALID_REQUEST, "object"),
+        ("object=customer:x", &INVALID_REQUEST, "object"),
+        ("actor=ann", &INVALID_REQUEST, "actor"),
+        ("requestId=a&requestId=b", &INVALID_REQUEST, "requestId"),
+        ("until=tomorrow", &INVALID_DATE_FORMAT, "until"),
+        ("pageSize=51", &INVALID_PAGE_SIZE, "pageSize"),
     ] {
         let reply = refused(query);
         reply.must_be(problem, query);
         assert_eq!(reply.violated_fields(), [field], "{query}");
     }
     assert_eq!(refused("accountId=x&action=nothing").violated_fields(), ["accountId", "action"]);
+}
+
+/// The actions of the entries that a query lists, page after page.
+#[track_caller]
+fn walk(operator: &Client, query: &str, order: &str) -> Vec<String> {
+    let cursor = if order == "newest" { "before" } else { "after" };
+    let (mut actions, mut from) = (Vec::new(), String::new());
+    loop {
+        let page = get(operator, &format!("audit?{query}&order={order}{from}")).must_succeed(query).json();
+        let entries = page["entries"].as_array().expect("entries");
+        actions.extend(entries.iter().map(|entry| entry["action"].as_str().expect("an action").to_owned()));
+        assert_eq!(page["lastPage"], page["next"].is_null());
+        if page["lastPage"] == true {
+            return actions;
+        }
+        from = format!("&{cursor}={}", page["next"]);
+    }
+}
+
+#[test]
+fn the_history_of_a_customer_has_its_changes_and_the_exports_that_reached_it() {
+    let tenants = TenantFixture::start();
+    let (operator, ada) = (tenants.client(&tenants.opal), tenants.client(&tenants.ada));
+    let request = Request::new("POST", CUSTOMERS).header("X-Request-Id", "order-1").json(&sample::full("One", "Acme"));
+    let id = ada.send(request).customer_id();
+    ada.create(&sample::full("Two", "Acme")).must_succeed("another customer");
+    ada.edit(id, &sample::full("One again", "Acme")).must_succeed("an edit");
+    for more in [vec!["--account", "Acme"], vec!["--account", "Rival"], vec![]] {
+        tenants.test_dir.cli(&[vec!["customer", "export"], more].concat()).done();
+    }
+    ada.erase(id).must_succeed("an erasure");
+    let expected = ["create_customer", "edit_customer", "export_customers", "export_customers", "erase_customer"];
+    let reversed: Vec<_> = expected.iter().copied().rev().collect();
+    for size in [1, 2, 50] {
+        let query = format!("object=customer:{id}&pageSize={size}");
+        assert_eq!(walk(&operator, &query, "oldest"), expected, "{size}");
+        assert_eq!(walk(&operator, &query, "newest"), reversed, "{size}");
+    }
+    assert_eq!(walk(&operator, "requestId=order-1", "newest"), ["create_customer"]);
+    let actor = format!("user:{}", user_id(&operator, "ada"));
+    assert_eq!(walk(&operator, &format!("actor={actor}&pageSize=1"), "newest").len(), 4);
+    assert_eq!(walk(&operator, "actor=command_line&action=export_customers", "oldest").len(), 3);
+    let at = get(&operator, &format!("audit?object=customer:{id}")).json()["entries"][0]["at"].clone();
+    let at = at.as_str().expect("a time");
+    assert!(walk(&operator, &format!("object=customer:{id}&until={at}"), "oldest").is_empty());
+    assert_eq!(walk(&operator, &format!("object=customer:{id}&since={at}"), "oldest"), expected);
 }

@@ -43,6 +43,14 @@ pub(crate) fn exists(settings: &Settings) -> Result<bool, CliError> {
     SqliteStore::exists(&settings.data, on_wait).map_err(CliError::failed)
 }
 
+/// Whether opening the registry would upgrade its schema; one in a database is upgraded by `carnelian migrate` alone.
+pub(crate) fn is_outdated(settings: &Settings) -> Result<bool, CliError> {
+    match settings.database_url {
+        Some(_) => Ok(false),
+        None => carnelian_store_sqlite::is_outdated(&settings.data).map_err(CliError::failed),
+    }
+}
+
 /// Says what opening a registry waits for.
 fn on_wait(message: &str) {
     print_message(message);

@@ -9,6 +9,7 @@ pub(crate) use customer::{Customer, Export, Format, Import, OnDuplicate};
 use crate::{
     commands::input::is_dash,
     config::{EveryCommand, Flags, GLOBAL_OPTIONS, ServeCommand},
+    doctor,
     seconds::Seconds,
 };
 use carnelian_app::{admin::input::MAX_LIFETIME, settings::MAX_GRACE};
@@ -16,7 +17,7 @@ use carnelian_domain::{AccountId, Action, Actor, AddressRange, Object, Role, Tim
 use carnelian_store::AuditHead;
 use clap::{
     Args, Parser, Subcommand,
-    builder::{PathBufValueParser, TypedValueParser},
+    builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -113,6 +114,10 @@ pub(crate) enum Command {
     Config(Config),
     /// Show how the registry is doing: its engine, space, erasures, backups and certificates
     Status(Listing),
+    /// Check a registry and its surroundings, and advise
+    ///
+    /// Changes nothing. Exit code 1 if a check fails; a warning is no failure.
+    Doctor(Doctor),
     /// Check that a server is ready, for the health checks of containers: exit code 0 or 1
     Health(HealthCheck),
     /// Print the completions of a shell
@@ -364,6 +369,19 @@ pub(crate) struct Listing {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave a check out; repeatable
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(doctor::names()))]
+    pub(crate) skip: Vec<String>,
+    /// The settings of the server, which the checks are about
+    #[command(flatten)]
+    pub(crate) flags: Flags<ServeCommand>,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod demo;
 mod directory;
+mod doctor;
 mod group;
 mod health;
 pub(crate) mod input;
@@ -44,7 +45,10 @@ use tokio::runtime::{Builder, Runtime};
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
     forbid_core_dumps().map_err(|error| CliError::failed(format!("cannot forbid core dumps: {error}")))?;
-    let settings = settings(&cli, std::env::vars_os().collect())?;
+    let settings = match (settings(&cli, std::env::vars_os().collect()), &cli.command) {
+        (Err(error), Command::Doctor(command)) => return doctor::run(Err(error), command),
+        (settings, _) => settings?,
+    };
     outputs::check(&settings, &cli.command)?;
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
@@ -52,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         Command::Status(Listing { json }) => {
             inspect(&settings, async |app| status::run(app, json, &origin(None)).await)
         }
+        Command::Doctor(command) => doctor::run(Ok(settings), &command),
         Command::Health(check) => health::run(check),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { directory } => man::run(&directory),
@@ -109,6 +114,7 @@ pub fn settings(cli: &Cli, env: Vec<(OsString, OsString)>) -> Result<Settings, C
         Command::Serve(serve) if serve.demo => (Some(&serve.flags), demo::defaults()),
         Command::Serve(serve) if serve.sandbox => (Some(&serve.flags), crate::sandbox::defaults()),
         Command::Serve(serve) => (Some(&serve.flags), Settings::default()),
+        Command::Doctor(doctor) => (Some(&doctor.flags), Settings::default()),
         _ => (None, Settings::default()),
     };
     Settings::gather(defaults, &sources, &cli.every, serve)

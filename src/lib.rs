@@ -13,6 +13,8 @@
 //! * [`sandbox`]: registries created from a seed file
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
 //! * [`machine`]: processors, the limit of open files, and free space
+//! * [`doctor`]: checks of a registry and its surroundings
+//! * [`listener`]: the address that a server listens on
 //! * [`host`]: what a process reports about itself and its machine
 //! * [`tls_files`]: the server's certificate, and the files that it comes from
 //! * [`commands`]: one file per command
@@ -24,7 +26,9 @@ mod backend;
 pub mod cli;
 mod commands;
 pub mod config;
+mod doctor;
 mod host;
+mod listener;
 mod logging;
 mod machine;
 pub mod master_key;

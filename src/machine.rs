@@ -49,6 +49,43 @@ pub(crate) fn free_space(path: &Path) -> Option<u64> {
     Some(blocks.saturating_mul(size))
 }
 
+/// Where the data of a file system is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    /// On this machine.
+    Local,
+    /// In its memory.
+    Memory,
+    /// On another machine; with the name of the file system.
+    Network(&'static str),
+}
+
+/// The file system of a path. One that is not known is taken to be local.
+#[cfg(target_os = "linux")]
+pub(crate) fn file_system(path: &Path) -> FileSystem {
+    use nix::sys::statfs;
+    let networks = [
+        (statfs::NFS_SUPER_MAGIC, "NFS"),
+        (statfs::SMB_SUPER_MAGIC, "SMB"),
+        (statfs::FsType(0xff53_4d42), "CIFS"),
+        (statfs::FsType(0xfe53_4d42), "SMB"),
+        (statfs::FsType(0x0102_1997), "9P"),
+        (statfs::FsType(0x00c3_6400), "Ceph"),
+    ];
+    let Ok(kind) = statfs::statfs(path).map(|found| found.filesystem_type()) else { return FileSystem::Local };
+    match networks.into_iter().find(|(network, _)| *network == kind) {
+        Some((_, name)) => FileSystem::Network(name),
+        None if kind == statfs::TMPFS_MAGIC => FileSystem::Memory,
+        None => FileSystem::Local,
+    }
+}
+
+/// The file system of a path, which is taken to be local.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn file_system(_: &Path) -> FileSystem {
+    FileSystem::Local
+}
+
 /// The new soft limit. `RLIM_INFINITY` is the largest number.
 fn raised(limit: rlim_t, maximum: rlim_t, needed: u64) -> rlim_t {
     limit.max(needed.min(maximum))

@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use std::{
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What the file begins with; the key follows in hexadecimal digits.
@@ -47,9 +47,14 @@ pub(crate) fn load(settings: &Settings, has_registry: bool, entropy: &dyn Entrop
     read(settings, &path)
 }
 
+/// Where the master key is.
+pub(crate) fn path(settings: &Settings) -> PathBuf {
+    settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE))
+}
+
 /// Reads the master key where it must be.
 pub(crate) fn existing(settings: &Settings) -> Result<MasterKey, CliError> {
-    let path = settings.master_key_file.clone().unwrap_or_else(|| settings.data.join(FILE));
+    let path = path(settings);
     if path.try_exists().map_err(|error| explain(&path, &error))? {
         return read(settings, &path);
     }

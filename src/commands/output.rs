@@ -1,6 +1,7 @@
 //! Output: results go to stdout, messages to stderr. If the reader of stdout closes the pipe, a command ends silently.
 
-use crate::CliError;
+use crate::{CliError, seconds::Seconds};
+use carnelian_domain::Timestamp;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     borrow::Cow,
@@ -8,6 +9,9 @@ use std::{
     io::{self, Write},
     os::fd::AsFd,
 };
+
+/// The units of sizes, the largest first, and their bytes.
+const UNITS: [(&str, u64); 4] = [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)];
 
 /// The text with every character escaped that a terminal could act on: control characters other than a line break, and
 /// the characters that change the direction of text. They are escaped as in JSON, so JSON keeps its meaning.
@@ -108,6 +112,30 @@ fn cell(value: &serde_json::Value) -> String {
     }
 }
 
+/// A moment and how long ago it was.
+pub(crate) fn age_of(moment: Timestamp, now: Timestamp) -> String {
+    let ago = now.0.saturating_sub(moment.0).max(0).unsigned_abs() / 1000;
+    format!("{}, {} ago", moment.to_iso8601(), span(ago))
+}
+
+/// Seconds in their largest unit, rounded down.
+pub(crate) fn span(seconds: u64) -> String {
+    let unit = [24 * 60 * 60, 60 * 60, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
+    match seconds - seconds % unit {
+        0 => "0s".to_owned(),
+        whole => Seconds(whole).to_string(),
+    }
+}
+
+/// A number of bytes in its largest unit.
+pub(crate) fn size(bytes: u64) -> String {
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +148,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(&format!("\"{escaped}\"")).expect("a string"), name);
         for plain in ["two\nlines", "Zoë", "שלום", "😀\u{200d}"] {
             assert_eq!(printable(plain), plain);
+        }
+    }
+
+    #[test]
+    fn sizes_and_spans_are_shown_in_their_largest_unit() {
+        for (bytes, shown) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (5 << 30, "5.0 GB")] {
+            assert_eq!(size(bytes), shown);
+        }
+        for (seconds, shown) in [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "1d")] {
+            assert_eq!(span(seconds), shown);
         }
     }
 }

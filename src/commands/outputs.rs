@@ -36,6 +36,7 @@ fn outputs(command: &Command) -> Vec<PathBuf> {
         Command::Serve(_)
         | Command::Config(_)
         | Command::Health(_)
+        | Command::Doctor(_)
         | Command::Status(_)
         | Command::Completions { .. }
         | Command::Man { .. }

@@ -7,7 +7,7 @@ use crate::{
     cli::Serve,
     config::Settings,
     host::ProcessHost,
-    logging, machine,
+    listener, logging, machine,
     sandbox::{self, OnAnyFailure, Prepared, Seed},
     signals::{Hangup, Signals},
     tls_files::{self, TlsFiles},
@@ -16,12 +16,8 @@ use crate::{
 };
 use carnelian_app::App;
 use carnelian_http::{ConnectionLimits, ServerSettings, Service, ServiceSettings, Source};
-use std::{any::Any, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    runtime::Builder,
-    sync::watch,
-};
+use std::{any::Any, fs, path::Path, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, runtime::Builder, sync::watch};
 
 /// How long requests in flight may take after the signal that stops the server.
 const GRACE: Duration = Duration::from_secs(10);
@@ -38,7 +34,7 @@ const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
 /// Serves until a signal stops it.
 pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
-    check_address(&settings)?;
+    listener::check_address(&settings)?;
     let what = what(&settings, &command)?;
     let tls = tls_files::load(&settings)?;
     let _log = logging::start(settings.log, settings.log_level).map_err(CliError::failed)?;
@@ -57,7 +53,7 @@ pub(super) fn run(settings: Settings, command: Serve) -> Result<(), CliError> {
 
 /// Checks the settings as `serve` does before it opens the registry, and returns why clients would refuse the certificate.
 pub(super) fn check(settings: &Settings) -> Result<Vec<String>, CliError> {
-    check_address(settings)?;
+    listener::check_address(settings)?;
     Ok(tls_files::load(settings)?.map(|files| files.warnings).unwrap_or_default())
 }
 
@@ -144,7 +140,7 @@ async fn serve(
     let hangup = Hangup::new().map_err(CliError::failed)?;
     let cannot_listen = |error| CliError::failed(format!("cannot listen on {}: {error}", settings.listen));
     // An address that is taken is refused before a registry is made.
-    let socket = bind(settings.listen).map_err(cannot_listen)?;
+    let socket = listener::bind(settings.listen).map_err(cannot_listen)?;
     let limits = connection_limits(settings);
     let acceptor = tls.as_ref().map(|files| files.tls.clone());
     let host = ProcessHost::of_server(settings, acceptor.clone(), limits.clone());
@@ -182,14 +178,6 @@ async fn serve(
     Ok((Box::new((service, opened.last)), why.map_or(Ok(()), |why| Err(CliError::failed(why)))))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A server that starts again may have the address at once.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
-}
-
 fn connection_limits(settings: &Settings) -> ConnectionLimits {
     let connections = machine::room_for_connections(settings.connections);
     if connections < settings.connections {
@@ -206,19 +194,6 @@ fn http_settings(settings: &Settings, connections: ConnectionLimits) -> ServerSe
         threads: machine::cores(),
         proxies: settings.proxies(),
     }
-}
-
-/// Without TLS everybody on the way could read keys and personal data.
-fn check_address(settings: &Settings) -> Result<(), CliError> {
-    let protected = settings.tls_cert.is_some() || settings.insecure_http || settings.listen.ip().is_loopback();
-    if protected {
-        return Ok(());
-    }
-    Err(CliError::failed(format!(
-        "{} can be reached from other machines and TLS is off: give --tls-cert and --tls-key, or --insecure-http if \
-         something in front of the server does TLS",
-        settings.listen
-    )))
 }
 
 /// Says where the server is and where its data is: the only words of `serve` on stdout.

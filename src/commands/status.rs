@@ -1,14 +1,11 @@
 //! `carnelian status`.
 
-use super::output::{print_result, printable};
-use crate::{CliError, seconds::Seconds, wiring};
+use super::output::{age_of, print_result, printable, size, span};
+use crate::{CliError, wiring};
 use carnelian_app::App;
 use carnelian_domain::{Origin, Timestamp};
 use carnelian_http::documents;
 use serde_json::Value;
-
-/// The units of sizes, the largest first, and their bytes.
-const UNITS: [(&str, u64); 4] = [("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)];
 
 pub(super) async fn run(app: &App, json: bool, origin: &Origin) -> Result<(), CliError> {
     let status = documents::status(&app.local_admin(origin).status().await.map_err(CliError::failed)?);
@@ -60,39 +57,5 @@ fn text(value: &Value) -> String {
 /// A moment and how long ago it was.
 fn age(at: &Value, now: Timestamp) -> String {
     let Some(at) = at.as_str() else { return "none".to_owned() };
-    let ago = Timestamp::from_iso8601(at).map(|moment| now.0.saturating_sub(moment.0).max(0).unsigned_abs() / 1000);
-    ago.map_or_else(|| at.to_owned(), |ago| format!("{at}, {} ago", span(ago)))
-}
-
-/// Seconds in their largest unit, rounded down.
-pub(super) fn span(seconds: u64) -> String {
-    let unit = [24 * 60 * 60, 60 * 60, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
-    match seconds - seconds % unit {
-        0 => "0s".to_owned(),
-        whole => Seconds(whole).to_string(),
-    }
-}
-
-/// A number of bytes in its largest unit.
-pub(super) fn size(bytes: u64) -> String {
-    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
-        #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_and_spans_are_shown_in_their_largest_unit() {
-        for (bytes, shown) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (5 << 30, "5.0 GB")] {
-            assert_eq!(size(bytes), shown);
-        }
-        for (seconds, shown) in [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "1d")] {
-            assert_eq!(span(seconds), shown);
-        }
-    }
+    Timestamp::from_iso8601(at).map_or_else(|| at.to_owned(), |moment| age_of(moment, now))
 }

@@ -134,7 +134,7 @@ impl App {
             return Ok(AuditVerdict::Broken { partition, sequence, why: MISSING_HEAD });
         }
         for end in ends {
-            match self.verify_partition(&end, noted).await? {
+            match self.verify_partition(AuditHead::empty(end.partition), &end, noted).await? {
                 Ok(head) => heads.push(head),
                 Err(BrokenEntry { sequence, why }) => {
                     return Ok(AuditVerdict::Broken { partition: end.partition, sequence, why });
@@ -144,13 +144,47 @@ impl App {
         Ok(AuditVerdict::Whole(heads))
     }
 
+    /// The last entry of a partition, if it has any.
+    pub async fn last_audit_entry(&self, partition: PartitionId) -> Result<Option<StoredEntry>, StoreError> {
+        let ends = self.store.audit_ends().await?;
+        let end = ends.iter().find(|end| end.partition == partition).map_or(0, |end| end.sequence);
+        Ok(self.store.audit_entries(partition, end.saturating_sub(1), 1).await?.pop())
+    }
+
+    /// Verifies the last entries of each partition, so many and a block more, as [`verify_audit`](App::verify_audit) does.
+    pub async fn verify_recent_audit(&self, count: u64) -> Result<AuditVerdict, StoreError> {
+        let mut heads = Vec::new();
+        for end in self.store.audit_ends().await? {
+            let AuditEnd { partition, sequence, .. } = end;
+            let mut from = AuditHead::empty(partition);
+            // Whole blocks, so that the index of each can be compared.
+            let before = sequence.saturating_sub(count) / BLOCK * BLOCK;
+            if before > 0 {
+                // Its own link is not verified; those after it are.
+                let entry = self.store.audit_entries(partition, before - 1, 1).await?.pop();
+                let link = entry.and_then(|entry| entry.link.try_into().ok());
+                let Some(link) = link else {
+                    return Ok(AuditVerdict::Broken { partition, sequence: before, why: "it is missing" });
+                };
+                from = AuditHead { sequence: before, link, partition };
+            }
+            match self.verify_partition(from, &end, &[]).await? {
+                Ok(head) => heads.push(head),
+                Err(BrokenEntry { sequence, why }) => return Ok(AuditVerdict::Broken { partition, sequence, why }),
+            }
+        }
+        Ok(AuditVerdict::Whole(heads))
+    }
+
+    /// Verifies the entries of a partition after a head.
     async fn verify_partition(
         &self,
+        mut head: AuditHead,
         end: &AuditEnd,
         noted: &[AuditHead],
     ) -> Result<Result<AuditHead, BrokenEntry>, StoreError> {
         let noted = || noted.iter().filter(|noted| noted.partition == end.partition);
-        let (mut head, mut block) = (AuditHead::empty(end.partition), Vec::new());
+        let mut block = Vec::new();
         let differs =
             |head: &AuditHead| noted().any(|noted| noted.sequence == head.sequence && noted.link != head.link);
         if differs(&head) {

@@ -13,6 +13,13 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRange(IpNet);
 
+impl AddressRange {
+    /// Whether it contains every address of its family.
+    pub fn is_everything(&self) -> bool {
+        self.0.prefix_len() == 0
+    }
+}
+
 /// The length of the prefix of IPv4-mapped IPv6 addresses, in bits.
 const MAPPED_PREFIX: u8 = 96;
 

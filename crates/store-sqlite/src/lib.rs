@@ -20,5 +20,5 @@ mod read;
 mod store;
 
 pub use error::OpenError;
-pub use files::{directory::make_directory, lock::OnWait, restore::Restore};
+pub use files::{directory::make_directory, lock::OnWait, restore::Restore, schema::is_outdated};
 pub use store::{Options, SqliteStore};

@@ -109,6 +109,15 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether opening a registry would upgrade its schema. Changes nothing.
+pub fn is_outdated(directory: &Path) -> Result<bool, OpenError> {
+    let flags = flags(OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let connection = Connection::open_with_flags(directory.join(DATABASE), flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let found: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(found < MIGRATIONS.len())
+}
+
 /// Opens the database, which must exist, for copying its log into it.
 pub(crate) fn open_for_checkpoints(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;

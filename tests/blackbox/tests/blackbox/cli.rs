@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 pub(crate) mod backup;
+mod doctor;
 mod export;
 mod groups;
 mod health_check;

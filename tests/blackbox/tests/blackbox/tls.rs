@@ -359,6 +359,18 @@ fn a_client_that_does_not_read_responses_is_disconnected() {
     });
 }
 
+/// A certificate with these names, and its key. It is valid until the beginning of a day such as 2026-12-31.
+pub(crate) fn self_signed(names: &[&str], until: &str) -> (String, String) {
+    let key = rcgen::KeyPair::generate().expect("a key can be made");
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut certificate = rcgen::CertificateParams::new(names).expect("names");
+    let parts: Vec<i32> = until.split('-').map(|part| part.parse().expect("a number")).collect();
+    let &[year, month, day] = &parts[..] else { panic!("{until} is no day") };
+    let part = |number: i32| u8::try_from(number).expect("a part of a date");
+    certificate.not_after = rcgen::date_time_ymd(year, part(month), part(day));
+    (certificate.self_signed(&key).expect("a certificate can be made").pem(), key.serialize_pem())
+}
+
 /// A certificate for the given years that a CA has issued, that CA's certificate, and the key.
 pub(crate) fn issued(years: [i32; 2]) -> [String; 3] {
     let ca_key = rcgen::KeyPair::generate().expect("a key can be made");

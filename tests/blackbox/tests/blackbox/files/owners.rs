@@ -19,7 +19,11 @@ fn test_dir() -> TestDir {
 
 /// One of each way to open a registry.
 fn open_in_every_way(test_dir: &TestDir) -> Vec<(String, Outcome)> {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 13] = [
+        &["status"],
+        &["group", "create", "Another"],
+        &["user", "list"],
+        &["directory", "verify"],
         &["account", "list"],
         &["account", "create", "Another"],
         &["customer", "import", "rows.csv"],
@@ -74,6 +78,21 @@ fn a_registry_of_another_user_is_refused_by_every_command_also_of_root() {
     }
     other_user::take_back(&test_dir.data());
     test_dir.serve().stop();
+}
+
+#[test]
+fn a_check_by_another_user_leaves_no_file() {
+    if !other_user::is_possible() {
+        return;
+    }
+    let test_dir = test_dir();
+    let before = everything_below(&test_dir.data());
+    other_user::give(&test_dir.data());
+    let checked = test_dir.cli(&["doctor"]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    assert!(checked.stdout.contains("sudo -u"), "{checked:?}");
+    assert_eq!(everything_below(&test_dir.data()), before);
+    other_user::take_back(&test_dir.data());
 }
 
 #[test]

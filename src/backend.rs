@@ -1,9 +1,10 @@
 //! The storage engines: the only file of the program that names them. Locks and files of an embedded engine stay in here.
 
 use crate::{
-    CliError, atomic_file,
+    CliError,
     commands::output::print_message,
     config::{Durability, Settings},
+    file_errors::explain as explain_file,
     machine::cores,
     registry_files::{self, Access, check_key},
 };
@@ -98,7 +99,7 @@ fn database(settings: &Settings) -> Result<Option<postgres::Database>, CliError>
     let password = match &settings.database_password_file {
         Some(file) => {
             check_key(settings, file, Access::Owner)?;
-            Some(fs::read_to_string(file).map_err(|error| atomic_file::explain(file, &error))?)
+            Some(fs::read_to_string(file).map_err(|error| explain_file(file, &error))?)
         }
         None => env::var("PGPASSWORD").ok(),
     };

@@ -19,7 +19,10 @@ pub(crate) use sources::{CONFIG_ENV, Sources};
 pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};
 
 use crate::{CliError, seconds::Seconds};
-use carnelian_app::settings::{MAX_GRACE, SettingInForce};
+use carnelian_app::{
+    jobs::JobSettings,
+    settings::{MAX_GRACE, SettingInForce},
+};
 use carnelian_domain::{AddressRange, Problem, Rules};
 use carnelian_http::{ProxyHeader, TrustedProxies, openapi::PublishedSetting};
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
@@ -56,6 +59,9 @@ pub struct Settings {
     pub(crate) require_shipping_address: bool,
     pub(crate) erasure_grace: Option<Seconds>,
     pub(crate) erasure_copies_kept: Option<Seconds>,
+    pub(crate) backup_every: Seconds,
+    pub(crate) backup_keep: usize,
+    pub(crate) jobs_keep: Seconds,
     pub(crate) strict_upstream: bool,
     /// The configuration file that was read.
     pub(crate) config_file: Option<PathBuf>,
@@ -94,6 +100,9 @@ impl Default for Settings {
             require_shipping_address: rules.require_shipping_address,
             erasure_grace: None,
             erasure_copies_kept: None,
+            backup_every: Seconds(0),
+            backup_keep: 7,
+            jobs_keep: Seconds(24 * 60 * 60),
             strict_upstream: false,
             config_file: None,
             credentials: None,
@@ -206,6 +215,12 @@ settings! {
         "a number followed by s, m, h or d, such as 90d, or 0", ANY,
         "How long copies of the database are kept that Carnelian does not make, such as snapshots, base backups and \
          write-ahead logs; receipts of erasures then say when they expire";
+    "backup.every", backup_every, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 1d, or 0", 0..=MAX_GRACE,
+        "The time between two backups that the server writes by itself into the folder `jobs` of the data directory; 0 for none";
+    "backup.keep", backup_keep, Some("COUNT"), Serve, "a number of backups", 1..=10_000,
+        "How many of these backups are kept";
+    "jobs.keep", jobs_keep, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 7d, or 0", 0..=MAX_GRACE,
+        "For how long a job that has ended is kept with its result";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
         "Enforce the limits of the original service for each user: 5 requests per second, one at a time";
 }
@@ -276,6 +291,16 @@ impl Settings {
     /// The proxies in front of the server.
     pub(crate) fn proxies(&self) -> TrustedProxies {
         TrustedProxies::new(&self.proxy_trusted, self.proxy_header)
+    }
+
+    /// How jobs are run and kept.
+    pub(crate) fn jobs(&self) -> JobSettings {
+        JobSettings {
+            data: self.data.clone(),
+            keep: self.jobs_keep.0,
+            backup_every: Some(self.backup_every.0).filter(|seconds| *seconds > 0),
+            backup_keep: self.backup_keep,
+        }
     }
 
     /// Where the registry is.

@@ -8,9 +8,10 @@
 //! * [`logging`]: asynchronous log output
 //! * [`transfer`]: import and export, and their file formats
 //! * [`seconds`]: durations such as `90d`
-//! * [`atomic_file`]: files that are written atomically
+//! * [`file_errors`]: errors about the files that a command reads and writes
 //! * [`registry_files`]: what the files of a registry are called, and who owns them
 //! * [`sandbox`]: registries created from a seed file
+//! * [`job_thread`]: the thread that runs a server's jobs
 //! * [`watching`]: a server's background tasks: changes by other processes, and erasures
 //! * [`machine`]: processors, the limit of open files, and free space
 //! * [`doctor`]: checks of a registry and its surroundings
@@ -21,13 +22,14 @@
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
 
-mod atomic_file;
 mod backend;
 pub mod cli;
 mod commands;
 pub mod config;
 mod doctor;
+mod file_errors;
 mod host;
+mod job_thread;
 mod listener;
 mod logging;
 mod machine;

@@ -2,11 +2,13 @@
 
 use crate::{
     CliError,
-    atomic_file::{Draft, sync_name},
     config::Settings,
     registry_files::{Access, check_key},
 };
-use carnelian_app::{Entropy, MasterKey};
+use carnelian_app::{
+    Entropy, MasterKey,
+    atomic_file::{Draft, sync_name},
+};
 use data_encoding::HEXLOWER;
 use std::{
     fs,
@@ -79,7 +81,7 @@ fn make(path: &Path, key: &MasterKey) -> io::Result<()> {
     let mut draft = Draft::new(path)?;
     writeln!(draft, "{PREFIX}{}", HEXLOWER.encode(key.as_bytes()))?;
     // If another process has made a key at the same time, that is the one to use.
-    draft.keep_unless_there()
+    draft.keep_unless_there().map(drop)
 }
 
 fn explain(path: &Path, error: &io::Error) -> CliError {

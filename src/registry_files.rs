@@ -3,7 +3,7 @@
 //! A registry belongs to one user of the system. What another user could have prepared is refused, and so is a command of
 //! another user, root included: the files that it would leave could not be opened by the registry's own server.
 
-use crate::{CliError, atomic_file::explain, config::Settings};
+use crate::{CliError, config::Settings, file_errors::explain};
 use nix::unistd::{Uid, User, geteuid};
 use std::{
     ffi::OsStr,
@@ -14,7 +14,8 @@ use std::{
 };
 
 /// What the names of the files in a data directory begin with, except for the master key.
-const NAMES: [&str; 6] = ["carnelian.", "demo.json", "open.lock", "opening.lock", "restore.tmp", "sandbox.lock"];
+const NAMES: [&str; 7] =
+    ["carnelian.", "demo.json", "jobs", "open.lock", "opening.lock", "restore.tmp", "sandbox.lock"];
 
 /// The permissions of group and others to write.
 const WRITABLE: u32 = 0o022;

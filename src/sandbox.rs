@@ -15,7 +15,9 @@ mod seed_file;
 pub(crate) use directory::{is_marked, registry_of};
 pub(crate) use seed::{Seed, SeedUser};
 
-use crate::{CliError, backend::Purpose, config::Settings, host::ProcessHost, watching::watch, wiring};
+use crate::{
+    CliError, backend::Purpose, config::Settings, host::ProcessHost, job_thread::JobThread, watching::watch, wiring,
+};
 use carnelian_app::{
     failure::Internal,
     sandbox::{Registry, RegistryFuture, Sandbox, SeedCounts, clock::SandboxClock},
@@ -132,6 +134,7 @@ impl RegistryFactory {
         }
         // The tasks end when the registry is dropped.
         watch(&app).detach_all();
+        JobThread::start(&app).map_err(|error| error.to_string())?.detach();
         Ok(Registry { app, counts, directory: Box::new(directory) })
     }
 }

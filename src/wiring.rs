@@ -95,6 +95,7 @@ pub(crate) async fn open_app(
         copies_kept: settings.erasure_copies_kept.map(|kept| kept.0),
         settings: settings.in_force(),
         host,
+        jobs: settings.jobs(),
     };
     Ok(Arc::new(App::open(parts).await.map_err(CliError::failed)?))
 }

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     CliError,
-    atomic_file::{Draft, explain, refuse_if_there},
+    file_errors::{explain, refuse_if_there},
 };
-use carnelian_app::App;
+use carnelian_app::{App, atomic_file::Draft};
 use carnelian_domain::Origin;
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,14 @@
 //! `carnelian serve --demo`: a persistent registry with the default seed and generated keys.
 
 use super::quickstart::{DemoLogin, quickstart};
-use crate::{CliError, atomic_file::Draft, config::Settings, sandbox::Seed};
+use crate::{CliError, config::Settings, sandbox::Seed};
 use carnelian_app::{
     App,
     admin::{
         Admin,
         keys::{KeyEntry, KeyStatus, KeyTerms},
     },
+    atomic_file::Draft,
 };
 use carnelian_domain::{Actor, Origin, Paging};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! `carnelian health`.
 
 use super::{output::print_result, runtime};
-use crate::{CliError, atomic_file::explain, cli::HealthCheck};
+use crate::{CliError, cli::HealthCheck, file_errors::explain};
 use carnelian_http::client::{ApiClient, ClientError, ClientOptions};
 use std::{fs, path::Path, time::Duration};
 

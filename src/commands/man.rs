@@ -1,6 +1,6 @@
 //! `carnelian man`.
 
-use crate::{CliError, atomic_file::explain, cli::Cli};
+use crate::{CliError, cli::Cli, file_errors::explain};
 use clap::CommandFactory;
 use std::{fs, path::Path};
 

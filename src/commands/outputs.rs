@@ -3,12 +3,13 @@
 use super::{backup, input::is_dash};
 use crate::{
     CliError,
-    atomic_file::{explain, parent_of},
     cli::{Administer, Command, Customer},
     config::Settings,
+    file_errors::explain,
     registry_files::{found, is_of_registry},
     sandbox::{is_marked, registry_of},
 };
+use carnelian_app::{atomic_file::parent_of, jobs};
 use std::{
     ffi::OsStr,
     fs, io,
@@ -76,7 +77,7 @@ fn check_output(settings: &Settings, output: &Path) -> Result<(), CliError> {
     .filter_map(|path| identity(path))
     .collect();
     for directory in &registries {
-        protected.extend(names_in(directory).iter().filter_map(|path| identity(path)));
+        protected.extend(files_in(directory).iter().filter_map(|path| identity(path)));
     }
     if existing.is_some_and(|existing| protected.contains(&(existing.dev(), existing.ino()))) {
         return refused();
@@ -99,11 +100,12 @@ fn is_reserved(settings: &Settings, name: &OsStr) -> bool {
     is_key || is_of_registry(name) || is_marked(&settings.data) && is_number()
 }
 
-/// The files of the registry in a directory, as far as it can be listed.
-fn names_in(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+/// The files of the registry in a directory and of its jobs, as far as they can be listed.
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let list = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
     let is_of_registry = |name: &OsStr| is_of_registry(name) || name.as_encoded_bytes().starts_with(KEY.as_bytes());
-    entries.filter(|entry| is_of_registry(&entry.file_name())).map(|entry| entry.path()).collect()
+    let own = list(directory).filter(|entry| is_of_registry(&entry.file_name()));
+    own.chain(list(&directory.join(jobs::FOLDER))).map(|entry| entry.path()).collect()
 }
 
 /// The identity of a file, independent of its names.

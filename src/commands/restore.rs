@@ -7,9 +7,10 @@ use super::{
     runtime,
 };
 use crate::{
-    CliError, atomic_file,
+    CliError,
     backend::{Purpose, RestoreTarget},
     config::Settings,
+    file_errors::explain,
     host::ProcessHost,
     master_key, registry_files,
     sandbox::is_marked,
@@ -36,16 +37,15 @@ pub(super) fn run(
         let data = settings.data.display();
         return Err(CliError::failed(format!("{data} belongs to a sandbox, which is made from a seed, not a backup")));
     }
-    if !file.metadata().map_err(|error| atomic_file::explain(file, &error))?.is_file() {
-        return Err(atomic_file::explain(file, &"a backup is read twice, so it must be a regular file"));
+    if !file.metadata().map_err(|error| explain(file, &error))?.is_file() {
+        return Err(explain(file, &"a backup is read twice, so it must be a regular file"));
     }
     registry_files::check_owner(&settings.data)?;
     let master_key = master_key::existing(settings)?;
     let ledger_path = ledger.map_or_else(|| backup::ledger_of(file), Path::to_owned);
     let input = open_input(&ledger_path);
-    let mut input = input.map_err(|error| atomic_file::explain(&ledger_path, &error))?;
-    let (registry, ledger) =
-        read_ledger(&master_key, &mut input).map_err(|error| atomic_file::explain(&ledger_path, &error))?;
+    let mut input = input.map_err(|error| explain(&ledger_path, &error))?;
+    let (registry, ledger) = read_ledger(&master_key, &mut input).map_err(|error| explain(&ledger_path, &error))?;
     if ledger_path == backup::ledger_of(file) {
         let path = ledger_path.display();
         print_message(format_args!(
@@ -62,13 +62,13 @@ pub(super) fn run(
              is not known, and ids that it has given may be given again"
         ));
     }
-    let open = || File::open(file).map(BufReader::new).map_err(|error| atomic_file::explain(file, &error));
+    let open = || File::open(file).map(BufReader::new).map_err(|error| explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
-    check(&vault, &mut open()?).map_err(|error| atomic_file::explain(file, &error))?;
+    check(&vault, &mut open()?).map_err(|error| explain(file, &error))?;
     let replaced = target.replaced().map(KnownLedger::from_registry);
     let (store, mut backup) = (target.store(), open()?);
     let restored = runtime()?.block_on(restore(store, &vault, &ledger, replaced.as_ref(), &mut backup, origin));
-    let restored = restored.map_err(|error| atomic_file::explain(file, &error))?;
+    let restored = restored.map_err(|error| explain(file, &error))?;
     target.finish()?;
     // Opening it removes the registry that was replaced.
     let host = Arc::new(ProcessHost::of_command(settings));

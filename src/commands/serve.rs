@@ -7,6 +7,7 @@ use crate::{
     cli::Serve,
     config::Settings,
     host::ProcessHost,
+    job_thread::JobThread,
     listener, logging, machine,
     sandbox::{self, OnAnyFailure, Prepared, Seed},
     signals::{Hangup, Signals},
@@ -164,9 +165,11 @@ async fn serve(
     };
     let service = Arc::new(Service::new(opened.source, service_settings));
     let _watching = opened.registry.as_ref().map(watch_registry);
+    let jobs = opened.registry.as_ref().map(JobThread::start).transpose().map_err(CliError::failed)?;
     carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings, limits), stop)
         .await
         .map_err(CliError::failed)?;
+    drop(jobs);
     let why = failure.borrow().clone();
     if why.is_none() {
         if let Some(app) = &opened.registry {

@@ -10,13 +10,8 @@
 //! The marker files keep real registries and sandboxes apart: the keys of a sandbox are in its seed, so a real registry must
 //! not be used as one, nor the reverse.
 
-use crate::{
-    CliError,
-    atomic_file::{Draft, create_private},
-    backend,
-    registry_files::is_own,
-    wiring,
-};
+use crate::{CliError, backend, registry_files::is_own, wiring};
+use carnelian_app::atomic_file::{Draft, create_private};
 use data_encoding::HEXLOWER;
 use std::{
     fs::{self, DirBuilder, DirEntry, File, TryLockError},

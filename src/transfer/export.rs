@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     CliError,
-    atomic_file::{Draft, refuse_if_there},
     cli::{Export, Format},
     commands::{input::is_dash, output::stdout_error},
+    file_errors::refuse_if_there,
 };
-use carnelian_app::{App, customers::CustomerDetails};
+use carnelian_app::{App, atomic_file::Draft, customers::CustomerDetails};
 use carnelian_domain::{Origin, Rules};
 use std::io::{self, BufWriter, Write};
 

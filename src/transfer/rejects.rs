@@ -7,11 +7,9 @@ use super::{
     quoting::without_first_cell,
     row::{REASON, Raw, RowError, joined},
 };
-use crate::{
-    CliError,
-    atomic_file::{Draft, sync_name},
-};
+use crate::CliError;
 use ::csv::ByteRecord;
+use carnelian_app::atomic_file::{Draft, sync_name};
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},

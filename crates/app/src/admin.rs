@@ -8,6 +8,7 @@
 //! * [`erasures`]: erasures of accounts and their receipts
 //! * [`audit`]: the audit log
 //! * [`status`]: how the registry and its server are doing
+//! * [`jobs`]: jobs of this server
 //! * [`input`]: requests of the API, as received, and their checks
 
 pub mod accounts;
@@ -15,6 +16,7 @@ pub mod audit;
 pub mod erasures;
 pub mod groups;
 pub mod input;
+pub mod jobs;
 pub mod keys;
 mod settings;
 pub mod status;

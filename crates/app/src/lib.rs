@@ -11,6 +11,8 @@
 //! * [`erasure`]: erasure of accounts, with signed receipts
 //! * [`audit`]: reading and verifying the audit log
 //! * [`backup`]: backups, and the ledger that opens them
+//! * [`jobs`]: imports, exports and backups in the server
+//! * [`mod@atomic_file`]: files that get their name when they are complete
 //! * [`settings`]: recording changed settings
 //! * [`host`]: what the process and the machine report
 //! * `exact`: what is signed or sealed as JSON, read byte for byte
@@ -33,10 +35,12 @@
 //! | [`idempotency`]: keys of running requests | Answers a concurrent repetition without asking the store. Correctness does not depend on it: the store decides atomically whether a key was used. |
 //! | [`key_uses`]: last uses of keys | Each server writes its own once a minute; the store keeps the latest. |
 //! | [`ids`]: reserved blocks of customer ids | Each server reserves its own; a block that a stopped server has not used up stays unused. |
+//! | [`jobs`]: imports, exports and backups | Each server has its own in its data directory, and runs and shows no others. |
 //! | [`erasure`]: the worker | The store gives each erasure to one worker, for the length of a lease. |
 
 pub mod admin;
 pub mod api_key;
+pub mod atomic_file;
 pub mod audit;
 pub mod authenticate;
 pub mod backup;
@@ -48,6 +52,7 @@ pub mod failure;
 pub mod host;
 pub mod idempotency;
 mod ids;
+pub mod jobs;
 mod key_uses;
 mod listing_slots;
 mod refusal_delay;
@@ -71,6 +76,7 @@ use directory::DirectoryCache;
 use host::Host;
 use idempotency::InFlightKeys;
 use ids::CustomerIds;
+use jobs::{JobSettings, Jobs};
 use parking_lot::Mutex;
 use settings::SettingInForce;
 use std::{sync::Arc, time::Duration};
@@ -99,6 +105,8 @@ pub struct Parts {
     pub settings: Vec<SettingInForce>,
     /// The process and the machine.
     pub host: Arc<dyn Host>,
+    /// How jobs are run and kept.
+    pub jobs: JobSettings,
 }
 
 /// Why the application cannot open a store.
@@ -126,6 +134,7 @@ pub struct App {
     customer_ids: CustomerIds,
     in_flight: Arc<InFlightKeys>,
     erasures: ErasureWorker,
+    jobs: Jobs,
 }
 
 /// The keys derived from the master key, by purpose.
@@ -168,6 +177,7 @@ impl App {
             limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
+            jobs: Jobs::new(parts.jobs),
             erasures: ErasureWorker {
                 id: WorkerId(worker),
                 purge_again_at: Mutex::default(),

@@ -3,7 +3,7 @@
 //! An entry never contains a name or a value: objects and actors are recorded by id, so that entries can stay when an
 //! account is erased.
 
-use crate::ids::{AccountId, CustomerId, GroupId, UserId};
+use crate::ids::{AccountId, CustomerId, GroupId, JobId, UserId};
 use std::{fmt, net::IpAddr, sync::Arc};
 
 /// Recorded instead of field names if it is not known which fields changed.
@@ -84,6 +84,8 @@ pub enum Object<'a> {
     User(UserId),
     /// A key, by its id, which is not secret.
     Key(&'a str),
+    /// A job of a server.
+    Job(JobId),
     /// The whole registry.
     Registry,
     /// An operation that was refused.
@@ -98,6 +100,7 @@ impl fmt::Display for Object<'_> {
             Object::Group(id) => write!(f, "group:{id}"),
             Object::User(id) => write!(f, "user:{id}"),
             Object::Key(id) => write!(f, "key:{id}"),
+            Object::Job(id) => write!(f, "job:{id}"),
             Object::Registry => f.write_str("registry"),
             Object::Operation(name) => write!(f, "operation:{name}"),
         }
@@ -114,6 +117,7 @@ impl<'a> Object<'a> {
             "group" => GroupId::from_digits(id).map(Object::Group),
             "user" => UserId::from_digits(id).map(Object::User),
             "key" => Some(Object::Key(id)),
+            "job" => JobId::from_digits(id).map(Object::Job),
             "operation" => Some(Object::Operation(id)),
             _ => None,
         }
@@ -164,6 +168,16 @@ actions! {
     BackUp = "back_up";
     /// A ledger was written: the keys of all accounts that are not erased.
     WriteLedger = "write_ledger";
+    /// A job was created: an import, an export or a backup in the server.
+    CreateJob = "create_job";
+    /// A job has ended.
+    EndJob = "end_job";
+    /// The cancellation of a job was requested.
+    CancelJob = "cancel_job";
+    /// A job that had ended was deleted with its files.
+    DeleteJob = "delete_job";
+    /// The result of a job was sent to a client.
+    GetJobResult = "get_job_result";
     /// The registry was restored from a backup.
     Restore = "restore";
     /// Accounts, groups, users and keys that were altered outside of the program were accepted.

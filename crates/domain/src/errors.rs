@@ -177,6 +177,16 @@ catalogue! {
     KeyNotFound: NotFound, None, "Resource not found - Invalid keyId.";
     /// The erasure does not exist.
     ErasureNotFound: NotFound, None, "Resource not found - Invalid erasureId.";
+    /// A value of a new job is none of those that it can have.
+    InvalidJob: BadRequest, None, "Invalid job.";
+    /// The job does not exist.
+    JobNotFound: NotFound, None, "Resource not found - Invalid jobId.";
+    /// The job has no such file: it is not done, or had nothing to write.
+    NoJobResult: NotFound, None, "The job has no result";
+    /// The job has ended, or does not wait for a file.
+    JobClosed: Contradiction, None, "The job takes no file or cancellation any more";
+    /// The job has not ended.
+    JobOpen: Contradiction, None, "The job has not ended";
     /// An account, a group or a user with that name exists.
     NameTaken: Contradiction, None, "The name exists already";
     /// No erasure of the account was requested.

@@ -40,6 +40,10 @@ id!(
     ErasureId
 );
 id!(
+    /// Identifies a job of a server.
+    JobId
+);
+id!(
     /// Identifies a customer: below 2^53, so that every JSON parser represents it exactly, and never reused.
     CustomerId
 );

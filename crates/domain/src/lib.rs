@@ -39,7 +39,7 @@ pub use check::RawCustomer;
 pub use customer::{Address, Contact, CustomerDraft, CustomerName, PersonalDetails, Text};
 pub use directory::{AccountState, NameError};
 pub use errors::Problem;
-pub use ids::{AccountId, CustomerId, ErasureId, GroupId, Timestamp, UserId};
+pub use ids::{AccountId, CustomerId, ErasureId, GroupId, JobId, Timestamp, UserId};
 pub use input::{BrokenRule, RawText, Violation, Violations};
 pub use listing::{CustomerField, Listing, RawListing, SelectableField};
 pub use names::unique_name;

@@ -14,7 +14,7 @@
 //! * [`handlers`], [`router`], [`routes`]: the handler of every operation, and the route table
 //! * [`context`], [`query`], [`json`], [`idempotency`]: what handlers receive
 //! * [`rws`], [`admin`], [`health`], [`published`]: the handlers
-//! * [`error`], [`response`]: from a failure to a response
+//! * [`error`], [`response`], [`file_body`]: from a failure, a value or a file to a response
 //! * [`openapi`]: the published interface, as a document and as a page
 //! * [`client`], [`documents`]: for commands: a client of the interface, and its JSON without a server
 
@@ -27,6 +27,7 @@ mod context;
 mod credentials;
 pub mod documents;
 mod error;
+mod file_body;
 mod framing;
 mod handlers;
 mod health;

@@ -1,19 +1,21 @@
 //! Responses.
 
+use crate::file_body::FileBody;
 use carnelian_app::ListingSlot;
 use hyper::{
     StatusCode,
     body::{Body, Bytes, Frame, SizeHint},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
 use std::{
-    convert::Infallible,
+    fs::File,
+    io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-/// A response; its body is in memory as a whole.
+/// A response; its body is in memory as a whole, unless it is a file.
 pub(crate) type Response = hyper::Response<ResponseBody>;
 
 /// The initial capacity for a body, in bytes: nearly every response fits, and a longer one is copied as it grows.
@@ -28,11 +30,21 @@ const PART: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     bytes: Bytes,
+    /// What follows these bytes. Boxed, because few responses have it.
+    file: Option<Box<FileBody>>,
     /// The slot of a listing, taken until the last part of its response has been handed to the connection.
     slot: Option<ListingSlot>,
 }
 
 impl ResponseBody {
+    fn new(bytes: Bytes) -> ResponseBody {
+        ResponseBody { bytes, file: None, slot: None }
+    }
+
+    fn left_in_file(&self) -> u64 {
+        self.file.as_ref().map_or(0, |file| file.left())
+    }
+
     /// Keeps the slot of a listing as long as the body is there.
     pub(crate) fn keep(&mut self, slot: ListingSlot) {
         self.slot = Some(slot);
@@ -41,19 +53,28 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.bytes.is_empty()
+            && let Some(file) = &mut self.file
+        {
+            match ready!(file.poll_next(context)) {
+                Some(Ok(bytes)) => self.bytes = bytes,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {}
+            }
+        }
         let length = self.bytes.len().min(PART);
         Poll::Ready((length > 0).then(|| Ok(Frame::data(self.bytes.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.left_in_file() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        SizeHint::with_exact(self.bytes.len() as u64 + self.left_in_file())
     }
 }
 
@@ -68,14 +89,24 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(ResponseBody { bytes: Bytes::new(), slot: None });
+    let mut response = Response::new(ResponseBody::new(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
 /// A response with status 200 and a body of a media type.
 pub(crate) fn with_body(bytes: Bytes, media_type: HeaderValue) -> Response {
-    let mut response = Response::new(ResponseBody { bytes, slot: None });
+    let mut response = Response::new(ResponseBody::new(bytes));
     response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}
+
+/// A response with status 200 and the first `bytes` of a file, to be saved under a name.
+pub(crate) fn file(file: File, bytes: u64, media_type: &'static str, name: &str) -> Response {
+    let mut response = with_body(Bytes::new(), HeaderValue::from_static(media_type));
+    response.body_mut().file = Some(Box::new(FileBody::new(file, bytes)));
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+    let disposition = disposition.expect("the names of files are made of letters, digits, dots and dashes");
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     response
 }

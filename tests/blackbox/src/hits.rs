@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The path templates of the API.
-const FORMS: [&str; 28] = [
+const FORMS: [&str; 32] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -46,6 +46,10 @@ const FORMS: [&str; 28] = [
     "/admin/v1/keys/{keyId}",
     "/admin/v1/settings",
     "/admin/v1/audit",
+    "/admin/v1/jobs",
+    "/admin/v1/jobs/{jobId}",
+    "/admin/v1/jobs/{jobId}/cancellation",
+    "/admin/v1/jobs/{jobId}/result",
     "/health/live",
     "/health/ready",
     "/openapi.json",

@@ -37,7 +37,8 @@ fn verdict(method: &str, target: &str, reply: &Reply) -> Result<(), String> {
     require(!id.is_empty(), "the X-Request-Id is empty")?;
     require(reply.header("cache-control") == Some("no-store"), "a Cache-Control other than no-store")?;
     require(reply.header("x-content-type-options") == Some("nosniff"), "no X-Content-Type-Options: nosniff")?;
-    if !reply.body.is_empty() {
+    // The result of a job is a file.
+    if !reply.body.is_empty() && reply.header("content-disposition").is_none() {
         let is_page = target == PAGE && reply.status == 200;
         let media_type = if is_page { "text/html; charset=utf-8" } else { "application/json" };
         require(reply.header("content-type") == Some(media_type), &format!("the Content-Type is not {media_type}"))?;

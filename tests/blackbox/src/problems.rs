@@ -82,6 +82,11 @@ problems! {
     GROUP_NOT_FOUND = 404 None, "Resource not found - Invalid groupId.";
     KEY_NOT_FOUND = 404 None, "Resource not found - Invalid keyId.";
     ERASURE_NOT_FOUND = 404 None, "Resource not found - Invalid erasureId.";
+    INVALID_JOB = 400 None, "Invalid job.";
+    JOB_NOT_FOUND = 404 None, "Resource not found - Invalid jobId.";
+    NO_JOB_RESULT = 404 None, "The job has no result";
+    JOB_CLOSED = 409 None, "The job takes no file or cancellation any more";
+    JOB_OPEN = 409 None, "The job has not ended";
     NAME_TAKEN = 409 None, "The name exists already";
     NO_ERASURE_IN_PROGRESS = 409 None, "No erasure of the account is in progress";
     ERASURE_BEGUN = 409 None, "The erasure of the account has begun";

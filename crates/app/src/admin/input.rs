@@ -5,10 +5,10 @@
 mod checks;
 
 use super::keys::KeyTerms;
-use crate::Failure;
+use crate::{Failure, jobs::JobWork};
 use carnelian_domain::{AccountId, Action, Actor, Problem, RawPaging, RawText, Role, Timestamp, Violations};
 use carnelian_store::{AuditFilter, AuditOrder, AuditQuery, NewUser, UserChanges};
-use checks::{INVALID_TEXT, importable, object, role, sequence, status, text, user_name};
+use checks::{INVALID_TEXT, importable, job_kind, object, role, sequence, status, text, user_name};
 
 /// The largest number of address ranges of a key.
 pub const MAX_RANGES: usize = 50;
@@ -64,6 +64,15 @@ pub struct RawKey<'a> {
     pub allowed: Vec<RawText<'a>>,
     /// `key`.
     pub key: RawText<'a>,
+    /// `reason`.
+    pub reason: RawText<'a>,
+}
+
+/// A request to create a job.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawJob<'a> {
+    /// `kind`.
+    pub kind: RawText<'a>,
     /// `reason`.
     pub reason: RawText<'a>,
 }
@@ -145,6 +154,16 @@ impl RawKey<'_> {
         let reason = checks::reason(&mut violations, self.reason);
         let terms = KeyTerms { label, lifetime_seconds: lifetime.flatten(), allowed };
         Ok(violations.finish(Some((terms, key, reason)))?)
+    }
+}
+
+impl RawJob<'_> {
+    /// What the job does, and the reason.
+    pub fn check(&self) -> Result<(JobWork, Option<String>), Failure> {
+        let mut violations = Violations::default();
+        let kind = violations.required("kind", self.kind, Problem::InvalidJob, job_kind);
+        let reason = checks::reason(&mut violations, self.reason);
+        Ok(violations.finish(kind.map(|kind| (kind, reason)))?)
     }
 }
 

@@ -57,6 +57,7 @@ fn field_of(problem: Problem) -> Option<&'static str> {
         Problem::InvalidText => Some("reason"),
         Problem::InvalidRole => Some("roleName"),
         Problem::InvalidStatus => Some("status"),
+        Problem::InvalidJob => Some("kind"),
         Problem::InvalidLifetime => Some("lifetimeSeconds"),
         Problem::InvalidKey => Some("key"),
         Problem::InvalidAddressRange => Some("allowedAddresses[0]"),

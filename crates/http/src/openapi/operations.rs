@@ -6,7 +6,7 @@
 use super::parameters;
 use crate::{
     admin::v1::status::StatusReply,
-    admin::v1::wire::{EntriesReply, ErasureReply, GroupReply, IssuedReply, KeyReply, SettingsReply},
+    admin::v1::wire::{EntriesReply, ErasureReply, GroupReply, IssuedReply, JobReply, KeyReply, SettingsReply},
     health::Health,
     idempotency::IDEMPOTENCY_KEY,
     routes::{RWS_PREFIX, Route},
@@ -48,6 +48,8 @@ pub(super) enum Reply {
     Document,
     /// A page for browsers.
     Html,
+    /// A file.
+    File,
 }
 
 /// One operation.
@@ -345,6 +347,31 @@ pub(super) const GROUPS: &[Group] = &[
                     set `after`, or `before` with the newest entries first, to the `next` of the previous page until \
                     `lastPage` is true.",
                 ),
+        ],
+    },
+    Group {
+        tag: "Jobs",
+        description: "What takes long and runs in the server beside requests: one job at a time, in the order of their ids. \
+            A job survives a restart of the server. It belongs to the server that answers, as its files do: of several \
+            servers, each has its own. Requires the role OPERATOR.",
+        access: Access::Operators,
+        operations: &[
+            page::<JobReply<'_>>("list_jobs", "List jobs").about("Lists the jobs of this server, the newest first."),
+            json::<JobReply<'_>>("create_job", "Create a job")
+                .about("Creates a job. It begins when those before it have ended.")
+                .body("NewJob")
+                .fails(&[Problem::InvalidJob]),
+            json::<JobReply<'_>>("get_job", "Read a job").about("Shows the progress of a job, and how it ended."),
+            json::<JobReply<'_>>("delete_job", "Delete a job")
+                .about("Deletes a job that has ended, with its files.")
+                .fails(&[Problem::JobOpen]),
+            json::<JobReply<'_>>("cancel_job", "Cancel a job")
+                .about("A job that has not begun is cancelled at once, one that runs as soon as it notices.")
+                .body("Reason")
+                .fails(&[Problem::JobClosed]),
+            Operation::new("get_job_result", "Download the result of a job", Reply::File)
+                .about("Returns the file that the job has written.")
+                .fails(&[Problem::NoJobResult]),
         ],
     },
     Group {

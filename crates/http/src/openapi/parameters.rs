@@ -55,6 +55,7 @@ static PARAMETERS: &[Parameter] = &[
     path("userId", "The user's id in decimal digits.", digits, "1").fails(&[Problem::UserNotFound]),
     path("groupId", "The group's id in decimal digits.", digits, "1").fails(&[Problem::GroupNotFound]),
     path("erasureId", "The erasure's id in decimal digits.", digits, "1").fails(&[Problem::ErasureNotFound]),
+    path("jobId", "The job's id in decimal digits.", digits, "1796034600000").fails(&[Problem::JobNotFound]),
     path("keyId", "The key's id, as listed.", key_id, "0123456789abcdef").fails(&[Problem::KeyNotFound]),
     path("param", "The text to return.", echoed, "hello").fails(&[Problem::RequiredFieldsMissing]),
     query("accountName", "Only customers of this account.", |rules| required_text(&rules.account_name), "Acme")

@@ -5,12 +5,15 @@ use super::{
     interface::Interface,
     texts::{optional_text, required_text, short_text, user_name, visible_text},
 };
-use carnelian_app::admin::input::{MAX_LIFETIME, MAX_RANGES};
+use carnelian_app::{
+    admin::input::{MAX_LIFETIME, MAX_RANGES},
+    jobs::JobWork,
+};
 use carnelian_domain::{Role, directory::USER_STATES, rules::TextRule};
 use serde_json::{Map, Value, json};
 
 /// Every schema with its name.
-pub(super) fn all(interface: &Interface<'_>) -> [(&'static str, Value); 9] {
+pub(super) fn all(interface: &Interface<'_>) -> [(&'static str, Value); 10] {
     let rules = interface.rules;
     [
         ("Customer", customer(interface)),
@@ -22,6 +25,7 @@ pub(super) fn all(interface: &Interface<'_>) -> [(&'static str, Value); 9] {
         ("NewUser", new_user()),
         ("UserChanges", user_changes()),
         ("NewKey", new_key()),
+        ("NewJob", new_job()),
     ]
 }
 
@@ -133,6 +137,11 @@ fn user_changes() -> Value {
         "status": or_none(USER_STATES.map(|(name, _)| name).to_vec()),
     });
     form(properties, &[])
+}
+
+fn new_job() -> Value {
+    let kind = json!({ "type": "string", "enum": JobWork::KINDS });
+    form(json!({ "kind": with(kind, "What the job does.", "backup") }), &["kind"])
 }
 
 fn new_key() -> Value {

@@ -70,6 +70,7 @@ fn success(schemas: &Schemas, operation: &Operation) -> Value {
             (schemas.description(&name).clone(), "application/json", schemas.content(&name))
         }
         Reply::Document => ("An OpenAPI document.".into(), "application/json", json!({ "schema": document_schema() })),
+        Reply::File => ("A file.".into(), "application/octet-stream", json!({ "schema": {} })),
         Reply::Html => ("An HTML page.".into(), "text/html", json!({ "schema": { "type": "string" } })),
     };
     let version = operation.has_version.then_some("ETag");

@@ -1,7 +1,7 @@
 //! The rules for single values of an administrative request.
 
 use super::MAX_RANGES;
-use crate::api_key::is_importable;
+use crate::{api_key::is_importable, jobs::JobWork};
 use carnelian_domain::{
     AccountId, AddressRange, BrokenRule, CustomerId, Object, Problem, RawText, Role, Violations,
     directory::{MAX_NAME, USER_STATES, check_name, check_user_name},
@@ -42,6 +42,13 @@ pub(super) fn role(text: &str) -> Option<Role> {
 
 pub(super) fn status(text: &str) -> Option<bool> {
     USER_STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
+}
+
+pub(super) fn job_kind(kind: &str) -> Option<JobWork> {
+    match kind {
+        "backup" => Some(JobWork::Backup { scheduled: false }),
+        _ => None,
+    }
 }
 
 pub(super) fn importable(key: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The JSON form of groups, keys, erasures, settings and audit log entries. The published schemas are derived from these types: a
+//! The JSON form of groups, keys, erasures, settings, audit log entries and jobs. The published schemas are derived from these types: a
 //! doc comment is the description of its schema or field.
 
 use crate::rws::v1::wire::{AccountReply, Listed};
@@ -9,6 +9,7 @@ use carnelian_app::{
         keys::{AddedKey, KeyEntry, KeyStatus},
     },
     erasure::{ErasureRecord, ErasureState},
+    jobs::{Job, JobState, JobWork},
     settings::SettingInForce,
 };
 use carnelian_domain::{Action, CustomerId, Timestamp, paging::MAX_PAGE_SIZE};
@@ -279,6 +280,68 @@ impl<'a> From<&'a ListedEntry> for EntryReply<'a> {
             request_id: entry.request_id.as_deref(),
             reason: entry.reason.as_deref(),
             suppressed: entry.suppressed,
+        }
+    }
+}
+
+/// A job of the server that answers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Job")]
+pub(crate) struct JobReply<'a> {
+    #[schemars(regex(pattern = "^[0-9]+$"), example = &"1796034600000")]
+    job_id: String,
+    #[schemars(extend("enum" = JobWork::KINDS))]
+    kind: &'static str,
+    #[schemars(extend("enum" = JobState::ALL.map(JobState::name)))]
+    status: &'static str,
+    /// Who created it, in the form of `actor` in the audit log; `server` for a backup of the schedule.
+    #[schemars(example = &"user:1")]
+    created_by: String,
+    #[schemars(example = &"Requested by the customer")]
+    reason: Option<&'a str>,
+    #[schemars(extend("format" = "date-time"), example = &"2026-11-30T08:30:00.000Z")]
+    created_at: String,
+    /// When it was last begun or resumed.
+    #[schemars(extend("format" = "date-time"))]
+    started_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    ended_at: Option<String>,
+    /// The rows or records so far.
+    #[schemars(example = 0)]
+    rows: u64,
+    /// The bytes read from the file to import, or written to the result, so far.
+    #[schemars(example = 0)]
+    bytes: u64,
+    #[schemars(example = 0)]
+    rows_per_second: u64,
+    /// Why it failed; of a job that is running, why it was interrupted before.
+    error: Option<&'a str>,
+    /// The size of the result; null if there is none.
+    result_bytes: Option<u64>,
+}
+
+impl Listed for JobReply<'_> {
+    const KEY: &'static str = "jobs";
+}
+
+impl<'a> JobReply<'a> {
+    /// A job as of some moment.
+    pub(crate) fn new(job: &'a Job, now: Timestamp) -> JobReply<'a> {
+        JobReply {
+            job_id: job.id().to_string(),
+            kind: job.work.kind(),
+            status: job.state.name(),
+            created_by: job.created_by().to_string(),
+            reason: job.reason(),
+            created_at: job.created_at().to_iso8601(),
+            started_at: job.started_at().map(Timestamp::to_iso8601),
+            ended_at: job.ended_at().map(Timestamp::to_iso8601),
+            rows: job.progress.rows,
+            bytes: job.progress.bytes,
+            rows_per_second: job.rows_per_second(now),
+            error: job.error.as_deref(),
+            result_bytes: job.result_bytes,
         }
     }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod bodies;
 mod erasures;
 mod groups;
+mod jobs;
 mod keys;
 mod status;
 mod users;

@@ -7,9 +7,7 @@
 //!
 //! A draft is removed when it is dropped. Only a process that is killed leaves one, and no later one uses it.
 
-use crate::CliError;
 use std::{
-    fmt,
     fs::{self, File, Permissions},
     io::{self, BufWriter, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -21,36 +19,23 @@ use tempfile::NamedTempFile;
 const PRIVATE: u32 = 0o600;
 
 /// A file that gets its name when it is complete. If it is dropped before, it is removed.
-pub(crate) struct Draft {
+pub struct Draft {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
 
-/// Fails if a file exists, unless it may be replaced.
-pub(crate) fn refuse_if_there<'a>(files: impl IntoIterator<Item = &'a Path>, replace: bool) -> Result<(), CliError> {
-    match files.into_iter().find(|file| !replace && file.symlink_metadata().is_ok()) {
-        Some(file) => Err(CliError::failed(format!("{} already exists; --replace overwrites it", file.display()))),
-        None => Ok(()),
-    }
-}
-
 /// Syncs the directory of a file, so that the file's name survives a power cut.
-pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+pub fn sync_name(path: &Path) -> io::Result<()> {
     File::open(parent_of(path))?.sync_all()
 }
 
 /// The directory of a file.
-pub(crate) fn parent_of(path: &Path) -> &Path {
+pub fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// An error about a file.
-pub(crate) fn explain(path: &Path, error: &dyn fmt::Display) -> CliError {
-    CliError::failed(format!("{}: {error}", path.display()))
-}
-
 /// Makes a file that only its owner can read, whatever the umask. Fails if there is one, or a link, of that name.
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+pub fn create_private(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
     file.set_permissions(Permissions::from_mode(PRIVATE))?;
     Ok(file)
@@ -58,7 +43,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 
 impl Draft {
     /// Creates the draft of a file.
-    pub(crate) fn new(path: &Path) -> io::Result<Draft> {
+    pub fn new(path: &Path) -> io::Result<Draft> {
         let name = path.file_name().ok_or_else(|| io::Error::other("this is not the name of a file"))?;
         let mut prefix = name.to_owned();
         prefix.push(".");
@@ -67,7 +52,7 @@ impl Draft {
     }
 
     /// Puts the file on stable storage under its final name, in the place of a file that has it.
-    pub(crate) fn keep(self) -> io::Result<()> {
+    pub fn keep(self) -> io::Result<()> {
         let (path, file) = self.synced()?;
         fs::rename(&file, &path)?;
         // It has no name left that could be removed.
@@ -75,19 +60,20 @@ impl Draft {
         sync_name(&path)
     }
 
-    /// The same, but another file of that name stays.
-    pub(crate) fn keep_unless_there(self) -> io::Result<()> {
+    /// The same, but another file of that name stays. Returns whether there was none.
+    pub fn keep_unless_there(self) -> io::Result<bool> {
         let (path, file) = self.synced()?;
-        match fs::hard_link(&file, &path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            linked => linked?,
-        }
+        let is_new = match fs::hard_link(&file, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            linked => linked.map(|()| true)?,
+        };
         file.close()?;
-        sync_name(&path)
+        sync_name(&path)?;
+        Ok(is_new)
     }
 
     /// Whether it has the same content as the file whose name it is to get.
-    pub(crate) fn is_there(&mut self) -> io::Result<bool> {
+    pub fn is_there(&mut self) -> io::Result<bool> {
         self.flush()?;
         Ok(fs::read(self.file.get_ref())? == fs::read(&self.path)?)
     }

@@ -16,7 +16,13 @@ pub(crate) use directory::{is_marked, registry_of};
 pub(crate) use seed::{Seed, SeedUser};
 
 use crate::{
-    CliError, backend::Purpose, config::Settings, host::ProcessHost, job_thread::JobThread, watching::watch, wiring,
+    CliError,
+    backend::Purpose,
+    config::Settings,
+    host::ProcessHost,
+    job_thread::JobThread,
+    watching::{repeat, watch},
+    wiring,
 };
 use carnelian_app::{
     failure::Internal,
@@ -26,9 +32,14 @@ use carnelian_domain::{Actor, Origin};
 use directory::{RegistryDir, SandboxDir, TemporaryDir};
 use std::{
     any::Any,
+    future::ready,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
+
+/// How often a sandbox looks whether it still has the lock of its directory.
+const LOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Called when one of the registries that a server opens, one after another, has failed for good.
 pub(crate) type OnAnyFailure = Arc<dyn Fn(String) + Send + Sync>;
@@ -96,6 +107,11 @@ pub(crate) async fn prepare(
         None => factory.create().await,
     };
     let first = first.map_err(CliError::failed)?;
+    let on_failure = factory.on_failure.clone();
+    tokio::spawn(repeat(Arc::downgrade(&factory.directory), LOCK_INTERVAL, move |directory: Arc<SandboxDir>| {
+        directory.check_lock().unwrap_or_else(|why| on_failure(why));
+        ready(())
+    }));
     let create = move || -> RegistryFuture {
         let factory = factory.clone();
         Box::pin(async move { factory.create().await.map_err(Internal::new) })

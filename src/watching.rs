@@ -50,7 +50,11 @@ pub(crate) fn every(time: Duration) -> Interval {
 }
 
 /// Does some work at once, and again and again, for as long as `owner` is there.
-async fn repeat<T, Work: Future<Output = ()>>(owner: Weak<T>, time: Duration, work: impl Fn(Arc<T>) -> Work) {
+pub(crate) async fn repeat<T, Work: Future<Output = ()>>(
+    owner: Weak<T>,
+    time: Duration,
+    work: impl Fn(Arc<T>) -> Work,
+) {
     let mut ticks = every(time);
     loop {
         ticks.tick().await;

@@ -7,7 +7,7 @@ use crate::{
     watching::every,
 };
 use carnelian_app::{
-    App,
+    App, DirectoryError,
     audit::{AuditOrder, AuditVerdict},
 };
 use carnelian_store::{AuditEntry, AuditFilter, AuditQuery, PartitionId, StoredEntry};
@@ -26,6 +26,9 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
     match command {
         Audit::List(command) => list(app, command).await,
         Audit::Verify { expect } => match app.verify_audit(&expect).await.map_err(CliError::failed)? {
+            AuditVerdict::Whole(_) if app.check_directory() == Err(DirectoryError::Older) => {
+                Err(CliError::failed(DirectoryError::Older))
+            }
             AuditVerdict::Whole(heads) => {
                 let entries: u64 = heads.iter().map(|head| head.sequence).sum();
                 print_message(format_args!("verified {entries} entries"));

@@ -14,9 +14,9 @@ use crate::{CliError, backend, registry_files::is_own, wiring};
 use carnelian_app::atomic_file::{Draft, create_private};
 use data_encoding::HEXLOWER;
 use std::{
-    fs::{self, DirBuilder, DirEntry, File, TryLockError},
+    fs::{self, DirBuilder, DirEntry, File, Metadata, TryLockError},
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -46,7 +46,7 @@ pub(super) struct SandboxDir {
     current: AtomicU64,
     /// The highest number in use.
     last: AtomicU64,
-    _lock: File,
+    lock: File,
 }
 
 /// Removes a temporary directory when dropped.
@@ -145,7 +145,15 @@ impl SandboxDir {
             fs::rename(draft, path)?;
         }
         let current = current(&root);
-        Ok(SandboxDir { root, current: current.into(), last: current.into(), _lock: lock })
+        Ok(SandboxDir { root, current: current.into(), last: current.into(), lock })
+    }
+
+    /// Fails with the reason if the lock was lost: its file is removed or another one, so another server can take the lock.
+    pub(super) fn check_lock(&self) -> Result<(), String> {
+        let path = self.root.join(LOCK);
+        let identity = |file: io::Result<Metadata>| file.ok().map(|file| (file.dev(), file.ino()));
+        let is_held = identity(fs::metadata(&path)) == identity(self.lock.metadata());
+        if is_held { Ok(()) } else { Err(format!("{} was removed or replaced", path.display())) }
     }
 
     /// The current registry, if there is one.

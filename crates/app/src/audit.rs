@@ -209,7 +209,7 @@ impl App {
                 }
             }
         }
-        if !same_digest(&head.end(&self.keys.audit).seal, &end.seal) {
+        if !same_digest(&head.end(&self.keys.audit, &end.directory()).seal, &end.seal) {
             return Ok(Err(BrokenEntry { sequence: head.sequence, why: "it is not the last one that was written" }));
         }
         match noted().find(|noted| noted.sequence > head.sequence) {

@@ -11,8 +11,8 @@ use crate::{
     permit, sealing,
 };
 use carnelian_domain::{
-    AccountId, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Origin, Page, Permission, PersonalDetails,
-    Problem, RawCustomer, RawListing, Scope,
+    AccountId, AccountState, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Origin, Page, Permission,
+    PersonalDetails, Problem, RawCustomer, RawListing, Scope,
 };
 use carnelian_store::{
     Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer,
@@ -110,6 +110,19 @@ impl App {
         find().ok_or_else(|| Problem::AccountNotFound.into())
     }
 
+    /// Fails if customers may not be written in an account, since it is being erased. The store checks that, too, but in a
+    /// row that may have been altered since the directory was last verified.
+    async fn check_not_being_erased(&self, account: &Account) -> Result<(), Failure> {
+        if account.state == AccountState::Active {
+            return Ok(());
+        }
+        // Another process may have just cancelled the erasure.
+        self.refresh_directory().await?;
+        let directory = self.directory.load();
+        let is_active = directory.account(account.id).is_some_and(|account| account.state == AccountState::Active);
+        if is_active { Ok(()) } else { Err(Problem::ErasureInProgress.into()) }
+    }
+
     /// A customer in the caller's scope, and its account.
     async fn customer_in_scope(
         &self,
@@ -201,6 +214,7 @@ impl CustomerWriter<'_> {
             Cow::Borrowed(_) => account,
             Cow::Owned(caller) => self.app.account_in_scope(caller, draft.account_name.as_str()).await?,
         };
+        self.app.check_not_being_erased(&account).await?;
         let new = self.app.sealed(id, &account, draft)?;
         let origin = self.origin_of(&caller);
         Ok(self.app.store.create_customer(new, &origin, guard.map(InFlightGuard::key)).await)
@@ -228,6 +242,8 @@ impl CustomerWriter<'_> {
             // The caller's rights may have changed during the reads.
             let caller = self.confirmed_in(current.account).await?;
             let account = self.app.account_in_scope(&caller, draft.account_name.as_str()).await?;
+            self.app.check_not_being_erased(&old_account).await?;
+            self.app.check_not_being_erased(&account).await?;
             let edit = EditCustomer {
                 changed_fields: changed_fields(id, &current, &old_account, &draft),
                 customer: self.app.sealed(id, &account, draft.clone())?,

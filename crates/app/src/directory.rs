@@ -17,9 +17,7 @@ use crate::{
     vault::{SealingKey, Vault},
 };
 use carnelian_domain::{AccountId, AccountState, AddressRange, Caller, Role, Scope, Timestamp, UserId, unique_name};
-use carnelian_store::{
-    AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord, directory_seal::ALTERED,
-};
+use carnelian_store::{AccountRecord, DirectoryError, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
 /// An account that is not erased.
@@ -75,21 +73,6 @@ pub(crate) struct User {
     pub(crate) enabled: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) keys: Vec<Key>,
-}
-
-/// Why a loaded directory is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DirectoryError {
-    /// It is not what was sealed.
-    #[error(
-        "{ALTERED}: nobody can sign in until the registry is restored, or `carnelian directory reseal` accepts what is stored"
-    )]
-    Altered,
-    /// It is older than one that this process has seen.
-    #[error(
-        "an older state of accounts, groups, users and keys was put back: nobody can sign in until the server is started again"
-    )]
-    Older,
 }
 
 /// One version of the directory.

@@ -64,7 +64,7 @@ pub mod transfer;
 pub mod vault;
 
 pub use carnelian_store::Clock;
-pub use directory::DirectoryError;
+pub use carnelian_store::DirectoryError;
 pub use failure::Failure;
 pub use listing_slots::ListingSlot;
 pub use throttle::ActiveCall;

@@ -212,8 +212,8 @@ impl AuditChain for AuditKey {
         sign(&self.chain, &[previous, &sequence.to_be_bytes(), &at.0.to_be_bytes(), entry.as_bytes()])
     }
 
-    fn seal(&self, head: &AuditHead) -> Link {
-        sign(&self.end, &[&head.sequence.to_be_bytes(), &head.link])
+    fn seal(&self, head: &AuditHead, directory: &Seal) -> [u8; KEY_BYTES] {
+        sign(&self.end, &[&head.sequence.to_be_bytes(), &head.link, directory])
     }
 }
 
@@ -442,7 +442,7 @@ pub(crate) mod tests {
                 vault.fingerprint(&[b"request"]).to_vec(),
                 vault.setting_digest("listen", None).to_vec(),
                 audit.link(&head.link, 1, Timestamp(1), "entry").to_vec(),
-                audit.seal(&head).to_vec(),
+                audit.seal(&head, &[0; 32]).to_vec(),
                 master.directory_key(registry).seal(b"directory").to_vec(),
                 backups.sign().finish(),
                 receipts.public().as_ref().to_vec(),

@@ -141,7 +141,7 @@ CREATE TABLE idempotent_write (
 
 CREATE INDEX idempotent_write_at ON idempotent_write (partition, at);
 
--- seal: that of the log which ends with this entry; only the last entry has one
+-- seal: that of the log which ends with this entry, with the newest directory seal; only the last entry has one
 CREATE TABLE audit (
     partition BIGINT NOT NULL,
     sequence BIGINT NOT NULL,

@@ -9,6 +9,7 @@ use crate::{
     error::{DatabaseError, OpenError},
     port::directory::seal,
     session::{Database, Session},
+    transaction::SEAL_EMPTY,
 };
 use carnelian_store::{AuditHead, PartitionId, RegistryId, RegistryKeys};
 
@@ -72,10 +73,11 @@ async fn create(session: &Session, keys: &dyn RegistryKeys) -> Result<(), Databa
     }
     let partition = PartitionId::FIRST;
     let id = session.registry_id().await?;
-    seal(session, &*keys.directory_key(id)).await?;
-    let seal = AuditHead::empty(partition).end(&*keys.audit_chain(id)).seal;
-    let number = i64::from(partition.0);
-    session.run(ADD_PARTITION, &[&number, &&seal[..]]).await?;
+    let (number, chain) = (i64::from(partition.0), keys.audit_chain(id));
+    session.run(ADD_PARTITION, &[&number, &None::<&[u8]>]).await?;
+    let directory = seal(session, &*chain, &*keys.directory_key(id)).await?;
+    let seal = AuditHead::empty(partition).end(&*chain, &directory.newest).seal;
+    session.run(SEAL_EMPTY, &[&number, &&seal[..]]).await?;
     session.run(ADD_IDS, &[&number]).await?;
     session.run(SET_VERSION, &[&KNOWN, &OLDEST_RELEASE]).await?;
     Ok(())

@@ -10,7 +10,7 @@ use crate::{
     sessions::{Lease, Sessions},
 };
 use carnelian_domain::Timestamp;
-use carnelian_store::{AuditChain, AuditEnd, AuditHead, Link, PartitionId, StoreError};
+use carnelian_store::{AuditChain, AuditEnd, AuditLog, Link, PartitionId, Seal, StoreError};
 use std::{ops::Deref, sync::Arc};
 use tokio_postgres::Row;
 
@@ -24,7 +24,7 @@ const LAST_ENTRY: &str = "SELECT sequence, link, seal FROM audit WHERE partition
 pub(crate) const LOCK_LOG: [&str; 2] = [LOCK, LAST_ENTRY];
 
 /// The end of a log, in one statement, so that all of it is of one moment.
-const END: &str = "
+pub(crate) const END: &str = "
     SELECT a.sequence, a.link, a.seal, p.empty_seal
     FROM partition p LEFT JOIN audit a ON a.partition = p.partition
         AND a.sequence = (SELECT max(sequence) FROM audit WHERE partition = $1)
@@ -35,6 +35,12 @@ const APPEND: &str = "
     SELECT p.partition, t.sequence, $2::BIGINT, t.entry, t.link, t.seal
     FROM partition p, unnest($3::BIGINT[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[]) AS t (sequence, entry, link, seal)
     WHERE p.partition = $1";
+
+/// Writes the seal of the last entry.
+pub(crate) const SEAL: &str = "UPDATE audit SET seal = $3 WHERE partition = $1 AND sequence = $2";
+
+/// Writes the seal of a log without entries.
+pub(crate) const SEAL_EMPTY: &str = "UPDATE partition SET empty_seal = $2 WHERE partition = $1";
 
 const UNSEAL: &str = "UPDATE audit SET seal = NULL WHERE partition = $1 AND sequence = $2";
 
@@ -135,14 +141,14 @@ impl Transaction {
     /// Writes the entries that were appended to a log.
     pub(crate) async fn write_log(&self, log: LockedLog) -> Result<(), DatabaseError> {
         let Some(last) = log.links.last() else { return Ok(()) };
-        let LockedLog { chain, head, before, entries, links } = &log;
-        let partition = i64::from(head.partition.0);
+        let LockedLog { chain, log, before, entries, links } = &log;
+        let partition = i64::from(log.head().partition.0);
         let (before, count) = (before.cast_signed(), entries.len() as i64);
         let sequences: Vec<_> = (before + 1..=before + count).collect();
-        let (end, at) = (head.end(&**chain), self.now.0);
+        let (end, at) = (log.end(&**chain), self.now.0);
         let seals: Vec<_> =
             sequences.iter().map(|sequence| (*sequence == before + count).then_some(&end.seal[..])).collect();
-        debug_assert_eq!(*last, head.link);
+        debug_assert_eq!(*last, log.head().link);
         let links: Vec<_> = links.iter().map(|link| &link[..]).collect();
         let entry_values: Values<'_> = &[&partition, &at, &sequences, entries, &links, &seals];
         let numbered: Values<'_> = &[&partition, &before];
@@ -154,6 +160,17 @@ impl Transaction {
         } else {
             Err(DatabaseError::Corrupt("the audit log was not written as it should be"))
         }
+    }
+
+    /// Writes the end of a log to which nothing was appended.
+    pub(crate) async fn write_end(&self, log: &LockedLog) -> Result<(), DatabaseError> {
+        let end = log.log.end(&*log.chain);
+        let (partition, sequence, seal) = (i64::from(end.partition.0), end.sequence.cast_signed(), &end.seal[..]);
+        let written = match sequence {
+            0 => self.run(SEAL_EMPTY, &[&partition, &seal]).await?,
+            _ => self.run(SEAL, &[&partition, &sequence, &seal]).await?,
+        };
+        if written.count == 1 { Ok(()) } else { Err(DatabaseError::Corrupt("the audit log has no end")) }
     }
 }
 
@@ -176,7 +193,7 @@ impl Drop for Transaction {
 /// The audit log of a partition that no other transaction appends to meanwhile.
 pub(crate) struct LockedLog {
     chain: Arc<dyn AuditChain>,
-    head: AuditHead,
+    log: AuditLog,
     /// How many entries were there before.
     before: u64,
     entries: Vec<String>,
@@ -195,34 +212,56 @@ impl LockedLog {
         let last = rows(1);
         let end = end(partition, lock.get(0), last);
         let link = last.and_then(|row| row.get::<_, &[u8]>(1).try_into().ok());
-        let head = AuditHead::resume(&*chain, &end, link);
-        Ok(LockedLog { chain, head, before: end.sequence, entries: Vec::new(), links: Vec::new() })
+        let log = AuditLog::resume(&*chain, &end, link);
+        Ok(LockedLog { chain, log, before: end.sequence, entries: Vec::new(), links: Vec::new() })
     }
 
     /// Appends an entry; it is stored by [`Transaction::write_log`].
     pub(crate) fn append(&mut self, now: Timestamp, entry: String) {
-        self.head.append(&*self.chain, now, &entry);
+        self.log.append(&*self.chain, now, &entry);
         self.entries.push(entry);
-        self.links.push(self.head.link);
+        self.links.push(self.log.head().link);
+    }
+
+    /// Whether entries were appended.
+    pub(crate) fn is_extended(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    /// What links and seals the log.
+    pub(crate) fn chain(&self) -> &dyn AuditChain {
+        &*self.chain
+    }
+
+    /// Makes the directory with a seal the newest one; it is stored by [`Transaction::write_log`], too.
+    pub(crate) fn set_directory(&mut self, directory: Seal) {
+        self.log.set_directory(directory);
     }
 }
 
 /// Reads the end of a partition's log.
 pub(crate) async fn log_end(session: &Session, partition: PartitionId) -> Result<AuditEnd, DatabaseError> {
-    let row = session.one(END, &[&i64::from(partition.0)]).await?;
-    let last = row.get::<_, Option<i64>>(0).map(|_| &row);
-    Ok(end(partition, row.get(3), last))
+    Ok(end_of_row(partition, &session.one(END, &[&i64::from(partition.0)]).await?))
 }
 
-/// The end of a log, from the seal of the empty log and the row of its last entry. A seal that is missing is that of no
-/// end.
+/// A log as the last transaction left it, from the row of [`END`].
+pub(crate) fn log_of_row(chain: &dyn AuditChain, partition: PartitionId, row: &Row) -> AuditLog {
+    let link = row.get::<_, Option<&[u8]>>(1).and_then(|link| link.try_into().ok());
+    AuditLog::resume(chain, &end_of_row(partition, row), link)
+}
+
+fn end_of_row(partition: PartitionId, row: &Row) -> AuditEnd {
+    let last = row.get::<_, Option<i64>>(0).map(|_| row);
+    end(partition, row.get(3), last)
+}
+
+/// The end of a log, from the seal of the empty log and the row of its last entry.
 fn end(partition: PartitionId, empty_seal: Option<&[u8]>, last: Option<&Row>) -> AuditEnd {
     let (sequence, seal) = match last {
         Some(last) => (last.get::<_, i64>(0).cast_unsigned(), last.get::<_, Option<&[u8]>>(2)),
         None => (0, empty_seal),
     };
-    let seal = seal.and_then(|seal| seal.try_into().ok()).unwrap_or([0; 32]);
-    AuditEnd { partition, sequence, seal }
+    AuditEnd::stored(partition, sequence, seal)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::{
     read::readers::Readers,
 };
 use carnelian_domain::Origin;
-use carnelian_store::{Clock, DirectoryKey, OnFailure, RegistryId, RegistryKeys, StoreError};
+use carnelian_store::{AuditChain, Clock, DirectoryKey, OnFailure, RegistryId, RegistryKeys, StoreError};
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 use std::{
@@ -59,8 +59,8 @@ pub struct SqliteStore {
     pub(crate) indexes: Option<Arc<Indexes>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<dyn RegistryKeys>,
-    /// What seals the directory; that of the backup's registry once a restore has begun.
-    pub(crate) directory_key: Mutex<Arc<dyn DirectoryKey>>,
+    /// The registry's id; that of the backup's registry once a restore has begun.
+    pub(crate) id: Mutex<RegistryId>,
     /// Whether this process has claimed an erasure; until then every lease belongs to a process that has ended.
     pub(crate) has_claimed: AtomicBool,
     /// Dropped last, when no connection is open any more.
@@ -142,7 +142,7 @@ impl SqliteStore {
             wal_truncation,
             indexes,
             clock: options.clock,
-            directory_key: Mutex::new(options.keys.directory_key(id)),
+            id: Mutex::new(id),
             keys: options.keys,
             has_claimed: AtomicBool::new(false),
             _files: files,
@@ -151,7 +151,12 @@ impl SqliteStore {
 
     /// What seals the directory.
     pub(crate) fn directory_key(&self) -> Arc<dyn DirectoryKey> {
-        self.directory_key.lock().clone()
+        self.keys.directory_key(*self.id.lock())
+    }
+
+    /// What links and seals the audit log.
+    pub(crate) fn audit_chain(&self) -> Arc<dyn AuditChain> {
+        self.keys.audit_chain(*self.id.lock())
     }
 
     /// Whether a directory holds a registry.

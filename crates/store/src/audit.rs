@@ -2,17 +2,19 @@
 //!
 //! Each partition has a log of its own. Its entries form a chain: the *link* of an entry depends on the link before it and on
 //! a key that the store does not have, so an entry that was altered, removed or inserted shows. The *seal* of the last entry
-//! depends on a key as well, so entries removed from the end show too.
+//! depends on a key as well, so entries removed from the end show too. It also names the newest directory by its seal, so a
+//! directory that was put back to an older state shows ([`directory_seal`](crate::directory_seal)).
 //!
 //! An adapter stores links and seals, and this file makes them. In each transaction that writes entries an adapter
 //!
 //! 1. locks the log of the partition,
 //! 2. reads the [`AuditEnd`] that the last transaction stored, and the link of the entry with that sequence number, and
-//!    continues from both with [`AuditHead::resume`],
-//! 3. calls [`AuditHead::append`] for each entry, and stores it with the sequence number and the link that follow from it,
-//! 4. stores what [`AuditHead::end`] returns, before it commits.
+//!    continues from both with [`AuditLog::resume`],
+//! 3. calls [`AuditLog::append`] for each entry, and stores it with the sequence number and the link that follow from it,
+//! 4. calls [`AuditLog::set_directory`] if it has changed the directory,
+//! 5. stores what [`AuditLog::end`] returns, before it commits.
 
-use crate::{PartitionId, StoreError};
+use crate::{PartitionId, Seal, StoreError};
 use carnelian_domain::{AccountId, Action, Object, Origin, Timestamp};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -21,16 +23,22 @@ use std::{borrow::Cow, fmt, net::IpAddr, str::FromStr};
 /// A digest of an entry and of all entries before it.
 pub type Link = [u8; 32];
 
+/// The seal of the newest directory, and a MAC of it and of the log that ends here.
+pub type EndSeal = [u8; 64];
+
 /// The link of no entry: what is appended to a log whose end was tampered with never makes it whole again.
 const BROKEN: Link = [0xff; 32];
+
+/// The seal of no directory: a log whose end was tampered with names none.
+const NO_DIRECTORY: Seal = [0xff; 32];
 
 /// Makes links and seals with the keys of one registry ([`RegistryKeys`](crate::RegistryKeys)).
 pub trait AuditChain: Send + Sync {
     /// The link of an entry that follows another one.
     fn link(&self, previous: &Link, sequence: u64, at: Timestamp, entry: &str) -> Link;
 
-    /// The seal of a log that ends here; it cannot be computed from the entries without the key.
-    fn seal(&self, head: &AuditHead) -> Link;
+    /// A MAC of a log that ends here, and of the seal of the newest directory.
+    fn seal(&self, head: &AuditHead, directory: &Seal) -> [u8; 32];
 }
 
 /// The content of an entry. It is stored as JSON, without the members that are absent.
@@ -143,22 +151,18 @@ impl AuditHead {
         AuditHead { partition, sequence: 0, link }
     }
 
-    /// Continues a log from the end that was stored and the link of its last entry (`None` if there is no such entry).
-    pub fn resume(chain: &dyn AuditChain, end: &AuditEnd, last: Option<Link>) -> AuditHead {
-        let link = last.unwrap_or(AuditHead::empty(end.partition).link);
-        let head = AuditHead { partition: end.partition, sequence: end.sequence, link };
-        if chain.seal(&head) == end.seal { head } else { AuditHead { link: BROKEN, ..head } }
-    }
-
     /// Moves on to the next entry.
     pub fn append(&mut self, chain: &dyn AuditChain, at: Timestamp, entry: &str) {
         self.sequence += 1;
         self.link = chain.link(&self.link, self.sequence, at, entry);
     }
 
-    /// The end to store for a log that ends here.
-    pub fn end(&self, chain: &dyn AuditChain) -> AuditEnd {
-        AuditEnd { partition: self.partition, sequence: self.sequence, seal: chain.seal(self) }
+    /// The end to store for a log that ends here, while the directory with a seal is the newest one.
+    pub fn end(&self, chain: &dyn AuditChain, directory: &Seal) -> AuditEnd {
+        let mut seal = [0; 64];
+        seal[..32].copy_from_slice(directory);
+        seal[32..].copy_from_slice(&chain.seal(self, directory));
+        AuditEnd { partition: self.partition, sequence: self.sequence, seal }
     }
 }
 
@@ -196,8 +200,68 @@ pub struct AuditEnd {
     pub partition: PartitionId,
     /// How many entries there are.
     pub sequence: u64,
-    /// What [`AuditChain::seal`] returned for the last one.
-    pub seal: Link,
+    /// The seal of the log that ends there.
+    pub seal: EndSeal,
+}
+
+impl AuditEnd {
+    /// An end as it is stored; a seal of another length is that of no end.
+    pub fn stored(partition: PartitionId, sequence: u64, seal: Option<&[u8]>) -> AuditEnd {
+        let seal = seal.and_then(|seal| seal.try_into().ok()).unwrap_or([0; 64]);
+        AuditEnd { partition, sequence, seal }
+    }
+
+    /// The seal of the newest directory, if the end is what was stored.
+    pub fn directory(&self) -> Seal {
+        let mut directory = [0; 32];
+        directory.copy_from_slice(&self.seal[..32]);
+        directory
+    }
+}
+
+/// The end of a log in a transaction that appends to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    head: AuditHead,
+    directory: Seal,
+}
+
+impl AuditLog {
+    /// Continues a log from the end that was stored and the link of its last entry (`None` if there is no such entry).
+    pub fn resume(chain: &dyn AuditChain, end: &AuditEnd, last: Option<Link>) -> AuditLog {
+        let link = last.unwrap_or(AuditHead::empty(end.partition).link);
+        let head = AuditHead { partition: end.partition, sequence: end.sequence, link };
+        if head.end(chain, &end.directory()) == *end {
+            AuditLog { head, directory: end.directory() }
+        } else {
+            AuditLog { head: AuditHead { link: BROKEN, ..head }, directory: NO_DIRECTORY }
+        }
+    }
+
+    /// Moves on to the next entry.
+    pub fn append(&mut self, chain: &dyn AuditChain, at: Timestamp, entry: &str) {
+        self.head.append(chain, at, entry);
+    }
+
+    /// The last entry.
+    pub fn head(&self) -> &AuditHead {
+        &self.head
+    }
+
+    /// The seal of the newest directory; that of no directory if the end of the log was tampered with since.
+    pub fn directory(&self) -> Seal {
+        self.directory
+    }
+
+    /// Makes the directory with a seal the newest one.
+    pub fn set_directory(&mut self, directory: Seal) {
+        self.directory = directory;
+    }
+
+    /// The end to store.
+    pub fn end(&self, chain: &dyn AuditChain) -> AuditEnd {
+        self.head.end(chain, &self.directory)
+    }
 }
 
 /// The audit log. A read shows only what is on stable storage, and fails with `Busy`, `Unavailable` or `Corrupt`.
@@ -236,22 +300,23 @@ mod tests {
 
     #[test]
     fn a_log_continues_where_its_stored_end_says_and_an_end_that_was_tampered_with_stays_broken() {
-        let head = of_two_entries(PartitionId(3));
-        let end = head.end(&CHAIN);
-        let resume = |end: &AuditEnd, last| AuditHead::resume(&CHAIN, end, last);
-        assert_eq!(resume(&end, Some(head.link)), head);
+        let (head, directory) = (of_two_entries(PartitionId(3)), [5; 32]);
+        let end = head.end(&CHAIN, &directory);
+        let resume = |end: &AuditEnd, last| AuditLog::resume(&CHAIN, end, last);
+        assert_eq!(resume(&end, Some(head.link)), AuditLog { head, directory });
         let empty = AuditHead::empty(PartitionId(3));
-        assert_eq!(resume(&empty.end(&CHAIN), None), empty);
+        assert_eq!(resume(&empty.end(&CHAIN, &directory), None), AuditLog { head: empty, directory });
+        let mut of_other_directory = end.seal;
+        of_other_directory[..32].copy_from_slice(&[6; 32]);
         for (end, last) in [
             (end, None),
             (end, Some(empty.link)),
-            (AuditEnd { seal: [7; 32], ..end }, Some(head.link)),
-            (AuditEnd { partition: PartitionId(2), sequence: 0, ..empty.end(&CHAIN) }, None),
+            (AuditEnd { seal: [7; 64], ..end }, Some(head.link)),
+            (AuditEnd { seal: of_other_directory, ..end }, Some(head.link)),
+            (AuditEnd { partition: PartitionId(2), sequence: 0, ..empty.end(&CHAIN, &directory) }, None),
         ] {
-            assert_eq!(
-                resume(&end, last),
-                AuditHead { partition: end.partition, sequence: end.sequence, link: BROKEN }
-            );
+            let broken = AuditHead { partition: end.partition, sequence: end.sequence, link: BROKEN };
+            assert_eq!(resume(&end, last), AuditLog { head: broken, directory: NO_DIRECTORY });
         }
     }
 

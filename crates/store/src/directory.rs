@@ -1,6 +1,6 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
-use crate::{ErasureRecord, RegistryId, StoreError};
+use crate::{ErasureRecord, RegistryId, Seal, StoreError};
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId, unique_name};
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
@@ -180,6 +180,8 @@ pub struct DirectorySnapshot {
     pub version: u64,
     /// The seal that was stored with the last change ([`directory_seal`](crate::directory_seal)).
     pub seal: Vec<u8>,
+    /// The seal of the newest directory, as the end of the audit log has it.
+    pub newest: Seal,
     /// Every account, erased ones included, in the order of the ids.
     pub accounts: Vec<AccountRecord>,
     /// Every group, in the order of the ids.
@@ -300,7 +302,7 @@ pub trait Directory: Send + Sync {
     /// Fails with `NoSuchKey` or `AlreadyRevoked`.
     async fn revoke_key(&self, key_id: String, origin: &Origin) -> Result<KeyRecord, StoreError>;
 
-    /// Seals the directory as it is stored, also if it is not what was sealed, and counts its version up.
+    /// Seals the directory as it is stored, also if it is not what was sealed last, and counts its version up.
     async fn reseal_directory(&self, origin: &Origin) -> Result<DirectorySnapshot, StoreError>;
 
     /// Stores when keys were last used, unless a later use is stored. It does not change the version of the directory.

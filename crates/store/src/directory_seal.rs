@@ -2,19 +2,22 @@
 //!
 //! Write access to the database is enough to make any user an operator. So the registry's row has a seal: a MAC of the version
 //! of the directory and of everything in it that gives or takes rights. It covers the directory as a whole, so that a row
-//! that was altered, copied, deleted or put back to an older state shows. The version shows that a whole older directory was
-//! put back under a running server.
+//! that was altered, copied, deleted or put back to an older state shows. The end of the audit log names the newest seal, so a
+//! whole older directory shows that was put back together with its seal. If the end of the log was put back as well, the
+//! version shows it to a running server.
 //!
 //! An adapter
 //!
 //! 1. stores the seal of the empty directory when it makes a registry ([`DirectorySnapshot::seal_with`]),
-//! 2. in the transaction of each change of the directory reads it and checks [`DirectorySnapshot::is_sealed`] first, and fails
-//!    with [`StoreError::Corrupt`](crate::StoreError::Corrupt) if it is not, so that no change seals what was altered,
-//! 3. counts the version up with the change, reads the directory again, and stores its seal,
-//! 4. seals a restored directory in [`Restoring::finish`](crate::Restoring::finish), and checks the seal in the transaction of
-//!    [`Backups::back_up`](crate::Backups::back_up): a restore would seal what was altered before the backup.
+//! 2. in the transaction of each change of the directory reads it and calls [`DirectorySnapshot::check`] first, and fails
+//!    with [`StoreError::Corrupt`](crate::StoreError::Corrupt) if that fails, so that no change seals what was altered,
+//! 3. counts the version up with the change, reads the directory again, stores its seal, and has the end of the audit log
+//!    name it ([`AuditLog::set_directory`](crate::AuditLog::set_directory)),
+//! 4. does the same with a restored directory in [`Restoring::finish`](crate::Restoring::finish), and checks the directory in
+//!    the transaction of [`Backups::back_up`](crate::Backups::back_up): a restore would seal what was altered before the
+//!    backup.
 //!
-//! A reader of the directory verifies its seal before it grants any rights.
+//! A reader of the directory checks it before it grants any rights.
 
 use crate::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
 use carnelian_domain::AccountState;
@@ -28,8 +31,23 @@ pub trait DirectoryKey: Send + Sync {
     fn seal(&self, content: &[u8]) -> Seal;
 }
 
-/// The reason why a directory whose seal does not verify is rejected.
-pub const ALTERED: &str = "accounts, groups, users or keys were altered outside of Carnelian";
+/// Why a directory is not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// It is not what was sealed.
+    #[error(
+        "accounts, groups, users or keys were altered outside of Carnelian: nobody can sign in until the registry is \
+         restored, or `carnelian directory reseal` accepts what is stored"
+    )]
+    Altered,
+    /// It is not the newest one.
+    #[error(
+        "an older state of accounts, groups, users and keys was put back, or the end of the audit log was altered: nobody \
+         can sign in until the registry is restored, or `carnelian directory reseal` accepts what is stored and the \
+         server is started again"
+    )]
+    Older,
+}
 
 impl DirectorySnapshot {
     /// The seal of this directory.
@@ -37,18 +55,21 @@ impl DirectorySnapshot {
         key.seal(&self.sealed_content())
     }
 
-    /// Whether the directory is what was sealed.
-    pub fn is_sealed(&self, key: &dyn DirectoryKey) -> bool {
+    /// Checks that the directory is what was sealed last.
+    pub fn check(&self, key: &dyn DirectoryKey) -> Result<(), DirectoryError> {
         let expected = self.seal_with(key);
         // In constant time.
         let differences =
             expected.iter().zip(&self.seal).fold(0, |differences, (one, other)| differences | (one ^ other));
-        self.seal.len() == expected.len() && differences == 0
+        if self.seal.len() != expected.len() || differences != 0 {
+            return Err(DirectoryError::Altered);
+        }
+        if expected == self.newest { Ok(()) } else { Err(DirectoryError::Older) }
     }
 
     /// Everything in the directory that gives or takes rights, in a form that no other directory has.
     fn sealed_content(&self) -> Vec<u8> {
-        let DirectorySnapshot { version, seal: _, accounts, groups, users, keys } = self;
+        let DirectorySnapshot { version, seal: _, newest: _, accounts, groups, users, keys } = self;
         let mut content = Content(Vec::new());
         content.number(*version);
         content.list(accounts, Content::account);
@@ -157,6 +178,7 @@ mod tests {
         DirectorySnapshot {
             version: 7,
             seal: Vec::new(),
+            newest: [0; 32],
             accounts: vec![
                 AccountRecord {
                     id: AccountId(1),
@@ -200,9 +222,10 @@ mod tests {
     fn a_seal_fits_no_directory_that_gives_other_rights_and_no_other_registry() {
         let key = TestKeys.directory_key(RegistryId([7; 16]));
         let mut sealed = directory();
-        sealed.seal = sealed.seal_with(&*key).to_vec();
-        assert!(sealed.is_sealed(&*key));
-        assert!(!sealed.is_sealed(&*TestKeys.directory_key(RegistryId([8; 16]))));
+        sealed.newest = sealed.seal_with(&*key);
+        sealed.seal = sealed.newest.to_vec();
+        assert_eq!(sealed.check(&*key), Ok(()));
+        assert_eq!(sealed.check(&*TestKeys.directory_key(RegistryId([8; 16]))), Err(DirectoryError::Altered));
         type Alter = fn(&mut DirectorySnapshot);
         let altered: [Alter; 26] = [
             |directory| directory.version += 1,
@@ -235,10 +258,12 @@ mod tests {
         for (number, alter) in altered.into_iter().enumerate() {
             let mut directory = sealed.clone();
             alter(&mut directory);
-            assert!(!directory.is_sealed(&*key), "alteration {number}");
+            assert_eq!(directory.check(&*key), Err(DirectoryError::Altered), "alteration {number}");
         }
         sealed.keys[0].last_used_at = Some(Timestamp(9));
         sealed.accounts[0].wrapped_key.clear();
-        assert!(sealed.is_sealed(&*key), "neither gives rights");
+        assert_eq!(sealed.check(&*key), Ok(()), "neither gives rights");
+        sealed.newest[0] ^= 1;
+        assert_eq!(sealed.check(&*key), Err(DirectoryError::Older));
     }
 }

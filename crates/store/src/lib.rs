@@ -65,7 +65,7 @@ pub mod settings;
 use carnelian_domain::Timestamp;
 use std::time::Duration;
 
-pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, Link, StoredEntry};
+pub use audit::{Audit, AuditChain, AuditEnd, AuditEntry, AuditHead, AuditLog, EndSeal, Link, StoredEntry};
 pub use audit_search::{
     AuditFilter, AuditOrder, AuditPage, AuditQuery, AuditSearch, AuditSource, AuditSpan, IndexedBlock,
 };
@@ -81,7 +81,7 @@ pub use directory::{
     AccountRecord, Directory, DirectorySnapshot, GroupRecord, IdOrName, KeyKind, KeyRecord, NewKey, NewUser,
     UserChanges, UserRecord, WrapKey,
 };
-pub use directory_seal::{DirectoryKey, Seal};
+pub use directory_seal::{DirectoryError, DirectoryKey, Seal};
 pub use engine::{Engine, EngineStatus};
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, OnFailure, StoreError};

@@ -20,7 +20,7 @@ use crate::{
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin, Role};
 use carnelian_store::{
-    AuditEntry, BackupKey, BackupUser, DirectorySnapshot, GivenIds, Ledger, PartitionId, RegistryId,
+    AuditEntry, BackupKey, BackupUser, DirectorySnapshot, GivenIds, Ledger, PartitionId, RegistryId, StoreError,
 };
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -215,6 +215,7 @@ impl App {
         self.store.append_audit(PartitionId::FIRST, entry).await?;
         let mut file = LedgerFile::begin(&self.keys.backups, &*self.entropy, to)?;
         let directory = self.store.directory().await?;
+        self.directory.check(&directory).map_err(StoreError::corrupt)?;
         let ids = self.store.given_ids().await?;
         file.directory(&directory, ids)?;
         let mut last = CustomerId(0);

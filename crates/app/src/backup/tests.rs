@@ -113,6 +113,7 @@ fn directory(records: &[Record]) -> DirectorySnapshot {
     DirectorySnapshot {
         version: 1,
         seal: vec![],
+        newest: [0; 32],
         accounts: accounts.collect(),
         groups: vec![],
         users: vec![],

@@ -1,9 +1,9 @@
 //! The copy of the directory that this process keeps in memory.
 
-use super::{DirectoryError, LoadedDirectory};
+use super::LoadedDirectory;
 use crate::{key_uses::KeyUses, vault::Vault};
 use arc_swap::{ArcSwap, Guard};
-use carnelian_store::{DirectoryKey, DirectorySnapshot, Store, StoreError};
+use carnelian_store::{DirectoryError, DirectoryKey, DirectorySnapshot, Store, StoreError};
 use std::{
     sync::{
         Arc,
@@ -14,7 +14,7 @@ use std::{
 
 /// The directory in memory, replaced as a whole when the version in the store has changed.
 ///
-/// A directory that is not what was sealed, or older than one that was seen, is replaced by an empty one.
+/// A directory that is not what was sealed last, or older than one that was seen, is replaced by an empty one.
 pub(crate) struct DirectoryCache {
     current: ArcSwap<LoadedDirectory>,
     /// The newest version that was seen, held while the directory is reloaded, so that an older one never replaces a newer
@@ -83,11 +83,19 @@ impl DirectoryCache {
         Ok(())
     }
 
+    /// Checks that a directory is what was sealed last.
+    pub(crate) fn check(&self, snapshot: &DirectorySnapshot) -> Result<(), DirectoryError> {
+        snapshot.check(&*self.key)
+    }
+
     fn replace(&self, newest: &mut u64, snapshot: Option<DirectorySnapshot>, vault: &Vault) {
-        let directory = match snapshot.filter(|snapshot| snapshot.is_sealed(&*self.key)) {
-            None => LoadedDirectory::refused(DirectoryError::Altered),
-            Some(snapshot) if snapshot.version < *newest => LoadedDirectory::refused(DirectoryError::Older),
-            Some(snapshot) => {
+        let checked = snapshot.ok_or(DirectoryError::Altered).and_then(|snapshot| {
+            self.check(&snapshot)?;
+            if snapshot.version < *newest { Err(DirectoryError::Older) } else { Ok(snapshot) }
+        });
+        let directory = match checked {
+            Err(error) => LoadedDirectory::refused(error),
+            Ok(snapshot) => {
                 *newest = snapshot.version;
                 LoadedDirectory::new(snapshot, vault, &self.key_uses)
             }

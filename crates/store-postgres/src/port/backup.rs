@@ -13,9 +13,7 @@ use crate::{
     transaction::{Transaction, log_end},
 };
 use carnelian_domain::CustomerId;
-use carnelian_store::{
-    BackupCustomer, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError, directory_seal::ALTERED,
-};
+use carnelian_store::{BackupCustomer, BackupKey, BackupUser, Backups, GivenIds, Record, RecordSink, StoreError};
 use tokio_postgres::Row;
 
 /// How many rows a page has.
@@ -47,9 +45,8 @@ const CUSTOMERS: &str = "
 impl Backups for PostgresStore {
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
         let snapshot = Transaction::begin_snapshot(&self.core.sessions).await?;
-        if !read_within(&snapshot).await?.is_sealed(&*self.core.directory_key()) {
-            return Err(StoreError::corrupt(ALTERED));
-        }
+        let directory = read_within(&snapshot, &*self.core.audit_chain()).await?;
+        directory.check(&*self.core.directory_key()).map_err(StoreError::corrupt)?;
         let registry = snapshot.one(REGISTRY, &[&PARTITION_NUMBER]).await?;
         sink.put(vec![Record::Registry { key_proof: registry.get(5), ids: given_ids(&registry) }]).await?;
         put_pages(&snapshot, sink, ACCOUNTS, true, account).await?;

@@ -91,7 +91,7 @@ impl Directory for PostgresStore {
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        Ok(snapshot::read(&self.core.sessions).await?)
+        Ok(snapshot::read(&self.core.sessions, &*self.core.audit_chain()).await?)
     }
 
     async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {

@@ -5,7 +5,7 @@ use crate::{
     error::DatabaseError,
     port::{directory::seal, erasure_rows::STATES, rows::ACCOUNT_STATES},
     store::PostgresStore,
-    transaction::Transaction,
+    transaction::{SEAL, SEAL_EMPTY, Transaction},
 };
 use carnelian_domain::{AccountState, unique_name};
 use carnelian_store::{
@@ -50,8 +50,6 @@ const ERASED_CUSTOMER: &str = "
     INSERT INTO erased_customer (partition, id, purged) VALUES ($1, $2, TRUE)
     ON CONFLICT (partition, id) DO UPDATE SET purged = TRUE";
 const ENTRY: &str = "INSERT INTO audit (partition, sequence, at, entry, link) VALUES ($1, $2, $3, $4, $5)";
-const SEAL: &str = "UPDATE audit SET seal = $3 WHERE partition = $1 AND sequence = $2";
-const SEAL_EMPTY: &str = "UPDATE partition SET empty_seal = $2 WHERE partition = $1";
 const CUSTOMER: &str = "
     INSERT INTO customer (partition, id, account_id, name, unique_name, version, ship_to_bill_address, created_at,
         modified_at, sealed)
@@ -125,8 +123,11 @@ impl Restoring for Filling<'_> {
         if !transaction.one(IS_CONSISTENT, &[&PARTITION_NUMBER]).await?.get::<_, bool>(0) {
             return Err(StoreError::corrupt("the backup is not consistent"));
         }
+        let core = &self.store.core;
+        let mut log = transaction.lock_log(core.audit_chain(), PARTITION).await?;
         transaction.run(FINISH, &[&PARTITION_NUMBER]).await?;
-        seal(&transaction, &*self.store.core.directory_key()).await?;
+        log.set_directory(seal(&transaction, log.chain(), &*core.directory_key()).await?.newest);
+        transaction.write_end(&log).await?;
         transaction.commit().await
     }
 }

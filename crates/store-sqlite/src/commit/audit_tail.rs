@@ -4,7 +4,7 @@
 //! each transaction reads it anew.
 
 use carnelian_domain::Timestamp;
-use carnelian_store::{AuditChain, AuditEnd, AuditHead, Link, PartitionId};
+use carnelian_store::{AuditChain, AuditEnd, AuditLog, Link, PartitionId, Seal};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use std::sync::Arc;
 pub(crate) struct AuditTail {
     chain: Arc<dyn AuditChain>,
     /// Set from the first entry of a transaction until its end.
-    head: Option<AuditHead>,
+    log: Option<AuditLog>,
 }
 
 impl AuditTail {
     pub(crate) fn new(chain: Arc<dyn AuditChain>) -> AuditTail {
-        AuditTail { chain, head: None }
+        AuditTail { chain, log: None }
     }
 
     /// Appends an entry within the open transaction.
@@ -27,21 +27,35 @@ impl AuditTail {
         now: Timestamp,
         entry: &str,
     ) -> Result<(), rusqlite::Error> {
-        let mut head = match self.head {
-            Some(head) => head,
-            None => read_head(connection, &*self.chain)?,
-        };
-        head.append(&*self.chain, now, entry);
+        let mut log = self.log(connection)?;
+        log.append(&*self.chain, now, entry);
         let insert = "INSERT INTO audit (sequence, at, entry, link) VALUES (?1, ?2, ?3, ?4)";
-        connection.prepare_cached(insert)?.execute(params![head.sequence, now.0, entry, head.link])?;
-        self.head = Some(head);
+        connection.prepare_cached(insert)?.execute(params![log.head().sequence, now.0, entry, log.head().link])?;
+        self.log = Some(log);
         Ok(())
+    }
+
+    /// The seal of the newest directory, as the open transaction finds it.
+    pub(crate) fn directory(&self, connection: &Connection) -> Result<Seal, rusqlite::Error> {
+        Ok(self.log(connection)?.directory())
+    }
+
+    /// Makes the directory with a seal the newest one, within the open transaction.
+    pub(crate) fn set_directory(&mut self, connection: &Connection, directory: Seal) -> Result<(), rusqlite::Error> {
+        let mut log = self.log(connection)?;
+        log.set_directory(directory);
+        self.log = Some(log);
+        Ok(())
+    }
+
+    fn log(&self, connection: &Connection) -> Result<AuditLog, rusqlite::Error> {
+        self.log.map_or_else(|| read_log(connection, &*self.chain), Ok)
     }
 
     /// Stores the end of the log, once for all entries of the transaction, right before its commit.
     pub(crate) fn finish(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
-        let Some(head) = self.head.take() else { return Ok(()) };
-        let end = head.end(&*self.chain);
+        let Some(log) = self.log.take() else { return Ok(()) };
+        let end = log.end(&*self.chain);
         let update = "UPDATE registry SET audit_sequence = ?1, audit_seal = ?2";
         connection.prepare_cached(update)?.execute(params![end.sequence, end.seal])?;
         Ok(())
@@ -52,19 +66,18 @@ impl AuditTail {
         self.chain = chain;
     }
 
-    /// Discards the head of a transaction that was rolled back.
+    /// Discards what a transaction has appended that was rolled back.
     pub(crate) fn forget(&mut self) {
-        self.head = None;
+        self.log = None;
     }
 }
 
-fn read_head(connection: &Connection, chain: &dyn AuditChain) -> Result<AuditHead, rusqlite::Error> {
+/// The log as the last transaction left it.
+pub(crate) fn read_log(connection: &Connection, chain: &dyn AuditChain) -> Result<AuditLog, rusqlite::Error> {
     let select = "SELECT audit_sequence, audit_seal, link FROM registry LEFT JOIN audit ON sequence = audit_sequence";
     connection.prepare_cached(select)?.query_row([], |row| {
         let link = row.get::<_, Option<Link>>(2)?;
-        // A seal of another length is that of no end.
-        let seal = row.get_ref(1)?.as_blob()?.try_into().unwrap_or([0; 32]);
-        let end = AuditEnd { partition: PartitionId::FIRST, sequence: row.get(0)?, seal };
-        Ok(AuditHead::resume(chain, &end, link))
+        let end = AuditEnd::stored(PartitionId::FIRST, row.get(0)?, row.get_ref(1)?.as_blob_or_null()?);
+        Ok(AuditLog::resume(chain, &end, link))
     })
 }

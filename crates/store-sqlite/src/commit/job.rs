@@ -2,7 +2,7 @@
 
 use crate::{commit::audit_tail::AuditTail, error::DatabaseError, memory::indexes::Indexes};
 use carnelian_domain::{CustomerId, Timestamp};
-use carnelian_store::{Conflict, StoreError, directory_seal::ALTERED};
+use carnelian_store::{Conflict, DirectoryError, StoreError};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -58,8 +58,8 @@ pub(crate) enum WorkError {
     Conflict(Conflict),
     /// This process may not write customers. Likewise, the job must not have written anything.
     NotAllowed,
-    /// The directory is not what was sealed. Likewise, the job must not have written anything.
-    DirectoryAltered,
+    /// The directory is not what was sealed last. Likewise, the job must not have written anything.
+    Directory(DirectoryError),
     /// The database failed: the whole group is rolled back.
     Database(DatabaseError),
 }
@@ -116,13 +116,13 @@ impl<T: Send, W: FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send> Job fo
         let Some(work) = self.work.take() else { return Ok(()) };
         let before = tx.connection.total_changes();
         let done = work(tx);
-        let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed | WorkError::DirectoryAltered));
+        let refused = matches!(done, Err(WorkError::Conflict(_) | WorkError::NotAllowed | WorkError::Directory(_)));
         debug_assert!(!refused || tx.connection.total_changes() == before, "a refused job has written");
         self.outcome = match done {
             Ok(done) => Some(Ok(done)),
             Err(WorkError::Conflict(conflict)) => Some(Err(conflict.into())),
             Err(WorkError::NotAllowed) => Some(Err(StoreError::unavailable("this process may not write customers"))),
-            Err(WorkError::DirectoryAltered) => Some(Err(StoreError::corrupt(ALTERED))),
+            Err(WorkError::Directory(error)) => Some(Err(StoreError::corrupt(error))),
             Err(WorkError::Database(error)) => return Err(error),
         };
         Ok(())

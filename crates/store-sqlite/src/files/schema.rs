@@ -172,8 +172,8 @@ fn migrate(connection: &mut Connection, migrations: &[&str], keys: &dyn Registry
 /// Seals a directory and an audit log without entries.
 fn seal_empty(connection: &Connection, keys: &dyn RegistryKeys) -> Result<(), rusqlite::Error> {
     let id = connection.query_row("SELECT id FROM registry", [], |row| row.get(0).map(RegistryId))?;
-    let end = AuditHead::empty(PartitionId::FIRST).end(&*keys.audit_chain(id));
-    snapshot::seal(connection, &*keys.directory_key(id))?;
+    let directory = snapshot::seal(connection, &*keys.directory_key(id))?;
+    let end = AuditHead::empty(PartitionId::FIRST).end(&*keys.audit_chain(id), &directory.newest);
     connection.execute("UPDATE registry SET audit_seal = ?1", [end.seal]).map(drop)
 }
 

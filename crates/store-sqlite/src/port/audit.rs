@@ -44,7 +44,7 @@ fn rows<T>(
 }
 
 fn end(row: &Row<'_>) -> Result<AuditEnd, rusqlite::Error> {
-    Ok(AuditEnd { partition: PartitionId::FIRST, sequence: row.get(0)?, seal: row.get(1)? })
+    Ok(AuditEnd::stored(PartitionId::FIRST, row.get(0)?, row.get_ref(1)?.as_blob_or_null()?))
 }
 
 impl Partitions for SqliteStore {

@@ -5,6 +5,7 @@
 //! written during the backup.
 
 use crate::{
+    commit::audit_tail::read_log,
     error::closed,
     port::{
         directory::read_within,
@@ -16,7 +17,6 @@ use crate::{
 use carnelian_domain::{AccountState, CustomerId};
 use carnelian_store::{
     BackupCustomer, BackupKey, BackupUser, Backups, GivenIds, PartitionId, Record, RecordSink, StoreError,
-    directory_seal::ALTERED,
 };
 use rusqlite::{Connection, Row, params, types::Type};
 use tokio::sync::mpsc;
@@ -32,12 +32,13 @@ impl Backups for SqliteStore {
     async fn back_up(&self, sink: &mut dyn RecordSink) -> Result<(), StoreError> {
         let (sender, mut batches) = mpsc::channel(WAITING);
         let (readers, key) = (self.readers.clone(), self.directory_key());
+        let chain = self.audit_chain();
         let read = self.readers.run_blocking(move || {
             readers.read_blocking(|connection| {
                 let snapshot = connection.transaction()?;
-                if !read_within(&snapshot)?.is_sealed(&*key) {
-                    return Err(rusqlite::Error::ToSqlConversionFailure(ALTERED.into()));
-                }
+                let newest = read_log(&snapshot, &*chain)?.directory();
+                let checked = read_within(&snapshot, newest)?.check(&*key);
+                checked.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
                 let mut batch = Batch { records: Vec::new(), sender };
                 read_all(&snapshot, &mut batch)?;
                 batch.send()

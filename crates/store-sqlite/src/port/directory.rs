@@ -59,7 +59,8 @@ impl Directory for SqliteStore {
     }
 
     async fn directory(&self) -> Result<DirectorySnapshot, StoreError> {
-        self.read_synced(snapshot::read).await
+        let chain = self.audit_chain();
+        self.read_synced(move |connection| snapshot::read(connection, &*chain)).await
     }
 
     async fn user_keys(&self, user: UserId) -> Result<Vec<KeyRecord>, StoreError> {
@@ -243,7 +244,7 @@ impl Directory for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Changes the directory, counts its version up and seals it, unless the change is refused.
+    /// Changes the directory, counts its version up and seals it, unless the change is refused or nothing differs after it.
     async fn change<T: Send + 'static>(
         &self,
         origin: &Origin,
@@ -277,8 +278,11 @@ fn carry_out<T>(
     work: impl FnOnce(&mut Change<'_, '_>) -> Result<T, WorkError>,
 ) -> Result<T, WorkError> {
     change.check_seal()?;
+    let before = change.connection().total_changes();
     let done = work(change)?;
-    change.seal()?;
+    if change.connection().total_changes() != before {
+        change.seal()?;
+    }
     Ok(done)
 }
 

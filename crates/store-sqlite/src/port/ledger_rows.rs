@@ -2,7 +2,7 @@
 
 use crate::port::directory::snapshot;
 use carnelian_domain::CustomerId;
-use carnelian_store::{GivenIds, Ledger};
+use carnelian_store::{GivenIds, Ledger, Seal};
 use rusqlite::Connection;
 
 /// The table of each kind of ids that count up by themselves.
@@ -25,7 +25,8 @@ pub(crate) fn given_ids(connection: &Connection) -> Result<GivenIds, rusqlite::E
 
 /// Everything that a ledger is made of, and the erased customers.
 pub(crate) fn ledger(connection: &mut Connection) -> Result<Ledger, rusqlite::Error> {
-    let directory = snapshot::read(connection)?;
+    // It is not checked: a damaged registry can be replaced, too.
+    let directory = snapshot::read_within(&*connection.transaction()?, Seal::default())?;
     let mut erased = connection.prepare("SELECT id FROM erased_customer")?;
     let erased_customers = erased.query_map([], |row| row.get(0).map(CustomerId))?.collect::<Result<_, _>>()?;
     Ok(Ledger { directory, ids: given_ids(connection)?, erased_customers })

@@ -257,7 +257,7 @@ pub(crate) mod tests {
     };
     use carnelian_domain::{Actor, Origin};
     use carnelian_store::{
-        Clock, CustomerFilter, Customers, NewCustomer, RegistryId, RegistryKeys,
+        Clock, CustomerFilter, Customers, NewCustomer, RegistryId,
         contract::{TestChain, TestKeys},
     };
     use std::{
@@ -326,7 +326,7 @@ pub(crate) mod tests {
             indexes,
             clock,
             keys: Arc::new(TestKeys),
-            directory_key: parking_lot::Mutex::new(TestKeys.directory_key(RegistryId([7; 16]))),
+            id: parking_lot::Mutex::new(RegistryId([7; 16])),
             has_claimed: AtomicBool::new(false),
             _files: files,
         })

@@ -30,7 +30,7 @@ impl Restores for SqliteStore {
             Ok(writing.connection.execute("UPDATE registry SET id = ?1, restoring = 1", [registry.0])?)
         })
         .await?;
-        *self.directory_key.lock() = self.keys.directory_key(registry);
+        *self.id.lock() = registry;
         Ok(Box::new(Filling { store: self }))
     }
 }
@@ -63,7 +63,8 @@ impl Restoring for Filling<'_> {
             if is_consistent {
                 let finish = "UPDATE registry SET restoring = 0, directory_version = directory_version + 1";
                 writing.connection.execute(finish, [])?;
-                directory::seal(writing.connection, &*key)?;
+                let sealed = directory::seal(writing.connection, &*key)?;
+                writing.audit.set_directory(writing.connection, sealed.newest)?;
             }
             Ok(is_consistent)
         });

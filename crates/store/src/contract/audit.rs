@@ -4,13 +4,19 @@
 
 use super::{ORIGIN, account, audit_log, customer, draft, edit, set_enabled, test_chain};
 use crate::{
-    AuditEntry, AuditHead, EditCustomer, EraseCustomer, KeyKind, NewCustomer, NewKey, NewUser, Store, UserChanges,
+    AuditEntry, AuditHead, EditCustomer, EraseCustomer, KeyKind, NewCustomer, NewKey, NewUser, Seal, Store, UserChanges,
 };
 use carnelian_domain::{Action, Actor, Origin, Role, UserId};
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
+
+/// The seal of the directory.
+async fn newest_directory(store: &dyn Store) -> Seal {
+    let directory = store.directory().await.expect("can be read");
+    directory.seal.try_into().expect("a seal has a length")
+}
 
 /// What the entries say, without the actor, who is always the same here.
 async fn logged(store: &dyn Store) -> Vec<String> {
@@ -20,8 +26,8 @@ async fn logged(store: &dyn Store) -> Vec<String> {
 
 pub async fn a_new_registry_has_an_empty_log(store: &dyn Store) {
     assert_eq!(audit_log(store).await, []);
-    let chain = test_chain(store).await;
-    let empty = store.partitions().into_iter().map(|partition| AuditHead::empty(partition).end(&chain));
+    let (chain, newest) = (test_chain(store).await, newest_directory(store).await);
+    let empty = store.partitions().into_iter().map(|partition| AuditHead::empty(partition).end(&chain, &newest));
     assert_eq!(store.audit_ends().await.expect("can be read"), empty.collect::<Vec<_>>());
 }
 
@@ -133,7 +139,7 @@ pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
         customer(store, home, name).await;
     }
     store.append_audit(store.partition_of(home), "{}".into()).await.expect("is appended");
-    let (log, chain) = (audit_log(store).await, test_chain(store).await);
+    let (log, chain, newest) = (audit_log(store).await, test_chain(store).await, newest_directory(store).await);
     let mut ends = Vec::new();
     for partition in store.partitions() {
         let mut head = AuditHead::empty(partition);
@@ -141,7 +147,7 @@ pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
             head.append(&chain, stored.at, &stored.entry);
             assert_eq!((stored.sequence, &stored.link[..]), (head.sequence, &head.link[..]));
         }
-        ends.push(head.end(&chain));
+        ends.push(head.end(&chain, &newest));
     }
     assert_eq!(store.audit_ends().await.expect("can be read"), ends);
     let of_home: Vec<_> = log.into_iter().filter(|stored| stored.partition == store.partition_of(home)).collect();

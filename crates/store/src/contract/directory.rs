@@ -242,7 +242,7 @@ pub async fn a_registry_keeps_its_id(store: &dyn Store) {
 async fn sealed(store: &dyn Store) -> DirectorySnapshot {
     let key = TestKeys.directory_key(store.registry_id().await.expect("a registry has an id"));
     let directory = snapshot(store).await;
-    assert!(directory.is_sealed(&*key), "{directory:?}");
+    assert_eq!(directory.check(&*key), Ok(()), "{directory:?}");
     directory
 }
 
@@ -280,6 +280,21 @@ pub async fn every_change_of_the_directory_is_sealed(store: &dyn Store) {
     assert_eq!(snapshot(store).await.accounts[0].id, acme);
     store.note_key_uses(vec![("k1".into(), Timestamp(1))]).await.expect("are noted");
     assert_eq!(sealed(store).await.version, version, "no change of the directory");
+}
+
+pub async fn an_edit_of_a_user_that_changes_nothing_leaves_version_and_log_alone(store: &dyn Store) {
+    account(store, "acme").await;
+    group(store, "west").await;
+    user(store, "ann", "acme").await;
+    let joins = UserChanges { role: None, group: Some(Some("west".into())), enabled: Some(true) };
+    let edited = store.edit_user("ann".into(), joins.clone(), &ORIGIN).await.expect("is edited");
+    let (before, log) = (sealed(store).await.version, super::audit_log(store).await);
+    for changes in [UserChanges::default(), joins] {
+        let same = store.edit_user("ann".into(), changes, &ORIGIN).await.expect("nothing differs");
+        assert_eq!((same.id, same.group, same.enabled), (edited.id, edited.group, edited.enabled));
+    }
+    assert_eq!(sealed(store).await.version, before);
+    assert_eq!(super::audit_log(store).await, log);
 }
 
 pub async fn a_directory_can_be_sealed_again(store: &dyn Store) {

@@ -186,10 +186,25 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
     let tenants = TenantFixture::start();
     let operator = tenants.client(&tenants.opal);
     let id = tenants.client(&tenants.ada).create(&sample::minimal("A", "Acme East")).customer_id();
+    let accounts = operator.get("/rws/api/v1/accounts").json();
+    let accounts = accounts["accounts"].as_array().expect("accounts");
+    let east = accounts.iter().find(|account| account["accountName"] == "Acme East").expect("it is listed");
+    let account = format!("/rws/api/v1/accounts/{}", east["accountId"].as_str().expect("an id"));
+    let (_, user) = new_user(&tenants, "eve", "Acme East", &[]);
+    let user = user.replace("/admin/v1", "/rws/api/v1");
     let check = |login: &Login, end: &dyn Fn()| {
-        let replies = replies_after(&tenants, login, on_customer(id).concat(), end);
-        let expected =
-            [&ACCOUNT_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &CUSTOMER_NOT_FOUND, &ACCOUNT_NOT_FOUND];
+        let reads = [&account, &user].map(|path| Request::new("GET", path).json(&json!({})));
+        let requests = [on_customer(id).concat(), reads.to_vec()].concat();
+        let replies = replies_after(&tenants, login, requests, end);
+        let expected = [
+            &ACCOUNT_NOT_FOUND,
+            &CUSTOMER_NOT_FOUND,
+            &CUSTOMER_NOT_FOUND,
+            &CUSTOMER_NOT_FOUND,
+            &ACCOUNT_NOT_FOUND,
+            &ACCOUNT_NOT_FOUND,
+            &USER_NOT_FOUND,
+        ];
         assert_eq!(replies.len(), expected.len());
         for (reply, problem) in replies.iter().zip(expected) {
             reply.must_be(problem, "outside the group");

@@ -20,6 +20,10 @@ const HARMLESS: [(&str, &str, &str); 5] = [
 /// What the log and the commands say.
 const ALTERED: &str = "accounts, groups, users or keys were altered outside of Carnelian";
 
+/// What they say of a directory that is not the newest one.
+const OLDER: &str =
+    "an older state of accounts, groups, users and keys was put back, or the end of the audit log was altered";
+
 /// Every column of the tables with its type, from the schema.
 fn columns(test_dir: &TestDir) -> Vec<[String; 3]> {
     let columns = |table: &str| match test_dir.is_embedded() {
@@ -53,21 +57,43 @@ fn others(column: &str, kind: &str) -> Vec<String> {
 /// Counts the directory's version up, as the program does with each change.
 const COUNT_UP: &str = "UPDATE registry SET directory_version = directory_version + 1";
 
-/// Keeps a copy of the directory and its seal in the database.
+/// Keeps a copy of the directory, its seal and the audit log in the database.
 fn keep(test_dir: &TestDir) {
-    let tables = TABLES.iter().chain(&["registry"]);
+    let tables = TABLES.iter().chain(&["registry", "audit"]);
     let copy = |table: &&str| {
         format!("DROP TABLE IF EXISTS kept_{table}; CREATE TABLE kept_{table} AS SELECT * FROM {table};")
     };
     test_dir.sql(&tables.map(copy).collect::<String>());
 }
 
+fn copy_back(table: &str) -> String {
+    format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table};")
+}
+
 /// Puts the directory and its seal back as they were kept.
 fn put_back(test_dir: &TestDir) {
-    let replace = |table: &&str| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table};");
     let registry = "UPDATE registry SET (directory_version, directory_seal) =
         (SELECT directory_version, directory_seal FROM kept_registry)";
-    test_dir.sql(&(TABLES.iter().map(replace).collect::<String>() + registry));
+    test_dir.sql(&(TABLES.map(copy_back).concat() + registry));
+}
+
+/// Puts the audit log and its end back as they were kept.
+fn put_log_back(test_dir: &TestDir) {
+    let end =
+        "UPDATE registry SET (audit_sequence, audit_seal) = (SELECT audit_sequence, audit_seal FROM kept_registry)";
+    test_dir.sql(&(copy_back("audit") + if test_dir.is_embedded() { end } else { "" }));
+}
+
+/// Asserts that no command and no server grants rights by what is stored, and that all of them say why.
+#[track_caller]
+fn is_refused(test_dir: &TestDir, why: &str) {
+    for command in [&["directory", "verify"][..], &["audit", "verify"], &["user", "list"], &["user", "enable", "rita"]]
+    {
+        let refused = test_dir.cli(command).fails(1);
+        assert!(refused.contains(why), "{command:?}: {refused}");
+    }
+    let refused = test_dir.launch().run().fails(1);
+    assert!(refused.contains(why) && refused.contains("carnelian directory reseal"), "{refused}");
 }
 
 /// Waits until the server has noticed that the directory was altered: every sign-in fails, and the cause is reported.
@@ -218,8 +244,67 @@ fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody
     for login in [&solo, &opal] {
         server.client_of(login).get(CUSTOMERS).must_be(&UNAVAILABLE, "an older directory");
     }
-    let put_back = "an older state of accounts, groups, users and keys was put back";
-    wait::until("it is logged", wait::NOTICE, || server.log().contains(put_back).then_some(()));
+    wait::until("it is logged", wait::NOTICE, || server.log().contains(OLDER).then_some(()));
+    drop(server);
+    is_refused(&test_dir, OLDER);
+}
+
+#[test]
+fn an_older_directory_that_is_put_back_with_its_seal_in_a_stopped_registry_gives_no_rights() {
+    let TenantFixture { server, test_dir, ada, solo, .. } = TenantFixture::start();
+    keep(&test_dir);
+    test_dir.cli(&["user", "disable", "solo"]).done();
+    // The log continues after the change.
+    server.client_of(&ada).create(&sample::minimal("Later", "Acme")).must_succeed("has every right");
+    server.stop();
+    put_back(&test_dir);
+    is_refused(&test_dir, OLDER);
+
+    test_dir.cli(&["directory", "reseal", "--yes"]).done();
+    test_dir.cli(&["audit", "verify"]).done();
+    let server = test_dir.serve();
+    server.client_of(&solo).get(CUSTOMERS).must_succeed("the older state was accepted");
+    server.stop();
+    put_back(&test_dir);
+    is_refused(&test_dir, OLDER);
+}
+
+#[test]
+fn a_directory_is_not_trusted_once_the_end_of_the_audit_log_was_put_back_or_altered() {
+    let TenantFixture { server, test_dir, opal, .. } = TenantFixture::start();
+    server.stop();
+    keep(&test_dir);
+    test_dir.cli(&["user", "disable", "solo"]).done();
+    let newer = test_dir.sql("SELECT max(sequence) FROM audit");
+    put_log_back(&test_dir);
+    assert_ne!(test_dir.sql("SELECT max(sequence) FROM audit"), newer);
+    is_refused(&test_dir, OLDER);
+    test_dir.cli(&["directory", "reseal", "--yes"]).done();
+
+    let no_seal = if test_dir.is_embedded() {
+        format!("UPDATE registry SET audit_seal = {}", test_dir.bytes("00"))
+    } else {
+        "UPDATE audit SET seal = NULL".to_owned()
+    };
+    test_dir.sql(&no_seal);
+    test_dir.cli(&["directory", "verify"]).fails(1);
+    // The entry that follows does not make the end whole again.
+    test_dir.cli(&["user", "enable", "solo"]).fails(1);
+    test_dir.cli(&["directory", "reseal", "--yes"]).done();
+    test_dir.cli(&["directory", "verify"]).done();
+    test_dir.cli(&["audit", "verify"]).fails(1);
+    test_dir.serve().client_of(&opal).get("/admin/v1/users").must_succeed("accepted");
+}
+
+#[test]
+fn an_account_that_is_being_erased_takes_no_customers_although_its_row_says_otherwise() {
+    let TenantFixture { server, test_dir, ada, .. } = TenantFixture::start();
+    let client = server.client_of(&ada);
+    let moved = client.create(&sample::minimal("Moved", "Acme")).customer_id();
+    test_dir.sql("UPDATE account SET state = 0 WHERE name = 'Leaving'");
+    // Neither the version nor anything else has changed: nothing but the seal shows it.
+    client.create(&sample::minimal("A", "Leaving")).must_be(&ERASURE_IN_PROGRESS, "a create");
+    client.edit(moved, &sample::minimal("Moved", "Leaving")).must_be(&ERASURE_IN_PROGRESS, "a move");
 }
 
 #[test]

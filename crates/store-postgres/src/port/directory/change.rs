@@ -10,7 +10,6 @@ use crate::{
 use carnelian_domain::{AccountId, AccountState, Action, GroupId, Object, Origin, Role, UserId, unique_name};
 use carnelian_store::{
     AuditEntry, Conflict, DirectoryKey, DirectorySnapshot, IdOrName, StoreError, UserChanges, UserRecord,
-    directory_seal::ALTERED,
 };
 use std::{ops::Deref, sync::Arc};
 
@@ -55,18 +54,16 @@ impl<'a> Change<'a> {
         Change::within(transaction, core, origin).await
     }
 
-    /// Continues a transaction as a change. Fails if the directory is not what was sealed, since the change would seal it, and
-    /// if it is not the one with which the rights to the change were confirmed.
+    /// Continues a transaction as a change. Fails if the directory is not what was sealed last, since the change would seal it,
+    /// and if it is not the one with which the rights to the change were confirmed.
     pub(crate) async fn within(
         transaction: Transaction,
         core: &Core,
         origin: &'a Origin,
     ) -> Result<Change<'a>, StoreError> {
         let change = Change::unchecked(transaction, core, origin).await?;
-        let directory = snapshot::read_within(&change).await?;
-        if !directory.is_sealed(&*change.key) {
-            return Err(DatabaseError::Corrupt(ALTERED).into());
-        }
+        let directory = snapshot::read_within(&change, change.log.chain()).await?;
+        directory.check(&*change.key).map_err(StoreError::corrupt)?;
         if origin.directory_version.is_some_and(|confirmed| confirmed != directory.version) {
             return Err(Conflict::DirectoryChanged.into());
         }
@@ -83,16 +80,20 @@ impl<'a> Change<'a> {
         Ok(Change { transaction, log, origin, key: core.directory_key() })
     }
 
-    /// Counts the directory's version up, so that every server reads it again, seals it, writes the audit log and commits.
+    /// Counts the directory's version up, so that every server reads it again, seals it, makes it the newest one, writes the
+    /// audit log and commits. A change without an entry has changed nothing, and neither does this.
     pub(crate) async fn finish<T>(self, changed: T) -> Result<T, StoreError> {
-        self.seal().await?;
+        if self.log.is_extended() {
+            self.seal().await?;
+        }
         Ok(changed)
     }
 
     /// The same; returns the directory that was sealed.
-    pub(super) async fn seal(self) -> Result<DirectorySnapshot, StoreError> {
+    pub(super) async fn seal(mut self) -> Result<DirectorySnapshot, StoreError> {
         self.transaction.run(COUNT_UP, &[]).await?;
-        let sealed = snapshot::seal(&self.transaction, &*self.key).await?;
+        let sealed = snapshot::seal(&self.transaction, self.log.chain(), &*self.key).await?;
+        self.log.set_directory(sealed.newest);
         self.commit().await?;
         Ok(sealed)
     }
@@ -147,6 +148,9 @@ impl<'a> Change<'a> {
         let operates = |role: Role, enabled: bool| enabled && role == Role::Operator;
         if operates(before.role, before.enabled) && !operates(role, enabled) && !self.has_operator_beside(id).await? {
             return Err(Conflict::LastOperator.into());
+        }
+        if (role, group, enabled) == (before.role, before.group, before.enabled) {
+            return Ok(before);
         }
         let group_number = group.map(|group| group.0.cast_signed());
         self.run(EDIT_USER, &[&id.0.cast_signed(), &group_number, &role.name(), &enabled]).await?;

@@ -1,15 +1,17 @@
 //! The whole directory at one moment, as it is read from its tables.
 
 use crate::{
-    core::PARTITION_NUMBER,
+    core::{PARTITION, PARTITION_NUMBER},
     error::DatabaseError,
     port::rows::{account_state, moment, number, optional_moment},
     session::{Session, Values},
     sessions::Sessions,
-    transaction::Transaction,
+    transaction::{END, Transaction, log_of_row},
 };
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, UserId, unique_name};
-use carnelian_store::{AccountRecord, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use carnelian_store::{
+    AccountRecord, AuditChain, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord,
+};
 use tokio_postgres::Row;
 
 /// What stands between two ranges of addresses.
@@ -44,24 +46,29 @@ pub(super) const KEYS_OF_USER: &str = "
     FROM api_key WHERE user_id = $1 ORDER BY id";
 
 /// Reads everything in one transaction, so that all parts are of the same moment.
-pub(super) async fn read(sessions: &Sessions) -> Result<DirectorySnapshot, DatabaseError> {
+pub(super) async fn read(sessions: &Sessions, chain: &dyn AuditChain) -> Result<DirectorySnapshot, DatabaseError> {
     let transaction = Transaction::begin_snapshot(sessions).await?;
-    let read = read_within(&transaction).await;
+    let read = read_within(&transaction, chain).await;
     transaction.roll_back().await;
     read
 }
 
-/// Seals the directory as it is, in a transaction that keeps others from changing it.
-pub(crate) async fn seal(session: &Session, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, DatabaseError> {
-    let directory = read_within(session).await?;
-    let seal = directory.seal_with(key).to_vec();
-    session.run(SEAL, &[&seal]).await?;
-    Ok(DirectorySnapshot { seal, ..directory })
+/// Seals the directory as it is, in a transaction that keeps others from changing it, and must also make it the newest one of
+/// the audit log.
+pub(crate) async fn seal(
+    session: &Session,
+    chain: &dyn AuditChain,
+    key: &dyn DirectoryKey,
+) -> Result<DirectorySnapshot, DatabaseError> {
+    let directory = read_within(session, chain).await?;
+    let newest = directory.seal_with(key);
+    session.run(SEAL, &[&&newest[..]]).await?;
+    Ok(DirectorySnapshot { seal: newest.to_vec(), newest, ..directory })
 }
 
 /// Reads everything in a transaction in which nothing of it changes. Fails if a name is not found by its unique form, which
 /// is not part of a record.
-pub(crate) async fn read_within(session: &Session) -> Result<DirectorySnapshot, DatabaseError> {
+pub(crate) async fn read_within(session: &Session, chain: &dyn AuditChain) -> Result<DirectorySnapshot, DatabaseError> {
     let partition: Values<'_> = &[&PARTITION_NUMBER];
     let all = [
         (VERSION, &[][..]),
@@ -72,12 +79,14 @@ pub(crate) async fn read_within(session: &Session) -> Result<DirectorySnapshot, 
         (KEYS, &[]),
         (NAMES, &[]),
         (ACCOUNT_NAMES, &[]),
+        (END, partition),
     ];
     let done = session.run_all(&all).await?;
-    let [version, accounts, groups, members, users, keys, names, account_names] = &done[..] else {
+    let [version, accounts, groups, members, users, keys, names, account_names, end] = &done[..] else {
         return Err(DatabaseError::Corrupt("a result is missing"));
     };
     let version = version.rows.first().ok_or(DatabaseError::Corrupt("the registry has no row"))?;
+    let end = end.rows.first().ok_or(DatabaseError::Corrupt("a partition is missing"))?;
     let accounts: Vec<_> = accounts.rows.iter().map(account).collect::<Result<_, _>>()?;
     let kept = accounts.iter().filter(|account| account.state != AccountState::Erased);
     let found = account_names.rows.iter().map(|row| (AccountId(number(row, 0)), row.get::<_, &str>(1).into()));
@@ -92,6 +101,7 @@ pub(crate) async fn read_within(session: &Session) -> Result<DirectorySnapshot, 
     Ok(DirectorySnapshot {
         version: number(version, 0),
         seal: version.get(1),
+        newest: log_of_row(chain, PARTITION, end).directory(),
         accounts,
         groups: groups.rows.iter().map(|row| group(row, &members.rows)).collect(),
         users: users.rows.iter().map(user).collect::<Result<_, _>>()?,

@@ -3,7 +3,7 @@
 use super::snapshot;
 use crate::commit::job::{WorkError, WriteTx};
 use carnelian_domain::{AccountId, Action, GroupId, Object, Origin, Role, UserId, unique_name};
-use carnelian_store::{AuditEntry, Conflict, DirectoryKey, DirectorySnapshot, IdOrName, UserChanges};
+use carnelian_store::{AuditEntry, Conflict, DirectoryError, DirectoryKey, DirectorySnapshot, IdOrName, UserChanges};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 /// A change of the directory while it is made.
@@ -61,6 +61,9 @@ impl Change<'_, '_> {
         if operates(before.role, before.enabled) && !operates(role, enabled) && !self.has_operator_beside(id)? {
             return Err(Conflict::LastOperator.into());
         }
+        if (role, group, enabled) == (before.role, before.group, before.enabled) {
+            return Ok(id);
+        }
         let update = "UPDATE registry_user SET group_id = ?2, role = ?3, enabled = ?4 WHERE id = ?1";
         self.execute(update, params![id.0, group.map(|group| group.0), role.name(), enabled])?;
         let changed = [("roleName", role != before.role), ("accountGroup", group != before.group)];
@@ -100,20 +103,23 @@ impl Change<'_, '_> {
         Ok(operators.collect::<Result<_, _>>()?)
     }
 
-    /// Checks that the directory is what was sealed. A change does this first, so that it does not seal what was altered.
+    /// Checks that the directory is what was sealed last. A change does this first, so that it does not seal what was altered.
     pub(crate) fn check_seal(&self) -> Result<(), WorkError> {
-        match snapshot::read_within(self.connection()) {
-            Ok(directory) if directory.is_sealed(self.key) => Ok(()),
+        let newest = self.tx.audit.directory(self.connection())?;
+        match snapshot::read_within(self.connection(), newest) {
+            Ok(directory) => directory.check(self.key).map_err(WorkError::Directory),
             Err(error @ rusqlite::Error::SqliteFailure(..)) => Err(error.into()),
-            // A value that the program never writes, or another one than was sealed.
-            Ok(_) | Err(_) => Err(WorkError::DirectoryAltered),
+            // A value that the program never writes.
+            Err(_) => Err(WorkError::Directory(DirectoryError::Altered)),
         }
     }
 
-    /// Counts the directory's version up, so that every process reads it again, and seals it.
-    pub(crate) fn seal(&self) -> Result<DirectorySnapshot, WorkError> {
+    /// Counts the directory's version up, so that every process reads it again, seals it, and makes it the newest one.
+    pub(crate) fn seal(&mut self) -> Result<DirectorySnapshot, WorkError> {
         self.execute("UPDATE registry SET directory_version = directory_version + 1", [])?;
-        Ok(snapshot::seal(self.connection(), self.key)?)
+        let sealed = snapshot::seal(self.connection(), self.key)?;
+        self.tx.audit.set_directory(self.tx.connection, sealed.newest)?;
+        Ok(sealed)
     }
 
     pub(super) fn find<T>(

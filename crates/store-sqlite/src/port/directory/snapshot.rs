@@ -1,7 +1,10 @@
 //! The whole directory at one moment, as it is read from its tables.
 
+use crate::commit::audit_tail::read_log;
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Timestamp, UserId, unique_name};
-use carnelian_store::{AccountRecord, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use carnelian_store::{
+    AccountRecord, AuditChain, DirectoryKey, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, Seal, UserRecord,
+};
 use rusqlite::{Connection, Row, types::Type};
 use std::collections::HashMap;
 
@@ -18,12 +21,15 @@ const KEYS: &str =
     FROM api_key";
 
 /// Reads everything in one transaction, so that all parts are of the same moment.
-pub(crate) fn read(connection: &mut Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
-    read_within(&*connection.transaction()?)
+pub(crate) fn read(connection: &mut Connection, chain: &dyn AuditChain) -> Result<DirectorySnapshot, rusqlite::Error> {
+    let moment = connection.transaction()?;
+    let newest = read_log(&moment, chain)?.directory();
+    read_within(&moment, newest)
 }
 
-/// Reads everything within a transaction. Fails if a name is not found by its unique form, which is not part of a record.
-pub(crate) fn read_within(moment: &Connection) -> Result<DirectorySnapshot, rusqlite::Error> {
+/// Reads everything within a transaction in which the audit log names the newest directory by its seal. Fails if a name is
+/// not found by its unique form, which is not part of a record.
+pub(crate) fn read_within(moment: &Connection, newest: Seal) -> Result<DirectorySnapshot, rusqlite::Error> {
     let groups: Vec<(u64, String)> =
         list(moment, "SELECT id, name FROM account_group ORDER BY id", |row| Ok((row.get(0)?, row.get(1)?)))?;
     let members: Vec<(u64, u64)> =
@@ -43,6 +49,7 @@ pub(crate) fn read_within(moment: &Connection) -> Result<DirectorySnapshot, rusq
     Ok(DirectorySnapshot {
         version,
         seal,
+        newest,
         accounts: list(moment, &format!("{ACCOUNTS} ORDER BY id"), account)?,
         groups: groups.into_iter().map(group).collect(),
         users: list(moment, &format!("{USERS} ORDER BY id"), user)?,
@@ -50,12 +57,12 @@ pub(crate) fn read_within(moment: &Connection) -> Result<DirectorySnapshot, rusq
     })
 }
 
-/// Seals the directory as it is, within a transaction.
+/// Seals the directory as it is, within a transaction, which must also make it the newest one of the audit log.
 pub(crate) fn seal(connection: &Connection, key: &dyn DirectoryKey) -> Result<DirectorySnapshot, rusqlite::Error> {
-    let directory = read_within(connection)?;
-    let seal = directory.seal_with(key);
-    connection.execute("UPDATE registry SET directory_seal = ?1", [seal])?;
-    Ok(DirectorySnapshot { seal: seal.to_vec(), ..directory })
+    let directory = read_within(connection, Seal::default())?;
+    let newest = directory.seal_with(key);
+    connection.execute("UPDATE registry SET directory_seal = ?1", [newest])?;
+    Ok(DirectorySnapshot { seal: newest.to_vec(), newest, ..directory })
 }
 
 pub(super) fn account_by_id(connection: &Connection, id: AccountId) -> Result<AccountRecord, rusqlite::Error> {

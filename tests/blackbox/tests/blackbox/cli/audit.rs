@@ -205,7 +205,7 @@ fn the_head_is_logged_at_the_start_and_at_the_end_and_a_log_put_back_to_an_older
 
     // The end, as it was once: without the noted head nothing shows.
     let seal = end_seal(&fixture.test_dir);
-    fixture.test_dir.account("Later");
+    import(&fixture.test_dir, "Later", 1);
     let noted = fixture.test_dir.cli(&["audit", "verify"]).line();
     let end = put_end(&fixture.test_dir, 7, &seal);
     fixture.test_dir.sql(&format!("DELETE FROM audit WHERE sequence > 7; {end}"));
@@ -243,7 +243,9 @@ fn an_entry_that_is_altered_missing_or_out_of_place_is_found() {
         assert!(outcome.stderr.contains(&format!("entry {sequence}")), "{sql}: {outcome:?}");
         outcome.fails(1);
         // Later entries do not repair it.
-        test_dir.account(&format!("Later {number}"));
+        test_dir.write("later.csv", &format!("name,accountName\nLater {number},Acme\n"));
+        let imported = test_dir.cli(&["customer", "import", "later.csv"]);
+        assert!(imported.code == 0 || imported.stderr.contains("the end of the audit log was altered"), "{imported:?}");
         test_dir.cli(&["audit", "verify"]).fails(1);
         test_dir.sql(&format!("DELETE FROM audit; {entries} {end}"));
         test_dir.cli(&["audit", "verify"]).done();

@@ -1,6 +1,6 @@
 //! A sandbox in a directory that stays.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use blackbox::problems::*;
 use blackbox::{Server, TestDir, sample};
@@ -31,6 +31,21 @@ fn it_keeps_its_data_and_returns_to_its_seed_on_reset() {
     // Of the registries that there were, one is left.
     let entries = fs::read_dir(test_dir.data()).expect("the directory").map(|entry| entry.expect("an entry").path());
     assert_eq!(entries.filter(|path| path.is_dir()).count(), 1);
+}
+
+#[test]
+fn a_sandbox_whose_lock_is_removed_or_replaced_ends() {
+    let changes: [fn(&Path); 2] = [
+        |lock| fs::remove_file(lock).expect("can be removed"),
+        |lock| fs::remove_file(lock).and_then(|()| fs::write(lock, "")).expect("can be replaced"),
+    ];
+    for change in changes {
+        let test_dir = TestDir::embedded();
+        let mut server = on_disk(&test_dir);
+        change(&test_dir.data().join("sandbox.lock"));
+        assert_eq!(server.wait(), 1, "{}", server.log());
+        assert!(server.log().contains("sandbox.lock was removed or replaced"), "{}", server.log());
+    }
 }
 
 #[test]

@@ -234,6 +234,17 @@ pub(crate) struct Done {
     pub(crate) count: u64,
 }
 
+impl Done {
+    /// Fails unless it has written as many rows as it should.
+    pub(crate) fn must_count(&self, rows: usize) -> Result<(), DatabaseError> {
+        if self.count == rows as u64 {
+            Ok(())
+        } else {
+            Err(DatabaseError::Corrupt("a statement has not written the rows that it should"))
+        }
+    }
+}
+
 /// A connection.
 pub(crate) struct Session {
     client: Client,

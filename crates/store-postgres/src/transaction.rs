@@ -154,12 +154,8 @@ impl Transaction {
         let numbered: Values<'_> = &[&partition, &before];
         let unseal = if before == 0 { (UNSEAL_EMPTY, &numbered[..1]) } else { (UNSEAL, numbered) };
         let done = self.run_all(&[(APPEND, entry_values), unseal]).await?;
-        let counts: Vec<_> = done.iter().map(|done| done.count).collect();
-        if counts == [entries.len() as u64, 1] {
-            Ok(())
-        } else {
-            Err(DatabaseError::Corrupt("the audit log was not written as it should be"))
-        }
+        done[0].must_count(entries.len())?;
+        done[1].must_count(1)
     }
 
     /// Writes the end of a log to which nothing was appended.

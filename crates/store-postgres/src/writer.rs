@@ -1,7 +1,16 @@
 //! The writers: customer writes that arrive together share a transaction.
 //!
-//! Two writers take turns. While one waits for its commit, the other one fills its transaction. A writer takes what waits
-//! in the queue without waiting for more, so groups grow with the load.
+//! Two writers take turns. A writer takes what waits in the queue when the group before is about to be committed. So groups
+//! grow with the load, and a group writes its customers while the one before is committed:
+//!
+//! ```text
+//! writer 1:  take ── customers ── log ── commit ────────────► replies      take ── customers ── …
+//! writer 2:                              take ── customers ── wait ── log ── commit ──────────► replies
+//! ```
+//!
+//! A writer that took its group at once would only wait longer for the lock of the log: with 64 clients, groups had 21
+//! customers instead of 29, and a seventh less were created in a second. A batch of an import is as large as it will be, so
+//! it does not keep the turn.
 
 use crate::{
     core::Core,
@@ -18,7 +27,7 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot},
 };
 
-/// How many writers there are. With three, the throughput is the same and groups are smaller.
+/// How many writers there are. A third one would always wait for its turn.
 const WRITERS: usize = 2;
 
 /// How many writes may wait.
@@ -48,8 +57,8 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the writers; they end when the queue is dropped.
     pub(crate) fn start(core: &Arc<Core>, runtime: &Handle) -> Writer {
-        let (queue, jobs) = mpsc::channel(WAITING);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (queue, arriving) = mpsc::channel(WAITING);
+        let jobs = Arc::new(Mutex::new(Queue { arriving, waiting: VecDeque::new() }));
         for _ in 0..WRITERS {
             runtime.spawn(write(core.clone(), jobs.clone()));
         }
@@ -81,29 +90,46 @@ impl Writer {
     }
 }
 
-/// Writes what arrives in the queue until it is dropped.
-async fn write(core: Arc<Core>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    let mut waiting = VecDeque::new();
-    loop {
-        if waiting.is_empty() {
-            let mut taken = Vec::new();
-            if jobs.lock().await.recv_many(&mut taken, GROUP).await == 0 {
-                return;
-            }
-            waiting.extend(taken);
+/// The jobs that wait. A writer that has locked it has the turn.
+struct Queue {
+    arriving: mpsc::Receiver<Job>,
+    /// Those that have arrived, but could not be in the group before.
+    waiting: VecDeque<Job>,
+}
+
+impl Queue {
+    /// Takes the next group, as soon as there is a job; `None` once no job can arrive.
+    async fn take(&mut self) -> Option<Vec<Job>> {
+        if self.waiting.is_empty() {
+            self.waiting.push_back(self.arriving.recv().await?);
         }
-        write_together(&core, take_group(&mut waiting)).await;
+        while self.waiting.len() < GROUP
+            && let Ok(job) = self.arriving.try_recv()
+        {
+            self.waiting.push_back(job);
+        }
+        Some(take_group(&mut self.waiting))
+    }
+}
+
+/// Writes what arrives in the queue until it is dropped.
+async fn write(core: Arc<Core>, queue: Arc<Mutex<Queue>>) {
+    loop {
+        let mut turn = queue.lock().await;
+        let Some(group) = turn.take().await else { return };
+        let mut turn = Some(turn).filter(|_| group.iter().all(|job| job.import.is_none()));
+        write_together(&core, group, &mut || turn = None).await;
     }
 }
 
 /// Writes jobs in one transaction. If a statement fails because of what one of them writes, each gets a transaction of its
 /// own.
-async fn write_together(core: &Core, jobs: Vec<Job>) {
+async fn write_together(core: &Core, jobs: Vec<Job>, before_commit: &mut (dyn FnMut() + Send)) {
     let begun = core.clock.monotonic();
-    let written = match &jobs[..] {
-        [job] => group::write(core, &job.pieces.iter().collect::<Vec<_>>(), job.import.as_ref()).await,
-        jobs => group::write(core, &jobs.iter().flat_map(|job| &job.pieces).collect::<Vec<_>>(), None).await,
-    };
+    // An import is alone.
+    let import = jobs.first().and_then(|job| job.import.as_ref());
+    let pieces: Vec<_> = jobs.iter().flat_map(|job| &job.pieces).collect();
+    let written = group::write(core, &pieces, import, &mut *before_commit).await;
     match written {
         Ok(outcomes) => {
             *core.last_commit.lock() = Some(core.clock.monotonic().saturating_sub(begun));
@@ -115,7 +141,7 @@ async fn write_together(core: &Core, jobs: Vec<Job>) {
         }
         Err(error) if error.is_of_values && jobs.len() > 1 => {
             for job in jobs {
-                Box::pin(write_together(core, vec![job])).await;
+                Box::pin(write_together(core, vec![job], before_commit)).await;
             }
         }
         Err(error) => {
@@ -126,22 +152,24 @@ async fn write_together(core: &Core, jobs: Vec<Job>) {
     }
 }
 
-/// Takes the next jobs that can share a transaction: an import is alone, and no two others write the same customer or have
-/// the same idempotency key.
+/// Takes the jobs that can share a transaction, the first one among them: an import is alone, and no two others write the
+/// same customer or have the same idempotency key. Those remain in their order.
 fn take_group(waiting: &mut VecDeque<Job>) -> Vec<Job> {
     let mut customers = HashSet::new();
     let mut keys: HashSet<(UserId, String)> = HashSet::new();
     let mut group: Vec<Job> = Vec::new();
-    while let Some(job) = waiting.front() {
-        let is_alone = job.import.is_some() || group.last().is_some_and(|last| last.import.is_some());
-        let is_new = job.pieces.iter().all(|piece| {
-            let key = piece.key.as_ref().map(|key| (key.user, key.key.clone()));
-            customers.insert(piece.customer()) && key.is_none_or(|key| keys.insert(key))
-        });
-        if !group.is_empty() && (is_alone || !is_new) {
-            break;
+    for job in std::mem::take(waiting) {
+        let mut is_new = true;
+        for piece in &job.pieces {
+            is_new &= customers.insert(piece.customer());
+            is_new &= piece.key.as_ref().is_none_or(|key| keys.insert((key.user, key.key.clone())));
         }
-        group.extend(waiting.pop_front());
+        let is_alone = job.import.is_some() || group.first().is_some_and(|first| first.import.is_some());
+        if group.is_empty() || (is_new && !is_alone) {
+            group.push(job);
+        } else {
+            waiting.push_back(job);
+        }
     }
     group
 }

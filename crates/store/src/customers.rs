@@ -60,6 +60,11 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// How long the write that was made under a key is remembered, in milliseconds.
     pub const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+    /// The moment of the newest writes that are remembered no longer, as it is stored.
+    pub fn forgotten_at(now: Timestamp) -> i64 {
+        now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
+    }
 }
 
 /// A customer as it is stored.

@@ -1,7 +1,7 @@
 //! The part of a group that belongs to an import: its progress, and the rows that were refused.
 
-use super::ImportPart;
-use crate::{error::DatabaseError, transaction::Transaction};
+use super::piece::ImportPart;
+use crate::transaction::Transaction;
 use carnelian_store::{Conflict, ImportProgress, ImportStep, StoreError, Written};
 
 /// What a row may be refused for, by the number that is stored.
@@ -51,12 +51,7 @@ pub(super) async fn note_refused(
     let Some(step) = import.step.as_ref().filter(|_| !refused.is_empty()) else { return Ok(()) };
     let numbers: Vec<_> = refused.iter().map(|(number, _)| number.cast_signed()).collect();
     let conflicts: Vec<_> = refused.iter().map(|(_, conflict)| number_of(*conflict)).collect();
-    let stored = transaction.run(REFUSE, &[&step.import, &numbers, &conflicts]).await?;
-    if stored.count == refused.len() as u64 {
-        Ok(())
-    } else {
-        Err(DatabaseError::Corrupt("the refused rows of an import were not stored").into())
-    }
+    Ok(transaction.run(REFUSE, &[&step.import, &numbers, &conflicts]).await?.must_count(refused.len())?)
 }
 
 /// The number by which a conflict is stored; one that no row may be refused for has none.

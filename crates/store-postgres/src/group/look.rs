@@ -1,6 +1,6 @@
 //! What a group expects to find under the lock of the log, and the statements that look whether it does.
 
-use super::{Piece, remembered_since};
+use super::piece::Piece;
 use crate::{
     core::PARTITION_NUMBER,
     error::DatabaseError,
@@ -29,7 +29,7 @@ pub(super) struct Look<'a> {
     pub(super) accounts: Vec<i64>,
     users: Vec<i64>,
     pub(super) keys: Vec<&'a str>,
-    remembered_since: i64,
+    forgotten_at: i64,
 }
 
 impl<'a> Look<'a> {
@@ -37,14 +37,14 @@ impl<'a> Look<'a> {
         let accounts = accounts.iter().map(|account| account.0.cast_signed()).collect();
         let keys = pieces.iter().filter_map(|piece| piece.key.as_ref());
         let (users, keys) = keys.map(|key| (key.user.0.cast_signed(), key.key.as_str())).unzip();
-        Look { accounts, users, keys, remembered_since: remembered_since(now) }
+        Look { accounts, users, keys, forgotten_at: IdempotencyKey::forgotten_at(now) }
     }
 
     pub(super) fn values(&self) -> LookValues<'_> {
         LookValues {
             log: [&PARTITION_NUMBER],
             accounts: [&PARTITION_NUMBER, &self.accounts],
-            keys: [&PARTITION_NUMBER, &self.users, &self.keys, &self.remembered_since],
+            keys: [&PARTITION_NUMBER, &self.users, &self.keys, &self.forgotten_at],
             has_keys: !self.keys.is_empty(),
         }
     }

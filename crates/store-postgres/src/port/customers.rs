@@ -3,7 +3,7 @@
 use crate::{
     barrier,
     core::PARTITION_NUMBER,
-    group::{Piece, Write, remembered_since},
+    group::{Piece, Write},
     port::{
         listing,
         rows::{moment, number, stored_customer},
@@ -47,8 +47,9 @@ impl Customers for PostgresStore {
     }
 
     async fn find_idempotent_write(&self, key: &IdempotencyKey) -> Result<Option<Written>, StoreError> {
-        let (user, since) = (key.user.0.cast_signed(), remembered_since(self.core.clock.now()));
-        let found = self.core.sessions.read_first(EARLIER_WRITE, &[&PARTITION_NUMBER, &user, &key.key, &since]).await?;
+        let (user, forgotten_at) = (key.user.0.cast_signed(), IdempotencyKey::forgotten_at(self.core.clock.now()));
+        let found =
+            self.core.sessions.read_first(EARLIER_WRITE, &[&PARTITION_NUMBER, &user, &key.key, &forgotten_at]).await?;
         let Some(row) = found else { return Ok(None) };
         judge::check_fingerprint(row.get(0), &key.fingerprint)?;
         self.barrier.wait(barrier::commit(&self.core)).await?;

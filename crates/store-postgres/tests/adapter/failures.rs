@@ -3,8 +3,8 @@
 use crate::{database, open, open_in};
 use carnelian_domain::{AccountId, Actor, Origin};
 use carnelian_store::{
-    Audit, Conflict, Customers, Directory, IdempotencyKey, ImportBatch, ImportRow, ImportStep, Imports, NewCustomer,
-    PartitionId, Restores, Store, StoreError, contract::TestKeys,
+    Audit, Conflict, Customers, Directory, Engine, IdempotencyKey, ImportBatch, ImportRow, ImportStep, Imports,
+    NewCustomer, PartitionId, Restores, Store, StoreError, contract::TestKeys,
 };
 use carnelian_store_postgres::{Database, Durability, OpenError, PostgresStore, UnsafeDatabase, migrate};
 use std::sync::Arc;
@@ -267,6 +267,33 @@ async fn a_write_that_waits_for_another_transaction_ends_before_its_caller_does(
     let written = meanwhile(async move { writing.create_customer(new, &ORIGIN, None).await }, &url, waits).await;
     written.expect("the other transaction has ended");
     assert!(holder.join().expect("it does not panic").is_err(), "it was ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_that_arrive_before_a_commit_share_the_next_one() {
+    let (url, store) = open().await;
+    let account = account(&store).await;
+    let store = Arc::new(store);
+    let mut news = Vec::new();
+    for name in ["First", "Second", "Third", "Fourth"] {
+        news.push(draft(&store, account, name).await);
+    }
+    let create = |new: NewCustomer| {
+        let store = store.clone();
+        tokio::spawn(async move { store.create_customer(new, &ORIGIN, None).await })
+    };
+    let holder = test_postgres::OpenTransaction::begin(&url, "LOCK TABLE partition IN EXCLUSIVE MODE");
+    let mut writes = vec![create(news.remove(0))];
+    while run_sql(&url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "0" {}
+    writes.extend(news.drain(..).map(create));
+    while store.engine_status().await.expect("is read").writes_waiting < 3 {
+        assert!(!writes[0].is_finished(), "the others are not taken before the first one can be committed");
+    }
+    drop(holder);
+    for write in writes {
+        write.await.expect("it does not panic").expect("is created");
+    }
+    assert_eq!(run_sql(&url, "SELECT count(DISTINCT CAST(xmin AS TEXT)) FROM customer"), "2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,9 +7,15 @@ mod statements;
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, contract::TestKeys};
 use carnelian_store_postgres::{Database, Durability, OpenError, Options, PostgresStore, migrate};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-/// A clock that stands still.
+/// A clock whose time of day stands still.
 struct StoppedClock;
 
 impl StoppedClock {
@@ -21,8 +27,10 @@ impl Clock for StoppedClock {
         StoppedClock::NOW
     }
 
+    /// Later with each call.
     fn monotonic(&self) -> Duration {
-        Duration::ZERO
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        Duration::from_micros(CALLS.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -36,12 +36,13 @@ pub(crate) fn find(
         let select = "SELECT fingerprint, customer_id, account_id, at, version FROM idempotent_write
             WHERE id = ?1 AND user_id = ?2 AND key = ?3 AND at > ?4";
         let mut select = connection.prepare_cached(select)?;
-        let found = select.query_row(params![candidate, key.user.0, key.key, forgotten_at(now)], |row| {
-            let same = judge::check_fingerprint(row.get_ref(0)?.as_blob()?, &key.fingerprint);
-            let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
-            let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
-            Ok(same.map(|()| written))
-        });
+        let found =
+            select.query_row(params![candidate, key.user.0, key.key, IdempotencyKey::forgotten_at(now)], |row| {
+                let same = judge::check_fingerprint(row.get_ref(0)?.as_blob()?, &key.fingerprint);
+                let (id, account) = (CustomerId(row.get(1)?), AccountId(row.get(2)?));
+                let written = Written { id, account, at: Timestamp(row.get(3)?), version: row.get(4)? };
+                Ok(same.map(|()| written))
+            });
         if let Some(found) = found.optional()? {
             return Ok(Some(found));
         }
@@ -74,7 +75,7 @@ fn check_room(tx: &WriteTx<'_>, user: UserId) -> Result<(), WorkError> {
     let oldest = "SELECT at FROM idempotent_write INDEXED BY idempotent_write_of_user WHERE user_id = ?1
         ORDER BY id LIMIT 1";
     let oldest: i64 = tx.connection.prepare_cached(oldest)?.query_row([user.0], |row| row.get(0))?;
-    match u64::try_from(oldest.saturating_sub(forgotten_at(tx.now))) {
+    match u64::try_from(oldest.saturating_sub(IdempotencyKey::forgotten_at(tx.now))) {
         Ok(retry_after_millis) if retry_after_millis > 0 => {
             Err(Conflict::TooManyIdempotencyKeys { retry_after_millis }.into())
         }
@@ -109,14 +110,14 @@ fn remember(tx: &WriteTx<'_>, key: &IdempotencyKey, written: &Written) -> Result
 fn forget_old(tx: &WriteTx<'_>) -> Result<(), WorkError> {
     let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_at
         WHERE at <= ?1 ORDER BY at LIMIT ?2";
-    forget(tx, old, params![forgotten_at(tx.now), FORGET]).map(drop)
+    forget(tx, old, params![IdempotencyKey::forgotten_at(tx.now), FORGET]).map(drop)
 }
 
 /// The same for the writes of one user.
 fn forget_old_of(tx: &WriteTx<'_>, user: UserId) -> Result<(), WorkError> {
     let old = "SELECT id, user_id, key FROM idempotent_write INDEXED BY idempotent_write_of_user
         WHERE user_id = ?1 AND at <= ?2 ORDER BY id LIMIT ?3";
-    forget(tx, old, params![user.0, forgotten_at(tx.now), FORGET]).map(drop)
+    forget(tx, old, params![user.0, IdempotencyKey::forgotten_at(tx.now), FORGET]).map(drop)
 }
 
 /// Forgets some of the writes that users with this home account have made; says how many.
@@ -137,11 +138,6 @@ fn forget(tx: &WriteTx<'_>, select: &str, params: impl Params) -> Result<usize, 
         indexes.idempotent_writes().remove(*user, *hash, *number);
     }
     Ok(forgotten.len())
-}
-
-/// The moment of the newest writes that are remembered no longer.
-fn forgotten_at(now: Timestamp) -> i64 {
-    now.0.saturating_sub(IdempotencyKey::KEPT_MILLIS)
 }
 
 #[cfg(test)]

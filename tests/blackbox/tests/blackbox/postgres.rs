@@ -2,7 +2,6 @@
 
 mod commands;
 mod pooler;
-mod relay;
 mod servers;
 
 use blackbox::problems::*;

@@ -7,9 +7,9 @@ use std::time::Instant;
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Login, Reply, Request, Server, TestDir, sample, wait};
 use serde_json::{Value, json};
+use test_postgres::proxy::Proxy;
 use test_postgres::run_sql;
 
-use super::relay::Relay;
 use super::user_in;
 
 const ACCOUNTS: &str = "/rws/api/v1/accounts";
@@ -124,19 +124,19 @@ fn a_server_that_gets_no_answer_from_the_database_answers_503_and_no_old_truth()
     test_dir.account("Acme");
     let (ada, uma) = (test_dir.user("ada", "Acme", &[]), test_dir.user("uma", "Acme", &[]));
     let (url, other) = (test_dir.database(), test_dir.beside());
-    let relay = Relay::start(&url);
-    let server = other.launch().args(&["--database", &relay.url(&url)]).start();
+    let proxy = Proxy::before(&url);
+    let server = other.launch().args(&["--database", &proxy.url(&url)]).start();
     // Each on a connection of its own: the server closes those that are idle while the answers are waited for.
     let ask = |login: &Login| server.client_of(login).get(ACCOUNTS);
     for login in [&ada, &uma] {
         ask(login).must_succeed("before");
     }
-    relay.stop();
+    proxy.hold();
     test_dir.cli(&["user", "disable", "uma"]).done();
     must_be_noticed("nothing is answered from memory", || ask(&uma).is(&UNAVAILABLE));
     ask(&ada).must_be(&UNAVAILABLE, "nor to others");
     assert_eq!(server.client().get("/health/ready").status, 503);
-    relay.resume();
+    proxy.release();
     must_be_noticed("the database is asked again", || {
         let reply = ask(&uma);
         assert_ne!(reply.status, 200, "the user was disabled before");

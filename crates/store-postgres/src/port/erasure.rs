@@ -83,7 +83,7 @@ impl Erasures for PostgresStore {
     }
 
     async fn claim_erasure(&self, worker: WorkerId, lease: Duration) -> Result<Option<ErasureRecord>, StoreError> {
-        // Asked every second, and nearly always there is nothing to claim: a read costs no commit.
+        // Called every second, and nearly always there is nothing to claim: a read costs no commit.
         let (worker, now) = (&worker.0[..], self.core.clock.now().0);
         let Some(found) = self.core.sessions.read_first(CLAIMABLE, &[&worker, &now]).await? else { return Ok(None) };
         let transaction = self.core.begin().await?;

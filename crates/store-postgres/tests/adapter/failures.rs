@@ -84,7 +84,7 @@ async fn a_database_that_could_lose_what_it_acknowledges_is_refused_at_the_start
     set(&url, "fsync", "off");
     let Err(OpenError::Database(error)) = open_in(&url).await else { panic!("it opens") };
     assert_eq!(error.to_string(), UnsafeDatabase::NoSync.to_string());
-    let error = store.directory_version().await.expect_err("a server asks again and again");
+    let error = store.directory_version().await.expect_err("a server looks again and again");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
 }
 
@@ -186,7 +186,7 @@ async fn writes_that_are_remembered_no_longer_are_removed_as_others_are_remember
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_goes_on_when_its_connections_are_lost() {
+async fn a_store_continues_when_its_connections_are_lost() {
     let (url, store) = open().await;
     let account = account(&store).await;
     for name in ["One", "Two", "Three"] {

@@ -152,7 +152,7 @@ fn a_server_is_not_ready_while_its_database_holds_another_registry() {
 }
 
 #[test]
-fn a_server_that_cannot_ask_the_database_signs_nobody_in_and_goes_on_afterwards() {
+fn a_server_that_cannot_reach_the_database_accepts_no_sign_in_until_it_can() {
     let alone = test_postgres::Server::start();
     let (test_dir, url) = (TestDir::embedded(), alone.new_database());
     let server = test_dir.launch().args(&["--database", &url, "--migrate"]).start();
@@ -166,7 +166,7 @@ fn a_server_that_cannot_ask_the_database_signs_nobody_in_and_goes_on_afterwards(
         client.get("/rws/api/v1/accounts").is(&UNAVAILABLE).then_some(())
     });
     alone.restart();
-    wait::until("the database is asked again", wait::PATIENCE, || {
+    wait::until("the database is read again", wait::PATIENCE, || {
         (client.get("/rws/api/v1/accounts").status == 200).then_some(())
     });
     client.create(&sample::minimal("Ann", "Acme")).must_succeed("after the restart");

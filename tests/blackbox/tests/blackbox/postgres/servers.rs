@@ -127,22 +127,22 @@ fn a_server_that_gets_no_answer_from_the_database_answers_503_and_no_old_truth()
     let proxy = Proxy::before(&url);
     let server = other.launch().args(&["--database", &proxy.url(&url)]).start();
     // Each on a connection of its own: the server closes those that are idle while the answers are waited for.
-    let ask = |login: &Login| server.client_of(login).get(ACCOUNTS);
+    let accounts = |login: &Login| server.client_of(login).get(ACCOUNTS);
     for login in [&ada, &uma] {
-        ask(login).must_succeed("before");
+        accounts(login).must_succeed("before");
     }
     proxy.hold();
     test_dir.cli(&["user", "disable", "uma"]).done();
-    must_be_noticed("nothing is answered from memory", || ask(&uma).is(&UNAVAILABLE));
-    ask(&ada).must_be(&UNAVAILABLE, "nor to others");
+    must_be_noticed("nothing is answered from memory", || accounts(&uma).is(&UNAVAILABLE));
+    accounts(&ada).must_be(&UNAVAILABLE, "nor to others");
     assert_eq!(server.client().get("/health/ready").status, 503);
     proxy.release();
-    must_be_noticed("the database is asked again", || {
-        let reply = ask(&uma);
+    must_be_noticed("the database is read again", || {
+        let reply = accounts(&uma);
         assert_ne!(reply.status, 200, "the user was disabled before");
         reply.is(&INVALID_CREDENTIALS)
     });
-    ask(&ada).must_succeed("afterwards");
+    accounts(&ada).must_succeed("afterwards");
     assert_eq!(server.client().get("/health/ready").status, 200);
 }
 

@@ -121,7 +121,9 @@ impl<S: Service> Client<'_, S> {
                     let call = self.erasure(turn);
                     self.call(call);
                 }
-                0 if race.contested => self.call(Call::Create(Home { account: 0, name: 0 })),
+                0 if race.contested => {
+                    self.call(Call::Create(Home { account: 0, name: 0 }));
+                }
                 _ => self.write_or_read(),
             }
         }
@@ -133,14 +135,20 @@ impl<S: Service> Client<'_, S> {
     /// Has every account active, reads every customer, and tries every name.
     fn look_at_everything(mut self) {
         let Race { accounts, names, .. } = *self.shared.race;
-        (0..accounts).for_each(|account| self.call(Call::CancelErasure(account)));
+        for account in 0..accounts {
+            // Certainly active, as the next race assumes.
+            while self.call(Call::CancelErasure(account)) == Answer::Lost {}
+        }
         let known: Vec<u64> = self.known().into_keys().collect();
-        known.into_iter().for_each(|id| self.call(Call::Get(id)));
-        let homes = (0..accounts).flat_map(|account| (0..names).map(move |name| Home { account, name }));
-        homes.for_each(|home| self.call(Call::Create(home)));
+        for id in known {
+            self.call(Call::Get(id));
+        }
+        for home in (0..accounts).flat_map(|account| (0..names).map(move |name| Home { account, name })) {
+            self.call(Call::Create(home));
+        }
     }
 
-    fn call(&mut self, call: Call) {
+    fn call(&mut self, call: Call) -> Answer {
         let has_key = matches!(call, Call::Create(_) | Call::Edit(..)) && self.random.percent(self.shared.race.keys);
         let operation = if has_key {
             let operation = self.history().call_with_key(self.number, call);
@@ -149,7 +157,7 @@ impl<S: Service> Client<'_, S> {
         } else {
             self.history().call(self.number, call)
         };
-        self.perform(operation);
+        self.perform(operation)
     }
 
     /// Sends again, with its idempotency key, what this client or another one has sent, perhaps just now.
@@ -158,16 +166,17 @@ impl<S: Service> Client<'_, S> {
         self.perform(operation);
     }
 
-    fn perform(&mut self, operation: Operation) {
+    fn perform(&mut self, operation: Operation) -> Answer {
         let answer = self.service.perform(&mut self.session, &operation);
         self.history().answer(self.number, answer);
         let call = operation.call;
         let (id, version) = match (call, answer) {
             (_, Answer::Written(id, version)) => (id, version),
             (Call::Get(id), Answer::Shown(customer)) => (id, customer.version),
-            _ => return,
+            _ => return answer,
         };
         self.shared.known.lock().expect("no client has panicked").insert(id, version);
+        answer
     }
 
     /// Mostly requests and cancels in turn, each eraser in an account of its own if there are enough.

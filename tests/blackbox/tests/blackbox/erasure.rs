@@ -246,6 +246,12 @@ fn an_erasure_can_be_cancelled_during_the_grace_period() {
 
 #[test]
 fn a_killed_erasure_is_continued_until_every_customer_is_erased() {
+    // On a busy machine the whole erasure may pass between two looks at it.
+    assert!((0..10).any(|_| kills_of_an_erasure() > 0), "no server was killed during its erasure");
+}
+
+/// Erases an account and kills the server meanwhile; how often that was possible.
+fn kills_of_an_erasure() -> usize {
     const CUSTOMERS_OF_ACME: usize = 2000;
     let mut fixture = Fixture::start();
     create_many(&fixture.client(), "Acme", CUSTOMERS_OF_ACME);
@@ -258,10 +264,10 @@ fn a_killed_erasure_is_continued_until_every_customer_is_erased() {
         fixture.server = restart_after_kill(fixture.server, &fixture.test_dir);
         kills += 1;
     }
-    assert!(kills > 0, "the server was never killed during the erasure");
     let receipt = receipt(&fixture.test_dir, &erasure);
     assert_eq!(receipt["customers"], CUSTOMERS_OF_ACME);
     fixture.test_dir.cli(&["audit", "verify"]).done();
+    kills
 }
 
 fn restart_after_kill(server: Server, test_dir: &TestDir) -> Server {

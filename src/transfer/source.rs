@@ -171,3 +171,72 @@ fn read_batch(rows: &mut Rows, rules: &Rules, account: Option<&str>) -> (Batch, 
     }
     (Batch { rows: batch, read: rows.position(), blank: rows.blank() }, then)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of rows of each batch of a file, whose rows must be there once and in order.
+    fn batches(mut rows: Rows, first: u64, length: u64) -> Vec<usize> {
+        let rules = Rules::default();
+        let (mut sizes, mut next, mut read) = (Vec::new(), first, 0);
+        loop {
+            let (batch, then) = read_batch(&mut rows, &rules, None);
+            for row in &batch.rows {
+                assert_eq!((row.number, row.checked.is_ok()), (next, true));
+                next += 1;
+            }
+            sizes.push(batch.rows.len());
+            assert!(batch.read >= read);
+            read = batch.read;
+            match then {
+                Then::More => {}
+                Then::End => break,
+                Then::Unreadable(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!(read, length);
+        sizes.retain(|size| *size > 0);
+        sizes
+    }
+
+    fn input(text: String) -> BufReader<Box<dyn Read + Send>> {
+        BufReader::new(Box::new(io::Cursor::new(text)))
+    }
+
+    #[test]
+    fn a_batch_takes_a_thousand_rows_and_no_row_is_left_out_between_two() {
+        for count in [1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH - 1, 2 * BATCH, 2 * BATCH + 1] {
+            let mut expected = vec![BATCH; count / BATCH];
+            expected.extend(Some(count % BATCH).filter(|rest| *rest > 0));
+            let lines: String = (0..count).map(|n| format!("{{\"name\":\"C{n}\",\"accountName\":\"A\"}}\n")).collect();
+            let length = lines.len() as u64;
+            assert_eq!(batches(Rows::Json(JsonRows::new(input(lines))), 1, length), expected, "{count} lines");
+            let table = (0..count).fold("name,accountName\n".to_owned(), |table, n| table + &format!("C{n},A\n"));
+            let length = table.len() as u64;
+            let rows = CsvRows::new(input(table), &Rules::default()).expect("a header");
+            assert_eq!(batches(Rows::Csv(Box::new(rows)), 2, length), expected, "{count} rows of a table");
+        }
+    }
+
+    #[test]
+    fn a_batch_takes_no_more_rows_once_it_has_four_mebibytes() {
+        const ROWS: usize = 8;
+        let usual = BATCH_BYTES as usize / ROWS;
+        for (length, expected) in
+            [(usual - 1, [ROWS + 1, ROWS]), (usual, [ROWS, ROWS + 1]), (usual + 1, [ROWS, ROWS + 1])]
+        {
+            let line = |number: usize| {
+                let start = format!("{{\"name\":\"C{number:02}\",\"accountName\":\"A\",\"other\":\"");
+                format!("{start}{}\"}}\n", "x".repeat(length - start.len() - 3))
+            };
+            let lines: String = (0..2 * ROWS + 1).map(line).collect();
+            let total = lines.len() as u64;
+            assert_eq!(total, (length * (2 * ROWS + 1)) as u64);
+            let mut found = batches(Rows::Json(JsonRows::new(input(lines))), 1, total);
+            // The rest of the second batch, which is a third one where the bytes are just enough.
+            let rest: usize = found.drain(1..).sum();
+            assert_eq!([found[0], rest], expected, "lines of {length} bytes");
+        }
+    }
+}

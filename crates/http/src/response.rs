@@ -110,3 +110,29 @@ pub(crate) fn file(file: File, bytes: u64, media_type: &'static str, name: &str)
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn a_body_is_handed_over_in_parts_that_are_the_whole_of_it() {
+        let mut context = Context::from_waker(Waker::noop());
+        for length in [0, 1, PART - 1, PART, PART + 1, 2 * PART - 1, 2 * PART, 2 * PART + 1] {
+            let whole: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let mut body = with_body(whole.clone().into(), HeaderValue::from_static("text/plain")).into_body();
+            let (mut taken, mut parts) = (Vec::new(), 0);
+            while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) {
+                let part = frame.into_data().expect("data");
+                assert!(!part.is_empty() && part.len() <= PART, "{length}: a part of {}", part.len());
+                taken.extend_from_slice(&part);
+                parts += 1;
+                assert_eq!(body.size_hint().exact(), Some((length - taken.len()) as u64), "{length}");
+                assert_eq!(body.is_end_stream(), taken.len() == length, "{length}");
+            }
+            assert!(taken == whole, "{length}");
+            assert_eq!(parts, length.div_ceil(PART), "{length}");
+        }
+    }
+}

@@ -117,6 +117,56 @@ mod tests {
         assert_eq!((verdict.as_str(), kept), ("ok", 250));
     }
 
+    /// A database of so many pages, in whose b-tree pages the unused parts are filled; how many pages have such a part.
+    fn database_of(pages: u32) -> (Connection, usize) {
+        let connection = Connection::open_in_memory().expect("opens");
+        connection.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)").expect("is made");
+        let count = |connection: &Connection| -> u32 {
+            connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("is counted")
+        };
+        // A row fills most of a page.
+        while count(&connection) < pages {
+            connection.execute("INSERT INTO t (text) VALUES (hex(zeroblob(1900)))", []).expect("is inserted");
+        }
+        assert_eq!(count(&connection), pages);
+        let mut filled = 0;
+        for number in 1..=pages {
+            let select = "SELECT data FROM sqlite_dbpage WHERE pgno = ?1";
+            let mut page: Vec<u8> = connection.query_row(select, [number], |row| row.get(0)).expect("is read");
+            let Some(unused) = unused(&page, number) else { continue };
+            page[unused].fill(1);
+            let update = "UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1";
+            connection.execute(update, params![number, page]).expect("is written");
+            filled += 1;
+        }
+        (connection, filled)
+    }
+
+    fn pages_with_filled_part(connection: &Connection) -> usize {
+        let mut select = connection.prepare("SELECT pgno, data FROM sqlite_dbpage").expect("is there");
+        let pages = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("can be read");
+        let is_filled = |(number, page): (u32, Vec<u8>)| {
+            unused(&page, number).is_some_and(|unused| page[unused].iter().any(|byte| *byte != 0))
+        };
+        pages.filter(|page| is_filled(page.as_ref().expect("can be read").clone())).count()
+    }
+
+    #[test]
+    fn every_page_is_scrubbed_whatever_the_steps() {
+        for pages in [2, STEP - 1, STEP, STEP + 1, 2 * STEP - 1, 2 * STEP, 2 * STEP + 1] {
+            let (connection, filled) = database_of(pages);
+            assert_eq!(pages_with_filled_part(&connection), filled);
+            assert!(filled as u32 > pages / 2, "{filled} of {pages} pages have an unused part");
+            let (mut progress, mut steps) = (Progress::Next(1), 0);
+            while let Progress::Next(first) = progress {
+                progress = scrub_pages(&connection, first).expect("works");
+                steps += 1;
+            }
+            assert_eq!((progress, steps), (Progress::Complete, pages.div_ceil(STEP)), "{pages} pages");
+            assert_eq!(pages_with_filled_part(&connection), 0, "{pages} pages");
+        }
+    }
+
     #[test]
     fn only_a_btree_page_has_an_unused_part() {
         let page = |first: u8, cells: u8, content: u16| {

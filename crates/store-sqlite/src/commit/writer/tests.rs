@@ -1,6 +1,6 @@
 //! The writer with slow and failing syncs, commits and panics.
 
-use super::*;
+use super::{thread::GROUP, *};
 use crate::{
     commit::{audit_tail::AuditTail, syncer::SyncFn},
     files::schema,
@@ -234,6 +234,25 @@ fn fails_as_busy(writer: &Writer, work: impl FnOnce() + Send + 'static) -> bool 
             true
         }
         Poll::Pending => false,
+    }
+}
+
+#[tokio::test]
+async fn writes_beyond_the_size_of_a_group_are_committed_in_the_next_one() {
+    // The job that blocks the writer belongs to the first group.
+    for writes in [GROUP - 2, GROUP - 1, GROUP, 2 * GROUP - 2, 2 * GROUP - 1, 2 * GROUP] {
+        let (_directory, writer, _failures) = start();
+        let mut queued: Vec<_> = (0..writes).map(|_| Box::pin(writer.write(|tx| Ok(tx.now)))).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        let queue = async { assert!(queued.iter_mut().all(|write| write.as_mut().poll(&mut context).is_pending())) };
+        while_blocked(&writer, queue).await;
+        let mut moments = Vec::new();
+        for write in queued {
+            moments.push(write.await.expect("is written"));
+        }
+        assert!(moments.is_sorted(), "in the order in which they were queued");
+        let first = moments.iter().filter(|at| **at == moments[0]).count();
+        assert_eq!(first, writes.min(GROUP - 1), "{writes} writes after the one that blocks the writer");
     }
 }
 

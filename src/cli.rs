@@ -19,7 +19,7 @@ use clap::{
     Args, Parser, Subcommand,
     builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 /// The largest number of an entry or an object: the largest one that every JSON parser reads exactly.
 const MAX_ID: u64 = (1 << 53) - 1;
@@ -83,8 +83,8 @@ pub(crate) enum Command {
     },
     /// Restore a registry from a backup and the newest ledger
     ///
-    /// What was erased, revoked, disabled or lowered after the backup stays so, as far as the ledger or the registry that is
-    /// replaced knows. Lists the users who can sign in.
+    /// Customers and accounts that were erased after the backup stay erased, revoked keys revoked, disabled users disabled and
+    /// lowered roles low, as far as the ledger or the registry that is replaced knows. Lists the users who can sign in.
     Restore {
         /// The backup file
         #[arg(value_parser = named_file("a backup is read twice"))]
@@ -205,6 +205,7 @@ pub(crate) enum Account {
     /// Print the signed receipt of an erasure
     Receipt {
         /// The erasure's id, as shown by `account erasures`
+        #[arg(value_parser = parse_erasure_id)]
         erasure: u64,
     },
     /// Verify that a receipt was signed by this registry
@@ -406,10 +407,10 @@ pub(crate) struct HealthCheck {
 #[derive(Debug, Args)]
 pub(crate) struct AuditList {
     /// Start after the entry with this sequence number
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = parse_sequence)]
     pub(crate) after: u64,
     /// End before the entry with this sequence number
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_ID))]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_sequence)]
     pub(crate) before: Option<u64>,
     /// List only entries of this object, such as customer:17; those of a customer include the exports and erasures of its accounts
     #[arg(long, value_name = "OBJECT", value_parser = parse_object)]
@@ -433,7 +434,7 @@ pub(crate) struct AuditList {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) until: Option<Timestamp>,
     /// The maximum number of entries, from 1 to 10000; `audit export` prints all
-    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = parse_limit)]
     pub(crate) limit: u64,
     /// List the newest entries first
     #[arg(long)]
@@ -510,6 +511,22 @@ fn parse_object(text: &str) -> Result<String, String> {
 
 fn parse_actor(text: &str) -> Result<Actor, String> {
     Actor::parse(text).ok_or_else(|| "expected user: and an id, command_line or server".to_owned())
+}
+
+fn parse_erasure_id(text: &str) -> Result<u64, String> {
+    within(text, 1..=MAX_ID).ok_or_else(|| "an erasure id is a number; `carnelian account erasures` shows it".into())
+}
+
+fn parse_sequence(text: &str) -> Result<u64, String> {
+    within(text, 0..=MAX_ID).ok_or_else(|| format!("expected a number from 0 to {MAX_ID}"))
+}
+
+fn parse_limit(text: &str) -> Result<u64, String> {
+    within(text, 1..=10_000).ok_or_else(|| "expected a number from 1 to 10000".into())
+}
+
+fn within(text: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 fn parse_action(text: &str) -> Result<Action, String> {

@@ -2,7 +2,7 @@
 
 use super::{
     input::is_dash,
-    output::{print_bytes, print_message},
+    output::{counted, print_bytes, print_message},
 };
 use crate::{
     CliError,
@@ -30,7 +30,8 @@ pub(super) async fn back_up(app: &App, file: &Path, replace: bool, origin: &Orig
     // Written after it, so that the ledger knows everything that is in the backup.
     write_ledger(app, &ledger, origin).await?;
     draft.keep().map_err(|error| explain(file, &error))?;
-    print_message(format_args!("{records} records written to {}; its ledger is {}", file.display(), ledger.display()));
+    let records = counted(records, "record");
+    print_message(format_args!("{records} written to {}; its ledger is {}", file.display(), ledger.display()));
     Ok(())
 }
 

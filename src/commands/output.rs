@@ -59,6 +59,11 @@ pub(crate) fn stdout_error(error: impl Into<io::Error>) -> CliError {
     }
 }
 
+/// A number of things: `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// Prints a message to stderr. Errors are ignored: a closed stderr does not stop a command.
 pub(crate) fn print_message(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{}", printable(&message.to_string()));

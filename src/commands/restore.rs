@@ -3,7 +3,7 @@
 use super::{
     backup,
     input::open_input,
-    output::{print_listing, print_message},
+    output::{counted, print_listing, print_message},
     runtime,
 };
 use crate::{
@@ -74,7 +74,7 @@ pub(super) fn run(
     let host = Arc::new(ProcessHost::of_command(settings));
     let opened = wiring::open_app(settings, Purpose::Administration, clock, host, Box::new(drop));
     runtime()?.block_on(async { report(&*opened.await?, &restored, origin).await })?;
-    print_message(format_args!("{} records restored to {}", restored.records, settings.place()));
+    print_message(format_args!("{} restored to {}", counted(restored.records, "record"), settings.place()));
     Ok(())
 }
 
@@ -83,13 +83,18 @@ async fn report(app: &App, restored: &Restored, origin: &Origin) -> Result<(), C
     let Restored { accounts_left_out: accounts, customers_left_out: customers, erasures_forgotten, taken_away, .. } =
         restored;
     if accounts + customers > 0 {
-        print_message(format_args!("left out, since they were erased: {accounts} accounts, {customers} customers"));
+        let (accounts, customers) = (counted(*accounts, "account"), counted(*customers, "customer"));
+        print_message(format_args!("left out, since they were erased: {accounts}, {customers}"));
     }
     let TakenAway { keys, users, roles, groups, members } = taken_away;
     if *taken_away != TakenAway::default() {
         print_message(format_args!(
-            "stays taken away: {keys} keys revoked, {users} users disabled, {roles} roles lowered, {groups} users and \
-             {members} accounts removed from a group"
+            "stays taken away: {} revoked, {} disabled, {} lowered, {} and {} removed from a group",
+            counted(*keys, "key"),
+            counted(*users, "user"),
+            counted(*roles, "role"),
+            counted(*groups, "user"),
+            counted(*members, "account")
         ));
     }
     let admin = app.local_admin(origin);
@@ -116,6 +121,10 @@ async fn report(app: &App, restored: &Restored, origin: &Origin) -> Result<(), C
             ]);
         }
     }
-    print_message(format_args!("{} users can sign in, with these roles and keys:", rows.len()));
+    if rows.is_empty() {
+        print_message("no user can sign in: none is enabled and has a key that is in force");
+        return Ok(());
+    }
+    print_message(format_args!("{} can sign in, with these roles and keys:", counted(rows.len() as u64, "user")));
     print_listing(false, &["username", "accountName", "accountGroup", "roleName", "keys"], rows)
 }

@@ -9,11 +9,14 @@ use super::{
 use crate::{
     CliError,
     cli::{Export, Format},
-    commands::{input::is_dash, output::stdout_error},
+    commands::{
+        input::is_dash,
+        output::{counted, stdout_error},
+    },
     file_errors::refuse_if_there,
 };
-use carnelian_app::{App, atomic_file::Draft, customers::CustomerDetails};
-use carnelian_domain::{Origin, Rules};
+use carnelian_app::{App, Failure, atomic_file::Draft, customers::CustomerDetails};
+use carnelian_domain::{Origin, Problem, Rules};
 use std::io::{self, BufWriter, Write};
 
 /// Exports customers.
@@ -38,7 +41,13 @@ async fn write_all<W: Write, E: Fn(io::Error) -> CliError>(
     origin: &Origin,
     writer: impl FnOnce(&Rules) -> Result<Writer<W, E>, CliError>,
 ) -> Result<(), CliError> {
-    let mut customers = app.export_customers(export.account.as_deref(), origin).await.map_err(failure_error)?;
+    let account = export.account.as_deref();
+    let mut customers = app.export_customers(account, origin).await.map_err(|failure| match (failure, account) {
+        (Failure::Problem(Problem::AccountNotFound), Some(name)) => {
+            CliError::failed(format!("unknown account {name:?}"))
+        }
+        (failure, _) => failure_error(failure),
+    })?;
     // A refused export writes nothing, not even a header.
     let mut writer = writer(app.rules())?;
     let (mut progress, mut count) = (Progress::new(app.clock(), None), 0);
@@ -50,7 +59,7 @@ async fn write_all<W: Write, E: Fn(io::Error) -> CliError>(
         progress.update(count, 0);
     }
     writer.flush()?;
-    progress.print(format_args!("exported {count} customers"));
+    progress.print(format_args!("exported {}", counted(count, "customer")));
     Ok(())
 }
 

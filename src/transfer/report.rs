@@ -6,7 +6,7 @@ use super::{
     rejects::Rejects,
     row::{Raw, RowError, joined},
 };
-use crate::CliError;
+use crate::{CliError, commands::output::counted};
 use carnelian_app::transfer::RowResult;
 
 /// A row to be reported.
@@ -107,8 +107,10 @@ impl<'a> Report<'a> {
                 self.progress.print(format_args!("{count} empty rows were left out, the first of them row {first}"));
             }
         }
-        let mut summary =
-            format!("{rows} rows: {created} created, {updated} updated, {skipped} skipped, {rejected} rejected");
+        let mut summary = format!(
+            "{}: {created} created, {updated} updated, {skipped} skipped, {rejected} rejected",
+            counted(rows, "row")
+        );
         if self.before > 0 {
             summary += &format!(", {} stored before the interruption", self.before);
         }

@@ -181,7 +181,7 @@ fn a_ledger_written_after_a_restore_still_lists_earlier_erasures() {
     let known = write_ledger(&fixture.test_dir, "first.ledger");
     let restored = elsewhere(&fixture.test_dir);
     let said = restore(&restored, &older, &["--ledger", plain(&known), "--reason", "a lost disk"]);
-    assert!(said.stderr.contains("0 accounts, 1 customers"), "{said:?}");
+    assert!(said.stderr.contains("0 accounts, 1 customer"), "{said:?}");
     let audit = restored.cli(&["audit", "export"]).done();
     for id in [first, second] {
         let entry = format!(r#""action":"erase_customer","object":"customer:{id}""#);
@@ -327,8 +327,7 @@ fn what_was_taken_away_since_the_backup_does_not_come_back() {
         restored.push((&test_dir, restore(&test_dir, &file, &["--replace"])));
     }
     for (test_dir, outcome) in restored {
-        let stays =
-            "stays taken away: 1 keys revoked, 1 users disabled, 1 roles lowered, 1 users and 1 accounts removed";
+        let stays = "stays taken away: 1 key revoked, 1 user disabled, 1 role lowered, 1 user and 1 account removed";
         assert!(outcome.stderr.contains(stays), "{outcome:?}");
         let listed = outcome.done();
         let names: Vec<_> = listed.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
@@ -373,7 +372,7 @@ fn with_the_ledger_of_the_backup_alone_everything_comes_back_and_is_listed() {
     let other = elsewhere(&fixture.test_dir);
     let outcome = restore(&other, &file, &[]);
     assert!(outcome.stderr.contains("warning") && outcome.stderr.contains("comes back"), "{outcome:?}");
-    assert!(outcome.stderr.contains("1 users can sign in"), "{outcome:?}");
+    assert!(outcome.stderr.contains("1 user can sign in"), "{outcome:?}");
     let keys = fixture.test_dir.cli(&["key", "list", "ada", "--json"]).json();
     let listed = outcome.done();
     let row: Vec<_> = listed.lines().nth(1).expect("a row").split_whitespace().collect();

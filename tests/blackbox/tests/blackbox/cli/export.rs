@@ -124,7 +124,8 @@ fn an_export_contains_everything_except_ids_and_versions_in_the_order_of_the_api
     assert_eq!(csv.matches("\r\n").count(), 3, "RFC 4180 ends lines so");
     let of_one = test_dir.cli(&["customer", "export", "--account", "Globex", "--format", "jsonl"]).done();
     assert_eq!(of_one, exported.lines().last().map(|line| format!("{line}\n")).expect("a line"));
-    test_dir.cli(&["customer", "export", "--account", "Nobody"]).fails(1);
+    let why = test_dir.cli(&["customer", "export", "--account", "Nobody"]).fails(1);
+    assert!(why.contains("unknown account \"Nobody\""), "{why}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn people_erased_since_the_backup_are_not_restored_with_a_ledger_as_old_as_the_b
     let Fixture { test_dir, server, ada, .. } = fixture;
     stop(server);
     let outcome = restore(&test_dir, &file, &["--replace"]);
-    assert!(outcome.stderr.contains("left out, since they were erased: 1 accounts, 2 customers"), "{outcome:?}");
+    assert!(outcome.stderr.contains("left out, since they were erased: 1 account, 2 customers"), "{outcome:?}");
     outcome.done();
     must_be_tidy(&test_dir);
     assert_eq!(names(&test_dir), ["Kept 0", "Kept 2"]);

@@ -50,6 +50,8 @@ fn an_erasure_is_shown_from_the_request_to_its_receipt() {
     assert_eq!(erasures(&operator).last(), Some(&erasure));
     let printed = tenants.test_dir.cli(&["account", "receipt", &id]).json();
     assert_eq!(erasure["receipt"], printed);
+    let no_id = tenants.test_dir.cli(&["account", "receipt", "Acme"]).fails(2);
+    assert!(no_id.contains("an erasure id is a number"), "{no_id}");
     let file = tenants.test_dir.write("receipt.json", &erasure["receipt"].to_string());
     tenants.test_dir.cli(&["account", "check-receipt", file.to_str().expect("a plain name")]).done();
 }

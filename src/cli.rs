@@ -4,7 +4,7 @@
 
 mod customer;
 
-pub(crate) use customer::{Customer, Export, Format, Import, OnDuplicate};
+pub(crate) use customer::{Customer, Export, Import};
 
 use crate::{
     commands::input::is_dash,

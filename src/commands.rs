@@ -5,17 +5,20 @@ mod audit;
 mod backup;
 mod completions;
 mod config;
+mod customer;
 mod demo;
 mod directory;
 mod doctor;
 mod group;
 mod health;
+mod import_job;
 pub(crate) mod input;
 mod key;
 mod man;
 mod migrate;
 pub(crate) mod output;
 mod outputs;
+mod progress;
 mod quickstart;
 mod reference;
 mod restore;
@@ -32,11 +35,12 @@ use crate::{
     host::ProcessHost,
     machine::forbid_core_dumps,
     sandbox::registry_of,
-    transfer, wiring,
+    wiring,
 };
 use carnelian_app::{
     App,
     admin::{accounts::check_new_account, groups::check_new_group},
+    jobs::are_jobs_served,
 };
 use carnelian_domain::{Actor, Origin};
 use std::{ffi::OsString, sync::Arc};
@@ -70,15 +74,21 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Customer(Administer { reason, command: Customer::Import(import) }) => {
             let creates = import.create_accounts && !import.dry_run;
-            find(&settings, creates)?;
+            let (found, _) = find(&settings, creates)?;
+            // Beside a server a registry in a directory has no other process that writes customers.
+            if settings.database_url.is_none() && are_jobs_served(&found.data).map_err(CliError::failed)? {
+                return administer(&settings, false, async |app| {
+                    import_job::import(app, &import, &origin(reason)).await
+                });
+            }
             // An import that cannot begin creates no registry.
-            let prepared = transfer::import::prepare(&import, &wiring::rules(&settings))?;
+            let prepared = customer::prepare_import(&import, &wiring::rules(&settings))?;
             open(&settings, Purpose::Importing, creates, async |app| {
-                transfer::import::import(app, &import, prepared, &origin(reason)).await
+                customer::import(app, prepared, import.dry_run, &origin(reason)).await
             })
         }
         Command::Customer(Administer { reason, command: Customer::Export(export) }) => {
-            administer(&settings, false, async |app| transfer::export::export(app, &export, &origin(reason)).await)
+            administer(&settings, false, async |app| customer::export(app, &export, &origin(reason)).await)
         }
         Command::Group(Administer { reason, command }) => {
             let new = if let Group::Create { name } = &command { Some(name) } else { None };

@@ -61,6 +61,7 @@ pub struct Settings {
     pub(crate) erasure_copies_kept: Option<Seconds>,
     pub(crate) backup_every: Seconds,
     pub(crate) backup_keep: usize,
+    pub(crate) jobs_upload_bytes: u64,
     pub(crate) jobs_keep: Seconds,
     pub(crate) strict_upstream: bool,
     /// The configuration file that was read.
@@ -102,6 +103,7 @@ impl Default for Settings {
             erasure_copies_kept: None,
             backup_every: Seconds(0),
             backup_keep: 7,
+            jobs_upload_bytes: 4 << 30,
             jobs_keep: Seconds(24 * 60 * 60),
             strict_upstream: false,
             config_file: None,
@@ -219,6 +221,8 @@ settings! {
         "The time between two backups that the server writes by itself into the folder `jobs` of the data directory; 0 for none";
     "backup.keep", backup_keep, Some("COUNT"), Serve, "a number of backups", 1..=10_000,
         "How many of these backups are kept";
+    "jobs.upload_bytes", jobs_upload_bytes, Some("BYTES"), Serve, "a number of bytes", 1..=1 << 50,
+        "The maximum size of a file that is sent to be imported";
     "jobs.keep", jobs_keep, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 7d, or 0", 0..=MAX_GRACE,
         "For how long a job that has ended is kept with its result";
     "compat.strict_upstream", strict_upstream, None, Serve, "true or false", ANY,
@@ -297,6 +301,7 @@ impl Settings {
     pub(crate) fn jobs(&self) -> JobSettings {
         JobSettings {
             data: self.data.clone(),
+            upload_bytes: self.jobs_upload_bytes,
             keep: self.jobs_keep.0,
             backup_every: Some(self.backup_every.0).filter(|seconds| *seconds > 0),
             backup_keep: self.backup_keep,

@@ -1,6 +1,7 @@
 //! The thread that runs a server's jobs, so that a job delays no request.
 
 use carnelian_app::{App, jobs::JobSignal};
+use carnelian_transfer::CustomerFiles;
 use std::{
     io,
     sync::{
@@ -29,6 +30,7 @@ pub(crate) struct JobThread {
 impl JobThread {
     /// Starts the thread.
     pub(crate) fn start(app: &Arc<App>) -> io::Result<JobThread> {
+        app.lock_jobs()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = mpsc::channel();
         let (owner, signal) = (Arc::downgrade(app), app.job_signal());
@@ -59,7 +61,7 @@ impl Drop for JobThread {
 fn run(runtime: &Runtime, owner: &Weak<App>, signal: &JobSignal) {
     runtime.block_on(async {
         while let Some(app) = owner.upgrade() {
-            if let Err(failure) = app.run_jobs().await {
+            if let Err(failure) = app.run_jobs(&CustomerFiles).await {
                 tracing::warn!(?failure, "jobs cannot be run; retrying in a second");
             }
             drop(app);

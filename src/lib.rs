@@ -6,7 +6,6 @@
 //! * [`backend`]: the storage engine
 //! * [`master_key`]: the master key file
 //! * [`logging`]: asynchronous log output
-//! * [`transfer`]: import and export, and their file formats
 //! * [`seconds`]: durations such as `90d`
 //! * [`file_errors`]: errors about the files that a command reads and writes
 //! * [`registry_files`]: what the files of a registry are called, and who owns them
@@ -39,7 +38,6 @@ mod sandbox;
 mod seconds;
 mod signals;
 mod tls_files;
-pub mod transfer;
 mod watching;
 mod wiring;
 

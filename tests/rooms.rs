@@ -3,13 +3,14 @@
 use std::{fs, path::Path};
 
 /// A crate's directory, and the workspace crates that it may depend on.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("crates/domain", &[]),
     ("crates/store", &["carnelian-domain"]),
     ("crates/store-postgres", &["carnelian-domain", "carnelian-store"]),
     ("crates/store-sqlite", &["carnelian-domain", "carnelian-store"]),
     ("crates/app", &["carnelian-domain", "carnelian-store"]),
     ("crates/http", &["carnelian-app", "carnelian-domain"]),
+    ("crates/transfer", &["carnelian-app", "carnelian-domain", "carnelian-http"]),
     (
         ".",
         &[
@@ -19,13 +20,14 @@ const CRATES: [(&str, &[&str]); 12] = [
             "carnelian-store",
             "carnelian-store-postgres",
             "carnelian-store-sqlite",
+            "carnelian-transfer",
         ],
     ),
     ("tests/blackbox", &[]),
     ("tests/chaos", &[]),
     ("tests/postgres", &[]),
     ("bench", &[]),
-    ("fuzz", &["carnelian", "carnelian-app", "carnelian-domain", "carnelian-http"]),
+    ("fuzz", &["carnelian", "carnelian-app", "carnelian-domain", "carnelian-http", "carnelian-transfer"]),
 ];
 
 /// A dependency, and the only crates that may use it.
@@ -34,9 +36,9 @@ const RESTRICTED: [(&str, &[&str]); 14] = [
     ("axum", &["bench"]),
     ("hyper", &["crates/http"]),
     ("hyper-util", &["crates/http"]),
-    ("aws-lc-rs", &["crates/app", "."]),
+    ("aws-lc-rs", &["crates/app", "crates/transfer", "."]),
     ("clap", &[".", "bench", "fuzz"]),
-    ("csv", &["."]),
+    ("csv", &["crates/transfer"]),
     ("toml", &["."]),
     ("stateright", &["tests/chaos"]),
     // rustix has no call that disables transparent huge pages, which the binary does with nix.
@@ -44,7 +46,10 @@ const RESTRICTED: [(&str, &[&str]); 14] = [
     ("rustix", &[".", "tests/blackbox", "tests/chaos", "bench"]),
     ("tokio-postgres", &["crates/store-postgres", "bench"]),
     ("tokio-postgres-rustls", &["crates/store-postgres"]),
-    ("tokio", &["crates/store-postgres", "crates/store-sqlite", "crates/app", "crates/http", ".", "bench"]),
+    (
+        "tokio",
+        &["crates/store-postgres", "crates/store-sqlite", "crates/app", "crates/http", "crates/transfer", ".", "bench"],
+    ),
 ];
 
 fn manifest(directory: &str) -> toml::Table {

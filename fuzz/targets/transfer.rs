@@ -1,13 +1,13 @@
 //! Customer files: what is read from one survives a round trip through either format.
 #![no_main]
 
-use carnelian::transfer::{
+use carnelian_app::customers::CustomerDetails;
+use carnelian_domain::{AccountId, CustomerDraft, CustomerId, Rules};
+use carnelian_transfer::{
     Row,
     csv::{CsvRows, CsvWriter},
     jsonl::{JsonRows, JsonWriter},
 };
-use carnelian_app::customers::CustomerDetails;
-use carnelian_domain::{AccountId, CustomerDraft, CustomerId, Rules};
 use libfuzzer_sys::fuzz_target;
 
 /// The account of rows that name none.

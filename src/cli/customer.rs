@@ -1,6 +1,7 @@
 //! The arguments of `carnelian customer`.
 
 use super::{named_file, parse_account_name};
+use carnelian_app::transfer::{self, FileFormat};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 pub(crate) enum Customer {
     /// Import customers from a CSV or JSON Lines file, validated like API requests
     ///
-    /// No server may be running, unless the registry is in a database. If an import is interrupted, run the same command again to resume it.
+    /// While a server is running, the server runs the import as a job. If an import is interrupted, run the same command again
+    /// to resume it.
     Import(Import),
     /// Export customers, ordered by id
     Export(Export),
@@ -74,4 +76,23 @@ pub(crate) enum OnDuplicate {
     Update,
     /// Reject the row
     Fail,
+}
+
+impl From<Format> for FileFormat {
+    fn from(format: Format) -> FileFormat {
+        match format {
+            Format::Csv => FileFormat::Csv,
+            Format::Jsonl => FileFormat::Jsonl,
+        }
+    }
+}
+
+impl From<OnDuplicate> for transfer::OnDuplicate {
+    fn from(case: OnDuplicate) -> transfer::OnDuplicate {
+        match case {
+            OnDuplicate::Skip => transfer::OnDuplicate::Skip,
+            OnDuplicate::Update => transfer::OnDuplicate::Update,
+            OnDuplicate::Fail => transfer::OnDuplicate::Fail,
+        }
+    }
 }

@@ -151,6 +151,8 @@ async fn serve(
     if let Some(app) = &opened.registry {
         app.note_settings(settings.erasure_grace.map(|grace| grace.0)).await.map_err(CliError::failed)?;
     }
+    // Locked before a command can know that the server is there.
+    let jobs = opened.registry.as_ref().map(JobThread::start).transpose().map_err(CliError::failed)?;
     match announce(&listener, tls.is_some(), &opened) {
         // The server runs even if its stdout is closed.
         Ok(()) | Err(CliError::StdoutClosed) => {}
@@ -165,7 +167,6 @@ async fn serve(
     };
     let service = Arc::new(Service::new(opened.source, service_settings));
     let _watching = opened.registry.as_ref().map(watch_registry);
-    let jobs = opened.registry.as_ref().map(JobThread::start).transpose().map_err(CliError::failed)?;
     carnelian_http::run(listener, service.clone(), acceptor, http_settings(settings, limits), stop)
         .await
         .map_err(CliError::failed)?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! every second:  claim an erasure that is due or interrupted --> run it --> next one
-//!                accounts erased without a receipt?  yes --> purge --> sign and store a receipt for each
+//!                accounts erased without a receipt?  yes --> remove results of jobs --> purge --> sign and store a receipt for each
 //!                                                    no  --> purge, at most once an hour, for single customers
 //! ```
 //!
@@ -53,6 +53,10 @@ impl App {
         erased.retain(|erasure| erasure.state == ErasureState::Erased);
         if erased.is_empty() {
             return self.purge_if_due().await;
+        }
+        // Results of exports and imports may have data of the account.
+        if !self.remove_customer_files().await? {
+            return Ok(());
         }
         // The data keys must not stay in memory either.
         self.refresh_directory().await?;

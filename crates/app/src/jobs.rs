@@ -1,9 +1,10 @@
 //! Jobs: what takes long and runs in the server beside requests, one at a time.
 //!
 //! ```text
-//!            create ─► Queued ─► Running ─► Done, Failed or Cancelled ─► removed after a while, or by an operator
-//!                        ▲          │
-//!                        └──────────┘ the server stopped or was killed, or the store did not respond
+//! create ─► Waiting ─► Queued ─► Running ─► Done, Failed or Cancelled ─► removed after a while, or by an operator
+//!           for the      ▲          │
+//!           file of      └──────────┘ the server stopped or was killed, or the store did not respond
+//!           an import
 //! ```
 //!
 //! A job is a file in the data directory of the server ([`folder`]), whatever the engine of the store: it belongs to the server
@@ -13,6 +14,7 @@
 //! * [`record`]: the record of a job
 //! * [`folder`]: the files of jobs
 //! * [`run`]: progress of a job, and reasons to stop it
+//! * [`upload`]: receives the file of an import
 //! * [`runner`]: runs jobs, and removes old ones
 //! * [`backups`]: backups, and their schedule
 
@@ -21,8 +23,12 @@ mod folder;
 mod record;
 mod run;
 mod runner;
+mod upload;
 
 pub use record::{Job, JobProgress, JobState, JobWork};
+pub use run::{Run, Stop};
+pub use runner::TransferJobs;
+pub use upload::JobUpload;
 
 use crate::{App, Failure, failure::Internal};
 use carnelian_domain::{Action, JobId, Object, Origin, Problem, Timestamp};
@@ -33,7 +39,7 @@ use record::JobOrigin;
 use std::{
     fs::File,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -50,12 +56,19 @@ pub const FOLDER: &str = "jobs";
 pub struct JobSettings {
     /// The data directory of the server.
     pub data: PathBuf,
+    /// The largest file to import, in bytes.
+    pub upload_bytes: u64,
     /// For how many seconds a job is kept that has ended.
     pub keep: u64,
     /// The time between two backups of the schedule, in seconds; `None` if there is no schedule.
     pub backup_every: Option<u64>,
     /// How many backups of the schedule are kept.
     pub backup_keep: usize,
+}
+
+/// Whether a server runs the jobs of a data directory.
+pub fn are_jobs_served(data: &Path) -> io::Result<bool> {
+    JobFolder::new(data.join(FOLDER)).is_locked()
 }
 
 /// The state of jobs in this process.
@@ -82,7 +95,7 @@ impl JobSignal {
     /// Asks the job that runs to stop, and lets no other one begin.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        self.created.notify_one();
+        self.notify();
     }
 
     /// Waits until a job is created in this process, for some time at most. Returns whether jobs are to stop.
@@ -90,6 +103,10 @@ impl JobSignal {
         // A job that another process creates is found when the time is over.
         let _ = timeout(time, self.created.notified()).await;
         self.is_stopping()
+    }
+
+    fn notify(&self) {
+        self.created.notify_one();
     }
 
     fn is_stopping(&self) -> bool {
@@ -137,6 +154,20 @@ impl App {
         self.jobs.signal.clone()
     }
 
+    /// Whether a server runs the jobs of this data directory.
+    pub fn are_jobs_served(&self) -> io::Result<bool> {
+        self.jobs.folder.is_locked()
+    }
+
+    /// Locks the folder of jobs, if no other process has: this process runs them.
+    pub fn lock_jobs(&self) -> io::Result<()> {
+        let mut lock = self.jobs.lock.lock();
+        if lock.is_none() {
+            *lock = self.jobs.folder.lock()?;
+        }
+        Ok(())
+    }
+
     /// When the newest complete backup of this server was begun, if there is a schedule of backups; then `None` within if there
     /// is no backup yet.
     pub fn newest_backup(&self) -> Option<Option<Timestamp>> {
@@ -154,19 +185,20 @@ impl App {
                 // The time makes ids that were not used before, also by jobs that are removed.
                 id: after_last.max(u64::try_from(now).unwrap_or(0)),
                 work,
-                state: JobState::Queued,
+                state: if matches!(work, JobWork::Import { .. }) { JobState::Waiting } else { JobState::Queued },
                 created_by: JobOrigin::new(origin),
                 created_at: now,
                 started_at: None,
                 ended_at: None,
                 progress: JobProgress::default(),
+                is_complete: false,
                 error: None,
                 result_bytes: None,
             };
             self.record_of_job(&job, Action::CreateJob, origin).await?;
             let created = job.clone();
             if self.jobs.with_files(move |folder| folder.add(&job)).await? {
-                self.jobs.signal.created.notify_one();
+                self.jobs.signal.notify();
                 return Ok(created);
             }
         }
@@ -197,7 +229,12 @@ impl App {
             job.state = JobState::Cancelled;
             job.ended_at = Some(self.clock.now().0);
             let cancelled = job.clone();
-            self.jobs.with_files(move |folder| folder.save(&cancelled)).await?;
+            self.jobs
+                .with_files(move |folder| {
+                    folder.save(&cancelled)?;
+                    folder.remove_file(id, JobFile::Input)
+                })
+                .await?;
         }
         Ok(job)
     }
@@ -228,6 +265,28 @@ impl App {
         let (file, bytes) = self.jobs.with_files(open).await?;
         self.record_of_job(&job, Action::GetJobResult, origin).await?;
         Ok(JobResult { job, file, bytes })
+    }
+
+    /// Removes the results that have data of customers, before a receipt states that no file has data of an account. Returns
+    /// whether all are removed: not while a job has not ended that reads or writes such a file.
+    pub(crate) async fn remove_customer_files(&self) -> Result<bool, Failure> {
+        let _changing = self.jobs.changing.lock().await;
+        let mut jobs = self.all_jobs().await?;
+        jobs.retain(|job| !matches!(job.work, JobWork::Backup { .. }));
+        if jobs.iter().any(|job| matches!(job.state, JobState::Queued | JobState::Running)) {
+            return Ok(false);
+        }
+        jobs.retain(|job| job.result_bytes.is_some());
+        let remove = move |folder: &JobFolder| {
+            for mut job in jobs {
+                job.result_bytes = None;
+                folder.save(&job)?;
+                folder.remove_file(job.id(), JobFile::Result)?;
+            }
+            Ok(())
+        };
+        self.jobs.with_files(remove).await?;
+        Ok(true)
     }
 
     /// Records in the audit log what is done with a job.

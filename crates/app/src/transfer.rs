@@ -13,7 +13,7 @@
 //!
 //! With [`OnDuplicate::Update`] the existing customer is known only inside the transaction, where the details are sealed for it.
 //!
-//! An import has exclusive access to the registry. An export ([`export`]) reads pages in the order of ids, also while a server
+//! An import runs in the server, or has the registry to itself. An export ([`export`]) reads pages in the order of ids, also while a server
 //! runs, and is recorded in the audit log once.
 
 pub mod export;
@@ -30,6 +30,7 @@ use carnelian_store::{
     Conflict, CustomerFilter, IdBlock, ImportBatch, ImportRow, ImportStep, Imported, ListCustomers, PartitionId,
     Replace, Replacement, RowOutcome, StoreError, StoredCustomer,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -42,8 +43,32 @@ pub const BATCH: usize = 1000;
 /// How many ids are reserved at once while more rows are to come.
 const IDS: u64 = 10_000;
 
+/// A file format of customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// A header line, and one row per customer.
+    Csv,
+    /// JSON Lines: one JSON object per line.
+    Jsonl,
+}
+
+impl FileFormat {
+    /// Every format.
+    pub const ALL: [FileFormat; 2] = [FileFormat::Csv, FileFormat::Jsonl];
+
+    /// The format's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileFormat::Csv => "csv",
+            FileFormat::Jsonl => "jsonl",
+        }
+    }
+}
+
 /// What becomes of a row whose name is taken in its account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDuplicate {
     /// It is refused.
     Fail,
@@ -53,8 +78,23 @@ pub enum OnDuplicate {
     Update,
 }
 
+impl OnDuplicate {
+    /// Every case.
+    pub const ALL: [OnDuplicate; 3] = [OnDuplicate::Fail, OnDuplicate::Skip, OnDuplicate::Update];
+
+    /// The case's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnDuplicate::Fail => "fail",
+            OnDuplicate::Skip => "skip",
+            OnDuplicate::Update => "update",
+        }
+    }
+}
+
 /// How customers are imported.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImportOptions {
     /// Whether accounts that do not exist are created.
     pub create_accounts: bool,
@@ -280,11 +320,7 @@ impl PendingBatch {
 
 /// Everything besides a file's content that decides the outcome of its rows, by name. It is part of an import's identity.
 fn outcome_parts(options: ImportOptions, rules: &Rules) -> String {
-    let on_duplicate = match options.on_duplicate {
-        OnDuplicate::Fail => "fail",
-        OnDuplicate::Skip => "skip",
-        OnDuplicate::Update => "update",
-    };
+    let on_duplicate = options.on_duplicate.name();
     let mut parts = vec![
         format!("create_accounts={}", options.create_accounts),
         format!("on_duplicate={on_duplicate}"),

@@ -1,7 +1,7 @@
 //! What handlers receive.
 
 use crate::{query::Query, router::PathParameters};
-use carnelian_app::App;
+use carnelian_app::{App, jobs::JobUpload};
 use carnelian_domain::{Caller, Origin};
 use hyper::{HeaderMap, body::Bytes, http::request::Parts};
 use std::sync::Arc;
@@ -14,8 +14,10 @@ pub(crate) struct RequestContext {
     pub(crate) head: Parts,
     /// The parameters in the path.
     pub(crate) path: PathParameters,
-    /// The whole body.
+    /// The whole body, unless it is a file.
     pub(crate) body: Bytes,
+    /// The file that was received in the place of a body.
+    pub(crate) upload: Option<JobUpload>,
 }
 
 impl RequestContext {

@@ -92,6 +92,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     signed_in!(admin::jobs::get_job),
     signed_in!(admin::jobs::delete_job),
     signed_in!(admin::jobs::cancel_job),
+    signed_in!(admin::jobs::put_job_input),
     signed_in!(admin::jobs::get_job_result),
     public!(health::live),
     public!(health::ready),

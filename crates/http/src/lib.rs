@@ -10,7 +10,7 @@
 //! * [`sandbox`]: what a sandbox adds to the pipeline
 //! * [`pipeline`]: the steps of a request, in order
 //! * [`active_registry`]: the registry that new requests use
-//! * [`framing`], [`body`], [`credentials`], [`request_id`], [`log`]: single steps
+//! * [`framing`], [`body`], [`upload`], [`credentials`], [`request_id`], [`log`]: single steps
 //! * [`handlers`], [`router`], [`routes`]: the handler of every operation, and the route table
 //! * [`context`], [`query`], [`json`], [`idempotency`]: what handlers receive
 //! * [`rws`], [`admin`], [`health`], [`published`]: the handlers
@@ -51,6 +51,7 @@ pub mod server;
 mod service;
 pub mod tls;
 mod trusted_proxies;
+mod upload;
 mod workers;
 mod write_pace;
 mod yield_before_write;

@@ -26,7 +26,7 @@ pub use interface::{Interface, PublishedSetting};
 pub(crate) use page::{POLICY, page};
 
 use crate::routes::{ROUTES, Route};
-use operations::{Access, GROUPS, Group, Operation};
+use operations::{Access, FILE, GROUPS, Group, Operation};
 use schemas::Schemas;
 use serde_json::{Map, Value, json};
 
@@ -99,7 +99,10 @@ fn described(
     }
     described["security"] = if group.access == Access::Anyone { json!([]) } else { json!([{ "basic": [] }]) };
     described["parameters"] = parameters.iter().chain(&[parameters::REQUEST_ID]).map(reference).collect();
-    if let Some(schema) = operation.body {
+    if operation.body == Some(FILE) {
+        described["requestBody"] =
+            json!({ "required": true, "content": { "application/octet-stream": { "schema": {} } } });
+    } else if let Some(schema) = operation.body {
         let content = schemas.content(schema);
         let required = schemas.requires_content(schema);
         described["requestBody"] = json!({ "required": required, "content": { "application/json": content } });

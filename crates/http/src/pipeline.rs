@@ -25,9 +25,10 @@ use crate::{
     routes::{self, RWS_PREFIX},
     rws::v1,
     trusted_proxies::TrustedProxies,
+    upload,
 };
-use carnelian_app::{ActiveCall, App, Clock, Failure, failure::Internal};
-use carnelian_domain::{Actor, Caller, Origin, Problem};
+use carnelian_app::{ActiveCall, App, Clock, Failure, failure::Internal, jobs::JobUpload};
+use carnelian_domain::{Actor, Caller, JobId, Origin, Problem};
 use hyper::{
     HeaderMap, Request,
     body::{Body, Bytes},
@@ -38,6 +39,9 @@ use std::{net::IpAddr, sync::Arc};
 
 /// What precedes the version in a path of the original service's API.
 const BEFORE_VERSION: &str = "/rws/api/";
+
+/// The operation that receives a file.
+const UPLOAD: &str = "put_job_input";
 
 /// The `Cache-Control` header of every response.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -61,6 +65,8 @@ pub(crate) struct Received {
     registry: Arc<Registry>,
     pub(crate) head: Parts,
     body: Bytes,
+    /// The file that was received in the place of a body.
+    upload: Option<JobUpload>,
     /// The caller, on paths that require a sign-in.
     identity: Option<Identity>,
     /// Counts as an active call of the caller until it is dropped.
@@ -120,11 +126,16 @@ impl Pipeline {
         let registry = self.registry.acquire();
         if !routes::requires_sign_in(head.uri.path()) {
             let body = self.read_body(body, &head.headers, BodyUse::Discard, log).await?;
-            return Ok(Received { registry, head, body, identity: None, _active_call: None });
+            return Ok(Received { registry, head, body, upload: None, identity: None, _active_call: None });
         }
         let app = &registry.app;
         let address = self.proxies.client(peer, &head.headers);
         let signed_in = sign_in(app, address, &head.headers).await;
+        if let (Ok(caller), Some(job)) = (&signed_in, upload::job_of(&head)) {
+            // Boxed, because other requests should not reserve memory for this.
+            return Box::pin(self.receive_file(registry.clone(), head, body, caller.clone(), (job, address), log))
+                .await;
+        }
         let body_use = if signed_in.is_ok() { BodyUse::Keep } else { BodyUse::Discard };
         let body = self.read_body(body, &head.headers, body_use, log).await?;
         let caller = signed_in?;
@@ -134,7 +145,43 @@ impl Pipeline {
         let active_call = app.admit(&caller)?;
         let origin = origin(&caller, address, &log.id);
         let identity = Some(Identity { caller, origin });
-        Ok(Received { registry, head, body, identity, _active_call: Some(active_call) })
+        Ok(Received { registry, head, body, upload: None, identity, _active_call: Some(active_call) })
+    }
+
+    /// Receives a request with a file: the caller's rights and the limits are checked before the file arrives, too.
+    async fn receive_file<B>(
+        &self,
+        registry: Arc<Registry>,
+        head: Parts,
+        mut body: B,
+        caller: Caller,
+        (job, address): (JobId, IpAddr),
+        log: &mut RequestLog,
+    ) -> Result<Received, ApiError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        log.user = Some(caller.user);
+        let app = &registry.app;
+        let active_call = app.admit(&caller)?;
+        let begun = match app.admin(&caller, origin(&caller, address, &log.id), UPLOAD).await {
+            Ok(admin) => admin.begin_upload(job).await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        let mut upload = match begun {
+            Ok(upload) => upload,
+            Err(failure) => {
+                // So that a client that has sent a small file can read the response.
+                let _ = self.read_body(&mut body, &head.headers, BodyUse::Discard, log).await;
+                return Err(failure.into());
+            }
+        };
+        log.has_trailers = upload::receive(body, &mut upload, self.body_limits.time).await?;
+        // The caller's rights may have ended while the file arrived.
+        let caller = app.confirm(&caller).await?.unwrap_or(caller);
+        let identity = Some(Identity { origin: origin(&caller, address, &log.id), caller });
+        let (body, upload) = (Bytes::new(), Some(upload));
+        Ok(Received { registry, head, body, upload, identity, _active_call: Some(active_call) })
     }
 
     /// Reads the body of a request; what is discarded is checked all the same.
@@ -155,7 +202,7 @@ impl Pipeline {
 
     /// Responds to a request that has been received: everything after the throttle.
     pub(crate) async fn respond(&self, received: Received, log: &mut RequestLog) -> Result<Response, ApiError> {
-        let Received { registry, head, body, identity, _active_call } = received;
+        let Received { registry, head, body, upload, identity, _active_call } = received;
         let path = routes::normalized(head.uri.path());
         check_version(&path)?;
         let (resource, parameters) = self.router.find(&path).ok_or(Problem::NotFound)?;
@@ -165,7 +212,7 @@ impl Pipeline {
             query::check_names(head.uri.query().unwrap_or_default(), route)?;
         }
         drop(path);
-        let context = || RequestContext { app: registry.app.clone(), head, path: parameters, body };
+        let context = || RequestContext { app: registry.app.clone(), head, path: parameters, body, upload };
         match (handler, identity) {
             (Handler::SignedIn(handle), Some(identity)) => handle(context(), identity).await,
             // Boxed, because other requests should not reserve memory for this.

@@ -102,8 +102,8 @@ pub(crate) fn with_body(bytes: Bytes, media_type: HeaderValue) -> Response {
 }
 
 /// A response with status 200 and the first `bytes` of a file, to be saved under a name.
-pub(crate) fn file(file: File, bytes: u64, media_type: &'static str, name: &str) -> Response {
-    let mut response = with_body(Bytes::new(), HeaderValue::from_static(media_type));
+pub(crate) fn file(file: File, bytes: u64, name: &str) -> Response {
+    let mut response = with_body(Bytes::new(), HeaderValue::from_static("application/octet-stream"));
     response.body_mut().file = Some(Box::new(FileBody::new(file, bytes)));
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
     let disposition = disposition.expect("the names of files are made of letters, digits, dots and dashes");

@@ -110,6 +110,7 @@ pub static ROUTES: &[Route] = &[
     route("GET", "/admin/v1/jobs/{jobId}", "get_job"),
     route("DELETE", "/admin/v1/jobs/{jobId}", "delete_job").takes(&["reason"]),
     route("POST", "/admin/v1/jobs/{jobId}/cancellation", "cancel_job"),
+    route("PUT", "/admin/v1/jobs/{jobId}/input", "put_job_input"),
     route("GET", "/admin/v1/jobs/{jobId}/result", "get_job_result"),
     route("GET", "/health/live", "live"),
     route("GET", "/health/ready", "ready"),

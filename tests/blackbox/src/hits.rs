@@ -24,7 +24,7 @@ pub struct Hit {
 }
 
 /// The path templates of the API.
-const FORMS: [&str; 32] = [
+const FORMS: [&str; 33] = [
     "/rws/api/v1/accounts",
     "/rws/api/v1/accounts/{accountId}",
     "/rws/api/v1/customers",
@@ -49,6 +49,7 @@ const FORMS: [&str; 32] = [
     "/admin/v1/jobs",
     "/admin/v1/jobs/{jobId}",
     "/admin/v1/jobs/{jobId}/cancellation",
+    "/admin/v1/jobs/{jobId}/input",
     "/admin/v1/jobs/{jobId}/result",
     "/health/live",
     "/health/ready",

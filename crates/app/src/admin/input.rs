@@ -4,11 +4,15 @@
 
 mod checks;
 
-use super::keys::KeyTerms;
-use crate::{Failure, jobs::JobWork};
+use super::{jobs::NewJob, keys::KeyTerms};
+use crate::{
+    Failure,
+    jobs::JobWork,
+    transfer::{FileFormat, ImportOptions, OnDuplicate},
+};
 use carnelian_domain::{AccountId, Action, Actor, Problem, RawPaging, RawText, Role, Timestamp, Violations};
 use carnelian_store::{AuditFilter, AuditOrder, AuditQuery, NewUser, UserChanges};
-use checks::{INVALID_TEXT, importable, job_kind, object, role, sequence, status, text, user_name};
+use checks::{INVALID_TEXT, importable, object, one_of, role, sequence, status, text, user_name};
 
 /// The largest number of address ranges of a key.
 pub const MAX_RANGES: usize = 50;
@@ -73,6 +77,16 @@ pub struct RawKey<'a> {
 pub struct RawJob<'a> {
     /// `kind`.
     pub kind: RawText<'a>,
+    /// `accountName`.
+    pub account: RawText<'a>,
+    /// `format`.
+    pub format: RawText<'a>,
+    /// `onDuplicate`.
+    pub on_duplicate: RawText<'a>,
+    /// `createAccounts`.
+    pub create_accounts: bool,
+    /// `dryRun`.
+    pub dry_run: bool,
     /// `reason`.
     pub reason: RawText<'a>,
 }
@@ -158,12 +172,27 @@ impl RawKey<'_> {
 }
 
 impl RawJob<'_> {
-    /// What the job does, and the reason.
-    pub fn check(&self) -> Result<(JobWork, Option<String>), Failure> {
+    /// The job, and the reason.
+    pub fn check(&self) -> Result<(NewJob, Option<String>), Failure> {
         let mut violations = Violations::default();
-        let kind = violations.required("kind", self.kind, Problem::InvalidJob, job_kind);
+        let invalid = Problem::InvalidJob;
+        let kind = violations.required("kind", self.kind, invalid, one_of(JobWork::KINDS, |kind| kind));
+        let account = violations.optional("accountName", self.account, INVALID_TEXT, text);
+        let format = violations.optional("format", self.format, invalid, one_of(FileFormat::ALL, FileFormat::name));
+        let on_duplicate = one_of(OnDuplicate::ALL, OnDuplicate::name);
+        let on_duplicate = violations.optional("onDuplicate", self.on_duplicate, invalid, on_duplicate);
         let reason = checks::reason(&mut violations, self.reason);
-        Ok(violations.finish(kind.map(|kind| (kind, reason)))?)
+        let options = ImportOptions {
+            create_accounts: self.create_accounts,
+            on_duplicate: on_duplicate.unwrap_or(OnDuplicate::Fail),
+            dry_run: self.dry_run,
+        };
+        let job = kind.map(|kind| match kind {
+            "import" => NewJob::Import { format, account, options },
+            "export" => NewJob::Export { format: format.unwrap_or(FileFormat::Csv), account },
+            _ => NewJob::Backup,
+        });
+        Ok(violations.finish(job.map(|job| (job, reason)))?)
     }
 }
 

@@ -1,13 +1,68 @@
 //! Jobs of this server.
 
 use super::{Admin, AdminError};
-use crate::jobs::{Job, JobResult, JobWork};
+use crate::{
+    jobs::{Job, JobResult, JobUpload, JobWork},
+    transfer::{FileFormat, ImportOptions},
+};
 use carnelian_domain::{JobId, Page, Paging};
+use carnelian_store::IdOrName;
+
+/// A job to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewJob {
+    /// An import of a file that is uploaded.
+    Import {
+        /// The format of the file; `None` if its content says.
+        format: Option<FileFormat>,
+        /// The account of rows without an account name.
+        account: Option<String>,
+        /// How the rows are imported.
+        options: ImportOptions,
+    },
+    /// An export.
+    Export {
+        /// The format of the file.
+        format: FileFormat,
+        /// The account; `None` for all of them.
+        account: Option<String>,
+    },
+    /// A backup.
+    Backup,
+}
+
+impl NewJob {
+    fn account(&self) -> Option<&str> {
+        match self {
+            NewJob::Import { account, .. } | NewJob::Export { account, .. } => account.as_deref(),
+            NewJob::Backup => None,
+        }
+    }
+}
 
 impl Admin<'_> {
-    /// Creates a job, which this server runs.
-    pub async fn create_job(&self, work: JobWork) -> Result<Job, AdminError> {
+    /// Creates a job, which the server of this data directory runs.
+    pub async fn create_job(&self, new: &NewJob) -> Result<Job, AdminError> {
+        let account = match new.account() {
+            Some(name) => Some(self.account(&IdOrName::Name(name.into())).await?.id.0),
+            None => None,
+        };
+        let work = match new {
+            NewJob::Import { format, options, .. } => JobWork::Import { format: *format, account, options: *options },
+            NewJob::Export { format, .. } => JobWork::Export { format: *format, account },
+            NewJob::Backup => JobWork::Backup { scheduled: false },
+        };
         Ok(self.app.add_job(work, &self.origin).await?)
+    }
+
+    /// Begins to receive the file of an import.
+    pub async fn begin_upload(&self, id: JobId) -> Result<JobUpload, AdminError> {
+        Ok(self.app.begin_upload(id).await?)
+    }
+
+    /// Hands the file of an import over to its job.
+    pub async fn put_job_input(&self, upload: JobUpload) -> Result<Job, AdminError> {
+        Ok(self.app.finish_upload(upload).await?)
     }
 
     /// Lists the jobs of this server, the newest first.

@@ -1,7 +1,6 @@
 //! Backups as jobs, and the schedule that creates them.
 
 use super::{
-    folder::JobFile,
     record::{Job, JobState, JobWork},
     run::{Run, Stop},
 };
@@ -27,7 +26,7 @@ impl App {
     /// older ones.
     pub(super) async fn run_backup(&self, run: &mut Run<'_>) -> Result<(), Stop> {
         run.step(|_| ())?;
-        let (path, origin) = (run.path(JobFile::Result), run.job.origin());
+        let (path, origin) = (run.result(), run.origin());
         let mut draft = Draft::new(&path)?;
         let mut file = BufWriter::with_capacity(BUFFER, run.observed(&mut draft));
         let written = self.back_up(&mut file, &origin).await;
@@ -44,8 +43,7 @@ impl App {
         drop(file);
         verified.map_err(|error| run.reason(error))?;
         run.job.progress.rows = records;
-        run.job.result_bytes = Some(path.metadata()?.len());
-        Ok(())
+        run.complete()
     }
 
     /// Creates the next backup of the schedule, if it is due.
@@ -55,7 +53,7 @@ impl App {
         let scheduled = jobs.iter().rev().find(|job| job.work == JobWork::Backup { scheduled: true });
         let now = self.clock.now();
         let is_due = |last: &Job| match last.state {
-            JobState::Queued | JobState::Running => false,
+            JobState::Waiting | JobState::Queued | JobState::Running => false,
             JobState::Done => now >= last.created_at().plus_seconds(every),
             JobState::Failed | JobState::Cancelled => now >= last.created_at().plus_seconds(every.min(RETRY)),
         };

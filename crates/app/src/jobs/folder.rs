@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 17.json            the record of job 17
+//! 17.input           the file that it imports, complete
 //! 17.result          its result, complete
 //! 17.cancel          its cancellation was requested
 //! 17.….part          a file that is being written, or was when the server was killed
@@ -30,6 +31,7 @@ const PRIVATE: u32 = 0o700;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobFile {
     Record,
+    Input,
     Result,
     Cancel,
 }
@@ -38,6 +40,7 @@ impl JobFile {
     fn suffix(self) -> &'static str {
         match self {
             JobFile::Record => "json",
+            JobFile::Input => "input",
             JobFile::Result => "result",
             JobFile::Cancel => "cancel",
         }
@@ -65,7 +68,7 @@ impl JobFolder {
     /// Locks the folder for as long as the file is open; `None` if another process has locked it.
     pub(super) fn lock(&self) -> io::Result<Option<File>> {
         self.make()?;
-        let path = self.0.join("lock");
+        let path = self.lock_path();
         let lock = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create_private(&path)?,
             opened => opened?,
@@ -75,6 +78,23 @@ impl JobFolder {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Whether a process has locked the folder.
+    pub(super) fn is_locked(&self) -> io::Result<bool> {
+        let lock = match File::open(self.lock_path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.0.join("lock")
     }
 
     /// The path of a job's file.
@@ -160,9 +180,9 @@ impl JobFolder {
         sync_name(&record)
     }
 
-    /// Removes the result of a job, if it has one.
-    pub(super) fn remove_result(&self, id: JobId) -> io::Result<()> {
-        let path = self.path(id, JobFile::Result);
+    /// Removes a file of a job, if there is one.
+    pub(super) fn remove_file(&self, id: JobId, file: JobFile) -> io::Result<()> {
+        let path = self.path(id, file);
         remove_if_there(&path)?;
         sync_name(&path)
     }

@@ -1,5 +1,6 @@
 //! The record of a job.
 
+use crate::transfer::{FileFormat, ImportOptions};
 use carnelian_domain::{AccountId, Actor, JobId, Origin, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -24,6 +25,8 @@ pub struct Job {
     pub(super) ended_at: Option<i64>,
     /// How far it is.
     pub progress: JobProgress,
+    /// Whether all is done, and only the end is not recorded.
+    pub(super) is_complete: bool,
     /// Why it failed, or why it waits to be tried again.
     pub error: Option<String>,
     /// The size of its result, if it has one.
@@ -34,6 +37,22 @@ pub struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum JobWork {
+    /// Imports customers from a file that is uploaded. Its result is the rejected rows, if there are any.
+    Import {
+        /// The format of the file; `None` if its content says.
+        format: Option<FileFormat>,
+        /// The account of rows without an account name.
+        account: Option<u64>,
+        /// How the rows are imported.
+        options: ImportOptions,
+    },
+    /// Writes customers to a file.
+    Export {
+        /// The format of the file.
+        format: FileFormat,
+        /// The account; `None` for all of them.
+        account: Option<u64>,
+    },
     /// Writes a backup of the registry, and reads it again to verify it.
     Backup {
         /// Whether the schedule of backups has created it.
@@ -43,11 +62,13 @@ pub enum JobWork {
 
 impl JobWork {
     /// Every kind, by its name in the API.
-    pub const KINDS: [&str; 1] = ["backup"];
+    pub const KINDS: [&str; 3] = ["import", "export", "backup"];
 
     /// The name of its kind.
     pub fn kind(&self) -> &'static str {
         match self {
+            JobWork::Import { .. } => "import",
+            JobWork::Export { .. } => "export",
             JobWork::Backup { .. } => "backup",
         }
     }
@@ -55,6 +76,7 @@ impl JobWork {
     /// The account that it is about, if it is about one.
     pub fn account(&self) -> Option<AccountId> {
         match self {
+            JobWork::Import { account, .. } | JobWork::Export { account, .. } => account.map(AccountId),
             JobWork::Backup { .. } => None,
         }
     }
@@ -64,6 +86,8 @@ impl JobWork {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
+    /// It waits for its file.
+    Waiting,
     /// It waits for its turn.
     Queued,
     /// It runs, or is resumed by the next server.
@@ -78,12 +102,13 @@ pub enum JobState {
 
 impl JobState {
     /// Every state.
-    pub const ALL: [JobState; 5] =
-        [JobState::Queued, JobState::Running, JobState::Done, JobState::Failed, JobState::Cancelled];
+    pub const ALL: [JobState; 6] =
+        [JobState::Waiting, JobState::Queued, JobState::Running, JobState::Done, JobState::Failed, JobState::Cancelled];
 
     /// The state's name in the API.
     pub fn name(self) -> &'static str {
         match self {
+            JobState::Waiting => "Waiting",
             JobState::Queued => "Queued",
             JobState::Running => "Running",
             JobState::Done => "Done",
@@ -106,6 +131,18 @@ pub struct JobProgress {
     pub rows: u64,
     /// The bytes read or written so far.
     pub bytes: u64,
+    /// The bytes in all, if their number is known.
+    pub total_bytes: Option<u64>,
+    /// The rows that were stored before an interruption.
+    pub stored_before: u64,
+    /// The rows that have created a customer.
+    pub created: u64,
+    /// The rows that have replaced a customer.
+    pub updated: u64,
+    /// The rows that were passed over, since their name exists.
+    pub skipped: u64,
+    /// The rows that were rejected.
+    pub rejected: u64,
 }
 
 /// Who created a job, from where and why: the origin of what it writes to the audit log.
@@ -183,6 +220,13 @@ impl Job {
     /// How many rows a second it has done since it was begun or resumed.
     pub fn rows_per_second(&self, now: Timestamp) -> u64 {
         self.progress.rows * 1000 / self.millis(now).max(1)
+    }
+
+    /// In how many seconds it will have read the whole file, at the rate since it was begun or resumed.
+    pub fn seconds_left(&self, now: Timestamp) -> Option<u64> {
+        let JobProgress { bytes, total_bytes, .. } = self.progress;
+        let left = total_bytes.filter(|_| bytes > 0 && self.state == JobState::Running)?.saturating_sub(bytes);
+        u64::try_from(u128::from(self.millis(now)) * u128::from(left) / u128::from(bytes) / 1000).ok()
     }
 
     /// For how many milliseconds it has run since it was begun or resumed.

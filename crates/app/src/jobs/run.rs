@@ -5,11 +5,12 @@ use super::{
     record::{Job, JobProgress},
 };
 use crate::{App, Failure, backup::BackupError};
-use carnelian_domain::{Actor, Permission};
+use carnelian_domain::{Actor, Origin, Permission, Problem};
 use carnelian_store::StoreError;
 use std::{
     io::{self, Read, Write},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a job stops before its end.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub enum Stop {
     /// The server stops; the next one resumes the job.
     Interrupted,
     /// The store does not respond; the job is tried again.
@@ -60,10 +61,11 @@ impl From<io::Error> for Stop {
 }
 
 /// A job that is running.
-pub(super) struct Run<'a> {
+pub struct Run<'a> {
     app: &'a App,
     folder: &'a JobFolder,
-    pub(super) job: Job,
+    /// The job.
+    pub job: Job,
     saved_at: Duration,
     /// Why it stops, if a read or a write of a file has found out.
     stop: Option<Stop>,
@@ -74,13 +76,53 @@ impl<'a> Run<'a> {
         Run { app, folder, job, saved_at: app.clock.monotonic(), stop: None }
     }
 
+    /// The application.
+    pub fn app(&self) -> &'a App {
+        self.app
+    }
+
+    /// The origin of what the job writes.
+    pub fn origin(&self) -> Origin {
+        self.job.origin()
+    }
+
+    /// The path of the file that the job imports.
+    pub fn input(&self) -> PathBuf {
+        self.path(JobFile::Input)
+    }
+
+    /// The path of the job's result.
+    pub fn result(&self) -> PathBuf {
+        self.path(JobFile::Result)
+    }
+
+    /// The name of the account that the job is about, if it is about one.
+    pub async fn account_name(&self) -> Result<Option<Arc<str>>, Failure> {
+        let Some(id) = self.job.work.account() else { return Ok(None) };
+        self.app.refresh_directory().await?;
+        let account = self.app.directory.load().account(id).cloned();
+        account.map(|account| Some(account.name.clone())).ok_or(Problem::AccountNotFound.into())
+    }
+
+    /// Notes that everything is done, also the result, if there is one: what follows need not be repeated after an
+    /// interruption.
+    pub fn complete(&mut self) -> Result<(), Stop> {
+        self.job.result_bytes = match self.result().metadata() {
+            Ok(file) => Some(file.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.job.is_complete = true;
+        Ok(self.folder.save(&self.job)?)
+    }
+
     /// The path of a file of the job.
-    pub(super) fn path(&self, file: JobFile) -> PathBuf {
+    fn path(&self, file: JobFile) -> PathBuf {
         self.folder.path(self.job.id(), file)
     }
 
     /// Notes progress, and stores it from time to time. Fails if the job is to stop.
-    pub(super) fn step(&mut self, note: impl FnOnce(&mut JobProgress)) -> Result<(), Stop> {
+    pub fn step(&mut self, note: impl FnOnce(&mut JobProgress)) -> Result<(), Stop> {
         note(&mut self.job.progress);
         if self.app.jobs.signal.is_stopping() {
             return Err(Stop::Interrupted);

@@ -1,25 +1,40 @@
 //! Runs jobs one after the other, and removes those that ended long ago.
 
 use super::{
-    folder::JobFolder,
+    folder::JobFile,
     record::{Job, JobProgress, JobState, JobWork},
     run::{Run, Stop},
 };
-use crate::{App, Failure};
+use crate::{
+    App, Failure,
+    failure::Internal,
+    transfer::{FileFormat, ImportOptions},
+};
 use carnelian_domain::{Action, Timestamp};
+
+/// Jobs that read or write files of customers: carried out where the file formats are.
+#[async_trait::async_trait(?Send)]
+pub trait TransferJobs {
+    /// Carries out an import.
+    async fn import(&self, run: &mut Run<'_>, format: Option<FileFormat>, options: ImportOptions) -> Result<(), Stop>;
+
+    /// Carries out an export.
+    async fn export(&self, run: &mut Run<'_>, format: FileFormat) -> Result<(), Stop>;
+}
 
 impl App {
     /// Runs every job that is there, unless another process runs the jobs of this data directory; then creates the next backup of the
     /// schedule, and removes old jobs. Returns early when the server stops, and when the store does not respond.
-    pub async fn run_jobs(&self) -> Result<(), Failure> {
-        if !self.jobs.acquire_lock().await? {
+    pub async fn run_jobs(&self, transfers: &dyn TransferJobs) -> Result<(), Failure> {
+        self.lock_jobs().map_err(|error| Failure::Unavailable(Internal::new(error)))?;
+        if self.jobs.lock.lock().is_none() {
             return Ok(());
         }
         loop {
             self.remove_old_jobs().await?;
             self.schedule_backup().await?;
             let Some(job) = self.begin_next_job().await? else { return Ok(()) };
-            if !self.run_job(job).await? {
+            if !self.run_job(job, transfers).await? {
                 return Ok(());
             }
         }
@@ -37,11 +52,16 @@ impl App {
         let mut job = next.clone();
         job.state = JobState::Running;
         job.started_at = Some(self.clock.now().0);
-        job.progress = JobProgress::default();
+        if !job.is_complete {
+            job.progress = JobProgress::default();
+        }
         let begun = job.clone();
         self.jobs
             .with_files(move |folder| {
                 folder.remove_drafts(begun.id())?;
+                if !begun.is_complete {
+                    folder.remove_file(begun.id(), JobFile::Result)?;
+                }
                 folder.save(&begun)
             })
             .await?;
@@ -49,11 +69,14 @@ impl App {
     }
 
     /// Runs a job. Returns whether another one may be run now.
-    async fn run_job(&self, job: Job) -> Result<bool, Failure> {
+    async fn run_job(&self, job: Job, transfers: &dyn TransferJobs) -> Result<bool, Failure> {
         tracing::info!(job = job.id().0, kind = job.work.kind(), "a job has begun");
         let mut run = Run::new(self, &self.jobs.folder, job);
-        let outcome = match run.job.work {
-            JobWork::Backup { .. } => self.run_backup(&mut run).await,
+        let outcome = match (run.job.is_complete, run.job.work) {
+            (true, _) => Ok(()),
+            (false, JobWork::Import { format, options, .. }) => transfers.import(&mut run, format, options).await,
+            (false, JobWork::Export { format, .. }) => transfers.export(&mut run, format).await,
+            (false, JobWork::Backup { .. }) => self.run_backup(&mut run).await,
         };
         let mut job = run.job;
         let error = match outcome {
@@ -91,8 +114,9 @@ impl App {
         self.jobs
             .with_files(move |folder| {
                 if job.result_bytes.is_none() {
-                    folder.remove_result(job.id())?;
+                    folder.remove_file(job.id(), JobFile::Result)?;
                 }
+                folder.remove_file(job.id(), JobFile::Input)?;
                 folder.remove_drafts(job.id())?;
                 folder.save(&job)
             })
@@ -113,6 +137,8 @@ impl App {
         let is_old = |ended_at: Timestamp| now >= ended_at.plus_seconds(self.jobs.settings.keep);
         let old = jobs.iter().filter(|job| match job.work {
             JobWork::Backup { scheduled: true } if job.state == JobState::Done => !kept.contains(&job.id()),
+            // One that waits for its file is as old as its creation.
+            _ if job.state == JobState::Waiting => is_old(job.created_at()),
             _ => job.ended_at().is_some_and(is_old),
         });
         let old: Vec<_> = old.map(Job::id).collect();
@@ -120,18 +146,5 @@ impl App {
             return Ok(());
         }
         self.jobs.with_files(move |folder| old.into_iter().try_for_each(|id| folder.remove(id))).await
-    }
-}
-
-impl super::Jobs {
-    /// Whether this process runs the jobs of the folder: it is the first one.
-    async fn acquire_lock(&self) -> Result<bool, Failure> {
-        if self.lock.lock().is_some() {
-            return Ok(true);
-        }
-        let lock = self.with_files(JobFolder::lock).await?;
-        let is_acquired = lock.is_some();
-        *self.lock.lock() = lock;
-        Ok(is_acquired)
     }
 }

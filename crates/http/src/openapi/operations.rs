@@ -147,7 +147,7 @@ impl Operation {
             }
         }
         match self.body {
-            None => {}
+            None | Some(FILE) => {}
             Some("Customer") => {
                 problems.extend(CUSTOMER);
                 problems.extend(rules.text_rules().iter().map(|(_, rule)| rule.invalid));
@@ -159,6 +159,9 @@ impl Operation {
         problems
     }
 }
+
+/// In the place of the schema of a body that is a file.
+pub(super) const FILE: &str = "";
 
 /// The problems of every request.
 const ANY: &[Problem] = &[
@@ -358,9 +361,12 @@ pub(super) const GROUPS: &[Group] = &[
         operations: &[
             page::<JobReply<'_>>("list_jobs", "List jobs").about("Lists the jobs of this server, the newest first."),
             json::<JobReply<'_>>("create_job", "Create a job")
-                .about("Creates a job. It begins when those before it have ended.")
+                .about(
+                    "Creates a job. It begins when those before it have ended; an import begins only when its file has \
+                    been sent.",
+                )
                 .body("NewJob")
-                .fails(&[Problem::InvalidJob]),
+                .fails(&[Problem::InvalidJob, Problem::AccountNotFound]),
             json::<JobReply<'_>>("get_job", "Read a job").about("Shows the progress of a job, and how it ended."),
             json::<JobReply<'_>>("delete_job", "Delete a job")
                 .about("Deletes a job that has ended, with its files.")
@@ -369,8 +375,19 @@ pub(super) const GROUPS: &[Group] = &[
                 .about("A job that has not begun is cancelled at once, one that runs as soon as it notices.")
                 .body("Reason")
                 .fails(&[Problem::JobClosed]),
+            json::<JobReply<'_>>("put_job_input", "Send the file of an import")
+                .about(
+                    "The body is the file, in CSV or JSON Lines. When the response arrives, the file is on stable storage \
+                    and the import is in the queue. Its size is limited by the setting `jobs.upload_bytes`, and each part \
+                    of it must arrive within the time for a body.",
+                )
+                .body(FILE)
+                .fails(&[Problem::JobClosed]),
             Operation::new("get_job_result", "Download the result of a job", Reply::File)
-                .about("Returns the file that the job has written.")
+                .about(
+                    "Returns the file that the job has written: customers, a backup, or the rows that an import has \
+                    rejected, with the reasons, in the format of its file.",
+                )
                 .fails(&[Problem::NoJobResult]),
         ],
     },

@@ -8,6 +8,7 @@ use super::{
 use carnelian_app::{
     admin::input::{MAX_LIFETIME, MAX_RANGES},
     jobs::JobWork,
+    transfer::{FileFormat, OnDuplicate},
 };
 use carnelian_domain::{Role, directory::USER_STATES, rules::TextRule};
 use serde_json::{Map, Value, json};
@@ -35,6 +36,12 @@ fn reference(name: &str) -> Value {
 
 fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+/// One of some names, or null.
+fn name_or_null(names: &[&str]) -> Value {
+    let names: Vec<_> = names.iter().copied().map(Some).chain([None]).collect();
+    json!({ "type": ["string", "null"], "enum": names })
 }
 
 /// Adds a description, if there is one, and an example.
@@ -114,8 +121,7 @@ fn form(mut properties: Value, required: &[&str]) -> Value {
 }
 
 fn new_user() -> Value {
-    let roles: Vec<_> = Role::ALL.iter().map(|role| Some(role.name())).chain([None]).collect();
-    let role = json!({ "type": ["string", "null"], "enum": roles });
+    let role = name_or_null(&Role::ALL.map(Role::name));
     let properties = json!({
         "username": with(user_name(), "", "ann"),
         "accountName": with(short_text(), "The home account.", "Acme"),
@@ -126,22 +132,31 @@ fn new_user() -> Value {
 }
 
 fn user_changes() -> Value {
-    let or_none = |names: Vec<&'static str>| {
-        let names: Vec<_> = names.into_iter().map(Some).chain([None]).collect();
-        json!({ "type": ["string", "null"], "enum": names })
-    };
-    let role = or_none(Role::ALL.map(Role::name).to_vec());
+    let role = name_or_null(&Role::ALL.map(Role::name));
     let properties = json!({
         "roleName": with(role, "", Role::AccountReadOnly.name()),
         "accountGroup": with(or_null(short_text()), "Null removes the user from its group.", Value::Null),
-        "status": or_none(USER_STATES.map(|(name, _)| name).to_vec()),
+        "status": name_or_null(&USER_STATES.map(|(name, _)| name)),
     });
     form(properties, &[])
 }
 
 fn new_job() -> Value {
     let kind = json!({ "type": "string", "enum": JobWork::KINDS });
-    form(json!({ "kind": with(kind, "What the job does.", "backup") }), &["kind"])
+    let (formats, cases) = (FileFormat::ALL.map(FileFormat::name), OnDuplicate::ALL.map(OnDuplicate::name));
+    let flag = json!({ "type": ["boolean", "null"], "default": false });
+    let account = "The only account of an export, or that of rows without an account name of an import.";
+    let format = "The format of the file. Of an import, its content says by default; of an export, the default is csv.";
+    let on_duplicate = "What an import does with a row whose name exists in its account. The default is fail.";
+    let properties = json!({
+        "kind": with(kind, "What the job does.", "import"),
+        "accountName": with(or_null(short_text()), account, "Acme"),
+        "format": with(name_or_null(&formats), format, "csv"),
+        "onDuplicate": with(name_or_null(&cases), on_duplicate, "skip"),
+        "createAccounts": with(flag.clone(), "Whether an import creates accounts that are missing.", false),
+        "dryRun": with(flag, "Whether an import only checks all rows.", true),
+    });
+    form(properties, &["kind"])
 }
 
 fn new_key() -> Value {

@@ -1,7 +1,7 @@
 //! The rules for single values of an administrative request.
 
 use super::MAX_RANGES;
-use crate::{api_key::is_importable, jobs::JobWork};
+use crate::api_key::is_importable;
 use carnelian_domain::{
     AccountId, AddressRange, BrokenRule, CustomerId, Object, Problem, RawText, Role, Violations,
     directory::{MAX_NAME, USER_STATES, check_name, check_user_name},
@@ -44,11 +44,9 @@ pub(super) fn status(text: &str) -> Option<bool> {
     USER_STATES.iter().find(|(name, _)| *name == text).map(|(_, enabled)| *enabled)
 }
 
-pub(super) fn job_kind(kind: &str) -> Option<JobWork> {
-    match kind {
-        "backup" => Some(JobWork::Backup { scheduled: false }),
-        _ => None,
-    }
+/// Reads one of some names.
+pub(super) fn one_of<T: Copy, const N: usize>(all: [T; N], name: fn(T) -> &'static str) -> impl Fn(&str) -> Option<T> {
+    move |text| all.into_iter().find(|one| name(*one) == text)
 }
 
 pub(super) fn importable(key: &str) -> Option<String> {

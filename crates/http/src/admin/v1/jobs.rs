@@ -1,4 +1,4 @@
-//! `…/jobs`, `…/jobs/{jobId}`, its cancellation and its result.
+//! `…/jobs`, `…/jobs/{jobId}`, its cancellation, its file and its result.
 
 use super::{
     shape::{self, Form},
@@ -35,10 +35,18 @@ pub(crate) async fn create_job(
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "create_job").await?;
     let document = shape::document(request.headers(), &request.body)?;
-    let form = Form::read(&document, &["kind", "reason"])?;
-    let raw = RawJob { kind: form.text("kind"), reason: form.text("reason") };
-    let (work, reason) = raw.check()?;
-    Ok(reply(&admin.because(reason).create_job(work).await?, request.app.clock().now()))
+    let form = Form::read_job(&document)?;
+    let raw = RawJob {
+        kind: form.text("kind"),
+        account: form.text("accountName"),
+        format: form.text("format"),
+        on_duplicate: form.text("onDuplicate"),
+        create_accounts: form.flag("createAccounts"),
+        dry_run: form.flag("dryRun"),
+        reason: form.text("reason"),
+    };
+    let (new, reason) = raw.check()?;
+    Ok(reply(&admin.because(reason).create_job(&new).await?, request.app.clock().now()))
 }
 
 /// Reads a job.
@@ -71,6 +79,16 @@ pub(crate) async fn delete_job(
     Ok(reply(&admin.because(reason).delete_job(job_id(&request)?).await?, request.app.clock().now()))
 }
 
+/// Takes the file of an import.
+pub(crate) async fn put_job_input(
+    mut request: RequestContext,
+    Identity { caller, origin }: Identity,
+) -> Result<Response, ApiError> {
+    let admin = request.app.admin(&caller, origin, "put_job_input").await?;
+    let upload = request.upload.take().ok_or(Problem::JobNotFound)?;
+    Ok(reply(&admin.put_job_input(upload).await?, request.app.clock().now()))
+}
+
 /// Sends the result of a job.
 pub(crate) async fn get_job_result(
     request: RequestContext,
@@ -78,10 +96,12 @@ pub(crate) async fn get_job_result(
 ) -> Result<Response, ApiError> {
     let admin = request.app.admin(&caller, origin, "get_job_result").await?;
     let result = admin.get_job_result(job_id(&request)?).await?;
-    let (media_type, name) = match result.job.work {
-        JobWork::Backup { .. } => ("application/octet-stream", format!("{}.backup", result.job.id())),
+    let suffix = match result.job.work {
+        JobWork::Import { .. } => "rejects",
+        JobWork::Export { format, .. } => format.name(),
+        JobWork::Backup { .. } => "backup",
     };
-    Ok(response::file(result.file, result.bytes, media_type, &name))
+    Ok(response::file(result.file, result.bytes, &format!("{}.{suffix}", result.job.id())))
 }
 
 fn job_id(request: &RequestContext) -> Result<JobId, Problem> {

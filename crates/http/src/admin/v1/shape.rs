@@ -24,13 +24,17 @@ pub(super) fn document<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Json<'
 enum Type {
     Text,
     Number,
+    Bool,
     Texts,
 }
 
 impl Type {
     fn fits(self, value: &Json<'_>) -> bool {
         match (self, value) {
-            (_, Json::Null) | (Type::Text, Json::Text(_)) | (Type::Number, Json::Number(_)) => true,
+            (_, Json::Null)
+            | (Type::Text, Json::Text(_))
+            | (Type::Number, Json::Number(_))
+            | (Type::Bool, Json::Bool(_)) => true,
             (Type::Texts, Json::Array(elements)) => elements.iter().all(|element| matches!(element, Json::Text(_))),
             _ => false,
         }
@@ -52,6 +56,13 @@ impl<'a> Form<'a> {
         let texts = ["label", "key", "reason"].map(|key| (key, Type::Text));
         let others = [("lifetimeSeconds", Type::Number), ("allowedAddresses", Type::Texts)];
         Form::read_types(document, &[texts.as_slice(), &others].concat())
+    }
+
+    /// Reads the document of a new job.
+    pub(super) fn read_job(document: &'a Json<'a>) -> Result<Form<'a>, Failure> {
+        let texts = ["kind", "accountName", "format", "onDuplicate", "reason"].map(|key| (key, Type::Text));
+        let flags = ["createAccounts", "dryRun"].map(|key| (key, Type::Bool));
+        Form::read_types(document, &[texts.as_slice(), &flags].concat())
     }
 
     fn read_types(document: &'a Json<'a>, types: &[(&'static str, Type)]) -> Result<Form<'a>, Failure> {
@@ -88,6 +99,11 @@ impl<'a> Form<'a> {
             Some(Json::Array(elements)) => elements.iter().map(text).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether the value of a key is `true`.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.value(key) == Some(&Json::Bool(true))
     }
 
     /// The number of a key; the inner value is `None` for a number that is not a whole one from 0 up.

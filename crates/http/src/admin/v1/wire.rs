@@ -9,7 +9,7 @@ use carnelian_app::{
         keys::{AddedKey, KeyEntry, KeyStatus},
     },
     erasure::{ErasureRecord, ErasureState},
-    jobs::{Job, JobState, JobWork},
+    jobs::{Job, JobProgress, JobState, JobWork},
     settings::SettingInForce,
 };
 use carnelian_domain::{Action, CustomerId, Timestamp, paging::MAX_PAGE_SIZE};
@@ -293,8 +293,11 @@ pub(crate) struct JobReply<'a> {
     job_id: String,
     #[schemars(extend("enum" = JobWork::KINDS))]
     kind: &'static str,
+    /// An import is `Waiting` until its file has arrived.
     #[schemars(extend("enum" = JobState::ALL.map(JobState::name)))]
     status: &'static str,
+    #[schemars(example = &"1")]
+    account_id: Option<String>,
     /// Who created it, in the form of `actor` in the audit log; `server` for a backup of the schedule.
     #[schemars(example = &"user:1")]
     created_by: String,
@@ -313,12 +316,43 @@ pub(crate) struct JobReply<'a> {
     /// The bytes read from the file to import, or written to the result, so far.
     #[schemars(example = 0)]
     bytes: u64,
+    /// The bytes in all; null if their number is not known.
+    total_bytes: Option<u64>,
     #[schemars(example = 0)]
     rows_per_second: u64,
+    /// The time until the file is read; null if that is not known.
+    seconds_left: Option<u64>,
+    /// What became of the rows of an import so far.
+    counts: JobCountsReply,
     /// Why it failed; of a job that is running, why it was interrupted before.
     error: Option<&'a str>,
     /// The size of the result; null if there is none.
     result_bytes: Option<u64>,
+}
+
+/// What became of the rows of an import.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobCounts")]
+pub(crate) struct JobCountsReply {
+    /// Stored before an interruption.
+    #[schemars(example = 0)]
+    stored_before: u64,
+    #[schemars(example = 0)]
+    created: u64,
+    #[schemars(example = 0)]
+    updated: u64,
+    #[schemars(example = 0)]
+    skipped: u64,
+    #[schemars(example = 0)]
+    rejected: u64,
+}
+
+impl From<&JobProgress> for JobCountsReply {
+    fn from(progress: &JobProgress) -> JobCountsReply {
+        let JobProgress { stored_before, created, updated, skipped, rejected, .. } = *progress;
+        JobCountsReply { stored_before, created, updated, skipped, rejected }
+    }
 }
 
 impl Listed for JobReply<'_> {
@@ -332,6 +366,7 @@ impl<'a> JobReply<'a> {
             job_id: job.id().to_string(),
             kind: job.work.kind(),
             status: job.state.name(),
+            account_id: job.work.account().map(|id| id.to_string()),
             created_by: job.created_by().to_string(),
             reason: job.reason(),
             created_at: job.created_at().to_iso8601(),
@@ -339,7 +374,10 @@ impl<'a> JobReply<'a> {
             ended_at: job.ended_at().map(Timestamp::to_iso8601),
             rows: job.progress.rows,
             bytes: job.progress.bytes,
+            total_bytes: job.progress.total_bytes,
             rows_per_second: job.rows_per_second(now),
+            seconds_left: job.seconds_left(now),
+            counts: JobCountsReply::from(&job.progress),
             error: job.error.as_deref(),
             result_bytes: job.result_bytes,
         }

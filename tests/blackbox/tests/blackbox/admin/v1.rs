@@ -6,6 +6,7 @@ mod audit;
 mod bodies;
 mod erasures;
 mod groups;
+mod job_files;
 mod jobs;
 mod keys;
 mod status;

@@ -42,6 +42,7 @@ fn a_backup_that_a_job_has_written_is_downloaded_and_restored() {
         "jobId",
         "kind",
         "status",
+        "accountId",
         "createdBy",
         "reason",
         "createdAt",
@@ -49,7 +50,10 @@ fn a_backup_that_a_job_has_written_is_downloaded_and_restored() {
         "endedAt",
         "rows",
         "bytes",
+        "totalBytes",
         "rowsPerSecond",
+        "secondsLeft",
+        "counts",
         "error",
         "resultBytes",
     ];

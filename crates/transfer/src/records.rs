@@ -1,10 +1,10 @@
 //! CSV records with a maximum length. Without a maximum, an unclosed quote would turn the rest of the file into one record.
 
-use super::{
+use crate::{
+    error::TransferError,
     quoting::{self, QuoteError},
     row::MAX_ROW,
 };
-use crate::CliError;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::{
     collections::VecDeque,
@@ -16,15 +16,15 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A record.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Its cells.
-    pub(super) cells: ByteRecord,
+    pub(crate) cells: ByteRecord,
     /// An error in its quoting, with its bytes: then the cells are a guess of the library.
-    pub(super) misquoted: Option<(QuoteError, Vec<u8>)>,
+    pub(crate) misquoted: Option<(QuoteError, Vec<u8>)>,
 }
 
 /// The records of a file.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     reader: Reader<Bounded<R>>,
     number: u64,
     /// The byte that ended the last record.
@@ -41,23 +41,23 @@ struct Bounded<R> {
 
 impl<R: Read> Records<R> {
     /// Reads from the start of a file.
-    pub(super) fn new(input: R) -> Records<R> {
+    pub(crate) fn new(input: R) -> Records<R> {
         let input = Bounded { input, left: 0, ahead: VecDeque::new() };
         Records { reader: ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input), number: 0, end: 0 }
     }
 
     /// The number of the last record, as a spreadsheet shows it: the first row is 1, and empty lines count.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// The number of bytes read.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.reader.position().byte()
     }
 
     /// The next record.
-    pub(super) fn read(&mut self) -> Result<Option<Record>, CliError> {
+    pub(crate) fn read(&mut self) -> Result<Option<Record>, TransferError> {
         self.number += 1;
         self.reader.get_mut().left = MAX_ROW;
         let (mut cells, before) = (ByteRecord::new(), self.position());
@@ -67,11 +67,11 @@ impl<R: Read> Records<R> {
         match read {
             Ok(true) => Ok(Some(Record { cells, misquoted })),
             Ok(false) => Ok(None),
-            Err(_) if self.reader.get_ref().left == 0 => Err(CliError::failed(format!(
+            Err(_) if self.reader.get_ref().left == 0 => Err(TransferError::failed(format!(
                 "row {}: the row is longer than 1 MiB; check for an unclosed quote",
                 self.number
             ))),
-            Err(error) => Err(CliError::failed(error)),
+            Err(error) => Err(TransferError::failed(error)),
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
                 let record = Record { cells: ByteRecord::from(&cells[..]), misquoted: None };
                 assert_eq!(records.read().expect("is read"), Some(record));
             }
-            let message = records.read().expect_err("has no end").message().to_owned();
+            let message = records.read().expect_err("has no end").to_string();
             assert!(message.starts_with(&format!("row {row}: ")) && message.contains("quote"), "{message}");
             drop(records);
             assert!(MUCH - input.limit() < 2 * MAX_ROW, "{} bytes are left", input.limit());

@@ -4,16 +4,16 @@ use std::fmt;
 
 /// Where the quoting of a record departs from RFC 4180.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct QuoteError {
+pub(crate) struct QuoteError {
     /// The index of the cell.
-    pub(super) cell: usize,
+    pub(crate) cell: usize,
     /// What is wrong with it.
-    pub(super) kind: QuoteErrorKind,
+    pub(crate) kind: QuoteErrorKind,
 }
 
 /// What is wrong with a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum QuoteErrorKind {
+pub(crate) enum QuoteErrorKind {
     /// A cell that does not begin with a quote contains one.
     InPlainCell,
     /// A quoted cell continues after its closing quote.
@@ -80,7 +80,7 @@ impl Scanner {
 }
 
 /// Checks the bytes of one record.
-pub(super) fn check(record: &[u8]) -> Result<(), QuoteError> {
+pub(crate) fn check(record: &[u8]) -> Result<(), QuoteError> {
     let mut scanner = Scanner::new();
     record.iter().try_for_each(|byte| scanner.step(*byte))?;
     match scanner.state {
@@ -90,7 +90,7 @@ pub(super) fn check(record: &[u8]) -> Result<(), QuoteError> {
 }
 
 /// The bytes of a record after its first cell; all of them if the quoting of that cell is wrong.
-pub(super) fn without_first_cell(record: &[u8]) -> &[u8] {
+pub(crate) fn without_first_cell(record: &[u8]) -> &[u8] {
     let mut scanner = Scanner::new();
     for (index, byte) in record.iter().enumerate() {
         match scanner.step(*byte) {

@@ -1,15 +1,13 @@
-//! File names, formats and errors of imports and exports.
+//! What the name and the first bytes of a file say about its format.
 
-use super::row::joined;
-use crate::{CliError, cli::Format};
-use carnelian_app::Failure;
+use carnelian_app::transfer::FileFormat;
 use std::path::Path;
 
 /// The format that a file's name implies.
-pub(super) fn format_of_name(path: &Path) -> Option<Format> {
+pub fn format_of_name(path: &Path) -> Option<FileFormat> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
+        "csv" => Some(FileFormat::Csv),
+        "jsonl" | "ndjson" | "json" => Some(FileFormat::Jsonl),
         _ => None,
     }
 }
@@ -24,12 +22,12 @@ const OTHER_KINDS: [(&[u8], &str); 5] = [
 ];
 
 /// The format that the first character of a file implies.
-pub(super) fn format_of_content(start: &[u8]) -> Format {
-    if matches!(first_character(start), Some(b'{' | b'[')) { Format::Jsonl } else { Format::Csv }
+pub(crate) fn format_of_content(start: &[u8]) -> FileFormat {
+    if matches!(first_character(start), Some(b'{' | b'[')) { FileFormat::Jsonl } else { FileFormat::Csv }
 }
 
 /// Checks the start of a file for content that cannot be imported.
-pub(super) fn check_content(start: &[u8], format: Format) -> Result<(), &'static str> {
+pub(crate) fn check_content(start: &[u8], format: FileFormat) -> Result<(), &'static str> {
     if let Some((_, why)) = OTHER_KINDS.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Err(why);
     }
@@ -38,27 +36,14 @@ pub(super) fn check_content(start: &[u8], format: Format) -> Result<(), &'static
         return Err("the file is in UTF-16 or is not text; convert it to UTF-8");
     }
     match (first_character(start), format) {
-        (Some(b'['), Format::Jsonl) => {
+        (Some(b'['), FileFormat::Jsonl) => {
             Err("the file is a JSON array; write one object per line, as `jq -c '.[]'` does")
         }
-        (Some(b'{'), Format::Csv) => Err("the file contains JSON; import it with --format jsonl"),
+        (Some(b'{'), FileFormat::Csv) => Err("the file contains JSON; import it with --format jsonl"),
         _ => Ok(()),
     }
 }
 
 fn first_character(start: &[u8]) -> Option<u8> {
     start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().first().copied()
-}
-
-/// Adds a file's path to an I/O error.
-pub(super) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> CliError {
-    move |error| CliError::failed(format!("{}: {error}", path.display()))
-}
-
-/// The error of an import or an export that was stopped by a failure.
-pub(super) fn failure_error(failure: Failure) -> CliError {
-    match failure {
-        Failure::Unavailable(detail) | Failure::Internal(detail) => CliError::failed(detail.for_log()),
-        other => CliError::failed(joined(&[other.problem().into()])),
-    }
 }

@@ -1,7 +1,8 @@
 //! The progress of an import or export: a bar on a terminal, else a line every few seconds.
 
-use crate::commands::output::print_message;
-use carnelian_store::Clock;
+use super::output::print_message;
+use carnelian_app::Clock;
+use carnelian_transfer::{Observer, TransferCounts, TransferError};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{fmt::Display, time::Duration};
 
@@ -25,15 +26,11 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Starts measuring time. `total` is the number of bytes to process, if known.
-    pub(super) fn new(clock: &'a dyn Clock, total: Option<u64>) -> Progress<'a> {
-        let (bar, template) = match total {
-            Some(total) => (ProgressBar::new(total), WITH_TOTAL),
-            None => (ProgressBar::no_length(), WITHOUT_TOTAL),
-        };
-        let style = ProgressStyle::with_template(template).expect("the templates are valid").progress_chars("##-");
+    /// Starts measuring time.
+    pub(super) fn new(clock: &'a dyn Clock) -> Progress<'a> {
         let now = clock.monotonic();
-        Progress { clock, bar: bar.with_style(style), started: now, printed: now }
+        let bar = ProgressBar::no_length().with_style(style(WITHOUT_TOTAL));
+        Progress { clock, bar, started: now, printed: now }
     }
 
     /// Shows the number of rows and bytes processed, unless the last update was too recent.
@@ -49,10 +46,35 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Sets the number of bytes to process.
+    pub(super) fn set_total(&mut self, bytes: u64) {
+        self.bar.set_length(bytes);
+        self.bar.set_style(style(WITH_TOTAL));
+    }
+
     /// Prints a message above the bar.
     pub(super) fn print(&self, message: impl Display) {
         self.bar.suspend(|| print_message(message));
     }
+}
+
+impl Observer for Progress<'_> {
+    fn begin(&mut self, bytes: Option<u64>) {
+        bytes.into_iter().for_each(|bytes| self.set_total(bytes));
+    }
+
+    fn progress(&mut self, counts: &TransferCounts, bytes: u64) -> Result<(), TransferError> {
+        self.update(counts.rows, bytes);
+        Ok(())
+    }
+
+    fn message(&mut self, text: &dyn Display) {
+        self.print(text);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are valid").progress_chars("##-")
 }
 
 fn line(rows: u64, done: u64, total: Option<u64>, elapsed: Duration) -> String {

@@ -1,10 +1,10 @@
 //! JSON Lines: one customer per line, in the form of the API.
 
-use super::{
+use crate::{
     csv::not_utf8,
+    error::TransferError,
     row::{MAX_ROW, REASON, Raw, Row, RowError, check},
 };
-use crate::CliError;
 use carnelian_app::{Failure, customers::CustomerDetails};
 use carnelian_domain::{Address, CustomerDraft, Problem, Rules};
 use carnelian_http::{
@@ -34,17 +34,17 @@ impl<R: BufRead> JsonRows<R> {
     }
 
     /// The next row. Empty lines are counted and skipped.
-    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, TransferError> {
         loop {
             let mut line = Vec::new();
-            self.input.by_ref().take(MAX_ROW).read_until(b'\n', &mut line).map_err(CliError::failed)?;
+            self.input.by_ref().take(MAX_ROW).read_until(b'\n', &mut line).map_err(TransferError::failed)?;
             if line.is_empty() {
                 return Ok(None);
             }
             self.number += 1;
             self.position += line.len() as u64;
             if line.len() as u64 == MAX_ROW {
-                return Err(CliError::failed(format!("row {}: the line is longer than 1 MiB", self.number)));
+                return Err(TransferError::failed(format!("row {}: the line is longer than 1 MiB", self.number)));
             }
             let line = line.trim_ascii_end();
             let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
@@ -81,7 +81,7 @@ fn malformed(line: &[u8], column: usize) -> RowError {
 }
 
 /// Adds the reason to a rejected line, or replaces an earlier reason. A line that is not an object stays unchanged.
-pub(super) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
+pub(crate) fn with_reason(line: &[u8], reason: &str) -> Vec<u8> {
     let Ok(json::Json::Object(entries)) = json::parse(line) else { return line.to_vec() };
     let line = line.trim_ascii();
     let key = format!(",\"{REASON}\":");

@@ -1,19 +1,15 @@
 //! Reads and checks rows on a thread of its own, ahead of the import.
 
-use super::{
+use crate::{
     csv::{BlankRows, CsvRows},
-    file::{check_content, file_error, format_of_content, format_of_name},
+    error::{TransferError, file_error},
+    file_format::{check_content, format_of_content, format_of_name},
     jsonl::JsonRows,
     row::Row,
 };
-use crate::{
-    CliError,
-    cli::{Format, Import},
-    commands::input::is_dash,
-};
 use ::csv::ByteRecord;
 use aws_lc_rs::digest::{Context, SHA256};
-use carnelian_app::transfer::BATCH;
+use carnelian_app::transfer::{BATCH, FileFormat};
 use carnelian_domain::Rules;
 use std::{
     fs::File,
@@ -33,56 +29,64 @@ const BATCH_BYTES: u64 = 4 << 20;
 const CHUNK: usize = 1 << 18;
 
 /// Rows that are stored together.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// The rows, in order.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// The number of bytes read from the file so far.
-    pub(super) read: u64,
+    pub(crate) read: u64,
     /// The rows without any text so far, which are left out.
-    pub(super) blank: BlankRows,
+    pub(crate) blank: BlankRows,
 }
 
 /// A file that is being read.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Its format.
-    pub(super) format: Format,
+    pub(crate) format: FileFormat,
     /// The header of a CSV file.
-    pub(super) header: ByteRecord,
+    pub(crate) header: ByteRecord,
     /// The digest of its content; `None` if it can be read only once.
-    pub(super) digest: Option<Vec<u8>>,
+    pub(crate) digest: Option<Vec<u8>>,
     /// Its length in bytes, if it is a regular file.
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
     /// Its rows, ending with the error of a row that cannot be read.
-    pub(super) batches: Receiver<Result<Batch, CliError>>,
+    pub(crate) batches: Receiver<Result<Batch, TransferError>>,
     /// The thread that reads it.
-    pub(super) reader: JoinHandle<()>,
+    pub(crate) reader: JoinHandle<()>,
 }
 
-/// Opens a file and starts reading it.
-pub(super) fn open(import: &Import, rules: &Rules) -> Result<Source, CliError> {
-    let path = &import.file;
-    let mut input: BufReader<Box<dyn Read + Send>> = if is_dash(path) {
-        BufReader::with_capacity(CHUNK, Box::new(io::stdin()))
-    } else {
-        BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(file_error(path))?))
+/// Opens a file, or stdin, and starts reading it.
+pub(crate) fn open(
+    path: Option<&Path>,
+    format: Option<FileFormat>,
+    account: Option<&str>,
+    rules: &Rules,
+) -> Result<Source, TransferError> {
+    let shown = path.unwrap_or(Path::new("-"));
+    let mut input: BufReader<Box<dyn Read + Send>> = match path {
+        None => BufReader::with_capacity(CHUNK, Box::new(io::stdin())),
+        Some(path) => BufReader::with_capacity(CHUNK, Box::new(File::open(path).map_err(file_error(path))?)),
     };
-    let (digest, bytes) = if is_dash(path) { (None, None) } else { digest(path).map_err(file_error(path))? };
-    let start = input.fill_buf().map_err(file_error(path))?;
-    let format = import.format.or_else(|| format_of_name(path)).unwrap_or_else(|| format_of_content(start));
-    check_content(start, format).map_err(|why| CliError::failed(format!("{}: {why}", path.display())))?;
+    let (digest, bytes) = match path {
+        None => (None, None),
+        Some(path) => digest(path).map_err(file_error(path))?,
+    };
+    let start = input.fill_buf().map_err(file_error(shown))?;
+    let format = format.or_else(|| path.and_then(format_of_name)).unwrap_or_else(|| format_of_content(start));
+    check_content(start, format).map_err(|why| TransferError::failed(format!("{}: {why}", shown.display())))?;
     let (batches, source) = channel(AHEAD);
     let (mut rows, header) = match format {
-        Format::Csv => {
+        FileFormat::Csv => {
             let rows = CsvRows::new(input, rules)?;
             let header = rows.header().clone();
             (Rows::Csv(Box::new(rows)), header)
         }
-        Format::Jsonl => (Rows::Json(JsonRows::new(input)), ByteRecord::new()),
+        FileFormat::Jsonl => (Rows::Json(JsonRows::new(input)), ByteRecord::new()),
     };
-    let (rules, account) = (rules.clone(), import.account.clone());
+    let (rules, account) = (rules.clone(), account.map(str::to_owned));
     let thread = Builder::new().name("reader".into());
-    let reader =
-        thread.spawn(move || read_all(&mut rows, &rules, account.as_deref(), &batches)).map_err(CliError::failed)?;
+    let reader = thread
+        .spawn(move || read_all(&mut rows, &rules, account.as_deref(), &batches))
+        .map_err(TransferError::failed)?;
     Ok(Source { format, header, digest, bytes, batches: source, reader })
 }
 
@@ -110,7 +114,7 @@ enum Rows {
 }
 
 impl Rows {
-    fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
+    fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, TransferError> {
         match self {
             Rows::Csv(rows) => rows.next(rules, account),
             Rows::Json(rows) => rows.next(rules, account),
@@ -137,11 +141,11 @@ enum Then {
     More,
     End,
     /// The next row cannot be read, nor any row after it.
-    Unreadable(CliError),
+    Unreadable(TransferError),
 }
 
 /// Sends all rows, until the end of the file or until the import has ended.
-fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, CliError>>) {
+fn read_all(rows: &mut Rows, rules: &Rules, account: Option<&str>, batches: &Sender<Result<Batch, TransferError>>) {
     loop {
         let (batch, then) = read_batch(rows, rules, account);
         let has_rows = !batch.rows.is_empty() || batch.blank.count > 0;

@@ -1,13 +1,12 @@
 //! The file of rejected rows, in the format of the input and with the reasons, to be corrected and imported.
 
-use super::{
+use crate::{
     csv::{is_reason, writer},
-    file::file_error,
+    error::{TransferError, file_error},
     jsonl::with_reason,
     quoting::without_first_cell,
     row::{REASON, Raw, RowError, joined},
 };
-use crate::CliError;
 use ::csv::ByteRecord;
 use carnelian_app::atomic_file::{Draft, sync_name};
 use std::{
@@ -16,7 +15,7 @@ use std::{
 };
 
 /// A file of rejected rows. It is written atomically, and only if there are any.
-pub(super) struct Rejects {
+pub(crate) struct Rejects {
     path: PathBuf,
     /// The header of a CSV file.
     header: ByteRecord,
@@ -26,18 +25,18 @@ pub(super) struct Rejects {
 
 impl Rejects {
     /// Makes the draft of the file, so that a place where no file can be made is an error at once.
-    pub(super) fn new(path: &Path, header: ByteRecord) -> Result<Rejects, CliError> {
+    pub(crate) fn new(path: &Path, header: ByteRecord) -> Result<Rejects, TransferError> {
         let draft = Draft::new(path).map_err(file_error(path))?;
         Ok(Rejects { path: path.to_owned(), header, draft, is_empty: true })
     }
 
     /// Fails if there is a file of that name, which only the import that has written it may find.
-    pub(super) fn refuse_existing(&self) -> Result<(), CliError> {
+    pub(crate) fn refuse_existing(&self) -> Result<(), TransferError> {
         if self.path.symlink_metadata().is_ok() { Err(exists_error(&self.path)) } else { Ok(()) }
     }
 
     /// Adds a row.
-    pub(super) fn add(&mut self, raw: &Raw, errors: &[RowError]) -> Result<(), CliError> {
+    pub(crate) fn add(&mut self, raw: &Raw, errors: &[RowError]) -> Result<(), TransferError> {
         let reason = joined(errors);
         self.write(raw, &reason).map_err(file_error(&self.path))
     }
@@ -62,7 +61,7 @@ impl Rejects {
     }
 
     /// Completes the file and renames it to its final name.
-    pub(super) fn finish(mut self) -> Result<(), CliError> {
+    pub(crate) fn finish(mut self) -> Result<(), TransferError> {
         if self.is_empty {
             return Ok(());
         }
@@ -89,8 +88,8 @@ fn has_reason(header: &ByteRecord) -> bool {
     header.get(0).is_some_and(is_reason)
 }
 
-fn exists_error(path: &Path) -> CliError {
-    CliError::failed(format!("{} already exists", path.display()))
+fn exists_error(path: &Path) -> TransferError {
+    TransferError::failed(format!("{} already exists", path.display()))
 }
 
 /// Prepends a cell to a record, replacing an existing reason.

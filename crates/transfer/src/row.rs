@@ -6,10 +6,10 @@ use carnelian_domain::{
 use std::fmt;
 
 /// The column or key for the reason in a file of rejected rows.
-pub(super) const REASON: &str = "rejectReason";
+pub(crate) const REASON: &str = "rejectReason";
 
 /// The length limit of a row in bytes, exclusive.
-pub(super) const MAX_ROW: u64 = 1 << 20;
+pub(crate) const MAX_ROW: u64 = 1 << 20;
 
 /// A row of a file.
 pub struct Row {
@@ -44,7 +44,7 @@ pub struct RowError {
 
 impl RowError {
     /// An error that the API does not have, of a field or, if `field` is empty, of the whole row.
-    pub(super) fn new(field: impl Into<String>, message: impl Into<String>) -> RowError {
+    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> RowError {
         RowError { field: field.into(), code: None, message: message.into() }
     }
 }
@@ -88,12 +88,12 @@ impl fmt::Display for RowError {
 }
 
 /// All errors of a row, in one line.
-pub(super) fn joined(errors: &[RowError]) -> String {
+pub(crate) fn joined(errors: &[RowError]) -> String {
     errors.iter().map(RowError::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Checks a row. `account` is the default for rows without an account name.
-pub(super) fn check<'a>(
+pub(crate) fn check<'a>(
     rules: &Rules,
     mut raw: RawCustomer<'a>,
     account: Option<&'a str>,

@@ -10,12 +10,12 @@
 //! | `\\…` | a text that starts with one backslash |
 //! | anything else | the text itself |
 
-use super::{
+use crate::{
+    error::TransferError,
     quoting::QuoteErrorKind,
     records::{Record, Records},
     row::{REASON, Raw, Row, RowError, check},
 };
-use crate::CliError;
 use carnelian_app::customers::CustomerDetails;
 use carnelian_domain::{
     Problem, RawCustomer, RawText, Rules, Text,
@@ -94,13 +94,13 @@ pub(crate) struct BlankRows {
 
 impl<R: Read> CsvRows<R> {
     /// Reads the header. An unknown or repeated column is an error. Names may differ in case and surrounding white space.
-    pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, CliError> {
+    pub fn new(input: R, rules: &Rules) -> Result<CsvRows<R>, TransferError> {
         let mut records = Records::new(input);
         let header = records.read()?;
         let Record { cells: mut header, misquoted } =
-            header.ok_or_else(|| CliError::failed("the file is empty; expected a CSV header"))?;
+            header.ok_or_else(|| TransferError::failed("the file is empty; expected a CSV header"))?;
         let at = |cell: usize, why: String| {
-            CliError::failed(format!("row {}: column {}: {why}", records.number(), cell + 1))
+            TransferError::failed(format!("row {}: column {}: {why}", records.number(), cell + 1))
         };
         if let Some((error, _)) = misquoted {
             return Err(at(error.cell, error.kind.to_string()));
@@ -139,14 +139,14 @@ impl<R: Read> CsvRows<R> {
     }
 
     /// The next row. Rows without any text are counted and skipped.
-    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, CliError> {
+    pub fn next(&mut self, rules: &Rules, account: Option<&str>) -> Result<Option<Row>, TransferError> {
         loop {
             let Some(Record { cells, misquoted }) = self.records.read()? else { return Ok(None) };
             let number = self.records.number();
             if let Some((error, bytes)) = misquoted {
                 let row_error = RowError::new(self.column_name(error.cell), error.kind.to_string());
                 if error.kind == QuoteErrorKind::Unclosed {
-                    return Err(CliError::failed(format!("row {number}: {row_error}")));
+                    return Err(TransferError::failed(format!("row {number}: {row_error}")));
                 }
                 return Ok(Some(Row { number, raw: Raw::Misquoted(bytes), checked: Err(vec![row_error]) }));
             }
@@ -183,7 +183,7 @@ fn column(name: &str, known: &[(String, Column)]) -> Option<Column> {
 }
 
 /// Whether a cell of the header names the column of the reasons.
-pub(super) fn is_reason(name: &[u8]) -> bool {
+pub(crate) fn is_reason(name: &[u8]) -> bool {
     name.trim_ascii().eq_ignore_ascii_case(REASON.as_bytes())
 }
 
@@ -198,7 +198,7 @@ fn unknown_column(name: &str) -> String {
 }
 
 /// The error of a text that is not UTF-8.
-pub(super) fn not_utf8(text: &[u8]) -> String {
+pub(crate) fn not_utf8(text: &[u8]) -> String {
     let at = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), |text| text.len());
     let byte = text.get(at).copied().unwrap_or_default();
     format!("not UTF-8 (byte {byte:02X}, as in a file in Windows-1252 or ISO 8859-1); convert the file to UTF-8")
@@ -313,7 +313,7 @@ pub struct CsvWriter<W: Write> {
 }
 
 /// A writer of CSV records.
-pub(super) fn writer<W: Write>(output: W) -> csv::Writer<W> {
+pub(crate) fn writer<W: Write>(output: W) -> csv::Writer<W> {
     WriterBuilder::new().terminator(Terminator::CRLF).flexible(true).from_writer(output)
 }
 

@@ -52,6 +52,8 @@ pub struct Settings {
     pub(crate) connections: usize,
     pub(crate) connections_per_address: usize,
     pub(crate) requests_per_second: u32,
+    pub(crate) requests_per_second_per_account: u32,
+    pub(crate) requests_per_second_per_address: u32,
     pub(crate) country: usize,
     pub(crate) mobile: usize,
     pub(crate) header_seconds: u64,
@@ -64,6 +66,7 @@ pub struct Settings {
     pub(crate) jobs_upload_bytes: u64,
     pub(crate) jobs_keep: Seconds,
     pub(crate) strict_upstream: bool,
+    pub(crate) audits_answers: bool,
     /// The configuration file that was read.
     pub(crate) config_file: Option<PathBuf>,
     /// Where the service manager hands over secrets. It alone sets that, so it is no setting of the table.
@@ -94,6 +97,8 @@ impl Default for Settings {
             connections: 10_000,
             connections_per_address: 9_000,
             requests_per_second: 0,
+            requests_per_second_per_account: 0,
+            requests_per_second_per_address: 0,
             country: rules.max_of(Problem::InvalidCountry),
             mobile: rules.max_of(Problem::InvalidContactMobile),
             header_seconds: 10,
@@ -106,6 +111,7 @@ impl Default for Settings {
             jobs_upload_bytes: 4 << 30,
             jobs_keep: Seconds(24 * 60 * 60),
             strict_upstream: false,
+            audits_answers: false,
             config_file: None,
             credentials: None,
             origins: BTreeMap::new(),
@@ -201,6 +207,12 @@ settings! {
         "The maximum number of concurrent connections of one client address, or of one IPv6 network (/64)";
     "limits.requests_per_second", requests_per_second, Some("COUNT"), Serve, "a number of requests", 0..=1_000_000,
         "The maximum number of requests per second and user; 0 for no limit";
+    "limits.requests_per_second_per_account", requests_per_second_per_account, Some("COUNT"), Serve,
+        "a number of requests", 0..=1_000_000,
+        "The maximum number of requests per second of all users of an account together; 0 for no limit";
+    "limits.requests_per_second_per_address", requests_per_second_per_address, Some("COUNT"), Serve,
+        "a number of requests", 0..=1_000_000,
+        "The maximum number of requests per second from one client address, or from one IPv6 network (/64); 0 for no limit";
     "limits.country", country, Some("CHARACTERS"), Serve, "a number of characters", 0..=65_536,
         "The maximum length of an address's country";
     "limits.mobile", mobile, Some("CHARACTERS"), Serve, "a number of characters", 0..=65_536,
@@ -211,6 +223,8 @@ settings! {
         "The timeout for receiving a request's body";
     "compat.require_shipping_address", require_shipping_address, None, Serve, "true or false", ANY,
         "Require a shipping address for customers that do not ship to the billing address";
+    "audit.security_answers", audits_answers, None, Serve, "true or false", ANY,
+        "Record in the audit log who reads the security answer of a customer; such a read waits for the disk as a write does";
     "erasure.grace", erasure_grace, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 90d, or 0", 0..=MAX_GRACE,
         "The time between the request for an erasure and the erasure; 0 for none. The registry keeps it; 30d until it is set";
     "erasure.copies_kept", erasure_copies_kept, Some("DURATION"), Serve,

@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     master_key,
 };
-use carnelian_app::{App, Entropy, Parts, host::Host};
+use carnelian_app::{App, Entropy, Parts, RequestRates, host::Host};
 use carnelian_domain::{Problem, Rules, Timestamp};
 use carnelian_store::{Clock, OnFailure};
 use std::{
@@ -90,8 +90,13 @@ pub(crate) async fn open_app(
         clock,
         entropy: Arc::new(SystemEntropy),
         rules: rules(settings),
-        requests_per_second: settings.requests_per_second,
+        request_rates: RequestRates {
+            per_user: settings.requests_per_second,
+            per_account: settings.requests_per_second_per_account,
+            per_address: settings.requests_per_second_per_address,
+        },
         strict_upstream: settings.strict_upstream,
+        audits_answers: settings.audits_answers,
         copies_kept: settings.erasure_copies_kept.map(|kept| kept.0),
         settings: settings.in_force(),
         host,

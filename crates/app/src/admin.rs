@@ -135,7 +135,7 @@ impl App {
         };
         let Some(suppressed) = suppressed else { return Ok(()) };
         let entry = AuditEntry::refusal(origin, operation, suppressed);
-        self.store.append_audit(PartitionId::FIRST, entry).await
+        self.store.append_audit(PartitionId::FIRST, vec![entry]).await
     }
 }
 

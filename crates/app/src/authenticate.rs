@@ -12,6 +12,7 @@ use crate::{
     directory::{Key, LoadedDirectory},
     failure::Internal,
     refusal_delay::RETRY_SOON,
+    request_limits::LimitStatus,
     throttle::ActiveCall,
     vault::{KEY_BYTES, same_digest},
 };
@@ -86,12 +87,13 @@ impl App {
         Ok(())
     }
 
-    /// Counts a request, which is active until the returned value is dropped.
+    /// Counts a request, which is active until the returned value is dropped. Returns what is left of each limit as well.
     ///
-    /// Fails with [`Failure::RateLimited`] if the caller has too many.
-    pub fn admit(&self, caller: &Caller) -> Result<ActiveCall, Failure> {
-        self.limits.calls.admit(caller.user, self.clock.monotonic()).map_err(Failure::RateLimited)?;
-        self.limits.active_calls.begin(caller.user).ok_or(Failure::RateLimited(RETRY_SOON))
+    /// Fails with [`Failure::RateLimited`] if the caller, its account or its address has too many.
+    pub fn admit(&self, caller: &Caller) -> (Vec<LimitStatus>, Result<ActiveCall, Failure>) {
+        let (left, admitted) = self.limits.calls.admit(caller, self.clock.monotonic());
+        let begin = || self.limits.active_calls.begin(caller.user).ok_or(Failure::RateLimited(RETRY_SOON));
+        (left, admitted.map_err(Failure::RateLimited).and_then(|()| begin()))
     }
 
     fn find_caller(&self, directory: &LoadedDirectory, address: IpAddr, user_name: &str, key: &str) -> Option<Caller> {

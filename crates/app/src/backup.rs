@@ -66,7 +66,7 @@ impl App {
     /// Writes everything into a backup, and returns how many records it has.
     pub async fn back_up(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<u64, BackupError> {
         let entry = AuditEntry::record(origin, Action::BackUp, Object::Registry, None, &[]);
-        self.store.append_audit(PartitionId::FIRST, entry).await?;
+        self.store.append_audit(PartitionId::FIRST, vec![entry]).await?;
         let mut file = BackupFile::begin(to, &self.keys.backups, &*self.entropy)?;
         let backed_up = self.store.back_up(&mut file).await;
         match file.failed.take() {

@@ -11,11 +11,12 @@ use crate::{
     permit, sealing,
 };
 use carnelian_domain::{
-    AccountId, AccountState, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Origin, Page, Permission,
-    PersonalDetails, Problem, RawCustomer, RawListing, Scope,
+    AccountId, AccountState, Action, Caller, CustomerDraft, CustomerField, CustomerId, Listing, Object, Origin, Page,
+    Permission, PersonalDetails, Problem, RawCustomer, RawListing, Scope,
 };
 use carnelian_store::{
-    Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError, StoredCustomer,
+    AuditEntry, Conflict, CustomerFilter, EditCustomer, EraseCustomer, ListCustomers, NewCustomer, StoreError,
+    StoredCustomer,
 };
 use std::{borrow::Cow, sync::Arc};
 
@@ -26,6 +27,7 @@ pub(crate) use changes::changed_fields;
 pub struct CustomerReader<'a> {
     app: &'a App,
     caller: &'a Caller,
+    origin: &'a Origin,
 }
 
 /// The permission of a caller to write customers.
@@ -85,9 +87,13 @@ pub struct CustomerDetails {
 
 impl App {
     /// The permission to read customers, if the caller's role grants it.
-    pub fn customer_reader<'a>(&'a self, caller: &'a Caller) -> Result<CustomerReader<'a>, Failure> {
+    pub fn customer_reader<'a>(
+        &'a self,
+        caller: &'a Caller,
+        origin: &'a Origin,
+    ) -> Result<CustomerReader<'a>, Failure> {
         permit(caller, Permission::ReadCustomers)?;
-        Ok(CustomerReader { app: self, caller })
+        Ok(CustomerReader { app: self, caller, origin })
     }
 
     /// The permission to write customers, if the caller's role grants it.
@@ -327,11 +333,38 @@ impl CustomerWriter<'_> {
 }
 
 impl CustomerReader<'_> {
-    /// Reads a customer; the id is `None` when the path held none.
-    pub async fn get_customer(&self, id: Option<CustomerId>) -> Result<CustomerDetails, Failure> {
+    /// Reads a customer, of which some fields are shown; the id is `None` when the path held none.
+    pub async fn get_customer(
+        &self,
+        id: Option<CustomerId>,
+        fields: &[CustomerField],
+    ) -> Result<CustomerDetails, Failure> {
         let id = id.ok_or_else(|| Failure::Violations(vec![invalid_customer_id()]))?;
         let (customer, account) = self.app.customer_in_scope(self.caller, id).await?;
-        self.details(id, customer, &account)
+        let customer = self.details(id, customer, &account)?;
+        self.record_answers(std::slice::from_ref(&customer), fields).await?;
+        Ok(customer)
+    }
+
+    /// Records whose security answers the caller is about to see. They are shown only if that is on stable storage.
+    async fn record_answers(&self, customers: &[CustomerDetails], fields: &[CustomerField]) -> Result<(), Failure> {
+        if !self.app.audits_answers || !fields.contains(&CustomerField::SecurityAnswer) {
+            return Ok(());
+        }
+        let entry = |customer: &CustomerDetails| {
+            let (action, object) = (Action::ReadSecurityAnswer, Object::Customer(customer.id));
+            AuditEntry::record(self.origin, action, object, Some(customer.account), &[])
+        };
+        for partition in self.app.store.partitions() {
+            let is_shown = |customer: &&CustomerDetails| {
+                customer.details.security_answer.is_some() && self.app.store.partition_of(customer.account) == partition
+            };
+            let entries: Vec<_> = customers.iter().filter(is_shown).map(entry).collect();
+            if !entries.is_empty() {
+                self.app.store.append_audit(partition, entries).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lists customers in the order of their ids, and returns the requested fields.
@@ -356,7 +389,8 @@ impl CustomerReader<'_> {
             Some(self.details(id, customer, account))
         };
         let page = paging.page_of(found);
-        let entries = page.entries.into_iter().filter_map(details).collect::<Result<_, _>>()?;
+        let entries = page.entries.into_iter().filter_map(details).collect::<Result<Vec<_>, _>>()?;
+        self.record_answers(&entries, &listing.fields).await?;
         Ok((Page { number: page.number, entries, last: page.last }, listing.fields))
     }
 

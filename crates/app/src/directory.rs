@@ -204,8 +204,14 @@ fn user(record: &UserRecord, groups: &[GroupRecord]) -> Option<User> {
         accounts.extend(group.into_iter().flat_map(|group| &group.accounts));
         Scope::Accounts(accounts)
     };
-    let caller =
-        Caller { user: record.id, user_name: name.into(), role: record.role, scope: Arc::new(scope), sign_in: None };
+    let caller = Caller {
+        user: record.id,
+        user_name: name.into(),
+        account: Some(record.account),
+        role: record.role,
+        scope: Arc::new(scope),
+        sign_in: None,
+    };
     let group_name = group.map(|group| group.name.as_str().into());
     let UserRecord { account, enabled, created_at, .. } = *record;
     Some(User { caller, account, group_name, enabled, created_at, keys: Vec::new() })

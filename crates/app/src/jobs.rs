@@ -294,6 +294,6 @@ impl App {
         let account = job.work.account();
         let partition = account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account));
         let entry = AuditEntry::record(origin, action, Object::Job(job.id()), account, &[]);
-        Ok(self.store.append_audit(partition, entry).await?)
+        Ok(self.store.append_audit(partition, vec![entry]).await?)
     }
 }

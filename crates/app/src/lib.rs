@@ -19,8 +19,8 @@
 //! * [`vault`], [`sealing`]: keys, and the personal data that they protect
 //! * [`api_key`], [`key_uses`]: the form of API keys, and when they were last used
 //! * [`ids`]: customer ids, reserved in blocks
-//! * [`throttle`], [`listing_slots`], [`refusal_delay`]: rate limits, how many listings of a user are answered at once, and
-//!   how long refusals take
+//! * [`throttle`], [`request_limits`], [`rate`]: rate limits
+//! * [`listing_slots`], [`refusal_delay`]: how many listings of a user are answered at once, and how long refusals take
 //! * [`sandbox`]: the adjustable clock and the injected faults of a sandbox
 //! * [`failure`]: why an operation failed
 //!
@@ -31,7 +31,7 @@
 //! | state | with several servers |
 //! |---|---|
 //! | [`directory`]: accounts, groups, users, keys | A change takes effect at once on the server that made it, and on others as soon as they notice the new version: every server asks the store for it five times a second, whenever a lookup finds nothing, and before a request that has waited takes effect. |
-//! | [`throttle`], [`listing_slots`]: rate limits, one call at a time, listings at once | Counted per server: *n* servers admit up to *n* times as much. |
+//! | [`throttle`], [`request_limits`], [`listing_slots`]: rate limits, one call at a time, listings at once | Counted per server: *n* servers admit up to *n* times as much. |
 //! | [`idempotency`]: keys of running requests | Answers a concurrent repetition without asking the store. Correctness does not depend on it: the store decides atomically whether a key was used. |
 //! | [`key_uses`]: last uses of keys | Each server writes its own once a minute; the store keeps the latest. |
 //! | [`ids`]: reserved blocks of customer ids | Each server reserves its own; a block that a stopped server has not used up stays unused. |
@@ -55,7 +55,9 @@ mod ids;
 pub mod jobs;
 mod key_uses;
 mod listing_slots;
+mod rate;
 mod refusal_delay;
+mod request_limits;
 pub mod sandbox;
 pub mod sealing;
 pub mod settings;
@@ -67,6 +69,7 @@ pub use carnelian_store::Clock;
 pub use carnelian_store::DirectoryError;
 pub use failure::Failure;
 pub use listing_slots::ListingSlot;
+pub use request_limits::{LimitStatus, RequestRates};
 pub use throttle::ActiveCall;
 pub use vault::{BackupVault, Entropy, MasterKey};
 
@@ -95,10 +98,12 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The rules in force.
     pub rules: Rules,
-    /// The number of calls a user may make per second; 0 for no limit.
-    pub requests_per_second: u32,
+    /// How many requests are admitted per second.
+    pub request_rates: RequestRates,
     /// Whether the limits of the original service apply.
     pub strict_upstream: bool,
+    /// Whether reads of security answers are recorded in the audit log.
+    pub audits_answers: bool,
     /// How many seconds the operator keeps copies of the database, if that is known.
     pub copies_kept: Option<u64>,
     /// All settings in force.
@@ -131,6 +136,8 @@ pub struct App {
     keys: Keys,
     directory: DirectoryCache,
     limits: Limits,
+    /// Whether reads of security answers are recorded in the audit log.
+    audits_answers: bool,
     customer_ids: CustomerIds,
     in_flight: Arc<InFlightKeys>,
     erasures: ErasureWorker,
@@ -174,7 +181,8 @@ impl App {
         Ok(App {
             directory: DirectoryCache::open(&*store, &vault, master_key.directory_key(registry), clock.monotonic())
                 .await?,
-            limits: Limits::new(parts.requests_per_second, parts.strict_upstream),
+            limits: Limits::new(parts.request_rates, parts.strict_upstream),
+            audits_answers: parts.audits_answers,
             customer_ids: CustomerIds::new(store.clone()),
             in_flight: Arc::default(),
             jobs: Jobs::new(parts.jobs),

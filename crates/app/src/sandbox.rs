@@ -82,6 +82,7 @@ pub fn seed_caller() -> Caller {
     Caller {
         user: UserId(0),
         user_name: "seed".into(),
+        account: None,
         role: Role::Operator,
         scope: Arc::new(Scope::Every),
         sign_in: None,

@@ -1,6 +1,11 @@
-//! Limits per user or address: a rate with a burst of one second's worth, and one active request at a time.
+//! The limits that a process enforces.
 
-use crate::{listing_slots::ListingSlots, refusal_delay::RefusalDelay};
+use crate::{
+    listing_slots::ListingSlots,
+    rate::Rate,
+    refusal_delay::RefusalDelay,
+    request_limits::{RequestLimits, RequestRates},
+};
 use carnelian_domain::UserId;
 use parking_lot::Mutex;
 use std::{
@@ -10,12 +15,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-/// The number of entries from which entries without effect are removed.
-const PRUNE: usize = 10_000;
-
-/// How many requests a second the original service allows a user.
-const UPSTREAM_PER_SECOND: u32 = 5;
 
 /// The number of failed sign-ins per second from one address that are looked up in the store and answered without delay.
 const FAILED_SIGN_INS_PER_SECOND: u32 = 20;
@@ -29,8 +28,8 @@ const REFUSALS_PER_SECOND: u32 = 1;
 
 /// The limits that this process enforces.
 pub(crate) struct Limits {
-    /// Requests of each user.
-    pub(crate) calls: Throttle<UserId>,
+    /// Requests of each user, account and address.
+    pub(crate) calls: RequestLimits,
     /// Concurrent requests of each user.
     pub(crate) active_calls: ActiveCalls<UserId>,
     /// Concurrent listings of each user.
@@ -46,9 +45,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(requests_per_second: u32, strict_upstream: bool) -> Limits {
+    pub(crate) fn new(rates: RequestRates, strict_upstream: bool) -> Limits {
         Limits {
-            calls: Throttle::new(in_force(requests_per_second, strict_upstream)),
+            calls: RequestLimits::new(rates, strict_upstream),
             active_calls: ActiveCalls::new(strict_upstream),
             listings: ListingSlots::default(),
             failed_sign_ins: Throttle::new(FAILED_SIGN_INS_PER_SECOND),
@@ -59,53 +58,25 @@ impl Limits {
     }
 }
 
-/// The rate to enforce: the configured one, where 0 means no limit, or the original service's if that is lower and applies.
-fn in_force(per_second: u32, strict_upstream: bool) -> u32 {
-    match (strict_upstream, per_second) {
-        (false, any) => any,
-        (true, 0) => UPSTREAM_PER_SECOND,
-        (true, configured) => configured.min(UPSTREAM_PER_SECOND),
-    }
-}
-
 /// Limits the rate of an event for each key; costs nothing if there is no limit.
-pub(crate) struct Throttle<K> {
-    interval: Option<Duration>,
-    used: Mutex<Used<K>>,
-}
-
-/// What has been used of the rate.
-struct Used<K> {
-    /// For each key, the time up to which its events have used its rate.
-    until: HashMap<K, Duration>,
-    /// The number of entries from which those without effect are removed.
-    prune_at: usize,
-}
+pub(crate) struct Throttle<K>(Option<Mutex<Rate<K>>>);
 
 impl<K: Eq + Hash> Throttle<K> {
     /// Allows `per_second` events a second; 0 means no limit.
     pub(crate) fn new(per_second: u32) -> Throttle<K> {
-        let interval = (per_second > 0).then(|| Duration::from_secs(1) / per_second);
-        Throttle { interval, used: Mutex::new(Used { until: HashMap::new(), prune_at: PRUNE }) }
+        Throttle(Rate::new(per_second).map(Mutex::new))
     }
 
     /// Admits an event now and counts it, or returns the time after which it would be admitted.
     pub(crate) fn admit(&self, key: K, now: Duration) -> Result<(), Duration> {
-        let Some(interval) = self.interval else { return Ok(()) };
-        let mut used = self.used.lock();
-        if used.until.len() >= used.prune_at {
-            used.until.retain(|_, moment| *moment > now);
-            // Twice what has an effect, so that an entry is looked at a few times at most.
-            used.prune_at = PRUNE.max(used.until.len() * 2);
-        }
-        let moment = used.until.entry(key).or_default();
-        let next = (*moment).max(now) + interval;
-        match next.checked_sub(now + Duration::from_secs(1)) {
-            None | Some(Duration::ZERO) => {
-                *moment = next;
+        let Some(rate) = &self.0 else { return Ok(()) };
+        let mut rate = rate.lock();
+        match rate.wait(&key, now) {
+            Some(wait) => Err(wait),
+            None => {
+                rate.count(key, now);
                 Ok(())
             }
-            Some(wait) => Err(wait),
         }
     }
 }
@@ -179,26 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_of_one_second_s_worth_is_admitted_and_then_the_rate() {
-        let throttle = Throttle::new(2);
-        let admitted = |millis: u64| throttle.admit(1, Duration::from_millis(10_000 + millis)).is_ok();
-        assert_eq!([admitted(0), admitted(0), admitted(0)], [true, true, false]);
-        assert_eq!([admitted(499), admitted(500), admitted(500)], [false, true, false]);
-        assert_eq!(throttle.admit(2, Duration::from_secs(10)), Ok(()), "another key");
-        assert_eq!(throttle.admit(1, Duration::from_millis(10_600)), Err(Duration::from_millis(400)));
-        assert_eq!(throttle.admit(1, Duration::from_secs(11)), Ok(()), "after the time that Retry-After gave");
-    }
-
-    #[test]
     fn a_rate_of_zero_admits_everything() {
         let throttle = Throttle::new(0);
         assert!((0..100).all(|_| throttle.admit(1, Duration::ZERO).is_ok()));
-    }
-
-    #[test]
-    fn the_original_service_s_rate_applies_unless_a_lower_one_is_configured() {
-        assert_eq!([in_force(0, false), in_force(9, false)], [0, 9]);
-        assert_eq!([in_force(0, true), in_force(9, true), in_force(2, true)], [5, 5, 2]);
     }
 
     #[test]
@@ -211,32 +165,5 @@ mod tests {
         let free = ActiveCalls::new(false);
         let calls = [free.begin(1), free.begin(1)];
         assert!(calls.iter().all(Option::is_some));
-    }
-
-    #[test]
-    fn a_key_that_has_used_its_rate_stays_limited_when_others_are_forgotten() {
-        let throttle = Throttle::new(1);
-        let (past, now) = (Duration::from_secs(5), Duration::from_secs(10));
-        (0..PRUNE / 2).for_each(|key| assert!(throttle.admit(key, past).is_ok()));
-        (PRUNE / 2..=PRUNE).for_each(|key| assert!(throttle.admit(key, now).is_ok()));
-        assert!(throttle.used.lock().until.len() < PRUNE, "some were forgotten");
-        assert!((PRUNE / 2..=PRUNE).all(|key| throttle.admit(key, now).is_err()));
-    }
-
-    #[test]
-    fn what_is_long_over_is_forgotten() {
-        let throttle = Throttle::new(1);
-        for minute in 0..10 {
-            for key in 0..PRUNE * 3 {
-                let _ = throttle.admit((minute, key), Duration::from_secs(60 * minute));
-            }
-            // As many as have an effect at once, those of the minute before, and no more.
-            assert!(throttle.used.lock().until.len() <= PRUNE * 6);
-        }
-        let _ = throttle.admit((10, 0), Duration::from_secs(600));
-        for key in 0..PRUNE * 6 {
-            let _ = throttle.admit((11, key), Duration::from_secs(660 + key as u64));
-        }
-        assert!(throttle.used.lock().until.len() <= PRUNE, "a flood that is over is forgotten");
     }
 }

@@ -102,6 +102,8 @@ pub struct Caller {
     pub user: UserId,
     /// The user's name.
     pub user_name: Arc<str>,
+    /// The user's home account; `None` for a caller inside the program.
+    pub account: Option<AccountId>,
     /// The user's role.
     pub role: Role,
     /// The accounts that the user can access.

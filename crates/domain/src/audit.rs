@@ -154,6 +154,8 @@ actions! {
     EditCustomer = "edit_customer";
     /// A customer was erased.
     EraseCustomer = "erase_customer";
+    /// The security answer of a customer was read.
+    ReadSecurityAnswer = "read_security_answer";
     /// Customers were exported, with their personal data.
     ExportCustomers = "export_customers";
     /// An account was created.

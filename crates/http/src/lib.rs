@@ -40,6 +40,7 @@ mod preconditions;
 mod proxy_protocol;
 mod published;
 mod query;
+mod rate_limit_headers;
 mod request_id;
 mod response;
 mod response_stream;

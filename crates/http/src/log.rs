@@ -1,6 +1,7 @@
 //! The log line of each request.
 
 use crate::response::Response;
+use carnelian_app::LimitStatus;
 use carnelian_domain::{AccountId, UserId};
 use hyper::{Method, header::HeaderValue};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) struct RequestLog {
     pub(crate) route: Option<&'static str>,
     /// The fault that a sandbox injected.
     pub(crate) fault: Option<&'static str>,
+    /// What is left of the caller's limits; the response says it.
+    pub(crate) limits: Vec<LimitStatus>,
     /// Whether header fields followed the body.
     pub(crate) has_trailers: bool,
 }

@@ -18,7 +18,7 @@ use crate::{
     handlers::{self, Handler, HandlerFuture},
     log::{self, RequestLog},
     published::Documents,
-    query,
+    query, rate_limit_headers,
     request_id::{REQUEST_ID, RequestIds},
     response::Response,
     router::Router,
@@ -107,6 +107,7 @@ impl Pipeline {
             user: None,
             route: None,
             fault: None,
+            limits: Vec::new(),
             has_trailers: false,
         }
     }
@@ -142,7 +143,9 @@ impl Pipeline {
         // The caller's rights may have ended while the body arrived.
         let caller = app.confirm(&caller).await?.unwrap_or(caller);
         log.user = Some(caller.user);
-        let active_call = app.admit(&caller)?;
+        let (left, admitted) = app.admit(&caller);
+        log.limits = left;
+        let active_call = admitted?;
         let origin = origin(&caller, address, &log.id);
         let identity = Some(Identity { caller, origin });
         Ok(Received { registry, head, body, upload: None, identity, _active_call: Some(active_call) })
@@ -234,6 +237,7 @@ impl Pipeline {
         // A response is for its caller alone, and is what its media type says.
         headers.insert(CACHE_CONTROL, NO_STORE);
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        rate_limit_headers::add(headers, &log.limits);
         if log.has_trailers {
             // hyper accepts trailers that others do not, so the rest of the connection is not trusted.
             headers.insert(CONNECTION, error::CLOSE);

@@ -278,10 +278,10 @@ pub trait Audit: Send + Sync {
     /// Where the log of each partition ends, in the order of the partitions.
     async fn audit_ends(&self) -> Result<Vec<AuditEnd>, StoreError>;
 
-    /// Appends an entry that belongs to no change of the registry, as [`AuditEntry::record`] wrote it.
+    /// Appends entries that belong to no change of the registry, as [`AuditEntry::record`] wrote them.
     ///
     /// Fails with `Busy`, `Unavailable` or `Unknown`.
-    async fn append_audit(&self, partition: PartitionId, entry: String) -> Result<(), StoreError>;
+    async fn append_audit(&self, partition: PartitionId, entries: Vec<String>) -> Result<(), StoreError>;
 }
 
 #[cfg(all(test, feature = "contract"))]

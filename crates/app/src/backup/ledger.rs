@@ -212,7 +212,7 @@ impl App {
     /// Writes the ledger that opens this registry's backups.
     pub async fn write_ledger(&self, to: &mut (dyn Write + Send), origin: &Origin) -> Result<(), BackupError> {
         let entry = AuditEntry::record(origin, Action::WriteLedger, Object::Registry, None, &[]);
-        self.store.append_audit(PartitionId::FIRST, entry).await?;
+        self.store.append_audit(PartitionId::FIRST, vec![entry]).await?;
         let mut file = LedgerFile::begin(&self.keys.backups, &*self.entropy, to)?;
         let directory = self.store.directory().await?;
         self.directory.check(&directory).map_err(StoreError::corrupt)?;

@@ -28,7 +28,7 @@ impl App {
         let object = account.map_or(Object::Registry, Object::Account);
         let partition = account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account));
         let entry = AuditEntry::record(origin, Action::ExportCustomers, object, account, &[]);
-        self.store.append_audit(partition, entry).await?;
+        self.store.append_audit(partition, vec![entry]).await?;
         Ok(CustomerExport { app: self, accounts: account.map(|account| vec![account]), after: CustomerId(0) })
     }
 }

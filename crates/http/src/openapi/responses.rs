@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Response headers: name, description, example.
-const HEADERS: [(&str, &str, &str); 5] = [
+const HEADERS: [(&str, &str, &str); 7] = [
     (
         "X-Request-Id",
         "Identifies the request in the server's log: the id that the request carries, or a new one.",
@@ -21,17 +21,32 @@ const HEADERS: [(&str, &str, &str); 5] = [
     ("ETag", "The customer's version, for `If-Match`.", "\"1\""),
     ("WWW-Authenticate", "The authentication scheme.", "Basic realm=\"Carnelian\", charset=\"UTF-8\""),
     ("Retry-After", "The number of seconds to wait before a retry.", "1"),
+    (
+        "RateLimit-Policy",
+        "The limits that apply to the request, each with its quota `q` in a window of `w` seconds: `user`, `account` and \
+            `address`. Present if there are limits.",
+        "\"user\";q=5;w=1",
+    ),
+    (
+        "RateLimit",
+        "What is left of each limit: `r` requests now, and the whole quota in `t` seconds. Present if there are limits.",
+        "\"user\";r=4;t=1",
+    ),
     ("Allow", "The methods that the path supports.", "GET,HEAD,PUT"),
 ];
 
 /// The name of the example error with several violations.
 const SEVERAL: &str = "SeveralViolations";
 
+/// The headers that are present only if there are limits.
+const RATE_LIMITS: [&str; 2] = ["RateLimit-Policy", "RateLimit"];
+
 /// The response headers.
 pub(super) fn headers() -> Map<String, Value> {
     let header = |(name, description, example): (&str, &str, &str)| {
         let schema = json!({ "type": "string" });
-        let header = json!({ "required": true, "description": description, "schema": schema, "example": example });
+        let required = !RATE_LIMITS.contains(&name);
+        let header = json!({ "required": required, "description": description, "schema": schema, "example": example });
         (name.to_owned(), header)
     };
     HEADERS.into_iter().map(header).collect()
@@ -60,7 +75,15 @@ pub(super) fn all(schemas: &Schemas, operation: &Operation, problems: &[Problem]
     }
     let errors = by_status.iter().map(|(status, problems)| (status.as_str().to_owned(), error(problems, *status)));
     let not_modified = operation.is_conditional_read.then(|| ("304".to_owned(), not_modified()));
-    [("200".to_owned(), success(schemas, operation))].into_iter().chain(not_modified).chain(errors).collect()
+    let responses = [("200".to_owned(), success(schemas, operation))].into_iter().chain(not_modified).chain(errors);
+    let is_limited = problems.contains(&Problem::RateLimitExceeded);
+    let with_limits = |(status, mut response): (String, Value)| {
+        for name in RATE_LIMITS.into_iter().filter(|_| is_limited) {
+            response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+        (status, response)
+    };
+    responses.map(with_limits).collect()
 }
 
 fn success(schemas: &Schemas, operation: &Operation) -> Value {

@@ -63,10 +63,10 @@ impl Audit for PostgresStore {
         Ok(ends)
     }
 
-    async fn append_audit(&self, partition: PartitionId, entry: String) -> Result<(), StoreError> {
+    async fn append_audit(&self, partition: PartitionId, entries: Vec<String>) -> Result<(), StoreError> {
         let transaction = self.core.begin().await?;
         let mut log = transaction.lock_log(self.core.audit_chain(), partition).await?;
-        log.append(transaction.now, entry);
+        entries.into_iter().for_each(|entry| log.append(transaction.now, entry));
         transaction.write_log(log).await?;
         transaction.commit().await
     }

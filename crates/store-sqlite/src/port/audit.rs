@@ -73,8 +73,8 @@ impl Audit for SqliteStore {
         self.read_synced(move |connection| Ok(vec![connection.prepare_cached(select)?.query_row([], end)?])).await
     }
 
-    async fn append_audit(&self, _: PartitionId, entry: String) -> Result<(), StoreError> {
-        self.write(move |tx| tx.record(&entry)).await
+    async fn append_audit(&self, _: PartitionId, entries: Vec<String>) -> Result<(), StoreError> {
+        self.write(move |tx| entries.iter().try_for_each(|entry| tx.record(entry))).await
     }
 }
 

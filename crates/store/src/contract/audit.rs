@@ -138,7 +138,7 @@ pub async fn each_entry_is_linked_to_the_one_before(store: &dyn Store) {
     for name in ["A", "B", "C"] {
         customer(store, home, name).await;
     }
-    store.append_audit(store.partition_of(home), "{}".into()).await.expect("is appended");
+    store.append_audit(store.partition_of(home), vec!["{}".into()]).await.expect("is appended");
     let (log, chain, newest) = (audit_log(store).await, test_chain(store).await, newest_directory(store).await);
     let mut ends = Vec::new();
     for partition in store.partitions() {

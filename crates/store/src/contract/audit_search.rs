@@ -32,7 +32,7 @@ async fn fill(store: &dyn Store, batches: u64) {
         store.import_customers(ImportBatch { rows, step: None }, &origin(number)).await.expect("is stored");
         let action = Action::ExportCustomers;
         let entry = AuditEntry::record(&origin(number), action, Object::Account(account), Some(account), &[]);
-        store.append_audit(PartitionId::FIRST, entry).await.expect("is appended");
+        store.append_audit(PartitionId::FIRST, vec![entry]).await.expect("is appended");
     }
 }
 
@@ -136,7 +136,7 @@ pub async fn a_search_keeps_between_two_entries_and_what_is_appended_later_is_fo
     let mut query = AuditQuery { filter, limit: 1000, after: log.len() as u64, ..AuditQuery::default() };
     assert_eq!(store.search_audit(&query).await.expect("is read").entries, []);
     let entry = || AuditEntry::record(&origin(1), Action::ExportCustomers, Object::Registry, None, &[]);
-    store.append_audit(PartitionId::FIRST, entry()).await.expect("is appended");
+    store.append_audit(PartitionId::FIRST, vec![entry()]).await.expect("is appended");
     let found = store.search_audit(&query).await.expect("is read").entries;
     assert_eq!(found.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [log.len() as u64 + 1]);
     query.after += 1;

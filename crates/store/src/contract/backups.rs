@@ -125,7 +125,7 @@ pub async fn a_restored_registry_has_the_id_and_the_keys_of_the_first_one(source
     assert_eq!(id_of(target).await, id);
     let directory = target.directory().await.expect("is read");
     assert_eq!(directory.check(&*TestKeys.directory_key(id)), Ok(()));
-    target.append_audit(PartitionId::FIRST, "{}".into()).await.expect("is appended");
+    target.append_audit(PartitionId::FIRST, vec!["{}".into()]).await.expect("is appended");
     let log = target.audit_entries(PartitionId::FIRST, 0, 10_000).await.expect("are read");
     let (mut head, chain) = (AuditHead::empty(PartitionId::FIRST), super::test_chain(source).await);
     for stored in &log {
@@ -208,7 +208,7 @@ pub async fn entries_of_a_restore_continue_the_audit_log(source: &dyn Store, tar
     restoring.finish().await.expect("is finished");
     let end = source.audit_ends().await.expect("are read")[0].sequence;
     let entry = "{\"action\":\"restore\",\"actor\":\"server\"}".to_owned();
-    source.append_audit(PartitionId::FIRST, entry).await.expect("is appended");
+    source.append_audit(PartitionId::FIRST, vec![entry]).await.expect("is appended");
     let last = async |store: &dyn Store| store.audit_entries(PartitionId::FIRST, end, 10).await.expect("are read");
     assert_eq!(last(target).await, last(source).await, "the same link as without a restore");
     let sequence = async |store: &dyn Store| store.audit_ends().await.expect("are read")[0].sequence;

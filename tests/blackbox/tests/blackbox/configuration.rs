@@ -6,7 +6,7 @@ use blackbox::{Launch, Login, Server, TestDir, sample};
 use serde_json::json;
 
 /// Every setting that takes a plain value: its key, a value that is not the default, and one that is bad.
-const SETTINGS: [(&str, &str, &str); 15] = [
+const SETTINGS: [(&str, &str, &str); 18] = [
     ("log", "json", "loud"),
     ("log_level", "warn", "chatty"),
     ("limits.country", "100", "many"),
@@ -15,9 +15,12 @@ const SETTINGS: [(&str, &str, &str); 15] = [
     ("limits.connections", "100", "few"),
     ("limits.connections_per_address", "50", "0"),
     ("limits.requests_per_second", "1000", "1.5.0"),
+    ("limits.requests_per_second_per_account", "2000", "-1"),
+    ("limits.requests_per_second_per_address", "500", "1000001"),
     ("timeouts.header_seconds", "5", "soon"),
     ("timeouts.body_seconds", "5", "later"),
     ("compat.require_shipping_address", "true", "maybe"),
+    ("audit.security_answers", "true", "sometimes"),
     ("insecure_http", "true", "perhaps"),
     ("proxy.trusted", "10.0.0.0/8,192.0.2.1/32", "10.0.0.0/33"),
     ("proxy.header", "forwarded", "via"),

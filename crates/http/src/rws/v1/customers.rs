@@ -32,11 +32,11 @@ pub(crate) async fn create_customer(
 /// Reads a customer.
 pub(crate) async fn get_customer(
     request: RequestContext,
-    Identity { caller, .. }: Identity,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let reader = request.app.customer_reader(&caller)?;
+    let reader = request.app.customer_reader(&caller, &origin)?;
     let fields: Vec<CustomerField> = request.query().fields()?;
-    let customer = reader.get_customer(customer_id(request.path.get(0))).await?;
+    let customer = reader.get_customer(customer_id(request.path.get(0)), &fields).await?;
     let mut response = match check_read(request.headers(), customer.version)? {
         Some(not_modified) => not_modified,
         None => response::json(StatusCode::OK, &CustomerReply::new(request.app.rules(), &customer, &fields)),
@@ -49,9 +49,9 @@ pub(crate) async fn get_customer(
 /// Lists customers in scope.
 pub(crate) async fn list_customers(
     request: RequestContext,
-    Identity { caller, .. }: Identity,
+    Identity { caller, origin }: Identity,
 ) -> Result<Response, ApiError> {
-    let reader = request.app.customer_reader(&caller)?;
+    let reader = request.app.customer_reader(&caller, &origin)?;
     let (page, fields) = reader.list_customers(&request.query().customers()).await?;
     let show = |customer| CustomerReply::new(request.app.rules(), customer, &fields);
     Ok(response::json(StatusCode::OK, &PageReply::new(&page, show)))

@@ -135,3 +135,30 @@ fn the_history_of_a_customer_has_its_changes_and_the_exports_that_reached_it() {
     assert!(walk(&operator, &format!("object=customer:{id}&until={at}"), "oldest").is_empty());
     assert_eq!(walk(&operator, &format!("object=customer:{id}&since={at}"), "oldest"), expected);
 }
+
+#[test]
+fn who_has_read_a_security_answer_is_in_the_history_of_the_customer_if_that_is_recorded() {
+    for is_recorded in [true, false] {
+        let recorded: &[&str] = if is_recorded { &["--audit-security-answers"] } else { &[] };
+        let tenants = TenantFixture::start_with(|launch| launch.args(recorded));
+        let (operator, ada) = (tenants.client(&tenants.opal), tenants.client(&tenants.ada));
+        let id = ada.create(&sample::full("One", "Acme")).customer_id();
+        let plain = ada.create(&sample::minimal("Without an answer", "Acme")).customer_id();
+        let read = |client: &Client, more: &str| client.get(&format!("{CUSTOMERS}{more}")).must_succeed(more).clone();
+        assert_eq!(read(&ada, &format!("/{id}")).json()["securityAnswer"], "Journey");
+        read(&ada, "");
+        for unseen in [format!("/{id}?fields=name,securityQuestion"), format!("/{plain}"), "?fields=name".into()] {
+            read(&ada, &unseen);
+        }
+        // A reader gets no answer.
+        assert!(read(&tenants.client(&tenants.rita), &format!("/{id}")).json()["securityAnswer"].is_null());
+        let reads = if is_recorded { 2 } else { 0 };
+        let history = walk(&operator, &format!("object=customer:{id}"), "oldest");
+        assert_eq!(history[0], "create_customer");
+        assert_eq!(history[1..], vec!["read_security_answer"; reads][..]);
+        assert_eq!(walk(&operator, &format!("object=customer:{plain}"), "oldest"), ["create_customer"]);
+        let actor = format!("user:{}", user_id(&operator, "ada"));
+        let of_ada = format!("action=read_security_answer&actor={actor}");
+        assert_eq!(walk(&operator, &of_ada, "newest").len(), reads);
+    }
+}

@@ -95,6 +95,8 @@ pub(crate) enum Command {
         /// Replace the registry that is in the data directory; a database must be empty
         #[arg(long)]
         replace: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
         /// The reason, recorded in the audit log
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<Arc<str>>,
@@ -159,6 +161,17 @@ pub(crate) struct Serve {
     pub(crate) flags: Flags<ServeCommand>,
 }
 
+/// How a command that deletes something, or takes rights away, is confirmed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Confirmation {
+    /// Do it without a question, which is needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Only show what would be done
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
 /// The commands of one kind of object, with the reason for a change.
 #[derive(Args, Debug)]
 pub(crate) struct Administer<C: Subcommand> {
@@ -185,6 +198,8 @@ pub(crate) enum Account {
     RequestErasure {
         /// The account's name
         name: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Print or set the registry's grace period of erasures
     ///
@@ -235,6 +250,8 @@ pub(crate) enum Group {
         group: String,
         /// The account's name
         account: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// List groups
     List(Listing),
@@ -273,11 +290,15 @@ pub(crate) enum User {
         /// Remove the user from its group
         #[arg(long, group = "change", conflicts_with = "group")]
         no_group: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Disable a user: its keys are no longer accepted
     Disable {
         /// The user's name
         username: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Enable a user
     Enable {
@@ -313,6 +334,8 @@ pub(crate) enum Key {
     Revoke {
         /// The key's id, as shown by `key list`
         key_id: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod completions;
 mod config;
+mod confirm;
 mod customer;
 mod demo;
 mod directory;
@@ -29,8 +30,9 @@ mod user;
 
 use crate::{
     CliError,
+    administration::{Administration, local::LocalAdministration, remote::RemoteAdministration},
     backend::{self, Purpose},
-    cli::{Account, Administer, Cli, Command, Customer, Group, Listing},
+    cli::{Account, Administer, Audit, Cli, Command, Customer, Group, Listing},
     config::{Settings, Sources},
     host::ProcessHost,
     machine::forbid_core_dumps,
@@ -54,23 +56,36 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         (settings, _) => settings?,
     };
     outputs::check(&settings, &cli.command)?;
+    if settings.server_url.is_some() && needs_registry(&cli.command) {
+        let why = "a server does not offer this command; run it on the machine of the registry, without --server";
+        return Err(CliError::usage(why));
+    }
     match cli.command {
         Command::Serve(serve) => serve::run(settings, serve),
         Command::Config(command) => config::run(settings, command),
-        Command::Status(Listing { json }) => {
-            inspect(&settings, async |app| status::run(app, json, &origin(None)).await)
-        }
+        Command::Status(Listing { json }) => match by_server(&settings, None)? {
+            Some(server) => runtime()?.block_on(status::run(&server, json)),
+            None => {
+                inspect(&settings, async |app| status::run(&LocalAdministration::new(app, &origin(None)), json).await)
+            }
+        },
         Command::Doctor(command) => doctor::run(Ok(settings), &command),
         Command::Health(check) => health::run(check),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { directory } => man::run(&directory),
         Command::Reference { page } => reference::run(page),
+        Command::Account(Administer { reason, command: Account::ErasureGrace { grace } }) => {
+            administer(&settings, false, async |app| account::erasure_grace(app, grace, &origin(reason)).await)
+        }
+        Command::Account(Administer { command: Account::CheckReceipt { file }, .. }) => {
+            administer(&settings, false, async |app| account::check_receipt(app, &file))
+        }
         Command::Account(Administer { reason, command }) => {
             let new = if let Account::Create { name } = &command { Some(name) } else { None };
             let creates = new.is_some();
             // A command that is refused creates no registry.
             new.map_or(Ok(()), |name| check_new_account(name)).map_err(CliError::failed)?;
-            administer(&settings, creates, async |app| account::run(app, command, &origin(reason)).await)
+            administer_with(&settings, creates, reason, async |admin| account::run(admin, command).await)
         }
         Command::Customer(Administer { reason, command: Customer::Import(import) }) => {
             let creates = import.create_accounts && !import.dry_run;
@@ -94,13 +109,13 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             let new = if let Group::Create { name } = &command { Some(name) } else { None };
             let creates = new.is_some();
             new.map_or(Ok(()), |name| check_new_group(name)).map_err(CliError::failed)?;
-            administer(&settings, creates, async |app| group::run(app, command, &origin(reason)).await)
+            administer_with(&settings, creates, reason, async |admin| group::run(admin, command).await)
         }
         Command::User(Administer { reason, command }) => {
-            administer(&settings, false, async |app| user::run(app, command, &origin(reason)).await)
+            administer_with(&settings, false, reason, async |admin| user::run(admin, command).await)
         }
         Command::Key(Administer { reason, command }) => {
-            administer(&settings, false, async |app| key::run(app, command, &origin(reason)).await)
+            administer_with(&settings, false, reason, async |admin| key::run(admin, command).await)
         }
         Command::Backup { file, replace, reason } => {
             administer(&settings, false, async |app| backup::back_up(app, &file, replace, &origin(reason)).await)
@@ -108,12 +123,56 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
         Command::Ledger { file, replace, reason } => {
             administer(&settings, false, async |app| backup::ledger(app, &file, replace, &origin(reason)).await)
         }
-        Command::Restore { file, ledger, replace, reason } => {
-            restore::run(&settings, &file, ledger.as_deref(), replace, &origin(reason))
+        Command::Restore { file, ledger, replace, confirmation, reason } => {
+            restore::run(&settings, &file, ledger.as_deref(), (replace, confirmation), &origin(reason))
         }
         Command::Migrate => migrate::run(&settings),
         Command::Directory(command) => inspect(&settings, async |app| directory::run(app, command).await),
+        Command::Audit(Audit::List(command)) if !command.follow => match by_server(&settings, None)? {
+            Some(server) => runtime()?.block_on(audit::list(&server, command)),
+            None => inspect(&settings, async |app| {
+                audit::list(&LocalAdministration::new(app, &origin(None)), command).await
+            }),
+        },
         Command::Audit(command) => inspect(&settings, async |app| audit::run(app, command).await),
+    }
+}
+
+/// Whether a command opens the registry itself, and cannot be carried out by a server over HTTP.
+fn needs_registry(command: &Command) -> bool {
+    match command {
+        Command::Account(Administer { command, .. }) => {
+            matches!(command, Account::ErasureGrace { .. } | Account::CheckReceipt { .. })
+        }
+        Command::Audit(Audit::List(list)) => list.follow,
+        Command::Audit(_)
+        | Command::Backup { .. }
+        | Command::Customer(_)
+        | Command::Directory(_)
+        | Command::Ledger { .. }
+        | Command::Migrate
+        | Command::Restore { .. } => true,
+        _ => false,
+    }
+}
+
+/// The server of the settings, if commands are to use one.
+fn by_server(settings: &Settings, reason: Option<Arc<str>>) -> Result<Option<RemoteAdministration>, CliError> {
+    settings.server_url.as_deref().map(|url| RemoteAdministration::new(url, settings, reason)).transpose()
+}
+
+/// Runs a command of administration: by the server of the settings, or in this process.
+fn administer_with(
+    settings: &Settings,
+    creates_registry: bool,
+    reason: Option<Arc<str>>,
+    command: impl AsyncFnOnce(&dyn Administration) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    match by_server(settings, reason.clone())? {
+        Some(server) => runtime()?.block_on(command(&server)),
+        None => administer(settings, creates_registry, async |app| {
+            command(&LocalAdministration::new(app, &origin(reason))).await
+        }),
     }
 }
 

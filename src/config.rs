@@ -15,7 +15,7 @@ mod values;
 
 pub(crate) use flags::{EveryCommand, Flags, GLOBAL_OPTIONS, ServeCommand};
 pub(crate) use origin::ValueOrigin;
-pub(crate) use sources::{CONFIG_ENV, Sources};
+pub(crate) use sources::{CONFIG_ENV, SERVER_KEY_ENV, Sources};
 pub(crate) use values::{DatabaseUrl, Durability, LogFormat, LogLevel};
 
 use crate::{CliError, seconds::Seconds};
@@ -40,6 +40,10 @@ pub struct Settings {
     pub(crate) database_password_file: Option<PathBuf>,
     pub(crate) database_ca_file: Option<PathBuf>,
     pub(crate) database_durability: Durability,
+    pub(crate) server_url: Option<String>,
+    pub(crate) server_user: Option<String>,
+    pub(crate) server_key_file: Option<PathBuf>,
+    pub(crate) server_ca_file: Option<PathBuf>,
     pub(crate) listen: SocketAddr,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
@@ -85,6 +89,10 @@ impl Default for Settings {
             database_password_file: None,
             database_ca_file: None,
             database_durability: Durability::Local,
+            server_url: None,
+            server_user: None,
+            server_key_file: None,
+            server_ca_file: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             tls_cert: None,
             tls_key: None,
@@ -181,6 +189,14 @@ settings! {
     "database.durability", database_durability, Some("LEVEL"), Every, "local or replicated", ANY,
         "What a write is stored on before it is acknowledged: the disk of the database (local), or that of a synchronous \
          standby as well (replicated)";
+    "server.url", server_url, Some("URL"), Every, "a URL such as https://registry.example.com", ANY,
+        "The server that administration commands use, over HTTP, instead of opening the registry";
+    "server.user", server_user, Some("NAME"), Every, "a user name", ANY,
+        "The operator who signs in to that server";
+    "server.key_file", server_key_file, Some("FILE"), Every, "a file", ANY,
+        "The file with the operator's API key, if it is not in CARNELIAN_SERVER_KEY";
+    "server.ca_file", server_ca_file, Some("FILE"), Every, "a file", ANY,
+        "The certificates of authorities, in PEM, for the TLS certificate of that server; by default those of the system";
     "listen", listen, Some("ADDRESS"), Serve, "an IP address and a port, such as 127.0.0.1:8080", ANY,
         "The address to listen on; port 0 selects a free port";
     "tls.cert", tls_cert, Some("FILE"), Serve, "a file", ANY,

@@ -1,6 +1,7 @@
 //! Carnelian: a self-hosted customer registry that speaks the `rws` REST API.
 //!
 //! * [`cli`]: the command-line definitions
+//! * [`administration`]: administration by this process, or by a server over HTTP
 //! * [`config`]: all settings, in one table
 //! * [`wiring`]: constructs the application with its clock, randomness and store
 //! * [`backend`]: the storage engine
@@ -21,6 +22,7 @@
 //!
 //! This is a library so that its parsers can be fuzzed; the program is `main.rs`.
 
+mod administration;
 mod backend;
 pub mod cli;
 mod commands;

@@ -134,7 +134,7 @@ impl Operations<'_> {
         let before = self.others(server)?;
         let name = format!("Account {account}");
         self.registry.run(&["account", "erasure-grace", "0"])?;
-        let id = self.registry.run(&["account", "request-erasure", &name])?;
+        let id = self.registry.run(&["account", "request-erasure", "--yes", &name])?;
         let started = Instant::now();
         let meanwhile = self.others(server)?;
         while self.registry.run(&["account", "receipt", id.trim()]).is_err() {

@@ -2,93 +2,90 @@
 
 use super::{
     input::read_text,
-    output::{print_listing, print_message, print_result},
+    output::{Cell, Columns, print_documents, print_message, print_result},
 };
-use crate::{CliError, cli::Account, seconds::Seconds};
+use crate::{
+    CliError,
+    administration::{Administration, text},
+    cli::Account,
+    seconds::Seconds,
+};
 use carnelian_app::App;
-use carnelian_domain::{ErasureId, Origin, Paging, Timestamp};
-use carnelian_store::ErasureRecord;
-use serde_json::{Value, json};
+use carnelian_domain::Origin;
+use std::path::Path;
 
-pub(super) async fn run(app: &App, command: Account, origin: &Origin) -> Result<(), CliError> {
-    let admin = app.local_admin(origin);
+/// The columns of a listing of accounts.
+const ACCOUNTS: &Columns = &[("accountName", Cell::Same), ("accountId", Cell::Same), ("status", Cell::Same)];
+
+/// The columns of a listing of erasures.
+const ERASURES: &Columns = &[
+    ("erasureId", Cell::Number),
+    ("accountId", Cell::Number),
+    ("status", Cell::Same),
+    ("requestedAt", Cell::Same),
+    ("requestedBy", Cell::Same),
+    ("reason", Cell::Same),
+    ("dueAt", Cell::Same),
+    ("erasedAt", Cell::Same),
+    ("customers", Cell::Same),
+];
+
+/// Runs a command that a server can carry out, too. The others are [`erasure_grace`] and [`check_receipt`].
+pub(super) async fn run(admin: &dyn Administration, command: Account) -> Result<(), CliError> {
     match command {
         Account::Create { name } => {
-            let account = admin.create_account(&name).await.map_err(CliError::failed)?;
-            print_result(account.id)?;
+            print_result(text(&admin.create_account(&name).await?, "accountId")?)?;
             print_message(format_args!("created account {name:?}"));
             Ok(())
         }
-        Account::List(options) => {
-            let accounts = admin.list_accounts(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
-            let rows = accounts
-                .iter()
-                .map(|account| vec![json!(*account.name), json!(account.id.to_string()), json!(account.state.name())]);
-            print_listing(options.json, &["accountName", "accountId", "status"], rows.collect())
-        }
-        Account::RequestErasure { name } => {
-            let (_, erasure) = admin.request_erasure(&name.as_str().into()).await.map_err(CliError::failed)?;
+        Account::List(options) => print_documents(options.json, ACCOUNTS, &admin.list_accounts().await?),
+        Account::RequestErasure { name, confirmation } => {
+            admin.get_account(&name).await?;
+            let what = format!("request the erasure of account {name:?} with its customers, users and keys");
+            if !confirmation.allows(what, &name)? {
+                return Ok(());
+            }
+            let erasure = admin.request_erasure(&name).await?;
             print_message(format_args!(
                 "requested the erasure of account {name:?}; nothing can be created or edited in it"
             ));
             print_result(erasure)
         }
-        Account::ErasureGrace { grace: None } => {
-            print_result(Seconds(app.erasure_grace().await.map_err(CliError::failed)?))
-        }
-        Account::ErasureGrace { grace: Some(grace) } => {
-            admin.set_erasure_grace(grace.0).await.map_err(CliError::failed)?;
-            print_message(format_args!("erasures that are requested from now on begin {grace} later"));
-            Ok(())
-        }
         Account::CancelErasure { name } => {
-            admin.cancel_erasure(&name.as_str().into()).await.map_err(CliError::failed)?;
+            admin.cancel_erasure(&name).await?;
             print_message(format_args!("cancelled the erasure of account {name:?}"));
             Ok(())
         }
-        Account::Erasures(options) => {
-            let erasures = admin.list_erasures(Paging::ALL).await.map_err(CliError::failed)?.entries;
-            let columns = [
-                "erasureId",
-                "accountId",
-                "status",
-                "requestedAt",
-                "requestedBy",
-                "reason",
-                "dueAt",
-                "erasedAt",
-                "customers",
-            ];
-            print_listing(options.json, &columns, erasures.iter().map(erasure_row).collect())
-        }
+        Account::Erasures(options) => print_documents(options.json, ERASURES, &admin.list_erasures().await?),
         Account::Receipt { erasure } => {
-            let receipt = admin.get_erasure(ErasureId(erasure)).await.map_err(CliError::failed)?.receipt;
-            print_result(receipt.ok_or_else(|| CliError::failed(format!("erasure {erasure} has no receipt yet")))?)
-        }
-        Account::CheckReceipt { file } => {
-            let text = read_text(&file).map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
-            if !app.is_receipt(text.strip_suffix("\n").unwrap_or(&text)) {
-                return Err(CliError::failed(format!(
-                    "{}: not a receipt of this registry, or altered",
-                    file.display()
-                )));
+            let receipt = admin.get_erasure(erasure).await?["receipt"].take();
+            if receipt.is_null() {
+                return Err(CliError::failed(format!("erasure {erasure} has no receipt yet")));
             }
-            print_message("the receipt was signed by this registry and is unaltered");
-            Ok(())
+            print_result(receipt)
         }
+        Account::ErasureGrace { .. } | Account::CheckReceipt { .. } => Err(CliError::usage(
+            "a server does not offer this: run it on the machine of the registry, without --server",
+        )),
     }
 }
 
-fn erasure_row(erasure: &ErasureRecord) -> Vec<Value> {
-    vec![
-        json!(erasure.id.0),
-        json!(erasure.account.0),
-        json!(erasure.state.name()),
-        json!(erasure.requested_at.to_iso8601()),
-        json!(erasure.requested_by),
-        json!(erasure.reason),
-        json!(erasure.due_at.to_iso8601()),
-        json!(erasure.erased_at.map(Timestamp::to_iso8601)),
-        json!(erasure.customers),
-    ]
+/// Prints or sets the grace period of erasures.
+pub(super) async fn erasure_grace(app: &App, grace: Option<Seconds>, origin: &Origin) -> Result<(), CliError> {
+    let Some(grace) = grace else {
+        return print_result(Seconds(app.erasure_grace().await.map_err(CliError::failed)?));
+    };
+    app.local_admin(origin).set_erasure_grace(grace.0).await.map_err(CliError::failed)?;
+    print_message(format_args!("erasures that are requested from now on begin {grace} later"));
+    Ok(())
+}
+
+/// Verifies a receipt.
+pub(super) fn check_receipt(app: &App, file: &Path) -> Result<(), CliError> {
+    let text = read_text(file).map_err(|error| CliError::failed(format!("{}: {error}", file.display())))?;
+    if !app.is_receipt(text.strip_suffix("\n").unwrap_or(&text)) {
+        return Err(CliError::failed(format!("{}: not a receipt of this registry, or altered", file.display())));
+    }
+    print_message("the receipt was signed by this registry and is unaltered");
+    Ok(())
 }

@@ -1,8 +1,15 @@
 //! `carnelian audit`.
 
-use super::output::{is_stdout_closed, print_listing, print_message, print_result, print_row, printable};
+use super::{
+    origin,
+    output::{
+        Cell, Columns, is_stdout_closed, names_of, print_documents, print_message, print_result, print_row, printable,
+        row_of,
+    },
+};
 use crate::{
     CliError,
+    administration::{Administration, local::LocalAdministration},
     cli::{Audit, AuditList},
     watching::every,
 };
@@ -24,7 +31,7 @@ const PAGE: usize = 1000;
 
 pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
     match command {
-        Audit::List(command) => list(app, command).await,
+        Audit::List(command) => follow(app, command).await,
         Audit::Verify { expect } => match app.verify_audit(&expect).await.map_err(CliError::failed)? {
             AuditVerdict::Whole(_) if app.check_directory() == Err(DirectoryError::Older) => {
                 Err(CliError::failed(DirectoryError::Older))
@@ -46,65 +53,69 @@ pub(super) async fn run(app: &App, command: Audit) -> Result<(), CliError> {
 }
 
 /// The columns of a listing.
-const COLUMNS: [&str; 11] = [
-    "sequence",
-    "at",
-    "actor",
-    "action",
-    "object",
-    "accountId",
-    "fields",
-    "address",
-    "requestId",
-    "reason",
-    "suppressed",
+const COLUMNS: &Columns = &[
+    ("sequence", Cell::Same),
+    ("at", Cell::Same),
+    ("actor", Cell::Same),
+    ("action", Cell::Same),
+    ("object", Cell::Same),
+    ("accountId", Cell::Number),
+    ("fields", Cell::List),
+    ("address", Cell::Same),
+    ("requestId", Cell::Same),
+    ("reason", Cell::Same),
+    ("suppressed", Cell::Same),
 ];
 
-async fn list(app: &App, command: AuditList) -> Result<(), CliError> {
+/// The entries to list.
+fn query(command: AuditList) -> Result<AuditQuery, CliError> {
     let AuditList { object, actor, action, account_id: account, request_id, since, until, .. } = command;
     let filter = AuditFilter { object, related: Vec::new(), actor, action, account, request_id, since, until };
     let takes_newest = command.newest_first || command.last || command.follow;
-    let query = AuditQuery {
+    Ok(AuditQuery {
         after: command.after,
         before: command.before,
         order: if takes_newest { AuditOrder::NewestFirst } else { AuditOrder::OldestFirst },
         filter,
         limit: usize::try_from(command.limit).map_err(CliError::failed)?,
         ..AuditQuery::default()
-    };
-    if command.follow {
-        return follow(app, query, command.listing.json).await;
-    }
-    let mut entries = find(app, query).await?;
-    if command.last {
+    })
+}
+
+/// Lists entries; [`follow`] needs the registry itself.
+pub(super) async fn list(admin: &dyn Administration, command: AuditList) -> Result<(), CliError> {
+    let (json, last) = (command.listing.json, command.last);
+    let mut entries = find(admin, query(command)?).await?;
+    if last {
         entries.reverse();
     }
-    let rows = entries.iter().map(row).collect::<Result<_, _>>()?;
-    print_listing(command.listing.json, &COLUMNS, rows)
+    print_documents(json, COLUMNS, &entries)
 }
 
 /// The first entries that match a query, however many parts of the log have to be examined.
-async fn find(app: &App, mut query: AuditQuery) -> Result<Vec<StoredEntry>, CliError> {
+async fn find(admin: &dyn Administration, mut query: AuditQuery) -> Result<Vec<Value>, CliError> {
     let (limit, mut found) = (query.limit, Vec::new());
     loop {
-        let page = app.find_audit_entries(query.clone()).await.map_err(CliError::failed)?;
-        found.extend(page.entries);
-        let Some(next) = page.next.filter(|_| found.len() < limit) else { return Ok(found) };
+        let (entries, next) = admin.find_audit(&query).await?;
+        found.extend(entries);
+        let Some(next) = next.filter(|_| found.len() < limit) else { return Ok(found) };
         query.limit = limit - found.len();
         query.continue_from(next);
     }
 }
 
 /// Lists the last entries, and then the new ones until SIGINT or until the reader of stdout closes it.
-async fn follow(app: &App, last: AuditQuery, json: bool) -> Result<(), CliError> {
+pub(super) async fn follow(app: &App, command: AuditList) -> Result<(), CliError> {
+    let json = command.listing.json;
+    let (last, admin) = (query(command)?, LocalAdministration::new(app, &origin(None)));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
     let mut ticks = every(FOLLOW_INTERVAL);
     let mut end = app.audit_end(&last.filter).await.map_err(CliError::failed)?;
     let mut query = AuditQuery { order: AuditOrder::OldestFirst, after: end, limit: PAGE, ..last.clone() };
-    let mut entries = find(app, AuditQuery { before: Some(end + 1), ..last }).await?;
+    let mut entries = find(&admin, AuditQuery { before: Some(end + 1), ..last }).await?;
     entries.reverse();
     loop {
-        entries.iter().try_for_each(|entry| print_row(json, &COLUMNS, row(entry)?))?;
+        entries.iter().try_for_each(|entry| print_row(json, &names_of(COLUMNS), row_of(COLUMNS, entry)))?;
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
             _ = ticks.tick() => {}
@@ -114,15 +125,15 @@ async fn follow(app: &App, last: AuditQuery, json: bool) -> Result<(), CliError>
         }
         end = app.audit_end(&query.filter).await.map_err(CliError::failed)?;
         query.before = Some(end + 1);
-        entries = if end > query.after { next_entries(app, &mut query).await? } else { Vec::new() };
+        entries = if end > query.after { next_entries(&admin, &mut query).await? } else { Vec::new() };
     }
 }
 
 /// The next entries up to the end of a query, which continues after what was examined.
-async fn next_entries(app: &App, query: &mut AuditQuery) -> Result<Vec<StoredEntry>, CliError> {
-    let page = app.find_audit_entries(query.clone()).await.map_err(CliError::failed)?;
-    query.after = page.next.or(query.before.map(|before| before - 1)).unwrap_or(query.after);
-    Ok(page.entries)
+async fn next_entries(admin: &dyn Administration, query: &mut AuditQuery) -> Result<Vec<Value>, CliError> {
+    let (entries, next) = admin.find_audit(query).await?;
+    query.after = next.or(query.before.map(|before| before - 1)).unwrap_or(query.after);
+    Ok(entries)
 }
 
 async fn export(app: &App) -> Result<(), CliError> {
@@ -151,24 +162,6 @@ async fn export_partition(app: &App, partition: PartitionId, names_partition: bo
             print_result(printable(&Value::Object(parts.flatten().collect()).to_string()))?;
         }
     }
-}
-
-fn row(stored: &StoredEntry) -> Result<Vec<Value>, CliError> {
-    let entry = read(stored)?;
-    let fields = if entry.fields.is_empty() { Value::Null } else { json!(entry.fields) };
-    Ok(vec![
-        json!(stored.sequence),
-        json!(stored.at.to_iso8601()),
-        json!(entry.actor),
-        json!(entry.action),
-        json!(entry.object),
-        json!(entry.account_id),
-        fields,
-        json!(entry.address),
-        json!(entry.request_id),
-        json!(entry.reason),
-        json!(entry.suppressed),
-    ])
 }
 
 fn read(stored: &StoredEntry) -> Result<AuditEntry<'_>, CliError> {

@@ -1,26 +1,29 @@
 //! `carnelian config`.
 
 use super::{
-    output::{print_listing, print_message, print_result, printable},
-    serve,
+    by_server,
+    output::{Cell, Columns, print_documents, print_message, print_result, printable},
+    runtime, serve,
 };
-use crate::{
-    CliError,
-    cli::Config,
-    config::{SETTINGS, Setting, Settings},
-};
-use carnelian_app::settings::SettingInForce;
-use serde_json::json;
+use crate::{CliError, administration::text, cli::Config, config::Settings};
+use carnelian_http::documents;
+use serde_json::Value;
+
+/// The columns of a listing.
+const SETTINGS: &Columns = &[("key", Cell::Same), ("value", Cell::Same), ("origin", Cell::Same)];
 
 pub(super) fn run(settings: Settings, command: Config) -> Result<(), CliError> {
     match command {
-        Config::Show { json: true, .. } => {
-            let row = |setting: SettingInForce| vec![json!(setting.name), json!(setting.value), json!(setting.origin)];
-            let rows = settings.in_force().into_iter().map(row).collect();
-            print_listing(true, &["key", "value", "origin"], rows)
-        }
-        Config::Show { json: false, origin } => {
-            SETTINGS.iter().try_for_each(|setting| print_result(printable(&line(setting, &settings, origin))))
+        Config::Show { json, origin } => {
+            let mut document = match by_server(&settings, None)? {
+                Some(server) => runtime()?.block_on(server.settings())?,
+                None => documents::settings(&settings.in_force()),
+            };
+            let settings = document["settings"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            if json {
+                return print_documents(true, SETTINGS, &settings);
+            }
+            settings.iter().try_for_each(|setting| print_result(printable(&line(setting, origin)?)))
         }
         Config::Check => {
             for warning in serve::check(&settings)? {
@@ -33,10 +36,11 @@ pub(super) fn run(settings: Settings, command: Config) -> Result<(), CliError> {
 }
 
 /// The setting as a line of a configuration file, which is a comment if the setting has no value.
-fn line(setting: &Setting, settings: &Settings, with_origin: bool) -> String {
-    let Some(value) = setting.shown(settings) else { return format!("# {} is not set", setting.key) };
+fn line(setting: &Value, with_origin: bool) -> Result<String, CliError> {
+    let key = text(setting, "key")?;
+    let Some(value) = setting["value"].as_str() else { return Ok(format!("# {key} is not set")) };
     let is_bare = value.parse::<u64>().is_ok() || value.parse::<bool>().is_ok();
-    let value = if is_bare { value } else { toml::Value::String(value).to_string() };
-    let origin = if with_origin { format!("  # {}", setting.origin(settings).name(setting)) } else { String::new() };
-    format!("{} = {value}{origin}", setting.key)
+    let value = if is_bare { value.to_owned() } else { toml::Value::String(value.to_owned()).to_string() };
+    let origin = if with_origin { format!("  # {}", text(setting, "origin")?) } else { String::new() };
+    Ok(format!("{key} = {value}{origin}"))
 }

@@ -1,39 +1,37 @@
 //! `carnelian group`.
 
-use super::output::{print_listing, print_message, print_result};
-use crate::{CliError, cli::Group};
-use carnelian_app::App;
-use carnelian_domain::{Origin, Paging};
-use serde_json::json;
+use super::output::{Cell, Columns, print_documents, print_message, print_result};
+use crate::{
+    CliError,
+    administration::{Administration, text},
+    cli::Group,
+};
 
-pub(super) async fn run(app: &App, command: Group, origin: &Origin) -> Result<(), CliError> {
-    let admin = app.local_admin(origin);
+/// The columns of a listing.
+const GROUPS: &Columns =
+    &[("groupName", Cell::Same), ("groupId", Cell::Same), ("accounts", Cell::Names("accountName"))];
+
+pub(super) async fn run(admin: &dyn Administration, command: Group) -> Result<(), CliError> {
     match command {
         Group::Create { name } => {
-            let group = admin.create_group(&name).await.map_err(CliError::failed)?;
-            print_result(group.id)?;
+            print_result(text(&admin.create_group(&name).await?, "groupId")?)?;
             print_message(format_args!("created group {name:?}"));
             Ok(())
         }
         Group::Add { group, account } => {
-            let added = admin.add_to_group(&group.as_str().into(), &account.as_str().into()).await;
-            added.map_err(CliError::failed)?;
+            admin.add_to_group(&group, &account).await?;
             print_message(format_args!("added account {account:?} to group {group:?}"));
             Ok(())
         }
-        Group::Remove { group, account } => {
-            let removed = admin.remove_from_group(&group.as_str().into(), &account.as_str().into()).await;
-            removed.map_err(CliError::failed)?;
-            print_message(format_args!("removed account {account:?} from group {group:?}"));
+        Group::Remove { group, account, confirmation } => {
+            admin.get_group(&group).await?;
+            admin.get_account(&account).await?;
+            if confirmation.allows(format_args!("remove account {account:?} from group {group:?}"), &account)? {
+                admin.remove_from_group(&group, &account).await?;
+                print_message(format_args!("removed account {account:?} from group {group:?}"));
+            }
             Ok(())
         }
-        Group::List(options) => {
-            let groups = admin.list_groups(Paging::ALL, None).await.map_err(CliError::failed)?.entries;
-            let rows = groups.iter().map(|group| {
-                let accounts: Vec<_> = group.accounts.iter().map(|account| &*account.name).collect();
-                vec![json!(group.name), json!(group.id.to_string()), json!(accounts)]
-            });
-            print_listing(options.json, &["groupName", "groupId", "accounts"], rows.collect())
-        }
+        Group::List(options) => print_documents(options.json, GROUPS, &admin.list_groups().await?),
     }
 }

@@ -3,6 +3,7 @@
 use crate::{CliError, seconds::Seconds};
 use carnelian_domain::Timestamp;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::Value;
 use std::{
     borrow::Cow,
     fmt::Write as _,
@@ -70,7 +71,7 @@ pub(crate) fn print_message(message: impl std::fmt::Display) {
 }
 
 /// Prints a listing as JSON or as an aligned table.
-pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_json::Value>>) -> Result<(), CliError> {
+pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CliError> {
     if json {
         let objects: Vec<_> = rows.into_iter().map(|row| object(columns, row)).collect();
         let text = serde_json::to_string_pretty(&objects).map_err(CliError::failed)?;
@@ -88,7 +89,7 @@ pub(crate) fn print_listing(json: bool, columns: &[&str], rows: Vec<Vec<serde_js
 }
 
 /// Prints a row of a listing whose other rows are not known yet: a line of JSON, or its cells.
-pub(crate) fn print_row(json: bool, columns: &[&str], row: Vec<serde_json::Value>) -> Result<(), CliError> {
+pub(crate) fn print_row(json: bool, columns: &[&str], row: Vec<Value>) -> Result<(), CliError> {
     if json {
         let text = serde_json::to_string(&object(columns, row)).map_err(CliError::failed)?;
         return print_result(printable(&text));
@@ -104,15 +105,58 @@ pub(crate) fn is_stdout_closed() -> bool {
     poll(&mut polled, PollTimeout::ZERO).is_ok() && polled[0].revents().is_some_and(|events| events.intersects(closed))
 }
 
-fn object(columns: &[&str], row: Vec<serde_json::Value>) -> serde_json::Map<String, serde_json::Value> {
+fn object(columns: &[&str], row: Vec<Value>) -> serde_json::Map<String, Value> {
     columns.iter().map(|column| (*column).to_owned()).zip(row).collect()
 }
 
-fn cell(value: &serde_json::Value) -> String {
+/// How a column of a listing shows the value of a document of the administration API.
+#[derive(Clone, Copy)]
+pub(crate) enum Cell {
+    /// As it is.
+    Same,
+    /// Digits as a number.
+    Number,
+    /// A list without entries as null.
+    List,
+    /// Of each object in a list the text of this key.
+    Names(&'static str),
+}
+
+/// The columns of a listing: each shows the value of the key that it is called by.
+pub(crate) type Columns = [(&'static str, Cell)];
+
+/// Prints documents of the administration API as a listing.
+pub(crate) fn print_documents(json: bool, columns: &Columns, documents: &[Value]) -> Result<(), CliError> {
+    print_listing(json, &names_of(columns), documents.iter().map(|document| row_of(columns, document)).collect())
+}
+
+/// The names of columns.
+pub(crate) fn names_of(columns: &Columns) -> Vec<&'static str> {
+    columns.iter().map(|(name, _)| *name).collect()
+}
+
+/// What columns show of a document.
+pub(crate) fn row_of(columns: &Columns, document: &Value) -> Vec<Value> {
+    let shown = |(name, cell): &(&str, Cell)| {
+        let value = &document[*name];
+        match cell {
+            Cell::Same => value.clone(),
+            Cell::Number => {
+                value.as_str().and_then(|digits| digits.parse::<u64>().ok()).map_or(Value::Null, Value::from)
+            }
+            Cell::List if value.as_array().is_some_and(Vec::is_empty) => Value::Null,
+            Cell::List => value.clone(),
+            Cell::Names(key) => value.as_array().into_iter().flatten().map(|object| object[*key].clone()).collect(),
+        }
+    };
+    columns.iter().map(shown).collect()
+}
+
+fn cell(value: &Value) -> String {
     match value {
-        serde_json::Value::Null => "-".to_owned(),
-        serde_json::Value::String(text) => printable(text).into_owned(),
-        serde_json::Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
+        Value::Null => "-".to_owned(),
+        Value::String(text) => printable(text).into_owned(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     CliError,
     backend::{Purpose, RestoreTarget},
+    cli::Confirmation,
     config::Settings,
     file_errors::explain,
     host::ProcessHost,
@@ -30,7 +31,7 @@ pub(super) fn run(
     settings: &Settings,
     file: &Path,
     ledger: Option<&Path>,
-    replace: bool,
+    (replace, confirmation): (bool, Confirmation),
     origin: &Origin,
 ) -> Result<(), CliError> {
     if is_marked(&settings.data) {
@@ -54,6 +55,16 @@ pub(super) fn run(
         ));
     }
     let vault = BackupVault::new(&master_key, registry);
+    let open = || File::open(file).map(BufReader::new).map_err(|error| explain(file, &error));
+    let what = format!("restore {} to {}", file.display(), settings.place());
+    if confirmation.dry_run {
+        check(&vault, &mut open()?).map_err(|error| explain(file, &error))?;
+        print_message("the backup and the ledger are whole");
+    }
+    let what = if replace { format!("{what}, in place of the registry that is there") } else { what };
+    if (replace || confirmation.dry_run) && !confirmation.allows(what, &settings.place())? {
+        return Ok(());
+    }
     let (clock, keys) = (wiring::system_clock(), Arc::new(master_key));
     let target = runtime()?.block_on(RestoreTarget::new(settings, replace, clock.clone(), keys))?;
     for reason in target.unreadable() {
@@ -62,7 +73,6 @@ pub(super) fn run(
              is not known, and ids that it has given may be given again"
         ));
     }
-    let open = || File::open(file).map(BufReader::new).map_err(|error| explain(file, &error));
     // The signature comes last, so the file is read to its end before any of it is used.
     check(&vault, &mut open()?).map_err(|error| explain(file, &error))?;
     let replaced = target.replaced().map(KnownLedger::from_registry);

@@ -1,14 +1,12 @@
 //! `carnelian status`.
 
 use super::output::{age_of, print_result, printable, size, span};
-use crate::{CliError, wiring};
-use carnelian_app::App;
-use carnelian_domain::{Origin, Timestamp};
-use carnelian_http::documents;
+use crate::{CliError, administration::Administration, wiring};
+use carnelian_domain::Timestamp;
 use serde_json::Value;
 
-pub(super) async fn run(app: &App, json: bool, origin: &Origin) -> Result<(), CliError> {
-    let status = documents::status(&app.local_admin(origin).status().await.map_err(CliError::failed)?);
+pub(super) async fn run(admin: &dyn Administration, json: bool) -> Result<(), CliError> {
+    let status = admin.status().await?;
     if json {
         return print_result(printable(&serde_json::to_string_pretty(&status).map_err(CliError::failed)?));
     }

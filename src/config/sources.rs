@@ -13,6 +13,9 @@ use std::{
 /// The environment variable that names the configuration file.
 pub(crate) const CONFIG_ENV: &str = "CARNELIAN_CONFIG";
 
+/// The environment variable with the API key for the server that commands use. It is a secret, so it is no setting of the table.
+pub(crate) const SERVER_KEY_ENV: &str = "CARNELIAN_SERVER_KEY";
+
 /// The sources of settings other than flags.
 pub(crate) struct Sources {
     /// The configuration file that `--config` names.
@@ -92,6 +95,9 @@ fn known_env(env: &[(OsString, OsString)]) -> Result<KnownEnv, CliError> {
         let Some(name) = name.to_str().filter(|name| name.starts_with(ENV_PREFIX)) else { continue };
         if name == CONFIG_ENV {
             file = Some(value.into());
+            continue;
+        }
+        if name == SERVER_KEY_ENV {
             continue;
         }
         let setting = SETTINGS.iter().find(|setting| setting.env() == name);

@@ -193,6 +193,17 @@ impl Value for Option<Seconds> {
     }
 }
 
+impl Value for Option<String> {
+    fn read(&mut self, text: &str) -> Result<(), ()> {
+        *self = Some(text.to_owned()).filter(|text| !text.is_empty());
+        self.as_ref().map(drop).ok_or(())
+    }
+
+    fn show(&self) -> Option<String> {
+        self.clone()
+    }
+}
+
 impl Value for Option<PathBuf> {
     fn read(&mut self, text: &str) -> Result<(), ()> {
         self.insert(PathBuf::new()).read(text)

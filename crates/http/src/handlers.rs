@@ -83,6 +83,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     signed_in!(admin::users::edit_user),
     listing!(admin::keys::list_keys),
     signed_in!(admin::keys::issue_key),
+    signed_in!(admin::keys::get_key),
     signed_in!(admin::keys::revoke_key),
     signed_in!(admin::settings::get_settings),
     signed_in!(admin::status::get_status),

@@ -89,6 +89,7 @@ pub static ROUTES: &[Route] = &[
     route("PATCH", "/admin/v1/users/{userId}", "edit_user"),
     route("GET", "/admin/v1/users/{userId}/keys", "list_keys").takes(PAGED),
     route("POST", "/admin/v1/users/{userId}/keys", "issue_key"),
+    route("GET", "/admin/v1/keys/{keyId}", "get_key"),
     route("DELETE", "/admin/v1/keys/{keyId}", "revoke_key").takes(&["reason"]),
     route("GET", "/admin/v1/settings", "get_settings"),
     route("GET", "/admin/v1/status", "get_status"),

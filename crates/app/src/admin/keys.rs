@@ -4,9 +4,10 @@ use super::{Admin, AdminError, check_named};
 use crate::{
     App,
     api_key::{IssuedKey, can_be_fixed, is_importable, new_key_id},
+    directory::User,
 };
 use carnelian_domain::{AddressRange, Page, Paging, Timestamp, UserId, directory::check_name};
-use carnelian_store::{IdOrName, KeyKind, KeyRecord, NewKey};
+use carnelian_store::{Conflict, IdOrName, KeyKind, KeyRecord, NewKey};
 
 /// A key as it is listed, without the key itself.
 #[derive(Debug)]
@@ -104,6 +105,16 @@ impl Admin<'_> {
         let user = self.get_user(user).await?.id;
         let keys = self.app.store.user_keys(user).await?;
         Ok(paging.page(keys.into_iter().map(|key| self.key_entry(key))))
+    }
+
+    /// Reads a key.
+    pub async fn get_key(&self, key_id: &str) -> Result<KeyEntry, AdminError> {
+        let has_key = |user: &&User| user.keys.iter().any(|key| &*key.key_id == key_id);
+        let reader = self.reader();
+        let user = reader.find(|directory| directory.users().find(has_key).map(|user| user.caller.user)).await?;
+        let Some(user) = user else { return Err(AdminError::Conflict(Conflict::NoSuchKey)) };
+        let key = self.app.store.user_keys(user).await?.into_iter().find(|key| key.key_id == key_id);
+        key.map(|key| self.key_entry(key)).ok_or(AdminError::Conflict(Conflict::NoSuchKey))
     }
 
     /// Revokes a key. Once this returns, this server no longer accepts it.

@@ -333,6 +333,7 @@ pub(super) const GROUPS: &[Group] = &[
                     Problem::InvalidAddressRange,
                     Problem::KeyKnown,
                 ]),
+            json::<KeyReply<'_>>("get_key", "Read a key").about("The key itself is not shown."),
             json::<KeyReply<'_>>("revoke_key", "Revoke a key")
                 .about("When the response arrives, the key is no longer accepted.")
                 .fails(&[Problem::AlreadyRevoked]),

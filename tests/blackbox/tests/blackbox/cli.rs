@@ -3,12 +3,14 @@
 mod accounts;
 mod audit;
 pub(crate) mod backup;
+mod confirmation;
 mod doctor;
 mod export;
 mod groups;
 mod health_check;
 mod import;
 mod keys;
+mod server;
 mod streams;
 mod terminal;
 mod usage;

@@ -16,7 +16,7 @@ fn request(test_dir: &TestDir, account: &str) -> String {
 
 /// Requests another erasure that is due at once.
 fn request_again(test_dir: &TestDir, account: &str) -> String {
-    test_dir.cli(&["account", "request-erasure", account, "--reason", "contract ended"]).line()
+    test_dir.cli(&["account", "request-erasure", "--yes", account, "--reason", "contract ended"]).line()
 }
 
 /// Waits for the receipt of an erasure.
@@ -228,7 +228,7 @@ fn an_erasure_can_be_cancelled_during_the_grace_period() {
     let client = fixture.client();
     let id = client.create(&sample::full("Kept", "Acme")).customer_id();
     let gone = client.create(&sample::full("Gone", "Acme")).customer_id();
-    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).line();
+    fixture.test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).line();
     let entry = &erasures(&fixture.test_dir)[0];
     let at = |key: &str| entry[key].as_str().expect("a moment").to_owned();
     assert_eq!(entry["status"], "Waiting");
@@ -292,7 +292,7 @@ fn the_grace_period_is_the_registry_s_whoever_requests_the_erasure() {
     }
     let opal = test_dir.user("opal", "Acme", &["--role", "OPERATOR"]);
     let grace = |test_dir: &TestDir| test_dir.cli(&["account", "erasure-grace"]).line();
-    let by_command = |account: &str| test_dir.cli(&["account", "request-erasure", account]).line();
+    let by_command = |account: &str| test_dir.cli(&["account", "request-erasure", "--yes", account]).line();
     // The days between the request and the erasure.
     let days = |erasure: &str| {
         let select = format!("SELECT (due_at - requested_at) / 86400000 FROM erasure WHERE id = {erasure}");
@@ -326,5 +326,5 @@ fn the_grace_period_is_the_registry_s_whoever_requests_the_erasure() {
     for wrong in ["soon", "3651d", "7"] {
         test_dir.cli(&["account", "erasure-grace", wrong]).fails(2);
     }
-    test_dir.cli(&["account", "request-erasure", "Acme", "--erasure-grace", "0"]).fails(2);
+    test_dir.cli(&["account", "request-erasure", "--yes", "Acme", "--erasure-grace", "0"]).fails(2);
 }

@@ -30,7 +30,7 @@ fn accounts_groups_and_users_are_unique_and_found_in_either_form() {
     }
     cli(&["group", "add", COMPOSED, COMPOSED]).done();
     cli(&["group", "add", DECOMPOSED, DECOMPOSED]).fails(1);
-    cli(&["user", "edit", COMPOSED, "--role", "ACCOUNTADMIN"]).done();
+    cli(&["user", "edit", "--yes", COMPOSED, "--role", "ACCOUNTADMIN"]).done();
     assert_eq!((count(&fixture, "account"), count(&fixture, "group"), count(&fixture, "user")), (2, 1, 3));
     let key = fixture.test_dir.key(COMPOSED, &[]).key;
     let operator = fixture.server.client_of(&opal);

@@ -78,14 +78,14 @@ fn two_servers_are_one_registry() {
             (client.get(CUSTOMERS).status == 200).then_some(())
         });
     }
-    pair.test_dir.cli(&["user", "disable", "bob"]).done();
+    pair.test_dir.cli(&["user", "disable", "--yes", "bob"]).done();
     for server in &pair.servers {
         let client = server.client_of(&bob);
         wait::until("a disabled user is refused everywhere", wait::NOTICE, || {
             (client.get(CUSTOMERS).status == 401).then_some(())
         });
     }
-    pair.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
+    pair.test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).done();
     for (number, server) in pair.servers.iter().enumerate() {
         let reply = server.client_of(&pair.ada).create(&sample::minimal(&format!("Late {number}"), "Acme"));
         assert_ne!(reply.status, 200, "an account that is being erased takes no customers: {reply:?}");
@@ -106,7 +106,7 @@ fn a_backup_of_one_engine_is_restored_into_the_other() {
     assert!(printed.stderr.contains(&url), "{printed:?}");
     printed.done();
     test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url]).fails(1);
-    test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url, "--replace"]).fails(2);
+    test_dir.cli(&["restore", &file(&embedded.test_dir), "--database", &url, "--replace", "--yes"]).fails(2);
     let server = test_dir.launch().args(&["--database", &url]).start();
     let client = server.client_of(&embedded.ada);
     assert_eq!(client.read(id).json(), embedded.client().read(id).json());

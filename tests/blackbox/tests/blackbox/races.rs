@@ -105,7 +105,7 @@ fn race_an_erasure(test_dir: &TestDir, server: &Server, account: &str, user: &Lo
             wait::until("the race is on", wait::PATIENCE, || {
                 (successes.load(Ordering::Relaxed) >= BEFORE).then_some(())
             });
-            test_dir.cli(&["account", "request-erasure", account]).done();
+            test_dir.cli(&["account", "request-erasure", "--yes", account]).done();
             acknowledged.store(true, Ordering::SeqCst);
         });
         together(server, user, 8, race);
@@ -125,7 +125,7 @@ fn write(client: &Client, worker: usize, number: usize, id: u64, account: &str) 
 fn creates_and_edits_succeed_again_once_the_erasure_is_cancelled() {
     let fixture = Fixture::start();
     let client = fixture.client();
-    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
+    fixture.test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).done();
     client.create(&sample::minimal("A", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a create");
     fixture.test_dir.cli(&["account", "cancel-erasure", "Acme"]).done();
     wait::until("the cancellation is noticed", wait::NOTICE, || {

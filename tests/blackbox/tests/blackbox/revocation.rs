@@ -81,7 +81,7 @@ fn a_key_that_is_revoked_or_expires_while_a_body_arrives_is_refused() {
     });
     let second = tenants.test_dir.key("una", &[]);
     assert_signed_out(&tenants, &second, "revoked on the command line", || {
-        tenants.test_dir.cli(&["key", "revoke", &second.key[5..21]]).done();
+        tenants.test_dir.cli(&["key", "revoke", "--yes", &second.key[5..21]]).done();
     });
     let brief = tenants.test_dir.key("una", &["--expires", "3s"]);
     assert_signed_out(&tenants, &brief, "expired", || {
@@ -100,7 +100,7 @@ fn a_user_who_is_disabled_while_a_body_arrives_is_refused() {
     });
     let (uma, _) = new_user(&tenants, "uma", "Acme", &OPERATOR);
     assert_signed_out(&tenants, &uma, "disabled on the command line", || {
-        tenants.test_dir.cli(&["user", "disable", "uma"]).done();
+        tenants.test_dir.cli(&["user", "disable", "--yes", "uma"]).done();
     });
 }
 
@@ -127,7 +127,7 @@ fn a_user_whose_account_is_erased_while_a_body_arrives_is_refused() {
     });
     let (uma, _) = new_user(&tenants, "uma", "Second", &OPERATOR);
     assert_signed_out(&tenants, &uma, "erased on the command line", || {
-        tenants.test_dir.cli(&["account", "request-erasure", "Second"]).done();
+        tenants.test_dir.cli(&["account", "request-erasure", "--yes", "Second"]).done();
         erased(&uma);
     });
 }
@@ -143,7 +143,7 @@ fn an_operator_who_loses_the_role_while_a_body_arrives_no_longer_administers() {
     });
     let (uma, _) = new_user(&tenants, "uma", "Acme", &OPERATOR);
     let by_cli = replies_after(&tenants, &uma, administration(), || {
-        tenants.test_dir.cli(&["user", "edit", "uma", "--role", "ACCOUNTADMIN"]).done();
+        tenants.test_dir.cli(&["user", "edit", "--yes", "uma", "--role", "ACCOUNTADMIN"]).done();
     });
     for reply in by_api.iter().chain(&by_cli) {
         reply.must_be(&ROLE_NOT_ALLOWED, "no operator any more");
@@ -174,7 +174,7 @@ fn a_user_who_becomes_a_reader_while_a_body_arrives_no_longer_writes() {
     });
     let (uma, _) = new_user(&tenants, "uma", "Acme", &["--group", "West"]);
     let by_cli = replies_after(&tenants, &uma, writes, || {
-        tenants.test_dir.cli(&["user", "edit", "uma", "--role", "ACCOUNTREADONLY"]).done();
+        tenants.test_dir.cli(&["user", "edit", "--yes", "uma", "--role", "ACCOUNTREADONLY"]).done();
     });
     for reply in by_api.iter().chain(&by_cli) {
         reply.must_be(&ROLE_NOT_ALLOWED, "a reader");
@@ -213,9 +213,9 @@ fn a_user_who_leaves_a_group_while_a_body_arrives_no_longer_reaches_its_accounts
     let (una, path) = new_user(&tenants, "una", "Acme", &["--group", "West"]);
     check(&una, &|| patch(&operator, &path, &json!({ "accountGroup": null })));
     let (uma, _) = new_user(&tenants, "uma", "Acme", &["--group", "West"]);
-    check(&uma, &|| drop(tenants.test_dir.cli(&["user", "edit", "uma", "--no-group"]).done()));
+    check(&uma, &|| drop(tenants.test_dir.cli(&["user", "edit", "--yes", "uma", "--no-group"]).done()));
     // The account leaves the group instead.
     let (ute, _) = new_user(&tenants, "ute", "Acme", &["--group", "West"]);
-    check(&ute, &|| drop(tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done()));
+    check(&ute, &|| drop(tenants.test_dir.cli(&["group", "remove", "--yes", "West", "Acme East"]).done()));
     tenants.client(&tenants.opal).read(id).must_succeed("the customer is untouched");
 }

@@ -117,8 +117,8 @@ fn no_column_of_the_directory_can_be_altered_in_a_stopped_registry() {
     // A registry in which each kind of row has each kind of value.
     test_dir.key("ada", &["--allow", "10.0.0.0/8", "--label", "bound", "--expires", "30d"]);
     let revoked = test_dir.cli(&["key", "issue", "ada"]).line();
-    test_dir.cli(&["key", "revoke", &revoked[5..21]]).done();
-    test_dir.cli(&["user", "disable", "rita"]).done();
+    test_dir.cli(&["key", "revoke", "--yes", &revoked[5..21]]).done();
+    test_dir.cli(&["user", "disable", "--yes", "rita"]).done();
     server.stop();
     keep(&test_dir);
     let mut altered = 0;
@@ -235,7 +235,7 @@ fn what_is_altered_under_a_server_gives_nobody_rights_and_is_told_until_it_is_pu
 fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody_rights() {
     let TenantFixture { server, test_dir, opal, solo, .. } = TenantFixture::start();
     keep(&test_dir);
-    test_dir.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "solo"]).done();
     wait::until("the user is disabled", wait::NOTICE, || {
         server.client_of(&solo).get(CUSTOMERS).is(&INVALID_CREDENTIALS).then_some(())
     });
@@ -253,7 +253,7 @@ fn an_older_directory_that_is_put_back_with_its_seal_under_a_server_gives_nobody
 fn an_older_directory_that_is_put_back_with_its_seal_in_a_stopped_registry_gives_no_rights() {
     let TenantFixture { server, test_dir, ada, solo, .. } = TenantFixture::start();
     keep(&test_dir);
-    test_dir.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "solo"]).done();
     // The log continues after the change.
     server.client_of(&ada).create(&sample::minimal("Later", "Acme")).must_succeed("has every right");
     server.stop();
@@ -274,7 +274,7 @@ fn a_directory_is_not_trusted_once_the_end_of_the_audit_log_was_put_back_or_alte
     let TenantFixture { server, test_dir, opal, .. } = TenantFixture::start();
     server.stop();
     keep(&test_dir);
-    test_dir.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "solo"]).done();
     let newer = test_dir.sql("SELECT max(sequence) FROM audit");
     put_log_back(&test_dir);
     assert_ne!(test_dir.sql("SELECT max(sequence) FROM audit"), newer);
@@ -311,7 +311,7 @@ fn an_account_that_is_being_erased_takes_no_customers_although_its_row_says_othe
 fn a_row_that_is_put_back_to_an_older_state_does_not_verify() {
     let TenantFixture { server, test_dir, solo, .. } = TenantFixture::start();
     keep(&test_dir);
-    test_dir.cli(&["user", "disable", "solo"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "solo"]).done();
     let kept = "(SELECT group_id, role, enabled FROM kept_registry_user WHERE name = 'solo')";
     test_dir
         .sql(&format!("UPDATE registry_user SET (group_id, role, enabled) = {kept} WHERE name = 'solo'; {COUNT_UP}"));

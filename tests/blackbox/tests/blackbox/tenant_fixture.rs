@@ -39,7 +39,7 @@ impl TenantFixture {
         }
         test_dir.group("West", &["Acme", "Acme East", "Leaving"]);
         for account in ["Leaving", "Rival Leaving"] {
-            test_dir.cli(&["account", "request-erasure", account]).done();
+            test_dir.cli(&["account", "request-erasure", "--yes", account]).done();
         }
         let ada = test_dir.user("ada", "Acme", &["--group", "West"]);
         let solo = test_dir.user("solo", "Acme", &[]);

@@ -145,8 +145,8 @@ impl Worker<'_> {
         let (name, user) = (change.name.as_str(), change.user);
         let command: &[&str] = match change.kind {
             ChangeKind::Issue | ChangeKind::Import => &["key", "issue", user, "--label", name],
-            ChangeKind::Revoke => &["key", "revoke", key],
-            ChangeKind::Disable => &["user", "disable", user],
+            ChangeKind::Revoke => &["key", "revoke", "--yes", key],
+            ChangeKind::Disable => &["user", "disable", "--yes", user],
             ChangeKind::Enable => &["user", "enable", user],
         };
         let shim = (self.workload.shim)(&mut self.random);

@@ -159,8 +159,8 @@ impl<'a> Served<'a> {
         }
     }
 
-    fn command(&self, command: &str, account: usize, refusal: Answer) -> Answer {
-        let outcome = self.test_dir.cli(&["account", command, &account_name(account)]);
+    fn command(&self, command: &[&str], account: usize, refusal: Answer) -> Answer {
+        let outcome = self.test_dir.cli(&[&["account"], command, &[&account_name(account)]].concat());
         if outcome.code == 0 {
             return Answer::Done;
         }
@@ -169,7 +169,7 @@ impl<'a> Served<'a> {
             return refusal;
         }
         let is_lost = ["connection", "unavailable", "unknown"].iter().any(|word| error.contains(word));
-        assert!(is_lost, "{command} was refused for another reason: {error}");
+        assert!(is_lost, "{command:?} was refused for another reason: {error}");
         Answer::Lost
     }
 }
@@ -183,8 +183,10 @@ impl Service for Served<'_> {
 
     fn perform(&self, session: &mut Session, operation: &Operation) -> Answer {
         let request = match operation.call {
-            Call::RequestErasure(account) => return self.command("request-erasure", account, Answer::Erasing),
-            Call::CancelErasure(account) => return self.command("cancel-erasure", account, Answer::NotErasing),
+            Call::RequestErasure(account) => {
+                return self.command(&["request-erasure", "--yes"], account, Answer::Erasing);
+            }
+            Call::CancelErasure(account) => return self.command(&["cancel-erasure"], account, Answer::NotErasing),
             Call::Create(home) => self.write("POST", CUSTOMERS, home, operation),
             Call::Get(id) => Request::new("GET", &format!("{CUSTOMERS}/{id}")),
             Call::Edit(id, home, version) => {

@@ -37,7 +37,7 @@ fn length(path: &Path) -> u64 {
 /// Restores the backup in a folder into a directory, in which there may be a registry.
 fn restore(test_dir: &TestDir, folder: &Path, into: &Path) -> Outcome {
     let plain = |path: &Path| path.to_str().expect("a plain path").to_owned();
-    test_dir.bare_cli(&["restore", &plain(&folder.join(BACKUP)), "--replace", "--data", &plain(into)])
+    test_dir.bare_cli(&["restore", &plain(&folder.join(BACKUP)), "--replace", "--yes", "--data", &plain(into)])
 }
 
 /// A new directory with a registry's master key.

@@ -27,7 +27,7 @@ fn request_erasure(test_dir: &TestDir, shim: &Shim) -> Server {
         client.create(&sample::full(&format!("{PLANTED} {number}"), PLANTED)).must_succeed("a customer to be erased");
     }
     shim.cli(test_dir, &["account", "erasure-grace", "0"]);
-    shim.cli(test_dir, &["account", "request-erasure", PLANTED]);
+    shim.cli(test_dir, &["account", "request-erasure", "--yes", PLANTED]);
     server
 }
 

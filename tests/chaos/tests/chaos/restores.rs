@@ -58,7 +58,7 @@ impl Past {
         command
             .arg("restore")
             .arg(folder(&self.registry.test_dir).join(BACKUP))
-            .arg("--replace")
+            .args(["--replace", "--yes"])
             .arg("--data")
             .arg(data);
         shim.under_command(&mut command);

@@ -46,6 +46,16 @@ pub(crate) async fn issue_key(
     Ok(response::json(StatusCode::OK, &IssuedReply::from(&key)))
 }
 
+/// Reads a key, never the key itself.
+pub(crate) async fn get_key(
+    request: RequestContext,
+    Identity { caller, origin }: Identity,
+) -> Result<Response, ApiError> {
+    let admin = request.app.admin(&caller, origin, "get_key").await?;
+    let key_id = request.path.get(0).ok_or(Problem::KeyNotFound)?;
+    Ok(response::json(StatusCode::OK, &KeyReply::from(&admin.get_key(key_id).await?)))
+}
+
 /// Revokes a key.
 pub(crate) async fn revoke_key(
     request: RequestContext,

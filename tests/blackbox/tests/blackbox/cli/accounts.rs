@@ -48,7 +48,7 @@ fn an_erasure_can_be_requested_and_cancelled() {
     let test_dir = TestDir::new();
     test_dir.account("Acme");
     let status = || test_dir.cli(&["account", "list", "--json"]).json()[0]["status"].clone();
-    test_dir.cli(&["account", "request-erasure", "Acme"]).done();
+    test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).done();
     assert_eq!(status(), "ErasureInProgress");
     test_dir.cli(&["account", "cancel-erasure", "Acme"]).done();
     assert_eq!(status(), "Active");

@@ -77,7 +77,7 @@ fn numbers_have_bounds() {
 #[test]
 fn every_change_is_logged_with_actor_address_and_fields_but_without_values() {
     let (fixture, id) = with_a_customer();
-    fixture.test_dir.cli(&["user", "disable", "ada", "--reason", "left the company"]).done();
+    fixture.test_dir.cli(&["user", "disable", "--yes", "ada", "--reason", "left the company"]).done();
     let entries = list(&fixture.test_dir);
     assert_keys(&json!(entries), &sample::AUDIT_KEYS);
     let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().expect("an action")).collect();

@@ -36,7 +36,7 @@ fn seen(client: &Client) -> Value {
 
 pub(crate) fn erase_account(fixture: &Fixture, account: &str) {
     fixture.test_dir.cli(&["account", "erasure-grace", "0"]).done();
-    let erasure = fixture.test_dir.cli(&["account", "request-erasure", account]).line();
+    let erasure = fixture.test_dir.cli(&["account", "request-erasure", "--yes", account]).line();
     wait::until("there is a receipt", wait::PROCESS, || {
         (fixture.test_dir.cli(&["account", "receipt", &erasure]).code == 0).then_some(())
     });
@@ -302,11 +302,11 @@ fn what_was_taken_away_since_the_backup_does_not_come_back() {
     let keys = fixture.test_dir.cli(&["key", "list", "revoked", "--json"]).json();
     let key_id = keys[0]["keyId"].as_str().expect("an id");
     for command in [
-        &["user", "edit", "demoted", "--role", "ACCOUNTREADONLY"][..],
-        &["user", "disable", "disabled"],
-        &["key", "revoke", key_id],
-        &["user", "edit", "left", "--no-group"],
-        &["group", "remove", "West", "Shop"],
+        &["user", "edit", "--yes", "demoted", "--role", "ACCOUNTREADONLY"][..],
+        &["user", "disable", "--yes", "disabled"],
+        &["key", "revoke", "--yes", key_id],
+        &["user", "edit", "--yes", "left", "--no-group"],
+        &["group", "remove", "--yes", "West", "Shop"],
         &["user", "create", "later", "--account", "Acme"],
         &["group", "create", "Later"],
         &["account", "create", "Later"],
@@ -324,7 +324,7 @@ fn what_was_taken_away_since_the_backup_does_not_come_back() {
     let mut restored = vec![(&told, by_ledger)];
     // The ledger of the backup knows nothing of it, and the registry that is replaced does. One in a database is not replaced.
     if test_dir.is_embedded() {
-        restored.push((&test_dir, restore(&test_dir, &file, &["--replace"])));
+        restored.push((&test_dir, restore(&test_dir, &file, &["--replace", "--yes"])));
     }
     for (test_dir, outcome) in restored {
         let stays = "stays taken away: 1 key revoked, 1 user disabled, 1 role lowered, 1 user and 1 account removed";
@@ -368,7 +368,7 @@ fn what_was_taken_away_since_the_backup_does_not_come_back() {
 fn with_the_ledger_of_the_backup_alone_everything_comes_back_and_is_listed() {
     let fixture = Fixture::start();
     let file = back_up(&fixture.test_dir, "backup");
-    fixture.test_dir.cli(&["user", "disable", "ada"]).done();
+    fixture.test_dir.cli(&["user", "disable", "--yes", "ada"]).done();
     let other = elsewhere(&fixture.test_dir);
     let outcome = restore(&other, &file, &[]);
     assert!(outcome.stderr.contains("warning") && outcome.stderr.contains("comes back"), "{outcome:?}");
@@ -384,7 +384,7 @@ fn with_the_ledger_of_the_backup_alone_everything_comes_back_and_is_listed() {
 fn an_erasure_requested_since_the_backup_is_told() {
     let fixture = Fixture::start();
     let file = back_up(&fixture.test_dir, "backup");
-    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
+    fixture.test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).done();
     let ledger = fixture.test_dir.root().join("newest.ledger");
     fixture.test_dir.cli(&["ledger", plain(&ledger)]).done();
     let outcome = restore(&elsewhere(&fixture.test_dir), &file, &["--ledger", plain(&ledger)]);

@@ -162,7 +162,7 @@ fn checks_of_what_is_stored() {
     test_dir.sql(&format!("UPDATE audit SET at = {at} WHERE sequence = {last}"));
     trips(&doctor(&test_dir, &[]), "audit-log", "success", "whole");
     test_dir.account("Gone");
-    test_dir.cli(&["account", "request-erasure", "Gone"]).done();
+    test_dir.cli(&["account", "request-erasure", "--yes", "Gone"]).done();
     trips(&doctor(&test_dir, &[]), "erasures", "success", "1 erasures are waiting");
     test_dir.sql("UPDATE erasure SET due_at = 1000");
     trips(&doctor(&test_dir, &[]), "erasures", "failure", "1 erasures are overdue, the oldest since 1970-01-01");

@@ -19,7 +19,7 @@ fn accounts_join_and_leave_groups() {
     assert_keys(&list(), &["groupName", "groupId", "accounts"]);
     let words = test_dir.cli(&["group", "list"]).done();
     assert!(words.contains("West") && words.contains("Acme East"), "{words}");
-    test_dir.cli(&["group", "remove", "West", "Acme"]).done();
+    test_dir.cli(&["group", "remove", "--yes", "West", "Acme"]).done();
     assert_eq!(list(), json!([{ "groupName": "West", "groupId": "1", "accounts": ["Acme East"] }]));
 }
 
@@ -45,8 +45,8 @@ fn what_does_not_exist_or_exists_already_is_refused() {
         &["group", "create", "West"],
         &["group", "add", "Nowhere", "Acme"],
         &["group", "add", "West", "Nobody"],
-        &["group", "remove", "Nowhere", "Acme"],
-        &["group", "remove", "West", "Nobody"],
+        &["group", "remove", "--yes", "Nowhere", "Acme"],
+        &["group", "remove", "--yes", "West", "Nobody"],
     ];
     for arguments in cases {
         test_dir.cli(arguments).fails(1);

@@ -93,7 +93,7 @@ fn the_format_is_determined_by_flag_name_or_first_character() {
 fn every_rejected_row_is_reported_with_its_column_and_error_code() {
     let test_dir = test_dir();
     test_dir.account("Leaving");
-    test_dir.cli(&["account", "request-erasure", "Leaving"]).done();
+    test_dir.cli(&["account", "request-erasure", "--yes", "Leaving"]).done();
     let long = "1".repeat(26);
     let csv = format!(
         "name,accountName,contacts[0].mobile,shipToBillAddress\n\

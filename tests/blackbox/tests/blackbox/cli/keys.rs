@@ -90,7 +90,7 @@ fn a_key_says_where_it_works() {
 fn a_key_is_revoked_or_expires() {
     let test_dir = prepared();
     let revoked = test_dir.key("ada", &[]).key;
-    test_dir.cli(&["key", "revoke", &revoked[5..21]]).done();
+    test_dir.cli(&["key", "revoke", "--yes", &revoked[5..21]]).done();
     assert_eq!(list(&test_dir)[0]["status"], "Revoked");
     test_dir.key("ada", &["--expires", "1s"]);
     wait::until("the key has expired", wait::NOTICE, || {
@@ -119,7 +119,7 @@ fn a_key_is_imported_from_standard_input() {
 fn what_does_not_exist_is_refused() {
     let test_dir = prepared();
     let cases: [&[&str]; 3] =
-        [&["key", "issue", "nobody"], &["key", "list", "nobody"], &["key", "revoke", "0123456789abcdef"]];
+        [&["key", "issue", "nobody"], &["key", "list", "nobody"], &["key", "revoke", "--yes", "0123456789abcdef"]];
     for arguments in cases {
         test_dir.cli(arguments).fails(1);
     }

@@ -33,10 +33,10 @@ fn control_and_bidirectional_characters_in_names_are_escaped() {
     run(&["group", "create", NAME]).done();
     run(&["group", "add", NAME, NAME]).done();
     run(&["user", "create", NAME, "--account", NAME, "--group", NAME]).done();
-    run(&["user", "edit", NAME, "--role", "ACCOUNTREADONLY"]).done();
-    run(&["user", "disable", NAME]).done();
+    run(&["user", "edit", "--yes", NAME, "--role", "ACCOUNTREADONLY"]).done();
+    run(&["user", "disable", "--yes", NAME]).done();
     run(&["key", "issue", NAME, "--label", NAME]).done();
-    run(&["account", "request-erasure", NAME, "--reason", NAME]).done();
+    run(&["account", "request-erasure", "--yes", NAME, "--reason", NAME]).done();
     run(&["account", "cancel-erasure", NAME]).done();
     for listing in [
         &["account", "list"][..],
@@ -59,6 +59,6 @@ fn control_and_bidirectional_characters_in_names_are_escaped() {
     assert!(run(&["audit", "export"]).done().contains(PRINTED));
     run(&["account", "create", NAME]).fails(1);
     run(&["account", "create", &format!(" {NAME}"), "--reason", &format!(" {NAME}")]).fails(2);
-    run(&["account", "request-erasure", &format!("{NAME}2")]).fails(1);
+    run(&["account", "request-erasure", "--yes", &format!("{NAME}2")]).fails(1);
     run(&["customer", "export", "--output", &format!("{NAME}/x.csv")]).fails(1);
 }

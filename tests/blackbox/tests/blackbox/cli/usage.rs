@@ -17,9 +17,9 @@ fn usage_errors_and_refusals_have_different_exit_codes() {
         &["account", "list", "--yaml"],
         &["group", "add", "West"],
         &["user", "create", "ada"],
-        &["user", "disable"],
+        &["user", "disable", "--yes"],
         &["key", "issue"],
-        &["key", "revoke"],
+        &["key", "revoke", "--yes"],
         &["serve", "extra"],
     ];
     for arguments in cases {

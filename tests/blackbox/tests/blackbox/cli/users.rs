@@ -35,7 +35,7 @@ fn a_user_can_be_disabled_and_enabled() {
     test_dir.account("Acme");
     test_dir.cli(&["user", "create", "ada", "--account", "Acme"]).done();
     let status = || test_dir.cli(&["user", "list", "--json"]).json()[0]["status"].clone();
-    test_dir.cli(&["user", "disable", "ada"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "ada"]).done();
     assert_eq!(status(), "Disabled");
     test_dir.cli(&["user", "enable", "ada"]).done();
     assert_eq!(status(), "Active");
@@ -48,7 +48,7 @@ fn a_user_gets_another_role_or_group() {
     test_dir.group("West", &["Acme"]);
     test_dir.cli(&["user", "create", "ada", "--account", "Acme"]).done();
     let edit = |more: &[&str]| {
-        test_dir.cli(&[&["user", "edit", "ada"], more].concat()).done();
+        test_dir.cli(&[&["user", "edit", "--yes", "ada"], more].concat()).done();
         let user = test_dir.cli(&["user", "list", "--json"]).json()[0].clone();
         (user["roleName"].clone(), user["accountGroup"].clone())
     };
@@ -56,10 +56,10 @@ fn a_user_gets_another_role_or_group() {
     assert_eq!(edit(&["--group", "West"]), (json!("ACCOUNTREADONLY"), json!("West")));
     assert_eq!(edit(&["--no-group", "--role", "ACCOUNTADMIN"]), (json!("ACCOUNTADMIN"), json!(null)));
     for wrong in [[].as_slice(), &["--group", "West", "--no-group"], &["--role", "KING"]] {
-        test_dir.cli(&[&["user", "edit", "ada"], wrong].concat()).fails(2);
+        test_dir.cli(&[&["user", "edit", "--yes", "ada"], wrong].concat()).fails(2);
     }
-    test_dir.cli(&["user", "edit", "ada", "--group", "Nowhere"]).fails(1);
-    test_dir.cli(&["user", "edit", "nobody", "--no-group"]).fails(1);
+    test_dir.cli(&["user", "edit", "--yes", "ada", "--group", "Nowhere"]).fails(1);
+    test_dir.cli(&["user", "edit", "--yes", "nobody", "--no-group"]).fails(1);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn what_does_not_exist_or_exists_already_is_refused() {
         &["user", "create", "ada", "--account", "Acme"],
         &["user", "create", "bob", "--account", "Nobody"],
         &["user", "create", "bob", "--account", "Acme", "--group", "Nowhere"],
-        &["user", "disable", "nobody"],
+        &["user", "disable", "--yes", "nobody"],
         &["user", "enable", "nobody"],
     ];
     for arguments in cases {

@@ -30,7 +30,7 @@ fn everything_personal_or_secret_is_private_whatever_the_umask() {
         assert_private(&outputs, 5);
         assert_eq!(mode_of(&test_dir.data()), 0o700);
         server.stop();
-        cli(&test_dir, umask, &["restore", &output("backup"), "--replace"], 0);
+        cli(&test_dir, umask, &["restore", &output("backup"), "--replace", "--yes"], 0);
         assert_private(&test_dir.data(), 5);
         let demo = TestDir::embedded();
         let server = demo.launch().args(&["--demo"]).after_shell(&prelude).start();

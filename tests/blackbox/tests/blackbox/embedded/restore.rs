@@ -57,7 +57,7 @@ fn a_restored_registry_is_the_one_in_the_backup_and_gives_no_id_twice() {
     let ursula = fixture.test_dir.user("ursula", "Acme", &[]);
     let Fixture { test_dir, server, ada, .. } = fixture;
     stop(server);
-    restore(&test_dir, &file, &["--replace", "--reason", "ticket 7"]).done();
+    restore(&test_dir, &file, &["--replace", "--yes", "--reason", "ticket 7"]).done();
     must_be_tidy(&test_dir);
     assert_eq!(names(&test_dir), ["Kept 0", "Kept 1", "Kept 2"]);
     let audit = test_dir.cli(&["audit", "export"]).done();
@@ -76,7 +76,7 @@ fn a_restore_is_refused_while_a_server_or_a_command_has_the_registry_open() {
     let fixture = Fixture::embedded();
     create(&fixture, &"Much to read ".repeat(4), 300);
     let file = back_up(&fixture.test_dir, "backup");
-    let why = restore(&fixture.test_dir, &file, &["--replace"]).fails(1);
+    let why = restore(&fixture.test_dir, &file, &["--replace", "--yes"]).fails(1);
     assert!(why.contains("is open in another process: stop the server"), "{why}");
     create(&fixture, "Later", 1);
 
@@ -86,13 +86,13 @@ fn a_restore_is_refused_while_a_server_or_a_command_has_the_registry_open() {
     output.read_exact(&mut [0]).expect("the export has begun");
     let Fixture { test_dir, server, .. } = fixture;
     stop(server);
-    let why = restore(&test_dir, &file, &["--replace"]).fails(1);
+    let why = restore(&test_dir, &file, &["--replace", "--yes"]).fails(1);
     assert!(why.contains("is open in another process"), "{why}");
     output.read_to_end(&mut Vec::new()).expect("the export continues");
     assert!(export.wait().expect("it ends").success());
     assert_eq!(names(&test_dir).len(), 301, "a restore that was refused has changed something");
     must_be_tidy(&test_dir);
-    restore(&test_dir, &file, &["--replace"]).done();
+    restore(&test_dir, &file, &["--replace", "--yes"]).done();
     assert_eq!(names(&test_dir).len(), 300);
 }
 
@@ -110,7 +110,7 @@ fn people_erased_since_the_backup_are_not_restored_with_a_ledger_as_old_as_the_b
     fixture.client().erase(unknown).must_succeed("the backup does not have this one");
     let Fixture { test_dir, server, ada, .. } = fixture;
     stop(server);
-    let outcome = restore(&test_dir, &file, &["--replace"]);
+    let outcome = restore(&test_dir, &file, &["--replace", "--yes"]);
     assert!(outcome.stderr.contains("left out, since they were erased: 1 account, 2 customers"), "{outcome:?}");
     outcome.done();
     must_be_tidy(&test_dir);
@@ -141,7 +141,7 @@ fn a_refused_restore_changes_nothing() {
     let altered = test_dir.root().join("altered");
     fs::write(&altered, &bytes).expect("can be written");
     let ledger = test_dir.root().join("backup.ledger");
-    let with_ledger = ["--replace", "--ledger", plain(&ledger)];
+    let with_ledger = ["--replace", "--yes", "--ledger", plain(&ledger)];
     must_change_nothing(restore(&test_dir, &altered, &with_ledger).fails(1), "no whole backup");
     fs::write(&altered, &bytes[..middle]).expect("can be written");
     must_change_nothing(restore(&test_dir, &altered, &with_ledger).fails(1), "no whole backup");
@@ -150,7 +150,7 @@ fn a_refused_restore_changes_nothing() {
     foreign.account("Theirs");
     let theirs = back_up(&foreign, "theirs");
     let key = foreign.data().join("master.key");
-    let outcome = restore(&test_dir, &theirs, &["--replace", "--master-key-file", plain(&key)]);
+    let outcome = restore(&test_dir, &theirs, &["--replace", "--yes", "--master-key-file", plain(&key)]);
     must_change_nothing(outcome.fails(1), "another master key");
 }
 
@@ -164,7 +164,7 @@ fn of_two_restores_at_once_each_is_done_or_refused() {
     create(&fixture, "Last", 1);
     let Fixture { test_dir, server, .. } = fixture;
     stop(server);
-    let restores = [&one, &two].map(|file| spawn(&test_dir, &["restore", plain(file), "--replace"]));
+    let restores = [&one, &two].map(|file| spawn(&test_dir, &["restore", plain(file), "--replace", "--yes"]));
     let outcomes = restores.map(|restore| restore.wait_with_output().expect("it ends"));
     let done = outcomes.each_ref().map(|output| output.status.success());
     assert!(done.contains(&true), "{outcomes:?}");
@@ -186,7 +186,7 @@ fn a_damaged_registry_is_replaced_and_a_sandbox_is_not() {
     let other = elsewhere(&fixture.test_dir);
     fs::write(other.data().join("carnelian.db"), "this is no database").expect("can be written");
     restore(&other, &file, &[]).fails(1);
-    let replaced = restore(&other, &file, &["--replace"]);
+    let replaced = restore(&other, &file, &["--replace", "--yes"]);
     assert!(replaced.stderr.contains("the registry that is replaced cannot be read"), "{}", replaced.stderr);
     replaced.done();
     assert_eq!(names(&other), ["Kept 0"]);
@@ -194,7 +194,7 @@ fn a_damaged_registry_is_replaced_and_a_sandbox_is_not() {
 
     let sandbox = elsewhere(&fixture.test_dir);
     sandbox.write("data/carnelian.sandbox", "");
-    let why = restore(&sandbox, &file, &["--replace"]).fails(1);
+    let why = restore(&sandbox, &file, &["--replace", "--yes"]).fails(1);
     assert!(why.contains("sandbox"), "{why}");
     assert!(!sandbox.data().join("carnelian.db").exists());
 }
@@ -210,8 +210,8 @@ fn a_registry_is_replaced_by_its_own_backups_only_and_only_if_that_is_asked_for(
     assert_eq!(names(&test_dir), ["Later 0"]);
     let other = elsewhere(&test_dir);
     other.account("Acme");
-    let why = restore(&other, &file, &["--replace"]).fails(1);
+    let why = restore(&other, &file, &["--replace", "--yes"]).fails(1);
     assert!(why.contains("holds another registry"), "{why}");
-    restore(&test_dir, &file, &["--replace"]).done();
+    restore(&test_dir, &file, &["--replace", "--yes"]).done();
     assert!(names(&test_dir).is_empty(), "what the backup has not is gone");
 }

@@ -18,7 +18,10 @@ fn revoked_while_a_create_waits(tenants: &TenantFixture, revoked: &Login) -> Rep
     std::fs::copy(tenants.test_dir.data().join("master.key"), copy.join("master.key")).expect("can be copied");
     database.execute("VACUUM INTO ?1", [tenants.test_dir.root().join(copied).to_str()]).expect("is copied");
     let key_id = &revoked.key[5..21];
-    tenants.test_dir.bare_cli(&["key", "revoke", key_id, "--data", copy.to_str().expect("a plain path")]).done();
+    tenants
+        .test_dir
+        .bare_cli(&["key", "revoke", "--yes", key_id, "--data", copy.to_str().expect("a plain path")])
+        .done();
     database.execute("ATTACH ?1 AS copy", [tenants.test_dir.root().join(copied).to_str()]).expect("is attached");
     // Another process holds the write lock, so the create waits.
     database.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");

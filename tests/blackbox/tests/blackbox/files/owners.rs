@@ -32,7 +32,7 @@ fn open_in_every_way(test_dir: &TestDir) -> Vec<(String, Outcome)> {
         &["audit", "verify"],
         &["ledger", "new.ledger"],
         &["backup", "new.backup"],
-        &["restore", "backup", "--replace"],
+        &["restore", "backup", "--replace", "--yes"],
     ];
     let ran = commands.iter().map(|command| (command.join(" "), test_dir.cli(command)));
     let served = [&[][..], &["--demo"]];

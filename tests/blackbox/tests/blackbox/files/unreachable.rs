@@ -40,7 +40,7 @@ fn a_directory_that_may_not_be_entered_is_named_with_the_cause_and_nothing_is_le
         &["key", "issue", "ada"],
         &["audit", "verify"],
         &["ledger", "-"],
-        &["restore", plain(&backup), "--replace"],
+        &["restore", plain(&backup), "--replace", "--yes"],
         &["serve", "--listen", "127.0.0.1:0"],
     ];
     for command in commands {

@@ -132,7 +132,7 @@ fn erasures_and_administration_run_beside_servers_that_write() {
     test_dir.cli(&["customer", "import", "gone.jsonl"]).done();
     test_dir.cli(&["account", "erasure-grace", "0"]).done();
     Load::during(&pair, |load| {
-        let erasure = test_dir.cli(&["account", "request-erasure", "Gone"]).line();
+        let erasure = test_dir.cli(&["account", "request-erasure", "--yes", "Gone"]).line();
         for number in 0..5 {
             let account = format!("Account {number}");
             test_dir.account(&account);

@@ -132,7 +132,7 @@ fn a_server_that_gets_no_answer_from_the_database_answers_503_and_no_old_truth()
         accounts(login).must_succeed("before");
     }
     proxy.hold();
-    test_dir.cli(&["user", "disable", "uma"]).done();
+    test_dir.cli(&["user", "disable", "--yes", "uma"]).done();
     must_be_noticed("nothing is answered from memory", || accounts(&uma).is(&UNAVAILABLE));
     accounts(&ada).must_be(&UNAVAILABLE, "nor to others");
     assert_eq!(server.client().get("/health/ready").status, 503);

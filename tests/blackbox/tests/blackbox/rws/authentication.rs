@@ -105,7 +105,7 @@ fn a_revoked_key_is_invalid_and_other_keys_stay_valid() {
         (call(&fixture.server, &second).status == 200).then_some(())
     });
     call(&fixture.server, &fixture.ada).must_succeed("the first key");
-    fixture.test_dir.cli(&["key", "revoke", &second.key[5..21]]).done();
+    fixture.test_dir.cli(&["key", "revoke", "--yes", &second.key[5..21]]).done();
     invalid_soon(&fixture.server, &second, "the key is revoked");
     call(&fixture.server, &fixture.ada).must_succeed("the first key stays");
 }
@@ -125,7 +125,7 @@ fn an_expired_key_is_invalid() {
 fn a_disabled_user_cannot_sign_in_until_enabled_again() {
     let fixture = Fixture::start();
     call(&fixture.server, &fixture.ada).must_succeed("at first");
-    fixture.test_dir.cli(&["user", "disable", "ada"]).done();
+    fixture.test_dir.cli(&["user", "disable", "--yes", "ada"]).done();
     invalid_soon(&fixture.server, &fixture.ada, "the user is disabled");
     fixture.test_dir.cli(&["user", "enable", "ada"]).done();
     wait::until("the user is enabled", wait::NOTICE, || {
@@ -146,7 +146,7 @@ fn an_imported_key_is_valid() {
     });
     let other = Login { user: "ada".into(), key: UUID.replace("4e5f", "4e50") };
     call(&fixture.server, &other).must_be(&INVALID_CREDENTIALS, "a UUID that differs at its end");
-    fixture.test_dir.cli(&["key", "revoke", &id]).done();
+    fixture.test_dir.cli(&["key", "revoke", "--yes", &id]).done();
     invalid_soon(&fixture.server, &imported, "the imported key is revoked");
 }
 

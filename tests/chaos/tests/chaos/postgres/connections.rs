@@ -180,7 +180,7 @@ fn an_erasure_is_continued_after_a_fault_at_any_message() {
         test_dir.cli(&["customer", "import", "erased.jsonl"]).done();
         let point = if round == 0 { COUNT.0 } else { Point::Message(random.within(1..messages + 1)) };
         proxied.proxy.arm(point, *random.pick(&FAULTS));
-        test_dir.cli(&["account", "request-erasure", &account]).done();
+        test_dir.cli(&["account", "request-erasure", "--yes", &account]).done();
         let receipts = "SELECT count(*) FROM erasure WHERE state = 3";
         wait::until("the erasure has its receipt", wait::PATIENCE, || {
             (run_sql(&url, receipts) == (round + 1).to_string()).then_some(())

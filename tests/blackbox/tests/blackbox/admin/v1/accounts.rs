@@ -63,7 +63,7 @@ fn the_account_of_the_last_operator_is_erased_by_command_only() {
     assert_eq!(entry["reason"], "all go");
     tenants.test_dir.user("oda", "Rival", &["--role", "OPERATOR"]);
     assert_eq!(text(&post(&operator, &path, &json!({})), "status"), "ErasureInProgress");
-    tenants.test_dir.cli(&["account", "request-erasure", "Rival"]).done();
+    tenants.test_dir.cli(&["account", "request-erasure", "--yes", "Rival"]).done();
 }
 
 #[test]

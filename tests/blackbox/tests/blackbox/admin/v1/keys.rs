@@ -46,6 +46,8 @@ fn a_user_has_several_keys_and_each_can_be_revoked() {
     assert_eq!(unix_seconds(&shown["expiresAt"]) - unix_seconds(&shown["createdAt"]), 3600);
     assert_eq!(shown["label"], "for the shop");
     assert_eq!((&shown["status"], &shown["allowedAddresses"]), (&json!("Active"), &json!([])));
+    assert_eq!(get(&operator, &format!("keys/{second_id}")).must_succeed("a key").json(), shown);
+    assert_eq!(get(&operator, "keys/0000000000000000").status, 404);
     let listing = get(&operator, &keys_of_ada(&operator));
     assert!(![&first, &second].iter().any(|key| listing.text().contains(&key[21..73])), "{}", listing.text());
 

@@ -46,7 +46,7 @@ fn the_status_shows_pending_erasures_and_the_newest_backup_and_ledger() {
     assert!(both["newestBackupAt"].as_str() > ledger["newestLedgerAt"].as_str(), "{both}");
     assert!(both["newestLedgerAt"].as_str() >= both["newestBackupAt"].as_str(), "{both}");
     test_dir.account("Gone");
-    test_dir.cli(&["account", "request-erasure", "Gone"]).done();
+    test_dir.cli(&["account", "request-erasure", "--yes", "Gone"]).done();
     let pending = json!({ "waiting": 1, "due": 0, "overdue": 0, "oldestDueAt": null });
     assert_eq!(status(&root)["erasures"], pending);
 }

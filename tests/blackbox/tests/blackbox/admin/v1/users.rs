@@ -72,7 +72,9 @@ fn the_last_operator_remains() {
         assert_eq!((&entry["action"], &entry["object"]), (&json!("refused"), &json!("operation:edit_user")));
         assert_eq!(entry["reason"], "tired");
     }
-    for command in [["user", "disable", "opal"].as_slice(), &["user", "edit", "opal", "--role", "ACCOUNTADMIN"]] {
+    for command in
+        [["user", "disable", "--yes", "opal"].as_slice(), &["user", "edit", "--yes", "opal", "--role", "ACCOUNTADMIN"]]
+    {
         let why = tenants.test_dir.cli(command).fails(1);
         assert!(why.contains("last operator"), "{why}");
     }

@@ -132,7 +132,7 @@ fn a_table_of_a_spreadsheet_is_imported() {
 fn what_can_be_known_before_the_first_row_stops_an_import_before_it() {
     let test_dir = test_dir();
     test_dir.account("Leaving");
-    test_dir.cli(&["account", "request-erasure", "Leaving"]).done();
+    test_dir.cli(&["account", "request-erasure", "--yes", "Leaving"]).done();
     let csv = "name,accountName\nOne,Acme\nTwo,\n";
     test_dir.write("there.csv", "precious");
     let cases: [(&[&str], &str); 5] = [

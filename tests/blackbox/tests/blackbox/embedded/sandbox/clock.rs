@@ -101,7 +101,7 @@ fn it_decides_when_an_erasure_is_due() {
     let sandbox = Sandbox { server, test_dir };
     let erasure_of = |account: &str| {
         sandbox.test_dir.account(account);
-        sandbox.test_dir.cli(&["account", "request-erasure", account]).line()
+        sandbox.test_dir.cli(&["account", "request-erasure", "--yes", account]).line()
     };
     let receipt = |erasure: &str| sandbox.test_dir.cli(&["account", "receipt", erasure]);
     let wait_for_receipt = |erasure: &str| {

@@ -77,7 +77,7 @@ fn an_account_is_listed_after_its_creation_and_disappears_when_it_leaves_the_sco
         let (accounts, _) = page(&operator, ACCOUNTS, "accounts", 1);
         assert_eq!(accounts.last().map(|account| &account["accountName"]), Some(&Value::from(format!("Newer {turn}"))));
     }
-    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
+    tenants.test_dir.cli(&["group", "remove", "--yes", "West", "Acme East"]).done();
     wait::until("the account is out of scope", wait::NOTICE, || {
         (names(&tenants, &tenants.ada) == ["Acme", "Leaving"]).then_some(())
     });

@@ -51,7 +51,7 @@ fn id_of(tenants: &TenantFixture, name: &str) -> String {
 #[test]
 fn a_user_shows_everything_but_its_keys() {
     let tenants = TenantFixture::start();
-    tenants.test_dir.cli(&["user", "disable", "solo"]).done();
+    tenants.test_dir.cli(&["user", "disable", "--yes", "solo"]).done();
     let client = tenants.client(&tenants.opal);
     let (rita, solo) = (id_of(&tenants, "rita"), id_of(&tenants, "solo"));
     let added = |id: &str| client.get(&format!("{USERS}/{id}")).json()["dateAdded"].clone();

@@ -109,7 +109,7 @@ fn nothing_is_edited_in_or_moved_out_of_an_account_that_is_being_erased() {
     let client = tenants.client(&tenants.ada);
     let body = sample::full("Stuck", "Acme East");
     let id = client.create(&body).customer_id();
-    tenants.test_dir.cli(&["account", "request-erasure", "Acme East"]).done();
+    tenants.test_dir.cli(&["account", "request-erasure", "--yes", "Acme East"]).done();
     client.edit(id, &sample::full("Renamed", "Acme East")).must_be(&ERASURE_IN_PROGRESS, "an edit");
     client.edit(id, &sample::full("Stuck", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a move out");
     sample::assert_shows(&client.read(id).json(), &body, id);

@@ -126,7 +126,7 @@ fn a_write_outside_the_scope_of_its_user_is_not_answered_again() {
     let target = format!("{CUSTOMERS}/{}", created.customer_id());
     let edit = request("PUT", &target, "edit", &sample::minimal("B", "Acme East"));
     client.send(edit.clone()).must_succeed("an edit");
-    tenants.test_dir.cli(&["user", "edit", "ada", "--no-group"]).done();
+    tenants.test_dir.cli(&["user", "edit", "--yes", "ada", "--no-group"]).done();
     let answered = wait::until("the scope has ended", wait::NOTICE, || {
         let reply = create(&client, KEY, &body);
         (reply.status != 200).then_some(reply)
@@ -137,9 +137,9 @@ fn a_write_outside_the_scope_of_its_user_is_not_answered_again() {
     edited.must_be(&CUSTOMER_NOT_FOUND, "an edit");
     let unknown = client.send(request("PUT", &format!("{CUSTOMERS}/4711"), "new", &body));
     assert_eq!(edited.comparable(), unknown.comparable());
-    tenants.test_dir.cli(&["user", "edit", "ada", "--group", "West", "--role", "ACCOUNTREADONLY"]).done();
+    tenants.test_dir.cli(&["user", "edit", "--yes", "ada", "--group", "West", "--role", "ACCOUNTREADONLY"]).done();
     wait::until("the role has ended", wait::NOTICE, || create(&client, KEY, &body).is(&ROLE_NOT_ALLOWED).then_some(()));
-    tenants.test_dir.cli(&["user", "edit", "ada", "--role", "ACCOUNTADMIN"]).done();
+    tenants.test_dir.cli(&["user", "edit", "--yes", "ada", "--role", "ACCOUNTADMIN"]).done();
     wait::until("the rights are back", wait::NOTICE, || {
         let reply = create(&client, KEY, &body);
         (reply.text() == created.text()).then_some(())

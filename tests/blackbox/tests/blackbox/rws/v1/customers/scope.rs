@@ -85,12 +85,12 @@ fn an_account_that_leaves_the_group_leaves_the_scope() {
     let tenants = TenantFixture::start();
     let client = tenants.client(&tenants.ada);
     let id = client.create(&sample::full("East", "Acme East")).customer_id();
-    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
+    tenants.test_dir.cli(&["group", "remove", "--yes", "West", "Acme East"]).done();
     out_of_scope(&client, id);
     client.create(&sample::minimal("Home", "Acme")).must_succeed("the home account stays");
 
     // The home account stays in scope even when the group loses it.
-    tenants.test_dir.cli(&["group", "remove", "West", "Acme"]).done();
+    tenants.test_dir.cli(&["group", "remove", "--yes", "West", "Acme"]).done();
     tenants.test_dir.cli(&["group", "add", "West", "Rival"]).done();
     wait::until("the group's new account is in scope", wait::NOTICE, || {
         (client.create(&sample::minimal("New", "Rival")).status == 200).then_some(())

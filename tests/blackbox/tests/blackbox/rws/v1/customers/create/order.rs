@@ -129,6 +129,6 @@ fn an_erasure_comes_before_a_duplicate() {
     let fixture = Fixture::start();
     let client = fixture.client();
     client.create(&sample::minimal("Taken", "Acme")).must_succeed("the first of that name");
-    fixture.test_dir.cli(&["account", "request-erasure", "Acme"]).done();
+    fixture.test_dir.cli(&["account", "request-erasure", "--yes", "Acme"]).done();
     client.create(&sample::minimal("Taken", "Acme")).must_be(&ERASURE_IN_PROGRESS, "a duplicate under erasure");
 }

@@ -70,7 +70,7 @@ fn an_account_is_listed_after_its_creation_and_not_after_it_leaves_the_scope() {
         tenants.test_dir.account(&name);
         assert!(ids(&operator, &format!("accountName={}", encoded(&name))).is_empty());
     }
-    tenants.test_dir.cli(&["group", "remove", "West", "Acme East"]).done();
+    tenants.test_dir.cli(&["group", "remove", "--yes", "West", "Acme East"]).done();
     let client = tenants.client(&tenants.ada);
     wait::until("the account is out of scope", wait::NOTICE, || (ids(&client, "") == [acme]).then_some(()));
     client.get(&format!("{CUSTOMERS}?accountName=Acme+East")).must_be(&ACCOUNT_NOT_FOUND, "out of scope");

@@ -5,7 +5,7 @@ use crate::{
     moment,
 };
 use carnelian_domain::{
-    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Text, Violation, names::unique_prefix,
+    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Search, Text, Violation, names::unique_prefix,
     rules::TextRule,
 };
 
@@ -18,6 +18,9 @@ pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
     let account_name = query.text("accountName", &rules.account_name, str::is_empty);
     let name = query.text("name", &rules.name, blank);
     let name_prefix = query.text("namePrefix", &rules.name, blank);
+    let search = query.value("search", (Problem::InvalidRequest, None), |text| {
+        Search::parse(text).filter(|_| fits(&rules.name, text))
+    });
     let modified_since = query.value("modifiedSince", (Problem::InvalidDateFormat, None), moment::read);
     let after = query.value("after", (Problem::InvalidCustomerId, None), CustomerId::parse);
     let fields = query.value("fields", (Problem::InvalidRequest, None), fields);
@@ -34,6 +37,7 @@ pub fn read(rules: &Rules, query: &str) -> Result<Listing, Vec<Violation>> {
         account_name,
         unique_name: name.map(|name| CustomerName(Text::trusted(name)).unique_form()),
         name_prefix: name_prefix.map(|prefix| unique_prefix(&prefix).into_owned()),
+        search,
         modified_since,
         after,
         fields: fields.unwrap_or(CustomerField::ALL.into()),

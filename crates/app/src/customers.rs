@@ -374,8 +374,9 @@ impl CustomerReader<'_> {
     ) -> Result<(Page<CustomerDetails>, Vec<CustomerField>), Failure> {
         let listing = self.app.rules.check_listing(raw)?;
         let (paging, accounts) = (listing.paging, self.accounts_of(&listing).await?);
-        let (unique_name, name_prefix) = (listing.unique_name, listing.name_prefix);
-        let filter = CustomerFilter { accounts, unique_name, name_prefix, modified_since: listing.modified_since };
+        let (unique_name, name_prefix, search) = (listing.unique_name, listing.name_prefix, listing.search);
+        let modified_since = listing.modified_since;
+        let filter = CustomerFilter { accounts, unique_name, name_prefix, search, modified_since };
         let after = listing.after.unwrap_or(CustomerId(0));
         let list = ListCustomers { filter, after, skip: paging.skipped(), limit: paging.size + 1 };
         let found = self.app.store.list_customers(&list).await?;

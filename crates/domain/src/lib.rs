@@ -7,6 +7,7 @@
 //! * [`customer`]: types that hold only valid values
 //! * [`listing`]: the query of a customer listing
 //! * [`names`]: how names are compared
+//! * [`search`]: how customers are searched by the words of their names
 //! * [`paging`]: pages of a listing
 //! * [`access`]: roles, permissions and scopes
 //! * [`addresses`]: ranges of IP addresses
@@ -31,6 +32,7 @@ pub mod moments;
 pub mod names;
 pub mod paging;
 pub mod rules;
+pub mod search;
 
 pub use access::{Caller, Permission, Role, Scope, SignIn};
 pub use addresses::{AddressRange, network_of};
@@ -45,3 +47,4 @@ pub use listing::{CustomerField, Listing, RawListing, SelectableField};
 pub use names::unique_name;
 pub use paging::{Page, Paging, RawPaging};
 pub use rules::Rules;
+pub use search::Search;

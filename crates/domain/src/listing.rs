@@ -7,6 +7,7 @@ use crate::{
     names::{unique_name, unique_prefix},
     paging::{Paging, RawPaging},
     rules::Rules,
+    search::Search,
 };
 
 /// A field of a customer in a response.
@@ -71,6 +72,8 @@ pub struct RawListing<'a> {
     pub name: RawText<'a>,
     /// `namePrefix`.
     pub name_prefix: RawText<'a>,
+    /// `search`.
+    pub search: RawText<'a>,
     /// `modifiedSince`.
     pub modified_since: RawText<'a>,
     /// `after`.
@@ -90,6 +93,8 @@ pub struct Listing {
     pub unique_name: Option<String>,
     /// Only customers whose name has a unique form with this prefix.
     pub name_prefix: Option<String>,
+    /// Only customers whose name has these words.
+    pub search: Option<Search>,
     /// Only customers written at or after this time.
     pub modified_since: Option<Timestamp>,
     /// Only customers with a greater id.
@@ -117,6 +122,8 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> 
     let account_name = violations.optional("accountName", raw.account_name, &rules.account_name, account_name_of);
     let name = violations.optional("name", raw.name, &rules.name, name_of);
     let name_prefix = violations.optional("namePrefix", raw.name_prefix, &rules.name, name_of);
+    let search_of = |text: &str| Search::parse(text).filter(|_| rules.name.allows(text));
+    let search = violations.optional("search", raw.search, Problem::InvalidRequest, search_of);
     let invalid_date = Problem::InvalidDateFormat;
     let modified_since =
         violations.optional("modifiedSince", raw.modified_since, invalid_date, Timestamp::from_iso8601);
@@ -126,6 +133,7 @@ fn listing(rules: &Rules, raw: &RawListing<'_>, violations: &mut Violations) -> 
         account_name,
         unique_name: name.map(|name| unique_name(&name).into_owned()),
         name_prefix: name_prefix.map(|prefix| unique_prefix(&prefix).into_owned()),
+        search,
         modified_since,
         after,
         fields,
@@ -200,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn a_search_must_have_a_word_and_may_be_as_long_as_a_name() {
+        let search = |text: &str| check(RawListing { search: RawText::Text(text), ..RawListing::default() });
+        assert!(search("Ada L").is_ok_and(|listing| listing.search == Search::parse("ada l")));
+        for bad in ["", " ", "!", &"x".repeat(61)] {
+            let violation = ("search".to_owned(), Problem::InvalidRequest);
+            assert!(search(bad).is_err_and(|violations| violations == [violation]), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn an_empty_name_is_refused() {
         let empty = RawText::Text("");
         let raw = RawListing { account_name: empty, name: empty, name_prefix: empty, ..RawListing::default() };
@@ -230,6 +248,7 @@ mod tests {
             account_name: bad,
             name: bad,
             name_prefix: RawText::Text(" "),
+            search: RawText::Text("!"),
             modified_since: RawText::Text("yesterday"),
             after: RawText::Text("x"),
             fields: RawText::Text("x"),
@@ -237,8 +256,17 @@ mod tests {
         };
         let violations = check(raw).err().expect("violations");
         let fields: Vec<_> = violations.iter().map(|(field, _)| field.as_str()).collect();
-        let expected =
-            ["accountName", "pageSize", "pageNumber", "modifiedSince", "fields", "name", "namePrefix", "after"];
+        let expected = [
+            "accountName",
+            "pageSize",
+            "pageNumber",
+            "modifiedSince",
+            "search",
+            "fields",
+            "name",
+            "namePrefix",
+            "after",
+        ];
         assert_eq!(fields, expected);
     }
 

@@ -79,6 +79,7 @@ impl Query {
             account_name: self.text("accountName"),
             name: self.text("name"),
             name_prefix: self.text("namePrefix"),
+            search: self.text("search"),
             modified_since: self.text("modifiedSince"),
             after: self.text("after"),
             fields: self.text("fields"),

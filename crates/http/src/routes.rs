@@ -58,6 +58,7 @@ pub static ROUTES: &[Route] = &[
         "accountName",
         "name",
         "namePrefix",
+        "search",
         "modifiedSince",
         "fields",
         "after",

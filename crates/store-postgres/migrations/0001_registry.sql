@@ -117,6 +117,18 @@ ALTER TABLE customer ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX customer_name ON customer (partition, account_id, unique_name);
 CREATE INDEX customer_of_account ON customer (partition, account_id, id);
 
+-- Which ranges of 8,192 ids have customers that were written since a moment.
+CREATE INDEX customer_written ON customer (partition, (id / 8192), modified_at);
+
+-- The words of the names of customers, without case and accents. A block is a range of 8,192 ids.
+CREATE TABLE customer_word (
+    partition BIGINT NOT NULL,
+    block BIGINT NOT NULL,
+    word TEXT COLLATE "C" NOT NULL,
+    customer_id BIGINT NOT NULL,
+    PRIMARY KEY (partition, block, word, customer_id)
+);
+
 -- The customers that were erased one by one: a ledger lists them, and a restore leaves them out.
 CREATE TABLE erased_customer (
     partition BIGINT NOT NULL,

@@ -28,6 +28,7 @@
 //! * [`rows`]: customers as the arrays of columns that one statement writes
 //! * [`look`]: what is expected under the lock of the log
 //! * [`idempotency`]: remembering writes that were made under keys
+//! * [`words`]: the words of names
 //! * [`import`]: the part of a group that belongs to an import
 
 mod customers;
@@ -37,6 +38,7 @@ mod look;
 mod outcome;
 mod piece;
 mod rows;
+pub(crate) mod words;
 
 pub(crate) use piece::{ImportPart, Piece, Write};
 
@@ -53,6 +55,7 @@ use look::{Expected, Look};
 use outcome::{Ended, GroupError, Outcome};
 use rows::Rows;
 use std::time::Duration;
+use words::Words;
 
 /// How often a group is run.
 const TRIES: usize = 8;
@@ -101,8 +104,10 @@ async fn run(
     let locked_ids = group.edited_and_erased();
     let mut sorted: Vec<&NewCustomer> = creates.iter().map(|create| create.new).collect();
     sorted.sort_by(|one, other| (one.account, &one.unique_name).cmp(&(other.account, &other.unique_name)));
+    let words = Words::new(sorted.iter().map(|new| (new.id.0.cast_signed(), new.unique_name.as_str())));
     let rows = Rows::new(now, sorted);
-    let (insert, lock): (_, Values<'_>) = (rows.values(), &[&PARTITION_NUMBER, &locked_ids]);
+    let (mut insert, lock): (Vec<_>, Values<'_>) = (rows.values().into(), &[&PARTITION_NUMBER, &locked_ids]);
+    insert.extend_from_slice(&words.values()[1..]);
     let look = Look::new(now, &group.accounts, pieces);
     let looks = look.values();
     let mut statements: Vec<(&'static str, Values<'_>)> = Vec::new();

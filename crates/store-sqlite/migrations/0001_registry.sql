@@ -10,11 +10,12 @@ CREATE TABLE registry (
     audit_sequence INTEGER NOT NULL,
     audit_seal BLOB NOT NULL,
     pending_purges INTEGER NOT NULL,
+    indexed_to INTEGER NOT NULL,
     restoring INTEGER NOT NULL CHECK (restoring IN (0, 1))
 ) STRICT;
 
 -- The seals of the empty directory and audit log take a key, so the program writes them in the same transaction.
-INSERT INTO registry VALUES (1, randomblob(16), 1, x'', 1, NULL, randomblob(16), 0, x'', 0, 0);
+INSERT INTO registry VALUES (1, randomblob(16), 1, x'', 1, NULL, randomblob(16), 0, x'', 0, 0, 0);
 
 -- Where ids count up by themselves (AUTOINCREMENT), SQLite keeps the highest one that was given, also if its row was never
 -- restored from a backup.
@@ -90,6 +91,15 @@ CREATE TABLE customer (
 -- server can load all names from this index. An index of the names themselves would be written in random order, page after
 -- page, and be most of the cost of a create.
 CREATE INDEX customer_of_account ON customer (account_id, id, modified_at, name_hash);
+
+-- The words of the names of customers with ids below registry.indexed_to, without case and accents. A block is a range of
+-- ids: a full one is written at once, in the order of the table.
+CREATE TABLE customer_word (
+    block INTEGER NOT NULL,
+    word TEXT NOT NULL,
+    customer_id INTEGER NOT NULL,
+    PRIMARY KEY (block, word, customer_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,

@@ -6,6 +6,7 @@
 //! * [`commit`]: one thread writes, one syncs, one copies the write-ahead log into the database
 //! * [`read`]: connections and threads for reading
 //! * [`memory`]: the indexes that are kept in memory
+//! * [`words`]: the index of the words of customers' names
 //! * [`files`]: the schema, file locks, restores
 //!
 //! Several processes may open the same directory, as the command line does while a server runs: SQLite's locks order
@@ -18,6 +19,7 @@ mod memory;
 mod port;
 mod read;
 mod store;
+mod words;
 
 pub use error::OpenError;
 pub use files::{directory::make_directory, lock::OnWait, restore::Restore, schema::is_outdated};

@@ -19,6 +19,7 @@ use crate::{
     },
     memory::indexes::Indexes,
     read::readers::Readers,
+    words::feeder::WordFeeder,
 };
 use carnelian_domain::Origin;
 use carnelian_store::{AuditChain, Clock, DirectoryKey, OnFailure, RegistryId, RegistryKeys, StoreError};
@@ -51,6 +52,8 @@ pub struct Options {
 
 /// A registry in a directory.
 pub struct SqliteStore {
+    /// Dropped first, since it writes; `None` in a process that may not write customers.
+    pub(crate) _word_feeder: Option<WordFeeder>,
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) barrier: Arc<DurabilityBarrier>,
@@ -134,8 +137,11 @@ impl SqliteStore {
             database: database.clone(),
         };
         let writer = Writer::start(parts, &path)?;
+        let start_feeder = |indexes| WordFeeder::start(indexes, writer.queue(), readers.clone());
+        let word_feeder = indexes.clone().map(start_feeder).transpose()?;
         let files = OpenFiles { _locks: locks, _database: database };
         Ok(SqliteStore {
+            _word_feeder: word_feeder,
             writer,
             readers,
             barrier,

@@ -2,6 +2,7 @@
 //!
 //! * [`customers`]: creating and reading customers, and their ids
 //! * [`listing`]: listing customers
+//! * [`searching`]: finding customers by the words of their names
 //! * [`edits`]: replacing and moving customers
 //! * [`erasing`]: erasing customers
 //! * [`idempotency`]: writes that happen once
@@ -32,6 +33,7 @@ pub mod idempotency;
 pub mod import;
 pub mod listing;
 pub mod refusals;
+pub mod searching;
 pub mod settings;
 
 use crate::{
@@ -169,6 +171,13 @@ macro_rules! contract_tests {
                 one_listing_goes_as_far_as_it_must
                 a_listing_is_whole_wherever_its_steps_end
                 a_listing_is_whole_however_many_accounts_it_is_of
+            }
+            searching {
+                a_search_finds_names_with_all_words_whatever_their_order_case_and_accents
+                what_was_written_is_found_by_the_next_call_and_what_was_erased_is_not
+                names_are_found_by_beginnings_without_words
+                a_search_of_many_customers_is_whole_and_in_the_order_of_the_ids
+                a_customer_whose_id_was_reserved_long_ago_is_found
             }
             administration {
                 an_edit_changes_what_it_names_and_no_more
@@ -404,6 +413,7 @@ mod tests {
             include_str!("contract/import.rs"),
             include_str!("contract/listing.rs"),
             include_str!("contract/refusals.rs"),
+            include_str!("contract/searching.rs"),
             include_str!("contract/settings.rs"),
             include_str!("contract/directory.rs"),
         ];

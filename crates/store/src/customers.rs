@@ -1,7 +1,8 @@
 //! Customers as the store knows them: a name that it can compare, and sealed bytes that it cannot read.
 
 use crate::{IdBlock, PartitionId, StoreError};
-use carnelian_domain::{AccountId, CustomerId, Origin, Timestamp, UserId};
+use carnelian_domain::{AccountId, CustomerId, Origin, Search, Timestamp, UserId, search::indexed_words_of_prefix};
+use std::collections::BTreeSet;
 
 /// A customer to be created.
 #[derive(Clone, Debug)]
@@ -91,8 +92,33 @@ pub struct CustomerFilter {
     pub unique_name: Option<String>,
     /// What the unique form of their name begins with.
     pub name_prefix: Option<String>,
+    /// The words that the unique form of their name has.
+    pub search: Option<Search>,
     /// The earliest moment of their last write.
     pub modified_since: Option<Timestamp>,
+}
+
+impl CustomerFilter {
+    /// Whether a name, in its unique form, meets every condition on names.
+    pub fn matches_name(&self, unique_name: &str) -> bool {
+        self.unique_name.as_deref().is_none_or(|name| name == unique_name)
+            && self.name_prefix.as_deref().is_none_or(|prefix| unique_name.starts_with(prefix))
+            && self.search.as_ref().is_none_or(|search| search.finds(unique_name))
+    }
+
+    /// Whether there is a condition on names.
+    pub fn is_of_names(&self) -> bool {
+        self.unique_name.is_some() || self.name_prefix.is_some() || self.search.is_some()
+    }
+
+    /// What an index of words holds of every name that meets the conditions, as words or beginnings of words; empty if such
+    /// an index does not help.
+    pub fn indexed_words(&self) -> BTreeSet<String> {
+        let mut words = self.search.as_ref().map(|search| search.words().clone()).unwrap_or_default();
+        let beginnings = self.unique_name.iter().chain(&self.name_prefix);
+        words.extend(beginnings.flat_map(|beginning| indexed_words_of_prefix(beginning)));
+        words
+    }
 }
 
 /// A part of the customers, in the order of their ids.

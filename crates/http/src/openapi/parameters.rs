@@ -64,6 +64,8 @@ static PARAMETERS: &[Parameter] = &[
         .fails(&[Problem::InvalidCustomerName]),
     query("namePrefix", "Only customers whose name starts with this. Case counts.", |rules| visible_text(&rules.name), "Acme")
         .fails(&[Problem::InvalidCustomerName]),
+    query("search", "Only customers whose name has all these words, or words that begin so, in any order. Case and accents do not count.", |rules| visible_text(&rules.name), "acme cust")
+        .fails(&[Problem::InvalidRequest]),
     query("modifiedSince", "Only customers created or edited at or after this time.", moment, "2026-11-24T08:30:00Z")
         .fails(&[Problem::InvalidDateFormat]),
     query("fields", "Only these fields of each customer, separated by commas.", fields::<CustomerField>, "name,customerId")

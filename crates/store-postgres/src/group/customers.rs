@@ -5,6 +5,7 @@ use super::{
     outcome::{Ended, Outcome},
     piece::{Piece, Write},
     rows::Rows,
+    words::{ADD_WORDS, REMOVE_WORDS, Words},
 };
 use crate::{
     core::PARTITION_NUMBER,
@@ -21,8 +22,9 @@ use carnelian_store::{
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 
-/// A customer whose name or id is taken is left out.
+/// A customer whose name or id is taken is left out, and so are its words.
 pub(super) const INSERT: &str = "
+    WITH created AS (
     INSERT INTO customer (partition, id, account_id, name, unique_name, version, ship_to_bill_address, created_at,
         modified_at, sealed)
     SELECT p.partition, t.id, t.account_id, t.name, t.unique_name, 1, t.ship_to_bill_address, $2::BIGINT, $2::BIGINT,
@@ -30,7 +32,13 @@ pub(super) const INSERT: &str = "
     FROM partition p, unnest($3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::TEXT[], $7::BOOLEAN[], $8::BYTEA[])
         WITH ORDINALITY AS t (id, account_id, name, unique_name, ship_to_bill_address, sealed, position)
     WHERE p.partition = $1 ORDER BY t.position
-    ON CONFLICT DO NOTHING RETURNING id";
+    ON CONFLICT DO NOTHING RETURNING id), indexed AS (
+    INSERT INTO customer_word (partition, block, word, customer_id)
+    SELECT p.partition, t.block, t.word, t.customer_id
+    FROM partition p, created c JOIN unnest($9::BIGINT[], $10::TEXT[], $11::BIGINT[]) AS t (block, word, customer_id)
+        ON t.customer_id = c.id
+    WHERE p.partition = $1)
+    SELECT id FROM created";
 
 const TAKEN_IDS: &str = "SELECT id FROM customer WHERE partition = $1 AND id = ANY ($2)";
 
@@ -253,11 +261,17 @@ impl<'a> Group<'a> {
                     continue;
                 }
             };
-            if found.account == new.account && locked.is_some_and(|locked| locked.unique_name == new.unique_name) {
+            let has_name = locked.as_ref().is_some_and(|locked| locked.unique_name == new.unique_name);
+            if found.account == new.account && has_name {
                 same_name.push(new.clone());
             } else if !self.rename(transaction, new).await? {
                 self.refuse(index, Conflict::NameTaken);
                 continue;
+            }
+            if let Some(locked) = locked.filter(|_| !has_name) {
+                let id = new.id.0.cast_signed();
+                let (old, new) = (Words::new([(id, &*locked.unique_name)]), Words::new([(id, &*new.unique_name)]));
+                transaction.run_all(&[(REMOVE_WORDS, &old.values()), (ADD_WORDS, &new.values())]).await?;
             }
             // A customer that moves has an entry in both accounts.
             let left = Some(found.account).filter(|account| *account != new.account);
@@ -300,9 +314,11 @@ impl<'a> Group<'a> {
 
     /// Erases customers.
     pub(super) async fn erase(&mut self, transaction: &Transaction) -> Result<(), DatabaseError> {
+        let mut names = Vec::new();
         for (index, piece) in self.open_pieces() {
             let Write::Erase(erase) = &piece.write else { continue };
-            let found = self.locked.remove(&erase.id).map(|locked| locked.found);
+            let locked = self.locked.remove(&erase.id);
+            let found = locked.as_ref().map(|locked| locked.found);
             let checked = judge::check_found(found, erase.seen_in).and_then(|found| {
                 judge::check_version(found, erase.expected_versions.as_deref())?;
                 Ok(found)
@@ -315,6 +331,7 @@ impl<'a> Group<'a> {
                 }
             };
             self.erased.push(erase.id.0.cast_signed());
+            names.extend(locked.map(|locked| (erase.id.0.cast_signed(), locked.unique_name)));
             let (action, object) = (Action::EraseCustomer, Object::Customer(erase.id));
             self.entries.push(AuditEntry::record(&piece.origin, action, object, Some(found.account), &[]));
             let (id, account, at) = (erase.id, found.account, self.now);
@@ -323,6 +340,8 @@ impl<'a> Group<'a> {
         if self.erased.is_empty() {
             return Ok(());
         }
+        let words = Words::new(names.iter().map(|(id, name)| (*id, name.as_str())));
+        transaction.run(REMOVE_WORDS, &words.values()).await?;
         let deleted = transaction.run(DELETE, &[&PARTITION_NUMBER, &self.erased]).await?;
         deleted.must_count(self.erased.len())
     }

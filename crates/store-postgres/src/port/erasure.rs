@@ -15,6 +15,7 @@
 use crate::{
     core::PARTITION_NUMBER,
     error::DatabaseError,
+    group::words::{REMOVE_WORDS, Words},
     port::{
         directory::Change,
         erasure_rows::{ALL, find, record},
@@ -47,7 +48,8 @@ const RENEW: &str = "
 
 const DELETE_CUSTOMERS: &str = "
     DELETE FROM customer WHERE partition = $1 AND id IN (
-        SELECT id FROM customer WHERE partition = $1 AND account_id = $2 ORDER BY id LIMIT $3 FOR UPDATE)";
+        SELECT id FROM customer WHERE partition = $1 AND account_id = $2 ORDER BY id LIMIT $3 FOR UPDATE)
+    RETURNING id, unique_name";
 const HAS_CUSTOMERS: &str = "SELECT EXISTS (SELECT 1 FROM customer WHERE partition = $1 AND account_id = $2)";
 
 const USERS: &str = "SELECT id FROM registry_user WHERE account_id = $1";
@@ -147,7 +149,10 @@ impl PostgresStore {
         }
         let (account, step) = (erasure.account.0.cast_signed(), limit(STEP));
         let users = users_of(&transaction, erasure.account).await?;
-        let customers = transaction.run(DELETE_CUSTOMERS, &[&PARTITION_NUMBER, &account, &step]).await?.count;
+        let deleted = transaction.rows(DELETE_CUSTOMERS, &[&PARTITION_NUMBER, &account, &step]).await?;
+        let words = Words::new(deleted.iter().map(|row| (row.get(0), row.get(1))));
+        transaction.run(REMOVE_WORDS, &words.values()).await?;
+        let customers = deleted.len() as u64;
         let writes = transaction.run(FORGET_WRITES, &[&PARTITION_NUMBER, &users, &step]).await?.count;
         let until = after(transaction.now.0, lease);
         let renewed =

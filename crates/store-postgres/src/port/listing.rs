@@ -2,6 +2,11 @@
 //!
 //! A step reads a bounded number of customers in one statement, so a long listing holds no snapshot for long. A step begins
 //! after the last id of the one before, so the cost of a page does not grow with the number of customers before it.
+//!
+//! Where a filter has a condition that an index serves, the index finds the customers: a name, or else words or the
+//! beginning of a name, or else the moment of the last write ([`by_block`]).
+
+mod by_block;
 
 use crate::{
     core::PARTITION_NUMBER,
@@ -20,31 +25,20 @@ const STEP: usize = 1000;
 /// The smallest number of customers that a step reads in each account.
 const ACCOUNT_STEP: usize = 16;
 
-/// The next customers of an account, whether they match, and their contents if so.
+/// The next customers of an account. The second column is the same as in all listings.
 const OF_ACCOUNT: &str = "
-    SELECT id, is_meant, account_id, name, ship_to_bill_address, CASE WHEN is_meant THEN sealed END, version
-    FROM (
-        SELECT id, account_id, name, ship_to_bill_address, sealed, version,
-            modified_at >= $4 AND ($5::TEXT IS NULL OR left(unique_name, char_length($5)) = $5) AS is_meant
-        FROM customer WHERE partition = $1 AND account_id = $6 AND id > $2 ORDER BY id LIMIT $3
-    ) AS step
-    ORDER BY id";
+    SELECT id, unique_name, account_id, name, ship_to_bill_address, sealed, version FROM customer
+    WHERE partition = $1 AND account_id = $4 AND id > $2 ORDER BY id LIMIT $3";
 
 /// The same for all accounts.
 const OF_ALL: &str = "
-    SELECT id, is_meant, account_id, name, ship_to_bill_address, CASE WHEN is_meant THEN sealed END, version
-    FROM (
-        SELECT id, account_id, name, ship_to_bill_address, sealed, version,
-            modified_at >= $4 AND ($5::TEXT IS NULL OR left(unique_name, char_length($5)) = $5) AS is_meant
-        FROM customer WHERE partition = $1 AND id > $2 ORDER BY id LIMIT $3
-    ) AS step
-    ORDER BY id";
+    SELECT id, unique_name, account_id, name, ship_to_bill_address, sealed, version FROM customer
+    WHERE partition = $1 AND id > $2 ORDER BY id LIMIT $3";
 
 /// The customers with a name, of which each account has one at most.
 const BY_NAME: &str = "
-    SELECT id, TRUE, account_id, name, ship_to_bill_address, sealed, version FROM customer
-    WHERE partition = $1 AND account_id = ANY ($6) AND unique_name = $7 AND id > $2 AND modified_at >= $4
-        AND ($5::TEXT IS NULL OR left(unique_name, char_length($5)) = $5)
+    SELECT id, unique_name, account_id, name, ship_to_bill_address, sealed, version FROM customer
+    WHERE partition = $1 AND account_id = ANY ($5) AND unique_name = $6 AND id > $2 AND modified_at >= $4
     ORDER BY id LIMIT $3";
 
 const ACCOUNTS: &str = "SELECT id FROM account WHERE partition = $1 AND state <> 2";
@@ -56,9 +50,19 @@ pub(crate) async fn list(
 ) -> Result<Vec<(CustomerId, StoredCustomer)>, DatabaseError> {
     let session = sessions.reader().await?;
     let mut scan = Scan::new(list);
+    let words = list.filter.indexed_words();
+    if list.limit == 0 {
+        return Ok(scan.found);
+    }
     if let Some(name) = &list.filter.unique_name {
-        let rows = scan.by_name(&session, name).await?;
-        scan.visit(&rows);
+        if list.filter.matches_name(name) {
+            let rows = scan.by_name(&session, name).await?;
+            scan.visit(&rows);
+        }
+    } else if !words.is_empty() {
+        scan.by_words(&session, words).await?;
+    } else if list.filter.modified_since.is_some() {
+        scan.by_moment(&session).await?;
     } else {
         let mut size = list.skip.saturating_add(list.limit).min(STEP);
         while size > 0 && scan.step(&session, size).await? {
@@ -100,8 +104,7 @@ impl Scan<'_> {
             None => session.rows(ACCOUNTS, &[&PARTITION_NUMBER]).await?.iter().map(|row| row.get(0)).collect(),
         };
         let limit = limit(self.list.skip.saturating_add(self.list.limit));
-        let prefix = &self.list.filter.name_prefix;
-        session.rows(BY_NAME, &[&PARTITION_NUMBER, &self.after, &limit, &self.since(), prefix, &accounts, &name]).await
+        session.rows(BY_NAME, &[&PARTITION_NUMBER, &self.after, &limit, &self.since(), &accounts, &name]).await
     }
 
     /// Reads about `size` further customers; returns whether another step is needed.
@@ -115,21 +118,23 @@ impl Scan<'_> {
         Ok(end.is_some() && self.found.len() < self.list.limit)
     }
 
-    /// Adds the customers among these rows that match, as far as they are wanted.
+    /// Adds the customers of these rows, as far as they are wanted.
     fn visit(&mut self, rows: &[Row]) {
-        for row in rows.iter().filter(|row| row.get(1)) {
-            if self.skip > 0 {
-                self.skip -= 1;
-            } else if self.found.len() < self.list.limit {
-                self.found.push((CustomerId(number(row, 0)), stored_customer(row, 2)));
-            }
+        rows.iter().for_each(|row| self.add(row));
+    }
+
+    /// Adds a customer that matches, if it is wanted.
+    fn add(&mut self, row: &Row) {
+        if self.skip > 0 {
+            self.skip -= 1;
+        } else if self.found.len() < self.list.limit {
+            self.found.push((CustomerId(number(row, 0)), stored_customer(row, 2)));
         }
     }
 
     /// The next customers of all accounts, and after which id the next step begins if there may be more.
     async fn next_of_all(&self, session: &Session, size: usize) -> Result<(Vec<Row>, Option<i64>), DatabaseError> {
-        let prefix = &self.list.filter.name_prefix;
-        let rows = session.rows(OF_ALL, &[&PARTITION_NUMBER, &self.after, &limit(size), &self.since(), prefix]).await?;
+        let rows = session.rows(OF_ALL, &[&PARTITION_NUMBER, &self.after, &limit(size)]).await?;
         let end = rows.last().filter(|_| rows.len() == size).map(|last| last.get(0));
         Ok((rows, end))
     }
@@ -144,15 +149,15 @@ impl Scan<'_> {
         size: usize,
     ) -> Result<(Vec<Row>, Option<i64>), DatabaseError> {
         let size = (size / accounts.len().max(1)).max(ACCOUNT_STEP);
-        let (limit, since, prefix) = (limit(size), self.since(), &self.list.filter.name_prefix);
+        let limit = limit(size);
         let mut rows: Vec<Row> = Vec::new();
         let mut end = None::<i64>;
         // In portions, so that the results of a few thousand customers at most are in memory.
         for accounts in accounts.chunks(STEP / ACCOUNT_STEP) {
-            let values: Vec<[_; 6]> = accounts
+            let values: Vec<[_; 4]> = accounts
                 .iter()
-                .map(|account| -> [&(dyn tokio_postgres::types::ToSql + Sync); 6] {
-                    [&PARTITION_NUMBER, &self.after, &limit, &since, prefix, account]
+                .map(|account| -> [&(dyn tokio_postgres::types::ToSql + Sync); 4] {
+                    [&PARTITION_NUMBER, &self.after, &limit, account]
                 })
                 .collect();
             let steps: Vec<_> = values.iter().map(|values| -> (_, Values<'_>) { (OF_ACCOUNT, values) }).collect();

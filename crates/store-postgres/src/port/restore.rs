@@ -7,7 +7,7 @@ use crate::{
     store::PostgresStore,
     transaction::{SEAL, SEAL_EMPTY, Transaction},
 };
-use carnelian_domain::{AccountState, unique_name};
+use carnelian_domain::{AccountState, search::indexed_words, unique_name};
 use carnelian_store::{
     BackupCustomer, BackupErasure, BackupKey, BackupUser, Conflict, Record, RegistryId, Restores, Restoring, StoreError,
 };
@@ -51,6 +51,9 @@ const ERASED_CUSTOMER: &str = "
     ON CONFLICT (partition, id) DO UPDATE SET purged = TRUE";
 const ENTRY: &str = "INSERT INTO audit (partition, sequence, at, entry, link) VALUES ($1, $2, $3, $4, $5)";
 const CUSTOMER: &str = "
+    WITH words AS (
+        INSERT INTO customer_word (partition, block, word, customer_id)
+        SELECT $1::BIGINT, $2::BIGINT / 8192, t.word, $2::BIGINT FROM unnest($11::TEXT[]) AS t (word))
     INSERT INTO customer (partition, id, account_id, name, unique_name, version, ship_to_bill_address, created_at,
         modified_at, sealed)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -244,6 +247,7 @@ fn erasure(erasure: BackupErasure) -> Insert {
 fn customer(customer: BackupCustomer) -> Insert {
     let BackupCustomer { id, account, name, unique_name, version, ship_to_bill_address, .. } = customer;
     let BackupCustomer { created_at, modified_at, sealed, .. } = customer;
+    let words: Vec<_> = indexed_words(&unique_name).into_iter().collect();
     let (id, account, version) = (id.cast_signed(), account.cast_signed(), version.cast_signed());
     insert!(
         CUSTOMER,
@@ -256,6 +260,7 @@ fn customer(customer: BackupCustomer) -> Insert {
         ship_to_bill_address,
         created_at,
         modified_at,
-        sealed
+        sealed,
+        words
     )
 }

@@ -76,11 +76,17 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub(crate) use thread::WriterParts;
 
-/// The handle to the writing thread; dropping it finishes what is queued and ends the thread.
-pub(crate) struct Writer {
+/// The queue of the writing thread.
+#[derive(Clone)]
+pub(crate) struct WriteQueue {
     queue: Sender<Message>,
     /// One place for every write; it is kept until the reply, also if the caller is gone.
     places: Arc<Semaphore>,
+}
+
+/// The handle to the writing thread; dropping it finishes what is queued and ends the thread.
+pub(crate) struct Writer {
+    queue: WriteQueue,
     pub(crate) syncer: Arc<Syncer>,
     thread: Option<JoinHandle<()>>,
 }
@@ -92,12 +98,18 @@ impl Writer {
         let mut writer = WriterThread::new(parts, path, queue.clone())?;
         let syncer = writer.syncer.clone();
         let thread = Some(spawn("writer", move || writer.work(&messages))?);
-        Ok(Writer { queue, places: Arc::new(Semaphore::new(QUEUE)), syncer, thread })
+        let queue = WriteQueue { queue, places: Arc::new(Semaphore::new(QUEUE)) };
+        Ok(Writer { queue, syncer, thread })
+    }
+
+    /// The queue, for a thread that ends before the writer.
+    pub(crate) fn queue(&self) -> WriteQueue {
+        self.queue.clone()
     }
 
     /// How many writes wait for their reply, and how many may.
     pub(crate) fn load(&self) -> (usize, usize) {
-        (QUEUE.saturating_sub(self.places.available_permits()), QUEUE)
+        (QUEUE.saturating_sub(self.queue.places.available_permits()), QUEUE)
     }
 
     /// Runs `work` in a transaction and waits until its commit is on stable storage.
@@ -108,19 +120,41 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.queue.add(work)?.await.map_err(|_| stopped())?
+    }
+}
+
+impl WriteQueue {
+    /// The same as [`Writer::write`] for a thread that may wait.
+    pub(crate) fn write_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.add(work)?.blocking_recv().map_err(|_| stopped())?
+    }
+
+    /// Queues a job; returns where its answer arrives.
+    fn add<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, WorkError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(PendingJob::new(work, reply, place));
         let queued = QueuedJob { job, reply_to: ReplySender::to_this_thread() };
         self.queue.send(Message::Job(queued)).map_err(|_| closed())?;
-        // A writer that ends without a reply may have committed before.
-        answer.await.map_err(|_| StoreError::unknown("the writer has stopped"))?
+        Ok(answer)
     }
+}
+
+/// The error of a write without an answer: a writer that ends without a reply may have committed before.
+fn stopped() -> StoreError {
+    StoreError::unknown("the writer has stopped")
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let _ = self.queue.send(Message::Close);
+        let _ = self.queue.queue.send(Message::Close);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

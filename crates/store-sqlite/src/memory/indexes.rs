@@ -6,8 +6,10 @@
 use crate::{
     error::OpenError,
     memory::{
+        change_zones::ChangeZones,
         hash_index::{HashIndex, HashKey},
         idempotency_index::IdempotencyIndex,
+        indexed_words::IndexedWords,
         loading,
     },
 };
@@ -24,6 +26,9 @@ pub(crate) struct Indexes {
     pub(crate) hash_key: HashKey,
     names: Mutex<HashIndex>,
     idempotent_writes: Mutex<IdempotencyIndex>,
+    change_zones: Mutex<ChangeZones>,
+    /// How far the index of words on disk comes.
+    pub(crate) words: IndexedWords,
 }
 
 impl Indexes {
@@ -39,9 +44,11 @@ impl Indexes {
         keys_per_user: usize,
     ) -> Result<Indexes, OpenError> {
         let hash_key = HashKey::read(connection)?;
-        let names = Mutex::new(loading::load_names(path, connection)?);
+        let (names, zones) = loading::load_names(path, connection)?;
+        let (names, change_zones) = (Mutex::new(names), Mutex::new(zones));
         let idempotent_writes = Mutex::new(loading::load_idempotent_writes(connection, &hash_key, keys_per_user)?);
-        Ok(Indexes { hash_key, names, idempotent_writes })
+        let words = IndexedWords::load(connection)?;
+        Ok(Indexes { hash_key, names, idempotent_writes, change_zones, words })
     }
 
     /// The ids of customers by the hashes of their names.
@@ -52,6 +59,11 @@ impl Indexes {
     /// The row numbers of idempotent writes by the hashes of their keys.
     pub(crate) fn idempotent_writes(&self) -> MutexGuard<'_, IdempotencyIndex> {
         self.idempotent_writes.lock()
+    }
+
+    /// When customers were last written.
+    pub(crate) fn change_zones(&self) -> MutexGuard<'_, ChangeZones> {
+        self.change_zones.lock()
     }
 
     /// Applies the changes after a commit.

@@ -8,6 +8,7 @@ use crate::{
     error::OpenError,
     files::schema,
     memory::{
+        change_zones::ChangeZones,
         hash_index::{HashIndex, HashKey, KeyedHash},
         idempotency_index::IdempotencyIndex,
     },
@@ -35,8 +36,8 @@ const PIECE: u64 = 20_000;
 /// How many names a thread sends at a time.
 const BATCH: usize = 4096;
 
-/// The hash of a name, and the customer's id.
-type Name = (KeyedHash, u64);
+/// The hash of a name, the customer's id, and the moment of its last write.
+type Name = (KeyedHash, u64, i64);
 
 /// A key of the index: an account and a customer in it.
 type IndexKey = (i64, i64);
@@ -44,20 +45,26 @@ type IndexKey = (i64, i64);
 /// A range of the index: after the first key, up to and including the second.
 type Piece = (IndexKey, IndexKey);
 
-/// Loads the index of names; no process may write customers meanwhile.
-pub(crate) fn load_names(path: &Path, connection: &Connection) -> Result<HashIndex, OpenError> {
+/// Loads the index of names, and when customers were written; no process may write customers meanwhile.
+pub(crate) fn load_names(path: &Path, connection: &Connection) -> Result<(HashIndex, ChangeZones), OpenError> {
     load(path, connection, PIECE)
 }
 
-fn load(path: &Path, connection: &Connection, piece: u64) -> Result<HashIndex, OpenError> {
+fn load(path: &Path, connection: &Connection, piece: u64) -> Result<(HashIndex, ChangeZones), OpenError> {
     let pieces = pieces(connection, piece)?;
     // The names are counted first: a table that grows while it is filled leaves unused memory behind.
     let mut count = 0;
     read_pieces(path, &pieces, &count_names, |part: usize| count += part)?;
     let mut names = HashIndex::with_capacity(count);
-    let take = |batch: Vec<Name>| batch.into_iter().for_each(|(hash, id)| names.insert_committed(hash, id));
+    let mut zones = ChangeZones::default();
+    let take = |batch: Vec<Name>| {
+        for (hash, id, modified_at) in batch {
+            names.insert_committed(hash, id);
+            zones.note(id, modified_at);
+        }
+    };
     read_pieces(path, &pieces, &read_names, take)?;
-    Ok(names)
+    Ok((names, zones))
 }
 
 /// Divides the index at the keys of customers at equal distances of ids, which are distributed as all customers are.
@@ -119,8 +126,8 @@ fn count_names(connection: &Connection, piece: Piece, send: &mut dyn FnMut(usize
 
 fn read_names(connection: &Connection, piece: Piece, send: &mut dyn FnMut(Vec<Name>)) -> Result<(), rusqlite::Error> {
     let mut batch = Vec::with_capacity(BATCH);
-    let name = |row: &Row<'_>| Ok((KeyedHash(row.get(0)?), row.get(1)?));
-    select(connection, "name_hash, id", piece, name, &mut |name| {
+    let name = |row: &Row<'_>| Ok((KeyedHash(row.get(0)?), row.get(1)?, row.get(2)?));
+    select(connection, "name_hash, id, modified_at", piece, name, &mut |name| {
         batch.push(name);
         if batch.len() == BATCH {
             send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
@@ -199,7 +206,7 @@ mod tests {
             let path = directory.path().join(format!("{customers}.db"));
             let connection = registry(&path, customers);
             for piece in [1, 2, 7, 100, 5000] {
-                let names = load(&path, &connection, piece).expect("loads");
+                let (names, _) = load(&path, &connection, piece).expect("loads");
                 for id in 1..=customers {
                     let found: Vec<_> = names.candidates(KeyedHash(id)).collect();
                     assert_eq!(found, [id as u64], "{customers} customers in pieces of {piece}");
@@ -215,7 +222,7 @@ mod tests {
         for customers in [batch - 1, batch, batch + 1, 2 * batch, 2 * batch + 1] {
             let path = directory.path().join(format!("{customers}.db"));
             let connection = registry(&path, customers);
-            let names = load(&path, &connection, PIECE).expect("loads");
+            let (names, _) = load(&path, &connection, PIECE).expect("loads");
             for id in 1..=customers {
                 let found: Vec<_> = names.candidates(KeyedHash(id)).collect();
                 assert_eq!(found, [id as u64], "{customers} customers");
@@ -228,7 +235,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("carnelian.db");
         let connection = schema::open_for_writing(&path, true, &TestKeys).expect("opens");
-        let names = load(&path, &connection, PIECE).expect("loads");
+        let (names, _) = load(&path, &connection, PIECE).expect("loads");
         assert_eq!(names.candidates(KeyedHash(0)).count(), 0);
     }
 

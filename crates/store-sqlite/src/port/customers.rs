@@ -11,6 +11,7 @@ use crate::{
         listing::{self, stored_customer},
     },
     store::SqliteStore,
+    words::index,
 };
 use carnelian_domain::{AccountId, AccountState, Action, CustomerId, Object, Origin};
 use carnelian_store::{
@@ -118,6 +119,10 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, new: &NewCustomer, entry: &str) -> Re
         return Err(DatabaseError::Corrupt("a customer breaks a rule of its table").into());
     }
     indexes.names().add(hash, new.id.0);
+    indexes.change_zones().note(new.id.0, tx.now.0);
+    if indexes.words.note_write(new.id.0) {
+        index::add(tx.connection, new.id.0, &new.unique_name)?;
+    }
     tx.written.push(new.id);
     tx.record(entry)?;
     Ok(Written { id: new.id, account: new.account, at: tx.now, version: 1 })
@@ -140,6 +145,10 @@ pub(crate) fn replace(tx: &mut WriteTx<'_>, edit: &EditCustomer, origin: &Origin
         names.remove(old, new.id.0);
         names.add(hash, new.id.0);
     }
+    indexes.change_zones().note(new.id.0, tx.now.0);
+    if indexes.words.note_write(new.id.0) && unique_name != new.unique_name {
+        index::replace(tx.connection, new.id.0, &unique_name, Some(&new.unique_name))?;
+    }
     tx.written.push(new.id);
     let fields = judge::audited_fields(edit, found);
     // A customer that moves has an entry in both accounts.
@@ -157,6 +166,9 @@ fn erase(tx: &mut WriteTx<'_>, erase: &EraseCustomer, entry: &str) -> Result<Wri
     tx.connection.prepare_cached("DELETE FROM customer WHERE id = ?1")?.execute([erase.id.0])?;
     let indexes = tx.indexes()?;
     indexes.names().remove(indexes.hash_key.hash_name(found.account, &unique_name), erase.id.0);
+    if indexes.words.note_write(erase.id.0) {
+        index::replace(tx.connection, erase.id.0, &unique_name, None)?;
+    }
     tx.written.push(erase.id);
     *tx.erased = true;
     tx.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;

@@ -5,12 +5,26 @@
 //! step ([`Readers::scan_turn`](crate::read::readers::Readers::scan_turn)), so many listings delay other requests no more
 //! than one, and a long listing hardly delays a short one. A step begins after the last
 //! id of the one before, so the cost of a page does not grow with the number of customers before it.
+//!
+//! A listing finds its customers
+//!
+//! * by an exact name: in the index of names in memory,
+//! * by words, or by the beginning of a name: in the index of words ([`index`]), block by block; the newest customers are
+//!   not in it and are read like all others,
+//! * by the moment of their last write: in the ranges of ids that have such a write ([`ChangeZones`]),
+//! * otherwise: one after the other, in each account of the filter.
+//!
+//! [`ChangeZones`]: crate::memory::change_zones::ChangeZones
 
-use crate::{memory::hash_index::HashIndex, store::SqliteStore};
+use crate::{
+    memory::{hash_index::HashIndex, indexes::Indexes},
+    store::SqliteStore,
+    words::index::{self, BLOCK, NextBlock, WordQuery},
+};
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 use carnelian_store::{ListCustomers, StoreError, StoredCustomer};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
-use std::collections::BTreeSet;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How many customers a step reads. A step takes about a tenth of a millisecond, which is how long it can delay other
 /// requests of its thread.
@@ -24,13 +38,14 @@ const BY_ACCOUNT: &str = "
     SELECT id, modified_at FROM customer INDEXED BY customer_of_account
     WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
+/// How many look-ups in blocks, and candidates that they find, a step has at least.
+const LOOK_UPS: usize = 64;
+
 const ALL_ACCOUNTS: &str = "SELECT id, modified_at FROM customer WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const CUSTOMER: &str = "
-    SELECT account_id, name, ship_to_bill_address, sealed, version FROM customer
-    WHERE id = :id AND modified_at >= :since
-        AND (:name IS NULL OR ifnull(unique_name, name) = :name)
-        AND (:prefix IS NULL OR substr(ifnull(unique_name, name), 1, length(:prefix)) = :prefix)";
+    SELECT account_id, name, ship_to_bill_address, sealed, version, ifnull(unique_name, name) FROM customer
+    WHERE id = ?1 AND modified_at >= ?2";
 
 /// Reads a customer from a row of the columns of [`CUSTOMER`].
 pub(crate) fn stored_customer(row: &Row<'_>) -> Result<StoredCustomer, rusqlite::Error> {
@@ -49,6 +64,7 @@ pub(crate) async fn list(
     list: &ListCustomers,
 ) -> Result<Vec<(CustomerId, StoredCustomer)>, StoreError> {
     let mut scan = Scan::new(list.clone());
+    scan.indexes = store.indexes.clone();
     match candidates(store, &scan).await? {
         Some(candidates) => {
             let list = list.clone();
@@ -58,7 +74,7 @@ pub(crate) async fn list(
             let mut size = list.skip.saturating_add(list.limit).min(STEP);
             let mut has_more = true;
             while has_more {
-                let step = move |connection: &mut Connection| Ok((scan.step(connection, size)?, scan));
+                let step = move |connection: &mut Connection| Ok((scan.step_by_words(connection, size)?, scan));
                 let turn = store.readers.scan_turn().await;
                 (has_more, scan) = store.readers.read(step).await?;
                 drop(turn);
@@ -108,15 +124,18 @@ fn by_name(
     let mut read = candidates();
     loop {
         let mut scan = Scan::new(list.clone());
-        // The time of the last change is not in the index; the query of the row checks it.
-        let entry = |id: &CustomerId| Entry { id: *id, modified_at: Timestamp(i64::MAX) };
-        scan.visit(connection, read.iter().filter(|id| **id > list.after).map(entry).collect())?;
+        scan.visit(connection, read.iter().filter(|id| **id > list.after).map(|id| unread(*id)).collect())?;
         let known = read.len();
         read.extend(candidates());
         if read.len() == known {
             return Ok(scan);
         }
     }
+}
+
+/// A candidate of an index that does not hold the time of the last write; the query of the row checks it.
+fn unread(id: CustomerId) -> Entry {
+    Entry { id, modified_at: Timestamp(i64::MAX) }
 }
 
 /// What the index `customer_of_account` holds of a customer.
@@ -136,6 +155,10 @@ struct Scan {
     accounts: Option<Vec<AccountId>>,
     since: Timestamp,
     after: CustomerId,
+    /// The words by which the index finds customers.
+    words: Option<WordQuery>,
+    /// The indexes in memory, if this process has them.
+    indexes: Option<Arc<Indexes>>,
     skip: usize,
     found: Vec<(CustomerId, StoredCustomer)>,
 }
@@ -149,11 +172,56 @@ impl Scan {
         }
         let since = list.filter.modified_since.unwrap_or(Timestamp(i64::MIN));
         let (after, skip) = (list.after, list.skip);
-        Scan { list, accounts, since, after, skip, found: Vec::new() }
+        let words = WordQuery::new(list.filter.indexed_words());
+        Scan { list, accounts, since, after, words, indexes: None, skip, found: Vec::new() }
+    }
+
+    /// Looks further customers up in the index of words; without words, or where the index ends, reads about `size` further
+    /// customers. Returns whether another step is needed.
+    fn step_by_words(&mut self, connection: &Connection, size: usize) -> Result<bool, rusqlite::Error> {
+        let Some(words) = self.words.take() else { return self.step(connection, size) };
+        let wants_more = self.look_up(connection, &words, size);
+        self.words = Some(words);
+        wants_more
+    }
+
+    fn look_up(&mut self, connection: &Connection, words: &WordQuery, size: usize) -> Result<bool, rusqlite::Error> {
+        let end = index::indexed_to(connection)?;
+        let mut steps = LOOK_UPS;
+        while self.after.0 + 1 < end {
+            let first = self.after.0 + 1;
+            let next = words.next_block(connection, first / BLOCK, &mut steps)?;
+            let block = match next {
+                NextBlock::Found(block) => block,
+                NextBlock::NotBefore(block) => {
+                    self.after = CustomerId((block * BLOCK).clamp(first, end) - 1);
+                    return Ok(true);
+                }
+                NextBlock::None => {
+                    self.after = CustomerId(end - 1);
+                    break;
+                }
+            };
+            let candidates = words.candidates(connection, block, self.accounts.as_deref())?;
+            steps = steps.saturating_sub(candidates.len());
+            let entries = candidates.range(first..).map(|id| unread(CustomerId(*id))).collect();
+            if !self.visit(connection, entries)? {
+                return Ok(false);
+            }
+            self.after = CustomerId((block + 1) * BLOCK - 1);
+        }
+        self.step(connection, size)
     }
 
     /// Reads about `size` further customers; returns whether another step is needed.
     fn step(&mut self, connection: &Connection, size: usize) -> Result<bool, rusqlite::Error> {
+        if let (Some(_), Some(indexes)) = (self.list.filter.modified_since, &self.indexes) {
+            let next = CustomerId(self.after.0 + 1);
+            match indexes.change_zones().next_written_since(next, self.since) {
+                Some(next) => self.after = CustomerId(next.0 - 1),
+                None => return Ok(false),
+            }
+        }
         let (entries, end) = match &self.accounts {
             Some(accounts) => next_of_accounts(connection, accounts, self.after, size)?,
             None => next_of_all_accounts(connection, self.after, size)?,
@@ -166,7 +234,7 @@ impl Scan {
     /// Adds the matching customers among these entries to the result; returns whether more are wanted.
     fn visit(&mut self, connection: &Connection, entries: Vec<Entry>) -> Result<bool, rusqlite::Error> {
         let filter = &self.list.filter;
-        let by_name = filter.unique_name.is_some() || filter.name_prefix.is_some();
+        let by_name = filter.is_of_names();
         for entry in entries.into_iter().filter(|entry| entry.modified_at >= self.since) {
             if self.found.len() == self.list.limit {
                 return Ok(false);
@@ -187,13 +255,11 @@ impl Scan {
     fn customer(&self, connection: &Connection, id: CustomerId) -> Result<Option<StoredCustomer>, rusqlite::Error> {
         let filter = &self.list.filter;
         let mut select = connection.prepare_cached(CUSTOMER)?;
-        let conditions = named_params! {
-            ":id": id.0,
-            ":since": self.since.0,
-            ":name": filter.unique_name,
-            ":prefix": filter.name_prefix,
-        };
-        let customer = select.query_row(conditions, stored_customer).optional()?;
+        let customer = select.query_row(params![id.0, self.since.0], |row| {
+            let is_meant = filter.matches_name(row.get_ref(5)?.as_str()?);
+            is_meant.then(|| stored_customer(row)).transpose()
+        });
+        let customer = customer.optional()?.flatten();
         let is_in_filter =
             |account| self.accounts.as_ref().is_none_or(|accounts| accounts.binary_search(&account).is_ok());
         Ok(customer.filter(|customer| is_in_filter(customer.account)))
@@ -319,6 +385,7 @@ pub(crate) mod tests {
             .expect("no other process serves it");
         let files = OpenFiles { _locks: permit.locks, _database: database };
         Ok(SqliteStore {
+            _word_feeder: None,
             writer,
             readers,
             barrier,

@@ -6,6 +6,7 @@ use crate::{
     memory::hash_index::HashKey,
     port::{directory, erasure_rows, ledger_rows::COUNTED},
     store::SqliteStore,
+    words::{feeder, index},
 };
 use carnelian_domain::{AccountId, AccountState, unique_name};
 use carnelian_store::{
@@ -47,7 +48,12 @@ impl Restoring for Filling<'_> {
         self.store
             .write(move |writing| {
                 let hash_key = HashKey::read(writing.connection)?;
-                records.iter().try_for_each(|record| insert(writing, &hash_key, record))
+                records.iter().try_for_each(|record| insert(writing, &hash_key, record))?;
+                // A process that writes customers has a thread for that.
+                if writing.indexes.is_none() {
+                    feeder::index_full_blocks(writing.connection)?;
+                }
+                Ok(())
             })
             .await
     }
@@ -183,6 +189,15 @@ fn insert_customer(writing: &WriteTx<'_>, hash_key: &HashKey, customer: &BackupC
     run(writing.connection, insert, values)?;
     if let Some(indexes) = writing.indexes {
         indexes.names().add(hash, *id);
+        indexes.change_zones().note(*id, *modified_at);
+    }
+    // Customers come in the order of their ids; if one does not, its block may be indexed already.
+    let is_indexed = match writing.indexes {
+        Some(indexes) => indexes.words.note_write(*id),
+        None => *id < index::indexed_to(writing.connection)?,
+    };
+    if is_indexed {
+        index::add(writing.connection, *id, unique_name)?;
     }
     Ok(())
 }

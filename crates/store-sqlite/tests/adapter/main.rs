@@ -3,6 +3,7 @@
 mod contract;
 mod files;
 mod restores;
+mod words;
 
 use carnelian_domain::Timestamp;
 use carnelian_store::{Clock, contract::TestKeys};

@@ -9,12 +9,12 @@ use crate::{
 use carnelian_domain::{AccountId, CustomerId, Timestamp};
 
 /// The ids of the customers that match a filter.
-async fn ids(store: &dyn Store, filter: CustomerFilter) -> Vec<u64> {
+pub(super) async fn ids(store: &dyn Store, filter: CustomerFilter) -> Vec<u64> {
     part(store, filter, 0, 0, usize::MAX).await
 }
 
 /// The ids of a part of them.
-async fn part(store: &dyn Store, filter: CustomerFilter, after: u64, skip: usize, limit: usize) -> Vec<u64> {
+pub(super) async fn part(store: &dyn Store, filter: CustomerFilter, after: u64, skip: usize, limit: usize) -> Vec<u64> {
     listed(store, filter, after, skip, limit).await.into_iter().map(|(id, _)| id.0).collect()
 }
 
@@ -29,7 +29,8 @@ async fn listed(
     store.list_customers(&list).await.expect("the store can be read")
 }
 
-fn within(accounts: &[AccountId]) -> CustomerFilter {
+/// The customers of accounts.
+pub(super) fn within(accounts: &[AccountId]) -> CustomerFilter {
     CustomerFilter { accounts: Some(accounts.to_vec()), ..CustomerFilter::default() }
 }
 
@@ -188,7 +189,7 @@ pub async fn a_listing_is_of_what_was_written_since(store: &dyn Store) {
             let since = async |moment| {
                 let (accounts, unique_name) = (accounts.clone(), unique_name.clone());
                 let modified_since = Some(moment);
-                ids(store, CustomerFilter { accounts, unique_name, modified_since, name_prefix: None }).await
+                ids(store, CustomerFilter { accounts, unique_name, modified_since, ..CustomerFilter::default() }).await
             };
             let both = if unique_name.is_none() { vec![first.id.0, second.id.0] } else { vec![first.id.0] };
             assert_eq!(since(created).await, both);

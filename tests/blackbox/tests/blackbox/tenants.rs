@@ -12,13 +12,14 @@ use blackbox::{CUSTOMERS, Client, Login, Reply, Request, Server, TestDir, refere
 use serde_json::{Value, json};
 
 /// Parameters that name an object of a tenant: location and name.
-const IDENTIFIERS: [(&str, &str); 11] = [
+const IDENTIFIERS: [(&str, &str); 12] = [
     ("path", "accountId"),
     ("path", "userId"),
     ("path", "customerId"),
     ("query", "accountName"),
     ("query", "name"),
     ("query", "namePrefix"),
+    ("query", "search"),
     ("query", "after"),
     ("query", "username"),
     ("body", "accountName"),
@@ -354,6 +355,7 @@ fn tenant(
         (("query", "accountName"), pair(scope[0], "Nobody")),
         (("query", "name"), pair(&name, "Unknown customer")),
         (("query", "namePrefix"), pair(&name, "Unknown customer")),
+        (("query", "search"), pair(&name, "Unknown customer")),
         (("query", "after"), pair(&id.to_string(), &gone.to_string())),
         (("query", "username"), pair(user_name, "nobody")),
         (("body", "accountName"), pair(scope[0], "Nobody")),

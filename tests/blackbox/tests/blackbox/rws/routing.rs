@@ -129,7 +129,7 @@ const OPERATIONS: [(&str, &str, &[&str]); 10] = [
     (
         "GET",
         "/rws/api/v1/customers",
-        &["accountName", "name", "namePrefix", "modifiedSince", "fields", "after", "pageSize", "pageNumber"],
+        &["accountName", "name", "namePrefix", "search", "modifiedSince", "fields", "after", "pageSize", "pageNumber"],
     ),
     ("POST", "/rws/api/v1/customers", &[]),
     ("GET", "/rws/api/v1/customers/1", &["fields"]),

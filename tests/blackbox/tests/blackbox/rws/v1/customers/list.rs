@@ -107,6 +107,9 @@ fn every_parameter_that_is_wrong_is_named_and_the_smallest_code_answers() {
         ("name=a&name=b", &INVALID_NAME, &["name"]),
         ("namePrefix=", &INVALID_NAME, &["namePrefix"]),
         (&too_long, &INVALID_NAME, &["namePrefix"]),
+        ("search=", &INVALID_REQUEST, &["search"]),
+        ("search=%21", &INVALID_REQUEST, &["search"]),
+        ("search=a&search=b", &INVALID_REQUEST, &["search"]),
         ("modifiedSince=yesterday", &INVALID_DATE_FORMAT, &["modifiedSince"]),
         ("modifiedSince=2026-11-31", &INVALID_DATE_FORMAT, &["modifiedSince"]),
         ("modifiedSince=1527590173", &INVALID_DATE_FORMAT, &["modifiedSince"]),
@@ -121,9 +124,19 @@ fn every_parameter_that_is_wrong_is_named_and_the_smallest_code_answers() {
         ("after=1&after=2", &INVALID_CUSTOMER_ID, &["after"]),
         ("after=1&pageNumber=1", &INVALID_PAGE_NUMBER, &["pageNumber"]),
         (
-            "after=x&name=&fields=x&pageNumber=0&modifiedSince=x&pageSize=0&accountName=&namePrefix=",
+            "after=x&name=&fields=x&pageNumber=0&modifiedSince=x&pageSize=0&accountName=&namePrefix=&search=",
             &INVALID_ACCOUNT_ID,
-            &["accountName", "pageSize", "pageNumber", "modifiedSince", "fields", "name", "namePrefix", "after"],
+            &[
+                "accountName",
+                "pageSize",
+                "pageNumber",
+                "modifiedSince",
+                "search",
+                "fields",
+                "name",
+                "namePrefix",
+                "after",
+            ],
         ),
     ] {
         let reply = client.get(&format!("{CUSTOMERS}?{query}"));
@@ -139,7 +152,7 @@ fn what_is_looked_for_is_not_written_down() {
     let fixture = Fixture::start();
     let client = fixture.client();
     client.create(&sample::minimal("Secret Santa", "Acme")).must_succeed("a customer");
-    customers(&client, "name=Secret+Santa&namePrefix=Secret");
+    customers(&client, "name=Secret+Santa&namePrefix=Secret&search=Secret");
     let refused = client.get(&format!("{CUSTOMERS}?name=Secret+Santa&after=Secret"));
     refused.must_be(&INVALID_CUSTOMER_ID, "a refusal");
     let id = refused.header("x-request-id").expect("checked on every answer");

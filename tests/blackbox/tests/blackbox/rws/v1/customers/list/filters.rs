@@ -50,6 +50,32 @@ fn a_name_is_found_in_its_unique_form_and_a_prefix_is_its_beginning() {
 }
 
 #[test]
+fn a_search_finds_all_words_in_any_order_without_case_and_accents() {
+    let fixture = Fixture::start();
+    let client = fixture.client();
+    let names = ["Jos\u{e9} \u{c1}lvarez", "STRASSE 7", "\u{141}\u{f3}d\u{17a}", "\u{1f980} & Sons"];
+    let created = names.map(|name| client.create(&sample::minimal(name, "Acme")).customer_id());
+    let [jose, strasse, lodz, sons] = created;
+    for (words, expected) in [
+        ("alv JOSE", &[jose][..]),
+        ("Jose\u{301}", &[jose]),
+        ("stra\u{df}e", &[strasse]),
+        ("lodz", &[lodz]),
+        ("& sons!", &[sons]),
+        ("s", &[strasse, sons]),
+        ("jose 7", &[]),
+        ("osé", &[]),
+    ] {
+        assert_eq!(ids(&client, &format!("search={}", encoded(words))), expected, "{words}");
+    }
+    client.edit(jose, &sample::minimal("Renamed", "Acme")).must_succeed("an edit");
+    assert!(ids(&client, "search=jose").is_empty());
+    assert_eq!(ids(&client, "search=renamed"), [jose]);
+    client.erase(jose).must_succeed("an erasure");
+    assert!(ids(&client, "search=renamed").is_empty());
+}
+
+#[test]
 fn a_name_that_is_given_up_is_found_no_more() {
     let fixture = Fixture::start();
     let client = fixture.client();

@@ -14,7 +14,14 @@ fn everywhere(tenants: &TenantFixture) -> [(&'static str, u64); 3] {
 
 fn seen(client: &Client) -> Vec<u64> {
     let seen = ids(client, "");
-    for query in ["name=Same", "namePrefix=S", "modifiedSince=2020-01-01T00:00:00Z", "after=0", "fields=customerId"] {
+    for query in [
+        "name=Same",
+        "namePrefix=S",
+        "search=same",
+        "modifiedSince=2020-01-01T00:00:00Z",
+        "after=0",
+        "fields=customerId",
+    ] {
         assert_eq!(ids(client, query), seen, "{query}");
     }
     seen

@@ -201,7 +201,7 @@ impl App {
                     verified = Err(OTHER_HEAD);
                 }
                 block.push(entry);
-                if verified.is_ok() && head.sequence % BLOCK == 0 {
+                if verified.is_ok() && head.sequence.is_multiple_of(BLOCK) {
                     verified = self.verify_index(end.partition, &std::mem::take(&mut block)).await?;
                 }
                 if let Err(why) = verified {

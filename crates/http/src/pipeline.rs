@@ -166,7 +166,9 @@ impl Pipeline {
     {
         log.user = Some(caller.user);
         let app = &registry.app;
-        let active_call = app.admit(&caller)?;
+        let (left, admitted) = app.admit(&caller);
+        log.limits = left;
+        let active_call = admitted?;
         let begun = match app.admin(&caller, origin(&caller, address, &log.id), UPLOAD).await {
             Ok(admin) => admin.begin_upload(job).await.map_err(Failure::from),
             Err(failure) => Err(failure),

@@ -2,7 +2,7 @@
 
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Request, json, sample};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{account_id, get, post, user_id};
 use crate::tenant_fixture::TenantFixture;
@@ -13,6 +13,51 @@ fn numbers(operator: &Client, query: &str) -> Vec<u64> {
     let page = get(operator, &format!("audit?{query}")).must_succeed(query).json();
     let entries = page["entries"].as_array().expect("entries");
     entries.iter().map(|entry| entry["sequence"].as_u64().expect("a number")).collect()
+}
+
+#[test]
+fn a_log_of_many_parts_is_listed_whole() {
+    /// How many entries are read at once.
+    const PART: u64 = 1000;
+    let tenants = TenantFixture::start();
+    let operator = tenants.client(&tenants.opal);
+    let ada = tenants.client(&tenants.ada);
+    let create = |prefix: &str| {
+        for number in 0..900 {
+            ada.create(&sample::minimal(&format!("{prefix} {number}"), "Acme")).must_succeed("a customer");
+        }
+    };
+    let last = || {
+        let last = tenants.test_dir.cli(&["audit", "list", "--last", "--limit", "1", "--json"]).json();
+        last[0]["sequence"].as_u64().expect("a number")
+    };
+    create("First");
+    let (mut end, mut groups) = (last(), vec![]);
+    for goal in [PART - 1, PART, PART + 1, 2 * PART - 1, 2 * PART, 2 * PART + 1] {
+        if goal == 2 * PART - 1 {
+            create("Second");
+            end = last();
+        }
+        assert!(end < goal, "the fixture wrote more than was assumed");
+        while end < goal {
+            let new = json!({ "groupName": format!("Group {end}") });
+            post(&operator, "groups", &new).must_succeed("a group");
+            end += 1;
+            groups.push(end);
+        }
+        let walked = |query: &str, order: &str| {
+            let entries = walk_entries(&operator, query, order);
+            entries.iter().map(|entry| entry["sequence"].as_u64().expect("a number")).collect::<Vec<_>>()
+        };
+        assert_eq!(walked("pageSize=50", "oldest"), (1..=goal).collect::<Vec<_>>());
+        assert_eq!(walked("pageSize=50", "newest"), (1..=goal).rev().collect::<Vec<_>>());
+        let of_groups = walked("pageSize=50&action=create_group", "oldest");
+        assert!(of_groups.ends_with(&groups), "{goal} entries: {of_groups:?}");
+        for after in [goal - 51, goal - 50, goal - 49, goal - 1, goal] {
+            let expected: Vec<_> = (after + 1..=goal).take(50).collect();
+            assert_eq!(numbers(&operator, &format!("order=oldest&after={after}")), expected, "after {after} of {goal}");
+        }
+    }
 }
 
 #[test]
@@ -90,21 +135,27 @@ fn a_condition_that_is_none_is_refused() {
     assert_eq!(refused("accountId=x&action=nothing").violated_fields(), ["accountId", "action"]);
 }
 
-/// The actions of the entries that a query lists, page after page.
+/// The entries that a query lists, page after page.
 #[track_caller]
-fn walk(operator: &Client, query: &str, order: &str) -> Vec<String> {
+fn walk_entries(operator: &Client, query: &str, order: &str) -> Vec<Value> {
     let cursor = if order == "newest" { "before" } else { "after" };
-    let (mut actions, mut from) = (Vec::new(), String::new());
+    let (mut walked, mut from) = (Vec::new(), String::new());
     loop {
         let page = get(operator, &format!("audit?{query}&order={order}{from}")).must_succeed(query).json();
-        let entries = page["entries"].as_array().expect("entries");
-        actions.extend(entries.iter().map(|entry| entry["action"].as_str().expect("an action").to_owned()));
+        walked.extend(page["entries"].as_array().expect("entries").iter().cloned());
         assert_eq!(page["lastPage"], page["next"].is_null());
         if page["lastPage"] == true {
-            return actions;
+            return walked;
         }
         from = format!("&{cursor}={}", page["next"]);
     }
+}
+
+/// Their actions.
+#[track_caller]
+fn walk(operator: &Client, query: &str, order: &str) -> Vec<String> {
+    let entries = walk_entries(operator, query, order);
+    entries.iter().map(|entry| entry["action"].as_str().expect("an action").to_owned()).collect()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use carnelian_app::admin::keys::KeyTerms;
 use carnelian_domain::{Timestamp, directory::user_status};
 use carnelian_http::client::{ApiClient, ClientError, ClientOptions};
-use carnelian_store::{AuditFilter, AuditOrder, AuditQuery, Conflict, NewUser, UserChanges};
+use carnelian_store::{AuditFilter, AuditQuery, Conflict, NewUser, UserChanges};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use std::{env, fs, path::Path, sync::Arc, time::Duration};
@@ -273,12 +273,11 @@ impl Administration for RemoteAdministration {
 
     async fn find_audit(&self, query: &AuditQuery) -> Outcome<(Vec<Value>, Option<u64>)> {
         let AuditFilter { object, actor, action, account, request_id, since, until, .. } = &query.filter;
-        let order = (query.order == AuditOrder::NewestFirst).then(|| "newestFirst".to_owned());
         let parameters = [
             ("pageSize", Some(query.limit.min(PAGE).to_string())),
             ("after", (query.after > 0).then(|| query.after.to_string())),
             ("before", query.before.map(|before| before.to_string())),
-            ("order", order),
+            ("order", Some(query.order.name().to_owned())),
             ("object", object.clone()),
             ("actor", actor.map(|actor| actor.to_string())),
             ("action", action.map(|action| action.name().to_owned())),

@@ -8,13 +8,7 @@ use carnelian_store::{
 };
 use carnelian_store_sqlite::SqliteStore;
 use rusqlite::Connection;
-use std::{
-    fs,
-    path::Path,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 static ORIGIN: Origin = Origin::new(Actor::Server);
@@ -51,14 +45,15 @@ fn database(directory: &Path) -> Connection {
 }
 
 /// Waits until the first block is indexed.
-fn wait_for_index(directory: &Path) {
+async fn wait_for_index(directory: &Path) {
     let connection = database(directory);
-    let deadline = Instant::now() + Duration::from_secs(60);
     let indexed_to = || connection.query_row("SELECT indexed_to FROM registry", [], |row| row.get::<_, u64>(0));
-    while indexed_to().expect("is read") < BLOCK {
-        assert!(Instant::now() < deadline, "the block is not indexed in time");
-        thread::yield_now();
-    }
+    let is_indexed = async {
+        while indexed_to().expect("is read") < BLOCK {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), is_indexed).await.expect("the block is indexed in time");
 }
 
 /// A registry whose first block is indexed.
@@ -71,7 +66,7 @@ async fn indexed() -> (TempDir, SqliteStore, AccountId) {
     for outcome in store.import_customers(batch, &ORIGIN).await.expect("are imported") {
         outcome.expect("is created");
     }
-    wait_for_index(directory.path());
+    wait_for_index(directory.path()).await;
     (directory, store, account)
 }
 

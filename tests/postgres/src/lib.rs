@@ -13,6 +13,7 @@ use std::{
     path::Path,
     process::{Child, ChildStdin, Command, Output, Stdio},
     sync::OnceLock,
+    thread,
 };
 
 /// Where Debian keeps the programs of PostgreSQL 15; its `psql` in PATH is a slow wrapper.
@@ -178,6 +179,30 @@ pub fn drop_database(url: &str) {
 /// Runs statements in the database of a URL of this module; returns the rows, a line each, with `|` between the columns.
 pub fn run_sql(url: &str, sql: &str) -> String {
     try_sql(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// Changes a setting of a server, and waits until it is in force.
+pub fn change_setting(url: &str, setting: &str, value: &str) {
+    run_sql(url, &format!("ALTER SYSTEM SET {setting} = '{value}'"));
+    run_sql(url, "SELECT pg_reload_conf()");
+    while run_sql(url, &format!("SHOW {setting}")) != value {}
+    if setting == "synchronous_standby_names" && !value.is_empty() {
+        while !waits_for_a_standby(url) {}
+    }
+}
+
+/// Whether a commit waits for a standby: not as soon as the setting can be read, but once the checkpointer has read it.
+/// The wait is cancelled.
+fn waits_for_a_standby(url: &str) -> bool {
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    thread::scope(|scope| {
+        let commit = scope.spawn(|| run_sql(url, "SELECT pg_logical_emit_message(TRUE, 'test', '')"));
+        let mut waits = false;
+        while !waits && !commit.is_finished() {
+            waits = run_sql(url, cancel) != "0";
+        }
+        waits
+    })
 }
 
 /// Runs statements in the database of a URL of this module, as [`run_sql`] does, which may fail.

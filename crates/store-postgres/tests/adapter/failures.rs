@@ -8,7 +8,7 @@ use carnelian_store::{
 };
 use carnelian_store_postgres::{Database, Durability, OpenError, PostgresStore, UnsafeDatabase, migrate};
 use std::sync::Arc;
-use test_postgres::{Server, run_sql};
+use test_postgres::{Server, change_setting, run_sql};
 
 static ORIGIN: Origin = Origin::new(Actor::Server);
 
@@ -36,13 +36,6 @@ async fn open_alone() -> (Server, String, PostgresStore) {
     migrate(&database(&url), &TestKeys).await.expect("is prepared");
     let store = open_in(&url).await.expect("the registry opens");
     (server, url, store)
-}
-
-/// Changes a setting of a server, and waits until it is in force.
-fn set(url: &str, setting: &str, value: &str) {
-    run_sql(url, &format!("ALTER SYSTEM SET {setting} = '{value}'"));
-    run_sql(url, "SELECT pg_reload_conf()");
-    while run_sql(url, &format!("SHOW {setting}")) != value {}
 }
 
 /// Runs a future until it ends, and meanwhile a statement until it prints `t`.
@@ -81,7 +74,7 @@ async fn a_database_that_could_lose_what_it_acknowledges_is_refused_at_the_start
     let refused = migrate(&replicated, &TestKeys).await.expect_err("there is no standby");
     assert!(refused.to_string().contains("synchronous_standby_names"), "{refused}");
     store.directory_version().await.expect("is read");
-    set(&url, "fsync", "off");
+    change_setting(&url, "fsync", "off");
     let Err(OpenError::Database(error)) = open_in(&url).await else { panic!("it opens") };
     assert_eq!(error.to_string(), UnsafeDatabase::NoSync.to_string());
     let error = store.directory_version().await.expect_err("a server looks again and again");
@@ -123,14 +116,14 @@ async fn a_commit_whose_wait_for_a_standby_is_cancelled_is_not_acknowledged() {
     let (_server, url, store) = open_alone().await;
     let account = account(&store).await;
     let new = draft(&store, account, "Jane").await;
-    set(&url, "synchronous_standby_names", "nobody");
+    change_setting(&url, "synchronous_standby_names", "nobody");
     let store = Arc::new(store);
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let (writing, id) = (store.clone(), new.id);
     let write = async move { writing.create_customer(new, &ORIGIN, None).await };
     let error = meanwhile(write, &url, cancel).await.expect_err("the standby has nothing");
     assert!(matches!(error, StoreError::Unknown(_)), "{error}");
-    set(&url, "synchronous_standby_names", "");
+    change_setting(&url, "synchronous_standby_names", "");
     assert!(store.customer(id).await.expect("the store can be read").is_some(), "what is unknown may have happened");
 }
 
@@ -140,7 +133,7 @@ async fn a_repeated_write_promises_no_more_than_the_first_one_could() {
     let account = account(&store).await;
     let (first, second) = (draft(&store, account, "Jane").await, draft(&store, account, "Jane").await);
     let key = IdempotencyKey { user: carnelian_domain::UserId(1), key: "once".into(), fingerprint: vec![7; 32] };
-    set(&url, "synchronous_standby_names", "nobody");
+    change_setting(&url, "synchronous_standby_names", "nobody");
     let store = Arc::new(store);
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let create = |new: &NewCustomer| {
@@ -157,7 +150,7 @@ async fn a_repeated_write_promises_no_more_than_the_first_one_could() {
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     let error = meanwhile(create(&second), &url, cancel).await.expect_err("the standby still has nothing");
     assert!(matches!(error, StoreError::Unknown(_)), "{error}");
-    set(&url, "synchronous_standby_names", "");
+    change_setting(&url, "synchronous_standby_names", "");
     let found = find().await.expect("no standby is waited for").expect("it was made");
     assert_eq!(found.id, first.id);
     assert_eq!(create(&second).await.expect("was made"), found);

@@ -8,7 +8,7 @@ use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Client, Login, Reply, Request, Server, TestDir, sample, wait};
 use serde_json::{Value, json};
 use test_postgres::proxy::Proxy;
-use test_postgres::run_sql;
+use test_postgres::{change_setting, run_sql};
 
 use super::user_in;
 
@@ -175,14 +175,6 @@ fn a_key_that_is_sent_to_both_servers_at_once_makes_one_customer_and_one_answer(
     both.test_dir.cli(&["audit", "verify"]).done();
 }
 
-/// Changes a setting of a server, and waits until it is in force.
-fn set(url: &str, setting: &str, value: &str) {
-    run_sql(url, &format!("ALTER SYSTEM SET {setting} = '{value}'"));
-    run_sql(url, "SELECT pg_reload_conf()");
-    let show = format!("SHOW {setting}");
-    wait::until("a setting is in force", wait::PATIENCE, || (run_sql(url, &show) == value).then_some(()));
-}
-
 #[test]
 fn a_write_that_no_standby_has_is_confirmed_by_no_server_however_often_it_is_sent() {
     let alone = test_postgres::Server::start();
@@ -199,7 +191,7 @@ fn a_write_that_no_standby_has_is_confirmed_by_no_server_however_often_it_is_sen
             (client.create(&sample::minimal(&format!("Before {number}"), "Acme")).status == 200).then_some(())
         });
     }
-    set(&url, "synchronous_standby_names", "nobody");
+    change_setting(&url, "synchronous_standby_names", "nobody");
     let request = keyed_create("once", "Jane");
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     for address in [addresses[0], addresses[1], addresses[0], addresses[1]] {
@@ -212,7 +204,7 @@ fn a_write_that_no_standby_has_is_confirmed_by_no_server_however_often_it_is_sen
         sending.join().expect("it does not panic").must_be(&UNAVAILABLE, "the standby has nothing");
     }
     assert_eq!(run_sql(&url, "SELECT count(*) FROM idempotent_write"), "1", "the primary has it all the same");
-    set(&url, "synchronous_standby_names", "");
+    change_setting(&url, "synchronous_standby_names", "");
     let answers = addresses.map(|address| Client::new(address, Some(ada.clone())).send(request.clone()));
     for reply in &answers {
         reply.must_succeed("no standby is waited for");

@@ -8,7 +8,7 @@ use chaos::checker::{self, Stored};
 use chaos::test_registry::judge;
 use chaos::{Load, Model, Random, TestRegistry, Violation};
 use test_postgres::proxy::{Fault, Point, Proxy};
-use test_postgres::{Server as Postgres, new_database, run_sql};
+use test_postgres::{Server as Postgres, change_setting, new_database, run_sql};
 
 use super::acknowledged;
 
@@ -34,7 +34,7 @@ fn cancel_waits(hide_warnings: bool) -> Cancelled {
         proxy.hide_notices();
     }
     let server = registry.test_dir.launch().args(&["--database", &proxy.url(&url)]).start();
-    set_standbys(&url, "nobody");
+    change_setting(&url, "synchronous_standby_names", "nobody");
     let is_over = AtomicBool::new(false);
     let load = Load { prefix: "S".to_owned(), workers: 4, requests: 10, large: 0 };
     let report = thread::scope(|scope| {
@@ -45,7 +45,7 @@ fn cancel_waits(hide_warnings: bool) -> Cancelled {
             }
         });
         let report = load.run(server.address(), &registry.ada, &mut random, |_| {});
-        set_standbys(&url, "");
+        change_setting(&url, "synchronous_standby_names", "");
         is_over.store(true, Ordering::Relaxed);
         report
     });
@@ -54,14 +54,6 @@ fn cancel_waits(hide_warnings: bool) -> Cancelled {
     let model = Model::of(&report.histories);
     let verdict = judge(&promoted, &promoted.data(), Some(&registry.ada), &model, &mut random);
     Cancelled { acknowledged: report.acknowledged, violations: verdict.violations }
-}
-
-fn set_standbys(url: &str, names: &str) {
-    run_sql(url, &format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"));
-    run_sql(url, "SELECT pg_reload_conf()");
-    wait::until("the setting is in force", wait::PATIENCE, || {
-        (run_sql(url, "SHOW synchronous_standby_names") == names).then_some(())
-    });
 }
 
 #[test]

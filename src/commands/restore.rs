@@ -83,8 +83,26 @@ pub(super) fn run(
     // Opening it removes the registry that was replaced.
     let host = Arc::new(ProcessHost::of_command(settings));
     let opened = wiring::open_app(settings, Purpose::Administration, clock, host, Box::new(drop));
-    runtime()?.block_on(async { report(&*opened.await?, &restored, origin).await })?;
+    runtime()?.block_on(async {
+        let app = opened.await?;
+        cancel_jobs(&app, origin).await?;
+        report(&app, &restored, origin).await
+    })?;
     print_message(format_args!("{} restored to {}", counted(restored.records, "record"), settings.place()));
+    Ok(())
+}
+
+/// Cancels the jobs that have not ended: an import that the replaced registry had begun must not continue in this one.
+async fn cancel_jobs(app: &App, origin: &Origin) -> Result<(), CliError> {
+    let admin = app.local_admin(origin);
+    let mut jobs = admin.list_jobs(Paging::ALL).await.map_err(CliError::failed)?.entries;
+    jobs.retain(|job| !job.state.is_end());
+    for job in &jobs {
+        admin.cancel_job(job.id()).await.map_err(CliError::failed)?;
+    }
+    if !jobs.is_empty() {
+        print_message(format_args!("cancelled, since they had not ended: {}", counted(jobs.len() as u64, "job")));
+    }
     Ok(())
 }
 

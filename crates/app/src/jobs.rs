@@ -215,14 +215,18 @@ impl App {
         found.ok_or(Failure::Problem(Problem::JobNotFound))
     }
 
-    /// Cancels a job that has not ended: at once if it has not begun, else as soon as it notices.
-    pub(crate) async fn cancel(&self, id: JobId, origin: &Origin) -> Result<Job, Failure> {
+    /// Cancels a job that has not ended, once that is recorded: at once if it has not begun, else as soon as it notices.
+    pub(crate) async fn cancel(
+        &self,
+        id: JobId,
+        recorded: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<Job, Failure> {
         let _changing = self.jobs.changing.lock().await;
         let mut job = self.job(id).await?;
         if job.state.is_end() {
             return Err(Problem::JobClosed.into());
         }
-        self.record_of_job(&job, Action::CancelJob, origin).await?;
+        recorded.await?;
         if job.state == JobState::Running {
             self.jobs.with_files(move |folder| folder.request_cancellation(id)).await?;
         } else {
@@ -239,20 +243,28 @@ impl App {
         Ok(job)
     }
 
-    /// Deletes a job that has ended, with its files.
-    pub(crate) async fn delete(&self, id: JobId, origin: &Origin) -> Result<Job, Failure> {
+    /// Deletes a job that has ended, with its files, once that is recorded.
+    pub(crate) async fn delete(
+        &self,
+        id: JobId,
+        recorded: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<Job, Failure> {
         let _changing = self.jobs.changing.lock().await;
         let job = self.job(id).await?;
         if !job.state.is_end() {
             return Err(Problem::JobOpen.into());
         }
-        self.record_of_job(&job, Action::DeleteJob, origin).await?;
+        recorded.await?;
         self.jobs.with_files(move |folder| folder.remove(id)).await?;
         Ok(job)
     }
 
-    /// Opens the result of a job.
-    pub(crate) async fn open_result(&self, id: JobId, origin: &Origin) -> Result<JobResult, Failure> {
+    /// Opens the result of a job, and returns it once that is recorded.
+    pub(crate) async fn open_result(
+        &self,
+        id: JobId,
+        recorded: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<JobResult, Failure> {
         let job = self.job(id).await?;
         if !job.state.is_end() || job.result_bytes.is_none() {
             return Err(Problem::NoJobResult.into());
@@ -263,7 +275,7 @@ impl App {
             Ok((file, bytes))
         };
         let (file, bytes) = self.jobs.with_files(open).await?;
-        self.record_of_job(&job, Action::GetJobResult, origin).await?;
+        recorded.await?;
         Ok(JobResult { job, file, bytes })
     }
 
@@ -290,7 +302,7 @@ impl App {
     }
 
     /// Records in the audit log what is done with a job.
-    async fn record_of_job(&self, job: &Job, action: Action, origin: &Origin) -> Result<(), Failure> {
+    pub(crate) async fn record_of_job(&self, job: &Job, action: Action, origin: &Origin) -> Result<(), Failure> {
         let account = job.work.account();
         let partition = account.map_or(PartitionId::FIRST, |account| self.store.partition_of(account));
         let entry = AuditEntry::record(origin, action, Object::Job(job.id()), account, &[]);

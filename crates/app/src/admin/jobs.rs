@@ -2,10 +2,11 @@
 
 use super::{Admin, AdminError};
 use crate::{
+    Failure,
     jobs::{Job, JobResult, JobUpload, JobWork},
     transfer::{FileFormat, ImportOptions},
 };
-use carnelian_domain::{JobId, Page, Paging};
+use carnelian_domain::{Action, JobId, Page, Paging};
 use carnelian_store::IdOrName;
 
 /// A job to create.
@@ -77,16 +78,23 @@ impl Admin<'_> {
 
     /// Cancels a job that has not ended.
     pub async fn cancel_job(&self, id: JobId) -> Result<Job, AdminError> {
-        Ok(self.app.cancel(id, &self.origin).await?)
+        Ok(self.app.cancel(id, self.recorded(id, Action::CancelJob)).await?)
     }
 
     /// Deletes a job that has ended, with its files.
     pub async fn delete_job(&self, id: JobId) -> Result<Job, AdminError> {
-        Ok(self.app.delete(id, &self.origin).await?)
+        Ok(self.app.delete(id, self.recorded(id, Action::DeleteJob)).await?)
     }
 
     /// Opens the result of a job.
     pub async fn get_job_result(&self, id: JobId) -> Result<JobResult, AdminError> {
-        Ok(self.app.open_result(id, &self.origin).await?)
+        Ok(self.app.open_result(id, self.recorded(id, Action::GetJobResult)).await?)
+    }
+
+    /// Records what is done with a job, and confirms the caller's rights after that wait.
+    async fn recorded(&self, id: JobId, action: Action) -> Result<(), Failure> {
+        let job = self.app.job(id).await?;
+        self.app.record_of_job(&job, action, &self.origin).await?;
+        self.confirmed().await.map(drop)
     }
 }

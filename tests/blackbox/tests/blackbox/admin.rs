@@ -1,3 +1,3 @@
 //! Everything below `/admin`.
 
-mod v1;
+pub(crate) mod v1;

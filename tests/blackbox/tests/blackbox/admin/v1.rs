@@ -7,7 +7,7 @@ mod bodies;
 mod erasures;
 mod groups;
 mod job_files;
-mod jobs;
+pub(crate) mod jobs;
 mod keys;
 mod status;
 mod users;

@@ -6,9 +6,11 @@ use std::process::{Child, Stdio};
 
 use blackbox::problems::*;
 use blackbox::{CUSTOMERS, Fixture, Server, TestDir, sample};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::admin::v1::jobs;
 use crate::cli::backup::{back_up, elsewhere, erase_account, holds, plain, restore};
+use crate::tenant_fixture::TenantFixture;
 
 /// Names of customers in the order of their ids.
 fn names(test_dir: &TestDir) -> Vec<String> {
@@ -214,4 +216,23 @@ fn a_registry_is_replaced_by_its_own_backups_only_and_only_if_that_is_asked_for(
     assert!(why.contains("holds another registry"), "{why}");
     restore(&test_dir, &file, &["--replace", "--yes"]).done();
     assert!(names(&test_dir).is_empty(), "what the backup has not is gone");
+}
+
+#[test]
+fn a_restore_cancels_the_jobs_that_have_not_ended() {
+    let tenants = TenantFixture::start_in(TestDir::embedded(), |launch| launch);
+    let TenantFixture { server, test_dir, opal, .. } = tenants;
+    let operator = server.client_of(&opal);
+    let file = back_up(&test_dir, "backup");
+    let import = jobs::create(&operator, &json!({ "kind": "import", "format": "csv", "accountName": "Acme" }));
+    let backup = jobs::create(&operator, &json!({ "kind": "backup" }));
+    jobs::ended(&operator, &backup);
+    stop(server);
+    let restored = restore(&test_dir, &file, &["--replace", "--yes"]);
+    assert!(restored.stderr.contains("cancelled, since they had not ended: 1 job\n"), "{}", restored.stderr);
+    restored.done();
+    let server = test_dir.launch().start();
+    let operator = server.client_of(&opal);
+    assert_eq!(jobs::ended(&operator, &import)["status"], "Cancelled");
+    assert_eq!(jobs::ended(&operator, &backup)["status"], "Done", "what has ended stays");
 }

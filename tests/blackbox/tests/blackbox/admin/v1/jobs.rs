@@ -13,13 +13,13 @@ use crate::tenant_fixture::TenantFixture;
 
 /// Creates a job and returns its id.
 #[track_caller]
-pub(super) fn create(operator: &Client, job: &Value) -> String {
+pub(crate) fn create(operator: &Client, job: &Value) -> String {
     text(&post(operator, "jobs", job), "jobId")
 }
 
 /// Waits until a job has ended.
 #[track_caller]
-pub(super) fn ended(operator: &Client, id: &str) -> Value {
+pub(crate) fn ended(operator: &Client, id: &str) -> Value {
     wait::until("the job has ended", wait::PATIENCE, || {
         let job = get(operator, &format!("jobs/{id}")).must_succeed("a job").json();
         ["Done", "Failed", "Cancelled"].contains(&job["status"].as_str().expect("a status")).then_some(job)

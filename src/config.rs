@@ -244,7 +244,7 @@ settings! {
     "erasure.grace", erasure_grace, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 90d, or 0", 0..=MAX_GRACE,
         "The time between the request for an erasure and the erasure; 0 for none. The registry keeps it; 30d until it is set";
     "erasure.copies_kept", erasure_copies_kept, Some("DURATION"), Serve,
-        "a number followed by s, m, h or d, such as 90d, or 0", ANY,
+        "a number followed by s, m, h or d, such as 90d, or 0", 0..=MAX_GRACE,
         "How long copies of the database are kept that Carnelian does not make, such as snapshots, base backups and \
          write-ahead logs; receipts of erasures then say when they expire";
     "backup.every", backup_every, Some("DURATION"), Serve, "a number followed by s, m, h or d, such as 1d, or 0", 0..=MAX_GRACE,

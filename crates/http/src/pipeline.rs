@@ -142,10 +142,7 @@ impl Pipeline {
         let caller = signed_in?;
         // The caller's rights may have ended while the body arrived.
         let caller = app.confirm(&caller).await?.unwrap_or(caller);
-        log.user = Some(caller.user);
-        let (left, admitted) = app.admit(&caller);
-        log.limits = left;
-        let active_call = admitted?;
+        let active_call = admit(app, &caller, log)?;
         let origin = origin(&caller, address, &log.id);
         let identity = Some(Identity { caller, origin });
         Ok(Received { registry, head, body, upload: None, identity, _active_call: Some(active_call) })
@@ -164,11 +161,8 @@ impl Pipeline {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        log.user = Some(caller.user);
         let app = &registry.app;
-        let (left, admitted) = app.admit(&caller);
-        log.limits = left;
-        let active_call = admitted?;
+        let active_call = admit(app, &caller, log)?;
         let begun = match app.admin(&caller, origin(&caller, address, &log.id), UPLOAD).await {
             Ok(admin) => admin.begin_upload(job).await.map_err(Failure::from),
             Err(failure) => Err(failure),
@@ -282,6 +276,14 @@ async fn list(
     let mut response = handle(context, identity).await?;
     response.body_mut().keep(slot);
     Ok(response)
+}
+
+/// Counts a request of a caller, and keeps what is left of the limits for the response.
+fn admit(app: &App, caller: &Caller, log: &mut RequestLog) -> Result<ActiveCall, Failure> {
+    log.user = Some(caller.user);
+    let (left, admitted) = app.admit(caller);
+    log.limits = left;
+    admitted
 }
 
 /// What the audit log records about a request.

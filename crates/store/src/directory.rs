@@ -1,6 +1,6 @@
 //! The directory: accounts, groups, users and keys. It is small, changes seldom and is read as a whole.
 
-use crate::{ErasureRecord, RegistryId, Seal, StoreError};
+use crate::{ErasureRecord, RegistryId, StoreError};
 use carnelian_domain::{AccountId, AccountState, AddressRange, GroupId, Origin, Role, Timestamp, UserId, unique_name};
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
@@ -173,12 +173,15 @@ pub struct UserChanges {
     pub enabled: Option<bool>,
 }
 
+/// A MAC of a directory ([`directory_seal`](crate::directory_seal)).
+pub type Seal = [u8; 32];
+
 /// The whole directory at one moment.
 #[derive(Clone, Debug)]
 pub struct DirectorySnapshot {
     /// Grows with every change of the directory.
     pub version: u64,
-    /// The seal that was stored with the last change ([`directory_seal`](crate::directory_seal)).
+    /// The seal that was stored with the last change.
     pub seal: Vec<u8>,
     /// The seal of the newest directory, as the end of the audit log has it.
     pub newest: Seal,

@@ -19,11 +19,8 @@
 //!
 //! A reader of the directory checks it before it grants any rights.
 
-use crate::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, UserRecord};
+use crate::{AccountRecord, DirectorySnapshot, GroupRecord, KeyKind, KeyRecord, Seal, UserRecord};
 use carnelian_domain::AccountState;
-
-/// A MAC of a directory.
-pub type Seal = [u8; 32];
 
 /// Makes seals with the key of one registry ([`RegistryKeys`](crate::RegistryKeys)).
 pub trait DirectoryKey: Send + Sync {

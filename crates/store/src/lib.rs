@@ -78,10 +78,10 @@ pub use customers::{
     Written,
 };
 pub use directory::{
-    AccountRecord, Directory, DirectorySnapshot, GroupRecord, IdOrName, KeyKind, KeyRecord, NewKey, NewUser,
+    AccountRecord, Directory, DirectorySnapshot, GroupRecord, IdOrName, KeyKind, KeyRecord, NewKey, NewUser, Seal,
     UserChanges, UserRecord, WrapKey,
 };
-pub use directory_seal::{DirectoryError, DirectoryKey, Seal};
+pub use directory_seal::{DirectoryError, DirectoryKey};
 pub use engine::{Engine, EngineStatus};
 pub use erasure::{ErasureRecord, ErasureState, Erasures, Purged, WorkerId};
 pub use error::{Cause, Conflict, OnFailure, StoreError};

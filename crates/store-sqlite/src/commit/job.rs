@@ -46,6 +46,12 @@ impl<'a> WriteTx<'a> {
         if version == confirmed { Ok(()) } else { Err(Conflict::DirectoryChanged.into()) }
     }
 
+    /// Counts an erasure that may have left copies in the files.
+    pub(crate) fn add_pending_purge(&self) -> Result<(), WorkError> {
+        let count = "UPDATE registry SET pending_purges = pending_purges + 1";
+        Ok(self.connection.prepare_cached(count)?.execute([]).map(drop)?)
+    }
+
     /// Writes an entry of the audit log.
     pub(crate) fn record(&mut self, entry: &str) -> Result<(), WorkError> {
         Ok(self.audit.append(self.connection, self.now, entry)?)

@@ -6,7 +6,6 @@ use crate::{
     memory::hash_index::KeyedHash,
     port::{
         directory,
-        erasure::add_pending_purge,
         idempotency::{self, once},
         listing::{self, stored_customer},
     },
@@ -172,7 +171,7 @@ fn erase(tx: &mut WriteTx<'_>, erase: &EraseCustomer, entry: &str) -> Result<Wri
     tx.written.push(erase.id);
     *tx.erased = true;
     tx.connection.prepare_cached("INSERT INTO erased_customer (id) VALUES (?1)")?.execute([erase.id.0])?;
-    add_pending_purge(tx.connection)?;
+    tx.add_pending_purge()?;
     tx.record(entry)?;
     Ok(Written { id: erase.id, account: found.account, at: tx.now, version: found.version + 1 })
 }

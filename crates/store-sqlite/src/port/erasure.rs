@@ -138,11 +138,6 @@ impl SqliteStore {
     }
 }
 
-/// Counts an erasure that may have left copies in the files, within its transaction.
-pub(crate) fn add_pending_purge(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.prepare_cached("UPDATE registry SET pending_purges = pending_purges + 1")?.execute([]).map(drop)
-}
-
 /// Claims an erasure. A first claim of the process ignores all leases.
 fn claim(
     tx: &mut WriteTx<'_>,
@@ -252,6 +247,6 @@ fn erase_account(change: &mut Change<'_, '_>, erasure: &ErasureRecord) -> Result
     let done = "UPDATE erasure SET state = 2, erased_at = ?2, users = ?3, keys = ?4, worker = NULL, leased_until = NULL
         WHERE id = ?1";
     change.execute(done, params![erasure.id.0, change.now(), users, keys])?;
-    add_pending_purge(change.connection())?;
+    change.tx.add_pending_purge()?;
     change.record(Action::EraseAccount, Object::Account(erasure.account), Some(erasure.account))
 }

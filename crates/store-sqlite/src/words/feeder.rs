@@ -18,7 +18,6 @@ use crate::{
     },
     error::OpenError,
     memory::{indexed_words::IndexedWords, indexes::Indexes},
-    port::erasure::add_pending_purge,
     read::readers::Readers,
     words::index::{self, BLOCK},
 };
@@ -180,7 +179,7 @@ fn correct(tx: &mut WriteTx<'_>, words: &[Word], missed: &BTreeSet<u64>) -> Resu
     }
     if is_one_gone {
         *tx.erased = true;
-        add_pending_purge(tx.connection)?;
+        tx.add_pending_purge()?;
     }
     Ok(())
 }

@@ -62,6 +62,9 @@ const KINDS: [(&str, usize, bool, &str); 6] = [
 const ALONE: &str = "alone";
 const TOGETHER: &str = "together";
 
+/// What others could change of a user.
+const USER_STATE: &str = "userId,username,accountId,accountName,roleName,status,accountGroup,dateAdded";
+
 /// A place in a request, as in [`IDENTIFIERS`].
 type Position = (&'static str, &'static str);
 
@@ -314,7 +317,8 @@ impl Matrix {
             format!("{CUSTOMERS}/{}", named("path", "customerId")),
             format!("{CUSTOMERS}?accountName={}", tenant.scope[0]),
             format!("/rws/api/v1/accounts/{}", named("path", "accountId")),
-            format!("/rws/api/v1/users/{}", named("path", "userId")),
+            // Without `lastLogin`, which is the user's own call.
+            format!("/rws/api/v1/users/{}?fields={USER_STATE}", named("path", "userId")),
         ];
         let shown = |client: &Client| {
             targets.each_ref().map(|target| {

@@ -1,6 +1,6 @@
 //! Erasing an account through kills, a power cut and a full disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use blackbox::{Server, TestDir, sample, wait};
 use chaos::recording::Recording;
@@ -41,11 +41,17 @@ fn wait_for_receipt(data: &Path) {
     wait::until("there is a receipt", wait::PATIENCE, || has_receipt(data).then_some(()));
 }
 
+/// Every file of a registry, those of its jobs included.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).expect("there is a registry");
+    let paths = entries.map(|entry| entry.expect("can be listed").path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
 /// Asserts that no file of a stopped registry contains anything of the account or its customers, and that the audit log
 /// verifies.
 fn must_be_erased(test_dir: &TestDir, data: &Path, customers: usize) {
-    for entry in std::fs::read_dir(data).expect("there is a registry") {
-        let path = entry.expect("can be listed").path();
+    for path in files_below(data) {
         let bytes = std::fs::read(&path).expect("can be read");
         let found = bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes());
         assert!(!found, "{PLANTED} is left in {}", path.display());

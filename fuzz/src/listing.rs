@@ -5,8 +5,8 @@ use crate::{
     moment,
 };
 use carnelian_domain::{
-    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Search, Text, Violation, names::unique_prefix,
-    rules::TextRule,
+    CustomerField, CustomerId, CustomerName, Listing, Paging, Problem, Rules, Search, Text, Violation,
+    names::unique_prefix, rules::TextRule,
 };
 
 /// Largest page size, from the API's documentation.

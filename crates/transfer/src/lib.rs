@@ -11,9 +11,9 @@
 //! * [`records`]: CSV records with a maximum length
 //! * [`quoting`]: the quoting of RFC 4180
 //! * [`source`]: reads and checks rows ahead of the import
-//! * [`import`]: sends rows to the store
+//! * [`mod@import`]: sends rows to the store
 //! * [`report`], [`rejects`]: what an import reports
-//! * [`export`]: writes customers
+//! * [`mod@export`]: writes customers
 //! * [`observer`]: what an import or an export shows while it runs
 //! * [`jobs`]: imports and exports as jobs of a server
 //! * [`error`]: why an import or an export ended early

@@ -192,6 +192,6 @@ fn a_registry_that_cannot_be_opened_fails_its_check() {
             "ALTER DATABASE {} SET default_transaction_read_only = on",
             database.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name")
         ));
-        trips(&doctor(&test_dir, &[]), "registry", "failure", "read-only");
+        trips(&doctor(&test_dir, &[]), "registry", "failure", "does not allow writes");
     }
 }

@@ -1,4 +1,4 @@
-//! What the application is told about the process and the machine that it runs on.
+//! The state of the process and of its machine, which the program provides to the application.
 
 use carnelian_domain::Timestamp;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// A certificate that a server presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateStatus {
-    /// Whose it is.
+    /// Its subject, the holder of the key.
     pub subject: String,
     /// The names and addresses for which it is valid.
     pub names: Vec<String>,

@@ -99,7 +99,7 @@ pub struct CustomerFilter {
 }
 
 impl CustomerFilter {
-    /// Whether a name, in its unique form, meets every condition on names.
+    /// Whether a name, in its unique form, satisfies every condition on names.
     pub fn matches_name(&self, unique_name: &str) -> bool {
         self.unique_name.as_deref().is_none_or(|name| name == unique_name)
             && self.name_prefix.as_deref().is_none_or(|prefix| unique_name.starts_with(prefix))
@@ -111,7 +111,7 @@ impl CustomerFilter {
         self.unique_name.is_some() || self.name_prefix.is_some() || self.search.is_some()
     }
 
-    /// What an index of words holds of every name that meets the conditions, as words or beginnings of words; empty if such
+    /// What an index of words holds of every name that satisfies the conditions, as words or beginnings of words; empty if such
     /// an index does not help.
     pub fn indexed_words(&self) -> BTreeSet<String> {
         let mut words = self.search.as_ref().map(|search| search.words().clone()).unwrap_or_default();
